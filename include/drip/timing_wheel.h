@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A hierarchical timing wheel of buckets by their next departure, exact to the nanosecond.
+//
+// After Varghese and Lauck (SOSP 1987, scheme 7), with find-first-set bitmaps as in Eiffel (NSDI
+// 2019). Level 0 has 65536 slots of 128 ns (8.4 ms), level 1 8192 of 4.2 ms (34 s), level 2 8192 of
+// 17 s (39 h). What is due later waits in the last slot of level 2 and is looked at again there.
+//
+// Three things are unusual:
+// - A slot is a chain of chunks of 14 ids, one cache line each, not a linked list through the
+//   buckets: walking it misses the cache once in 14 buckets instead of at each, and those to come
+//   can be prefetched (docs/decisions/wheel.md has the figures).
+// - A slot is 128 ns wide but nothing leaves early: in the slot of the present moment each bucket's
+//   own due time decides.
+// - Each level has twice the slots that one slot of the level above covers. So the upper slot that
+//   comes next can be emptied bit by bit while the present one passes, and no poll pays for a
+//   hundred thousand buckets at once.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "drip/cache_line.h"
+#include "drip/time.h"
+
+namespace drip {
+
+/// The part of an item that the wheel needs; it lives in the item, whose hot line is being touched
+/// anyway.
+struct WheelHook {
+  static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+  TimePoint due;                   ///< Set by the caller before insert().
+  std::uint32_t slot = kNowhere;   ///< The wheel's own: slot over all levels.
+  std::uint32_t place = kNowhere;  ///< The wheel's own: chunk * 16 + index in it.
+
+  [[nodiscard]] bool scheduled() const { return slot != kNowhere; }
+};
+
+/// Not thread safe: it belongs to one transmitter. Items are ids below `max_items`; `Hooks` is
+/// callable as `WheelHook& hooks(std::uint32_t id)`. Insert, remove and collect are O(1) an item
+/// and allocate nothing.
+template <class Hooks>
+class TimingWheel {
+ public:
+  static constexpr unsigned kSlotShift = 7;
+  static constexpr unsigned kNextLevelShift[2] = {kSlotShift + 15, kSlotShift + 15 + 12};
+  static constexpr std::uint32_t kLevel0Slots = 1U << 16;
+  static constexpr std::uint32_t kUpperSlots = 1U << 13;
+  static constexpr Duration kSlotWidth{std::int64_t{1} << kSlotShift};
+  static constexpr Duration kHorizon{static_cast<std::int64_t>(kUpperSlots) << kNextLevelShift[1]};
+
+  TimingWheel(std::uint32_t max_items, TimePoint now, Hooks hooks)
+      : hooks_(hooks),
+        now_ns_(now.ns & ~(kSlotNs - 1)),
+        heads_(kLevel0Slots + 2 * kUpperSlots, kNone),
+        // One partly filled chunk for each slot in use, and no more slots than items; one more for
+        // the chunk that collect() has in hand.
+        chunks_(static_cast<std::size_t>(max_items) + 1) {
+    assert(max_items < kNone / kChunkStride);
+    for (std::uint32_t i = 0; i < chunks_.size(); ++i) chunks_[i].next = i + 1;
+    chunks_.back().next = kNone;
+  }
+
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+
+  /// Schedules `id` at hooks(id).due; a due time that has passed means as soon as possible.
+  /// REQUIRES: not scheduled.
+  void insert(std::uint32_t id) {
+    assert(!hooks_(id).scheduled());
+    put(id);
+    ++size_;
+  }
+
+  /// REQUIRES: scheduled.
+  void remove(std::uint32_t id) {
+    assert(hooks_(id).scheduled());
+    take(id);
+    --size_;
+  }
+
+  /// Takes up to out.size() items that are due at `now` off the wheel, in order of slots; returns
+  /// how many. Fewer than out.size() means that nothing more is due.
+  [[nodiscard]] std::size_t collect(TimePoint now, std::span<std::uint32_t> out) {
+    const std::uint64_t slot_begin = now.ns & ~(kSlotNs - 1);
+    if (size_ == 0) {
+      advance_to(slot_begin);
+      return 0;
+    }
+    std::size_t count = 0;
+    pull_ahead(TimePoint{slot_begin} > TimePoint{now_ns_} ? slot_begin - now_ns_ : 0);
+    while (count < out.size()) {
+      const std::uint64_t block_end = present_block_end();
+      const bool block_passed = TimePoint{slot_begin} >= TimePoint{block_end};
+      const auto next = next_used_slot(block_passed ? block_end - kSlotNs : slot_begin);
+      if (next) {
+        now_ns_ = *next;
+        const bool whole_slot_due = now_ns_ != slot_begin;
+        const std::uint32_t slot = level0_slot(now_ns_);
+        count += whole_slot_due ? take_all(slot, out.subspan(count))
+                                : take_due(slot, now, out.subspan(count));
+        if (!whole_slot_due) break;
+        continue;
+      }
+      if (!block_passed) {
+        advance_to(slot_begin);
+        break;
+      }
+      enter_block(block_end);
+    }
+    size_ -= static_cast<std::uint32_t>(count);
+    return count;
+  }
+
+  /// A moment before which nothing is due, at most 17 s from now, for a core that would sleep; none
+  /// if nothing is scheduled.
+  [[nodiscard]] std::optional<TimePoint> idle_until() const {
+    if (size_ == 0) return std::nullopt;
+    const std::uint64_t block_end = present_block_end();
+    if (const auto next = next_used_slot(block_end - kSlotNs)) return TimePoint{*next};
+    // Level 0 may also hold all of the next block and some of the one after it. Nothing in level 2
+    // is due before its next slot begins.
+    const std::uint64_t level2_begin = (now_ns_ | (upper_slot_ns(2) - 1)) + 1;
+    std::uint64_t begin = block_end;
+    while (begin != level2_begin && heads_[upper_slot(1, begin)] == kNone) {
+      if (begin - block_end <= kBlockNs && any_used_in_block(begin)) break;
+      begin += kBlockNs;
+    }
+    return TimePoint{begin};
+  }
+
+  /// Brings the cache lines of the items that are due next into the cache: those of the first chunk
+  /// of the next slot in use.
+  void prefetch_next() const {
+    const auto next = next_used_slot(present_block_end() - kSlotNs);
+    if (!next) return;
+    const Chunk& chunk = chunks_[heads_[level0_slot(*next)]];
+    for (std::uint32_t i = 0; i < chunk.count; ++i) __builtin_prefetch(&hooks_(chunk.ids[i]), 1);
+  }
+
+ private:
+  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t kChunkIds = 14;
+  static constexpr std::uint32_t kChunkStride = 16;
+  static constexpr std::uint64_t kSlotNs = std::uint64_t{1} << kSlotShift;
+  // A block is what one slot of level 1 covers: half of level 0.
+  static constexpr std::uint64_t kBlockNs = std::uint64_t{1} << kNextLevelShift[0];
+  // What a poll pulls ahead at the least.
+  static constexpr std::uint64_t kPulledAPoll = 16;
+  static constexpr std::uint64_t kEverything = std::numeric_limits<std::uint64_t>::max();
+
+  struct alignas(kCacheLineBytes) Chunk {
+    std::uint32_t next;  // In the slot's chain, or in the free list.
+    std::uint32_t count = 0;
+    std::array<std::uint32_t, kChunkIds> ids;
+  };
+  static_assert(sizeof(Chunk) == kCacheLineBytes);
+
+  // Slots are numbered over all levels: level 0 first. All times are modulo 2^64 ns, which the
+  // slots of each level divide.
+  [[nodiscard]] static std::uint32_t level0_slot(std::uint64_t ns) {
+    return static_cast<std::uint32_t>((ns >> kSlotShift) % kLevel0Slots);
+  }
+  [[nodiscard]] static std::uint32_t upper_slot(unsigned level, std::uint64_t ns) {
+    return kLevel0Slots + (level - 1) * kUpperSlots +
+           static_cast<std::uint32_t>((ns >> kNextLevelShift[level - 1]) % kUpperSlots);
+  }
+  [[nodiscard]] static std::uint64_t upper_slot_ns(unsigned level) {
+    return std::uint64_t{1} << kNextLevelShift[level - 1];
+  }
+  [[nodiscard]] std::uint64_t present_block_end() const { return (now_ns_ | (kBlockNs - 1)) + 1; }
+
+  void advance_to(std::uint64_t slot_begin) {
+    if (TimePoint{slot_begin} > TimePoint{now_ns_}) now_ns_ = slot_begin;
+  }
+
+  [[nodiscard]] std::uint32_t slot_for(TimePoint due) const {
+    if (due < TimePoint{now_ns_}) return level0_slot(now_ns_);
+    if ((due.ns - now_ns_) >> kSlotShift < kLevel0Slots) return level0_slot(due.ns);
+    for (unsigned level = 1; level <= 2; ++level) {
+      const std::uint64_t present = now_ns_ & ~(upper_slot_ns(level) - 1);
+      if ((due.ns - present) >> kNextLevelShift[level - 1] < kUpperSlots) {
+        return upper_slot(level, due.ns);
+      }
+    }
+    return upper_slot(2, now_ns_ + (kUpperSlots - 1) * upper_slot_ns(2));
+  }
+
+  void put(std::uint32_t id) {
+    WheelHook& hook = hooks_(id);
+    const std::uint32_t slot = slot_for(hook.due);
+    std::uint32_t head = heads_[slot];
+    if (head == kNone || chunks_[head].count == kChunkIds) {
+      const std::uint32_t fresh = free_;
+      assert(fresh != kNone);
+      Chunk& chunk = chunks_[fresh];
+      free_ = chunk.next;
+      chunk.next = head;
+      chunk.count = 0;
+      if (head == kNone && slot < kLevel0Slots) mark_used(slot);
+      heads_[slot] = head = fresh;
+    }
+    Chunk& chunk = chunks_[head];
+    hook.slot = slot;
+    hook.place = head * kChunkStride + chunk.count;
+    chunk.ids[chunk.count++] = id;
+  }
+
+  void release(std::uint32_t chunk) {
+    chunks_[chunk].next = free_;
+    free_ = chunk;
+  }
+  void drop_head_chunk(std::uint32_t slot) {
+    const std::uint32_t head = heads_[slot];
+    heads_[slot] = chunks_[head].next;
+    release(head);
+    if (heads_[slot] == kNone && slot < kLevel0Slots) mark_unused(slot);
+  }
+
+  void take(std::uint32_t id) {
+    WheelHook& hook = hooks_(id);
+    Chunk& chunk = chunks_[heads_[hook.slot]];
+    // Only a slot's first chunk is partly filled: its last id takes the place that becomes free.
+    const std::uint32_t moved = chunk.ids[--chunk.count];
+    if (moved != id) {
+      chunks_[hook.place / kChunkStride].ids[hook.place % kChunkStride] = moved;
+      hooks_(moved).place = hook.place;
+    }
+    if (chunk.count == 0) drop_head_chunk(hook.slot);
+    hook.slot = hook.place = WheelHook::kNowhere;
+  }
+  // Takes items of a level-0 slot that has passed, as many as fit.
+  std::size_t take_all(std::uint32_t slot, std::span<std::uint32_t> out) {
+    std::size_t count = 0;
+    while (heads_[slot] != kNone && count < out.size()) {
+      Chunk& chunk = chunks_[heads_[slot]];
+      while (chunk.count > 0 && count < out.size()) {
+        const std::uint32_t id = chunk.ids[--chunk.count];
+        WheelHook& hook = hooks_(id);
+        hook.slot = hook.place = WheelHook::kNowhere;
+        out[count++] = id;
+      }
+      if (chunk.count == 0) drop_head_chunk(slot);
+    }
+    return count;
+  }
+  // Takes items of the present slot that are due at `now`, as many as fit.
+  std::size_t take_due(std::uint32_t slot, TimePoint now, std::span<std::uint32_t> out) {
+    std::size_t count = 0;
+    std::uint32_t next = kNone;
+    for (std::uint32_t at = heads_[slot]; at != kNone && count < out.size(); at = next) {
+      Chunk& chunk = chunks_[at];
+      next = chunk.next;  // take() may release the chunk when it has become empty.
+      for (std::uint32_t i = 0; i < chunk.count && count < out.size();) {
+        const std::uint32_t id = chunk.ids[i];
+        if (hooks_(id).due > now) {
+          ++i;
+          continue;
+        }
+        take(id);
+        out[count++] = id;
+      }
+    }
+    return count;
+  }
+
+  // Moves some items of the next slot of each upper level down, so that it is empty by the time it
+  // begins: if all items were in it, at twice the pace at which the present slot passes.
+  void pull_ahead(std::uint64_t elapsed_ns) {
+    for (unsigned level = 1; level <= 2; ++level) {
+      const std::uint64_t passed_ns = std::min(elapsed_ns, upper_slot_ns(level));
+      pull(upper_slot(level, now_ns_ + upper_slot_ns(level)),
+           kPulledAPoll + (2 * passed_ns * size_ >> kNextLevelShift[level - 1]));
+    }
+  }
+  void pull(std::uint32_t slot, std::uint64_t budget) {
+    while (budget > 0 && heads_[slot] != kNone) {
+      Chunk& chunk = chunks_[heads_[slot]];
+      std::array<std::uint32_t, kChunkIds> ids;  // A copy: put() may take the released chunk.
+      std::uint32_t count = 0;
+      while (chunk.count > 0 && budget > 0) {
+        ids[count++] = chunk.ids[--chunk.count];
+        --budget;
+      }
+      if (chunk.count == 0) drop_head_chunk(slot);
+      for (std::uint32_t i = 0; i < count; ++i) __builtin_prefetch(&hooks_(ids[i]), 1);
+      for (std::uint32_t i = 0; i < count; ++i) put(ids[i]);
+    }
+  }
+
+  // Time passes into the next block: what is left of the slots that begin there must come down now.
+  void enter_block(std::uint64_t block_begin) {
+    now_ns_ = block_begin;
+    if (block_begin % upper_slot_ns(2) == 0) pull(upper_slot(2, now_ns_), kEverything);
+    pull(upper_slot(1, now_ns_), kEverything);
+  }
+
+  void mark_used(std::uint32_t slot) {
+    used_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+    used_words_[slot / 4096] |= std::uint64_t{1} << (slot / 64 % 64);
+  }
+  void mark_unused(std::uint32_t slot) {
+    used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+    if (used_[slot / 64] == 0) used_words_[slot / 4096] &= ~(std::uint64_t{1} << (slot / 64 % 64));
+  }
+
+  // Whether level 0 holds anything of the block that begins at `begin`.
+  [[nodiscard]] bool any_used_in_block(std::uint64_t begin) const {
+    const std::uint32_t word = level0_slot(begin) / 4096;
+    for (std::uint32_t i = 0; i < kBlockNs / kSlotNs / 4096; ++i) {
+      if (used_words_[word + i] != 0) return true;
+    }
+    return false;
+  }
+
+  // The begin of the first slot in use from now_ns_ to `last` (in the same block). A block is half
+  // of level 0 and begins at a multiple of its size, so it never wraps around the bitmap.
+  [[nodiscard]] std::optional<std::uint64_t> next_used_slot(std::uint64_t last) const {
+    if (TimePoint{last} < TimePoint{now_ns_}) return std::nullopt;
+    const std::uint32_t from = level0_slot(now_ns_);
+    const std::uint32_t to = from + static_cast<std::uint32_t>((last - now_ns_) >> kSlotShift);
+    std::uint32_t word = from / 64;
+    std::uint64_t bits = used_[word] & (~std::uint64_t{0} << (from % 64));
+    if (bits == 0) {
+      // From the next word on, by the bitmap of words in use.
+      ++word;
+      std::uint64_t words = 0;
+      std::uint32_t group = word / 64;
+      for (; group <= to / 4096; ++group) {
+        words = used_words_[group];
+        if (group == word / 64) words &= ~std::uint64_t{0} << (word % 64);
+        if (words != 0) break;
+      }
+      if (words == 0) return std::nullopt;
+      word = group * 64 + static_cast<std::uint32_t>(std::countr_zero(words));
+      bits = used_[word];
+    }
+    const std::uint32_t slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
+    if (slot > to) return std::nullopt;
+    return now_ns_ + (static_cast<std::uint64_t>(slot - from) << kSlotShift);
+  }
+
+  Hooks hooks_;
+  std::uint64_t now_ns_;  // Begin of a slot; every slot of level 0 before it is empty.
+  std::uint32_t size_ = 0;
+  std::uint32_t free_ = 0;  // Head of the free chunks.
+  std::vector<std::uint32_t> heads_;
+  std::vector<Chunk> chunks_;
+  std::array<std::uint64_t, kLevel0Slots / 64> used_{};
+  std::array<std::uint64_t, kLevel0Slots / 4096> used_words_{};
+};
+
+}  // namespace drip
