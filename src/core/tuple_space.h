@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One hash table per set of looked-at bits, and the search through those tables for the best rule.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "core/interval_sets.h"
+#include "drip/rule.h"
+
+namespace drip {
+
+/// What rules can look at, in words: IPv4 has both addresses in the first; IPv6 has the source in
+/// the first two and the destination in the next two; the last two are TransportWord and LinkWord.
+inline constexpr std::size_t kIpv4KeyWords = 3;
+inline constexpr std::size_t kIpv6KeyWords = 6;
+inline constexpr std::size_t kOtherKeyWords = 2;
+
+template <std::size_t kWords>
+using PacketKey = std::array<std::uint64_t, kWords>;
+
+/// Last but one: source port | destination port << 16 | protocol << 32 | DSCP << 40 | ports << 48.
+struct TransportWord {
+  static constexpr std::uint64_t kSrcPort = 0xffff;
+  static constexpr std::uint64_t kDstPort = 0xffff0000;
+  static constexpr std::uint64_t kProtocol = 0xffULL << 32;
+  static constexpr std::uint64_t kDscp = 0xffULL << 40;
+  static constexpr std::uint64_t kPortsValid = 1ULL << 48;
+  static constexpr std::uint64_t of(std::uint16_t src_port, std::uint16_t dst_port,
+                                    std::uint8_t protocol, std::uint8_t dscp, bool ports_valid) {
+    return src_port | std::uint64_t{dst_port} << 16 | std::uint64_t{protocol} << 32 |
+           std::uint64_t{dscp} << 40 | std::uint64_t{ports_valid} << 48;
+  }
+};
+
+/// Last: EtherType | VLAN id << 16 | inner VLAN id << 32 | ingress port << 48.
+struct LinkWord {
+  static constexpr std::uint64_t kEtherType = 0xffff;
+  static constexpr std::uint64_t kVlan = 0xffff0000;
+  static constexpr std::uint64_t kInnerVlan = 0xffffULL << 32;
+  static constexpr std::uint64_t kIngress = 0xffffULL << 48;
+  static constexpr std::uint64_t of(std::uint16_t ether_type, std::uint16_t vlan_id,
+                                    std::uint16_t inner_vlan_id, std::uint16_t ingress_port) {
+    return ether_type | std::uint64_t{vlan_id} << 16 | std::uint64_t{inner_vlan_id} << 32 |
+           std::uint64_t{ingress_port} << 48;
+  }
+};
+
+/// Rules of which lower ranks go before higher ones; 0 is the first.
+inline constexpr std::uint32_t kNoRank = std::numeric_limits<std::uint32_t>::max();
+
+/// A packet fits if (key & mask) == value and its ports are in the ranges.
+template <std::size_t kWords>
+struct MaskedRule {
+  PacketKey<kWords> mask{};
+  PacketKey<kWords> value{};
+  /// A single port is in mask and value instead; that a rule names ports at all is in kPortsValid.
+  PortRange src_ports{0, 0xffff};
+  PortRange dst_ports{0, 0xffff};
+  std::uint32_t rank = kNoRank;
+};
+
+/// Rules with the same mask ("tuple") are one hash table over the masked key; rules that differ in
+/// port ranges only are a list behind one key. Tuples are tried in the order of their best rank
+/// until none can beat what was found. Where tuples are many, those that cannot have a rule for
+/// this packet's addresses and ports are passed over: for each such field the packet's value picks
+/// a precomputed set of the tuples that are possible, and only what is in all of these sets is
+/// probed (tuple pruning of the same paper, with bit vectors instead of tries). Immutable.
+template <std::size_t kWords>
+class TupleSpace {
+ public:
+  TupleSpace() = default;
+  explicit TupleSpace(std::span<const MaskedRule<kWords>> rules);
+
+  [[nodiscard]] bool empty() const { return tuples_.empty(); }
+  /// The lowest rank that fits; kNoRank if none does.
+  [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key) const;
+
+  [[nodiscard]] std::size_t tuple_count() const { return tuples_.size(); }
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  struct Tuple {
+    PacketKey<kWords> mask{};
+    std::uint32_t best_rank = kNoRank;
+    std::uint32_t first_slot = 0;
+    std::uint32_t slot_mask = 0;  ///< 0: one key alone, so there is nothing to hash.
+  };
+  struct Slot {
+    PacketKey<kWords> key{};
+    std::uint32_t best_rank = kNoRank;  ///< kNoRank: empty.
+    std::uint32_t first_range = 0;      ///< 0: no ranges, best_rank is the answer.
+  };
+  /// The rules behind one key, best first.
+  struct PortCheck {
+    PortRange src_ports;
+    PortRange dst_ports;
+    std::uint32_t rank = kNoRank;
+    bool last = false;
+  };
+  /// A field of the key by which tuples are passed over.
+  struct Field {
+    std::uint8_t word = 0;
+    std::uint8_t shift = 0;
+    std::uint8_t bits = 0;
+
+    [[nodiscard]] std::uint64_t of(const PacketKey<kWords>& key) const {
+      return key[word] >> shift & (bits == 64 ? ~0ULL : (1ULL << bits) - 1);
+    }
+  };
+  struct Filter {
+    Field field;
+    IntervalSets tuples;
+  };
+  using Rules = std::vector<MaskedRule<kWords>>;
+
+  static std::span<const Field> fields();
+  static Interval interval_of(const MaskedRule<kWords>& rule, const Field& field);
+  static PacketKey<kWords> masked(const PacketKey<kWords>& key, const PacketKey<kWords>& mask);
+  static std::uint64_t hash(const PacketKey<kWords>& key);
+  /// The tuple's lowest fitting rank that is below `best`, or `best`.
+  [[nodiscard]] std::uint32_t probe(const Tuple& tuple, const PacketKey<kWords>& key,
+                                    std::uint32_t best) const;
+  [[nodiscard]] std::uint32_t check_ports(std::uint32_t first_range, const PacketKey<kWords>& key,
+                                          std::uint32_t best) const;
+  [[nodiscard]] std::uint32_t find_filtered(const PacketKey<kWords>& key) const;
+  void add_tuple(const Rules& rules);
+  void add_slot(const Tuple& tuple, std::span<const MaskedRule<kWords>> same_key);
+  void add_filters(const std::vector<Rules>& rules_of_tuple);
+
+  std::vector<Tuple> tuples_;  ///< By best_rank.
+  std::vector<Slot> slots_;
+  std::vector<PortCheck> port_checks_;
+  std::vector<Filter> filters_;  ///< Empty: all tuples are tried.
+};
+
+extern template class TupleSpace<kIpv4KeyWords>;
+extern template class TupleSpace<kIpv6KeyWords>;
+extern template class TupleSpace<kOtherKeyWords>;
+
+}  // namespace drip
