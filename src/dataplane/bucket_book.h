@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Control's book of one transmitter's bucket slots: which are used, with which settings and memory.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "dataplane/bucket_table.h"
+#include "dataplane/ring_memory.h"
+
+namespace drip::dataplane {
+
+/// What control knows of a slot.
+struct BucketRecord {
+  BucketSettings settings;
+  FlowRingEntry* ring = nullptr;
+  std::uint32_t ring_slots = 0;
+  bool holds_packets = false;  ///< A rule sends packets there, so mbufs are promised to it.
+};
+
+/// Not thread safe: its engine locks. Refuses with RESOURCE_EXHAUSTED and the figures.
+class BucketBook {
+ public:
+  BucketBook(const BucketTable& buckets, std::uint64_t ring_budget_bytes, int numa_node)
+      : buckets_(buckets), rings_(ring_budget_bytes, numa_node) {}
+
+  absl::StatusOr<std::uint32_t> take_slot();
+  void give_back_slot(std::uint32_t slot) { free_slots_.push_back(slot); }
+
+  [[nodiscard]] RingMemory& rings() { return rings_; }
+  [[nodiscard]] const RingMemory& rings() const { return rings_; }
+  [[nodiscard]] BucketRecord& record(std::uint32_t slot) { return records_[slot]; }
+  [[nodiscard]] const BucketRecord& record(std::uint32_t slot) const { return records_[slot]; }
+
+  /// No bucket holds packets, until said otherwise.
+  void forget_packets() {
+    for (BucketRecord& record : records_) record.holds_packets = false;
+  }
+
+  /// The bucket drains; its slot and memory come back once it is empty.
+  void retire_when_empty(std::uint32_t slot) { draining_.push_back(slot); }
+  /// Takes back what has been emptied since.
+  void reap();
+
+ private:
+  const BucketTable& buckets_;
+  RingMemory rings_;
+  std::vector<BucketRecord> records_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<std::uint32_t> draining_;
+};
+
+}  // namespace drip::dataplane

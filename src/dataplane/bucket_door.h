@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bucket's door: who may come in, how long a newcomer will wait, what is counted on the way out.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "dataplane/bucket.h"
+#include "drip/drop_reason.h"
+
+namespace drip::dataplane {
+
+// All of it runs on the bucket's transmitter.
+
+[[nodiscard]] inline DropReason drop_reason(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kFullBytes:
+      return DropReason::kBucketFullBytes;
+    case RejectReason::kDraining:
+      return DropReason::kBucketDraining;
+    default:
+      return DropReason::kBucketFull;
+  }
+}
+
+/// Puts a unit into the ring if the bucket takes it; counts nothing.
+[[nodiscard]] inline RejectReason try_admit(Bucket& bucket, const FlowRingEntry& entry) {
+  if (bucket.life.load(std::memory_order_relaxed) != Life::kActive) [[unlikely]] {
+    return RejectReason::kDraining;
+  }
+  if (bucket.occupancy(entry.arrival) >= bucket.capacity) return RejectReason::kFull;
+  if (bucket.capacity_bytes != 0 &&
+      bucket.backlog_bytes.get() + entry.unit.wire_bytes() > bucket.capacity_bytes) {
+    return RejectReason::kFullBytes;
+  }
+  // The ring has a slot for each unit of the capacity; only slots of released requests that still
+  // stand in line can make it full before.
+  return bucket.ring.push(entry) ? RejectReason::kAdmitted : RejectReason::kFull;
+}
+
+/// Until the service of a unit starts that would come now.
+[[nodiscard]] inline Duration wait_of_newcomer(const Bucket& bucket, TimePoint now) {
+  const Duration head = std::max(bucket.law.due() - now, Duration{0});
+  const std::uint32_t backlog = bucket.backlog.get();
+  if (backlog == 0) return head;
+  // At the END the point is when the head's service ends, at the START when it begins.
+  const bool head_served = bucket.departure == Departure::kAtEnd;
+  const std::uint64_t bytes =
+      bucket.backlog_bytes.get() - (head_served ? bucket.ring.front().unit.wire_bytes() : 0);
+  const FineSpan behind =
+      bucket.periods.backlog_service(backlog - static_cast<std::uint32_t>(head_served), bytes);
+  return head + Duration{static_cast<std::int64_t>(behind.ns)};
+}
+
+inline void set_up(Bucket& bucket, const BucketSettings& settings) {
+  bucket.capacity = settings.capacity;
+  bucket.periods = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
+  bucket.capacity_bytes = settings.capacity_bytes;
+  bucket.overhead_bytes = static_cast<std::int16_t>(settings.overhead_bytes);
+  bucket.min_frame_bytes = static_cast<std::uint16_t>(settings.min_frame_bytes);
+  bucket.departure = settings.departure;
+  bucket.max_catchup = settings.max_catchup;
+}
+
+/// Lets control see the law's point, for its estimates.
+inline void publish_point(Bucket& bucket) { bucket.point_ns.set(bucket.law.due().ns); }
+
+inline void enter_backlog(Bucket& bucket, std::uint32_t wire_bytes) {
+  bucket.backlog.set(bucket.backlog.get() + 1);
+  bucket.backlog_bytes.add(wire_bytes);
+  bucket.admitted.add(1);
+  bucket.admitted_bytes.add(wire_bytes);
+}
+inline void leave_backlog(Bucket& bucket, std::uint32_t wire_bytes) {
+  bucket.backlog.set(bucket.backlog.get() - 1);
+  bucket.backlog_bytes.set(bucket.backlog_bytes.get() - wire_bytes);
+}
+inline void count_rejected(Bucket& bucket, RejectReason reason, std::uint32_t wire_bytes) {
+  bucket.rejected[static_cast<std::size_t>(reason)].add(1);
+  bucket.rejected_bytes.add(wire_bytes);
+}
+inline void count_dropped(Bucket& bucket, std::uint32_t wire_bytes) {
+  bucket.dropped.add(1);
+  bucket.dropped_bytes.add(wire_bytes);
+}
+inline void count_departed(Bucket& bucket, std::uint32_t wire_bytes, TimePoint now,
+                           Duration stayed, Duration late) {
+  bucket.departed.add(1);
+  bucket.departed_bytes.add(wire_bytes);
+  bucket.last_departure_ns.set(now.ns);
+  bucket.sojourn.record(stayed);
+  bucket.lateness.record(late);
+}
+
+/// After this the front of a ring with a backlog is a unit that waits.
+inline void skip_released(Bucket& bucket) {
+  while (!bucket.ring.empty() && bucket.ring.front().unit.is_released()) bucket.ring.pop();
+}
+
+}  // namespace drip::dataplane

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Page memory on a chosen NUMA node, by mmap and libnuma.
+#include "dataplane/node_memory.h"
+
+#include <numa.h>
+#include <sys/mman.h>
+
+#include <new>
+
+namespace drip::dataplane {
+
+NodeMemory::NodeMemory(std::size_t bytes, int numa_node) : bytes_(bytes) {
+  void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  data_ = static_cast<std::byte*>(pages);
+  // Both are wishes: without them the memory is as good, only farther or in smaller pages.
+  (void)madvise(pages, bytes, MADV_HUGEPAGE);
+  if (numa_node >= 0 && numa_available() >= 0 && numa_num_configured_nodes() > 1) {
+    numa_tonode_memory(pages, bytes, numa_node);
+  }
+}
+
+NodeMemory::~NodeMemory() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+}  // namespace drip::dataplane

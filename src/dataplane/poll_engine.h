@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine: polling threads, the buckets they own, and control's way to them.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/engine.h"
+#include "dataplane/bucket_book.h"
+#include "dataplane/flow_registry.h"
+#include "dataplane/poll_thread.h"
+#include "dataplane/ports.h"
+#include "dataplane/readings.h"
+#include "fmt/format.h"
+
+namespace drip::dataplane {
+
+struct EngineOptions {
+  std::vector<LcorePlan> lcores;  ///< At least one receives and one transmits.
+  std::uint32_t buckets_per_transmitter = 65536;
+  std::uint64_t ring_memory_bytes = std::uint64_t{1} << 30;  ///< Over all transmitters.
+  /// How many times the packet buffers that there are may be promised to buckets: 1 or more.
+  double packet_overcommit = 1;
+};
+
+/// Implements Engine over polling threads of any Io. Starts them; drain_and_stop() or the destructor
+/// ends them. A call that changes something runs as a job on the threads concerned (mailbox.h) and
+/// returns when all have done it.
+template <class Io>
+class PollEngine final : public Engine {
+ public:
+  /// `ios`: one for each lcore; they, `ports` and `clock` outlive the engine.
+  PollEngine(EngineOptions options, std::span<Io> ios, Ports& ports, const TscClock& clock)
+      : options_(std::move(options)), ports_(ports), clock_(clock), port_names_(ports.names()) {
+    build(ios);
+    start();
+  }
+  ~PollEngine() override { drain_and_stop(Duration{0}); }
+
+  absl::Status apply(std::span<BucketChange> changes) override;
+  Removal remove(BucketRef bucket, bool drop_backlog) override;
+  [[nodiscard]] BucketReading read(BucketRef bucket) const override {
+    const std::shared_lock lock(books_mutex_);
+    return read_bucket((*transmitters_[bucket.transmitter]->buckets)[bucket.slot],
+                       books_[bucket.transmitter]->record(bucket.slot));
+  }
+  [[nodiscard]] TimePoint now() const override { return clock_.now(); }
+
+  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override {
+    auto& thread = *transmitters_[bucket.transmitter];
+    return thread.mailbox.run([&](TimePoint now) {
+      return thread.transmitter->admit_request(bucket.slot, record, wire_bytes, now);
+    });
+  }
+  void release(BucketRef bucket, RequestRecord& record) override {
+    auto& thread = *transmitters_[bucket.transmitter];
+    thread.mailbox.run([&](TimePoint now) {
+      thread.transmitter->release_request(bucket.slot, record, now);
+    });
+  }
+
+  absl::StatusOr<std::uint32_t> create_flow_set(const FlowSetSettings& settings) override;
+  absl::Status change_flow_set(std::uint32_t flow_set, const FlowSetSettings& settings) override;
+  void remove_flow_set(std::uint32_t flow_set) override;
+  [[nodiscard]] std::vector<FlowReading> list_flows(std::uint32_t flow_set,
+                                                    std::size_t limit) const override;
+  [[nodiscard]] FlowSetReading read_flow_set(std::uint32_t flow_set) const override {
+    const std::shared_lock lock(books_mutex_);
+    return flow_registry_.read(flow_set);
+  }
+  absl::StatusOr<std::shared_ptr<const RuleSnapshot>> swap_rules(
+      std::shared_ptr<const RuleSnapshot> rules,
+      std::span<const BucketRef> packet_buckets) override;
+  [[nodiscard]] std::uint32_t worker_count() const override {
+    return static_cast<std::uint32_t>(workers_.size());
+  }
+  [[nodiscard]] std::optional<std::uint16_t> find_port(std::string_view name) const override {
+    const auto found = std::find(port_names_.begin(), port_names_.end(), name);
+    if (found == port_names_.end()) return std::nullopt;
+    return static_cast<std::uint16_t>(found - port_names_.begin());
+  }
+  [[nodiscard]] std::vector<std::string> port_names() const override { return port_names_; }
+
+  [[nodiscard]] std::vector<PortReading> ports() const override;
+  [[nodiscard]] std::vector<LcoreReading> lcores() const override;
+  [[nodiscard]] MemoryReading memory() const override;
+  [[nodiscard]] ClockReading clock() const override { return clock_.read(); }
+
+  std::uint64_t drain_and_stop(Duration bound) override;
+
+  /// What the machine withheld from the polling threads, in words. After the start.
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    const std::lock_guard lock(warnings_mutex_);
+    return warnings_;
+  }
+
+ private:
+  using Thread = PollThread<Io>;
+  /// A job does so many changes at the most, so that no packet waits for a long one.
+  static constexpr std::size_t kChangesAJob = 16;
+
+  void build(std::span<Io> ios);
+  void start();
+  void run_thread(Thread& thread, std::uint32_t number);
+
+  struct PlannedChange {
+    BucketChange* change;
+    BucketRef ref;
+    FlowRingEntry* ring = nullptr;  // New memory, if it takes some.
+    std::uint32_t ring_slots = 0;
+  };
+  absl::Status plan(BucketChange& change, PlannedChange& planned);
+  void unplan(const PlannedChange& planned);
+  void commit(std::span<PlannedChange> planned);
+  [[nodiscard]] absl::Status check_packet_promise(std::uint64_t promised) const;
+  [[nodiscard]] std::uint32_t next_transmitter();
+
+  EngineOptions options_;
+  Ports& ports_;
+  const TscClock& clock_;
+  const std::vector<std::string> port_names_;
+  std::array<FlowTemplateKey, kMaxFlowSets> flow_keys_{};
+  const FlowHash spread_;
+  std::vector<std::unique_ptr<HandOff>> hand_offs_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::vector<Thread*> workers_;
+  std::vector<Thread*> transmitters_;
+  std::atomic<bool> stop_{false};
+  bool stopped_ = false;
+
+  // Control's books: read() shares them, changes own them.
+  mutable std::shared_mutex books_mutex_;
+  std::vector<std::unique_ptr<BucketBook>> books_;  // By transmitter.
+  FlowRegistry flow_registry_;
+  std::shared_ptr<const RuleSnapshot> rules_;
+  std::uint64_t packets_promised_ = 0;
+  std::uint32_t next_transmitter_ = 0;
+
+  mutable std::mutex warnings_mutex_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace drip::dataplane
+
+#include "dataplane/poll_engine_buckets.inl"
+#include "dataplane/poll_engine_rules.inl"
+#include "dataplane/poll_engine_threads.inl"

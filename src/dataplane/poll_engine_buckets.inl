@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PollEngine's buckets: promise the memory for all changes, then make them; or make none.
+// IWYU pragma: private, include "dataplane/poll_engine.h"
+#pragma once
+
+namespace drip::dataplane {
+
+template <class Io>
+std::uint32_t PollEngine<Io>::next_transmitter() {
+  return next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
+}
+
+template <class Io>
+absl::Status PollEngine<Io>::check_packet_promise(std::uint64_t promised) const {
+  const auto allowed = static_cast<std::uint64_t>(
+      static_cast<double>(ports_.packets_for_buckets()) * options_.packet_overcommit);
+  if (ports_.count() == 0 || promised <= allowed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("packet buffers: the capacities of all buckets with packets would add up to {}, "
+                  "and {} may be promised; raise the node's packet buffers or the overcommit",
+                  promised, allowed));
+}
+
+template <class Io>
+absl::Status PollEngine<Io>::plan(BucketChange& change, PlannedChange& planned) {
+  planned.change = &change;
+  const std::uint32_t wanted = RingMemory::slots_for(change.settings.capacity);
+  if (change.ref) {
+    planned.ref = *change.ref;
+    BucketRecord& record = books_[planned.ref.transmitter]->record(planned.ref.slot);
+    if (record.holds_packets) {
+      const std::uint64_t promised =
+          packets_promised_ - record.settings.capacity + change.settings.capacity;
+      if (auto status = check_packet_promise(promised); !status.ok()) return status;
+    }
+    if (wanted <= record.ring_slots) return absl::OkStatus();
+  } else {
+    planned.ref.transmitter = next_transmitter();
+    auto slot = books_[planned.ref.transmitter]->take_slot();
+    if (!slot.ok()) return slot.status();
+    planned.ref.slot = *slot;
+  }
+  auto ring = books_[planned.ref.transmitter]->rings().allocate(wanted);
+  if (!ring.ok()) {
+    if (!change.ref) books_[planned.ref.transmitter]->give_back_slot(planned.ref.slot);
+    return ring.status();
+  }
+  planned.ring = *ring;
+  planned.ring_slots = wanted;
+  return absl::OkStatus();
+}
+
+template <class Io>
+void PollEngine<Io>::unplan(const PlannedChange& planned) {
+  BucketBook& book = *books_[planned.ref.transmitter];
+  if (planned.ring != nullptr) book.rings().release(planned.ring, planned.ring_slots);
+  if (!planned.change->ref) book.give_back_slot(planned.ref.slot);
+}
+
+template <class Io>
+absl::Status PollEngine<Io>::apply(std::span<BucketChange> changes) {
+  std::vector<PlannedChange> planned(changes.size());
+  {
+    const std::unique_lock lock(books_mutex_);
+    for (const auto& book : books_) book->reap();
+    flow_registry_.reap(books_);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (auto status = plan(changes[i], planned[i]); !status.ok()) {
+        for (std::size_t undo = i; undo-- > 0;) unplan(planned[undo]);
+        return status;
+      }
+    }
+  }
+  // Transmitter by transmitter: each job then has work for one thread.
+  std::stable_sort(planned.begin(), planned.end(),
+                   [](const PlannedChange& a, const PlannedChange& b) {
+                     return a.ref.transmitter < b.ref.transmitter;
+                   });
+  for (std::size_t begin = 0; begin < planned.size();) {
+    std::size_t end = begin;
+    while (end < planned.size() && end - begin < kChangesAJob &&
+           planned[end].ref.transmitter == planned[begin].ref.transmitter) {
+      ++end;
+    }
+    commit(std::span(planned).subspan(begin, end - begin));
+    begin = end;
+  }
+  return absl::OkStatus();
+}
+
+// All of one transmitter.
+template <class Io>
+void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
+  Thread& thread = *transmitters_[planned.front().ref.transmitter];
+  std::array<FlowRingEntry*, kChangesAJob> replaced{};
+  thread.mailbox.run([&](TimePoint now) {
+    for (std::size_t i = 0; i < planned.size(); ++i) {
+      const PlannedChange& one = planned[i];
+      if (one.change->ref) {
+        replaced[i] = thread.transmitter->change(one.ref.slot, one.change->settings, one.ring,
+                                                 one.ring_slots, now);
+      } else {
+        thread.transmitter->create(one.ref.slot, one.change->settings, one.ring, one.ring_slots,
+                                   now);
+      }
+    }
+  });
+  const std::unique_lock lock(books_mutex_);
+  BucketBook& book = *books_[planned.front().ref.transmitter];
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    BucketRecord& record = book.record(planned[i].ref.slot);
+    if (replaced[i] != nullptr) book.rings().release(replaced[i], record.ring_slots);
+    if (record.holds_packets) {
+      packets_promised_ += planned[i].change->settings.capacity;
+      packets_promised_ -= record.settings.capacity;
+    }
+    record.settings = planned[i].change->settings;
+    if (planned[i].ring != nullptr) {
+      record.ring = planned[i].ring;
+      record.ring_slots = planned[i].ring_slots;
+    }
+    planned[i].change->ref = planned[i].ref;
+  }
+}
+
+template <class Io>
+Removal PollEngine<Io>::remove(BucketRef bucket, bool drop_backlog) {
+  Thread& thread = *transmitters_[bucket.transmitter];
+  const Removal removal = thread.mailbox.run([&](TimePoint now) {
+    // Packets on their way may have been sent to it by rules that are gone.
+    thread.lcore->take_in_all();
+    return thread.transmitter->remove(bucket.slot, drop_backlog, now);
+  });
+  const std::unique_lock lock(books_mutex_);
+  BucketBook& book = *books_[bucket.transmitter];
+  book.retire_when_empty(bucket.slot);
+  book.reap();
+  return removal;
+}
+
+}  // namespace drip::dataplane

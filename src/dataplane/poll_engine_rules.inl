@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PollEngine's rules: snapshots swapped before all workers, and the per-flow rules' flow sets.
+// IWYU pragma: private, include "dataplane/poll_engine.h"
+#pragma once
+
+namespace drip::dataplane {
+
+template <class Io>
+absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine<Io>::swap_rules(
+    std::shared_ptr<const RuleSnapshot> rules, std::span<const BucketRef> packet_buckets) {
+  {
+    const std::unique_lock lock(books_mutex_);
+    flow_registry_.reap(books_);
+    std::uint64_t promised = flow_registry_.packets_promised();
+    for (const BucketRef ref : packet_buckets) {
+      promised += books_[ref.transmitter]->record(ref.slot).settings.capacity;
+    }
+    if (auto status = check_packet_promise(promised); !status.ok()) return status;
+    packets_promised_ = promised;
+    for (const auto& book : books_) book->forget_packets();
+    for (const BucketRef ref : packet_buckets) {
+      books_[ref.transmitter]->record(ref.slot).holds_packets = true;
+    }
+  }
+  for (Thread* const thread : workers_) {
+    thread->mailbox.run([&](TimePoint) { thread->worker->set_rules(rules.get()); });
+  }
+  // What was classified by the old rules is in the hand-off rings at the latest now. A transmitter
+  // may hand a packet on to another one (the fallback of a per-flow rule), so go round twice.
+  for (int round = 0; round < 2 && !hand_offs_.empty(); ++round) {
+    for (Thread* const thread : transmitters_) {
+      thread->mailbox.run([&](TimePoint) {
+        thread->lcore->take_in_all();
+        thread->outlet->flush();
+      });
+    }
+  }
+  std::swap(rules_, rules);
+  return rules;
+}
+
+template <class Io>
+absl::StatusOr<std::uint32_t> PollEngine<Io>::create_flow_set(const FlowSetSettings& settings) {
+  std::uint32_t number = 0;
+  {
+    const std::unique_lock lock(books_mutex_);
+    for (const auto& book : books_) book->reap();
+    flow_registry_.reap(books_);
+    const std::uint64_t packets = std::uint64_t{settings.max_flows} * settings.bucket.capacity;
+    if (auto status = check_packet_promise(packets_promised_ + packets); !status.ok()) {
+      return status;
+    }
+    auto created = flow_registry_.create(settings, books_);
+    if (!created.ok()) return created.status();
+    number = *created;
+    packets_promised_ += packets;
+  }
+  flow_keys_[number] = settings.key;
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    FlowSet* const set = flow_registry_.entry(number).sets[i].get();
+    transmitters_[i]->mailbox.run(
+        [&](TimePoint) { transmitters_[i]->flows->install(number, set); });
+  }
+  return number;
+}
+
+template <class Io>
+absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
+                                             const FlowSetSettings& settings) {
+  FlowRegistry::Entry& entry = flow_registry_.entry(flow_set);
+  if (RingMemory::slots_for(settings.bucket.capacity) >
+      RingMemory::slots_for(entry.settings.bucket.capacity)) {
+    return absl::FailedPreconditionError(
+        fmt::format("per_flow.bucket.capacity: {} needs larger rings than the {} that each of {} "
+                    "flows was promised; replace the rule instead",
+                    settings.bucket.capacity,
+                    RingMemory::slots_for(entry.settings.bucket.capacity),
+                    entry.settings.max_flows));
+  }
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    Thread& thread = *transmitters_[i];
+    thread.mailbox.run([&](TimePoint) {
+      thread.flows->change_settings(flow_set, settings.bucket, settings.idle_timeout);
+    });
+    const auto flows = static_cast<std::uint32_t>(entry.sets[i]->slots.size());
+    for (std::uint32_t begin = 0; begin < flows; begin += kChangesAJob) {
+      thread.mailbox.run([&](TimePoint now) {
+        const std::uint32_t end =
+            std::min(flows, begin + static_cast<std::uint32_t>(kChangesAJob));
+        for (std::uint32_t flow = begin; flow < end; ++flow) {
+          thread.flows->change_flow(flow_set, flow, now);
+        }
+      });
+    }
+    const std::unique_lock lock(books_mutex_);
+    for (const std::uint32_t slot : entry.sets[i]->slots) {
+      books_[i]->record(slot).settings = settings.bucket;
+    }
+  }
+  entry.settings = settings;
+  return absl::OkStatus();
+}
+
+template <class Io>
+void PollEngine<Io>::remove_flow_set(std::uint32_t flow_set) {
+  for (Thread* const thread : transmitters_) {
+    thread->mailbox.run([&](TimePoint) {
+      thread->lcore->take_in_all();
+      thread->flows->retire(flow_set);
+    });
+  }
+  const std::unique_lock lock(books_mutex_);
+  flow_registry_.retire(flow_set);
+  flow_registry_.reap(books_);
+}
+
+template <class Io>
+std::vector<FlowReading> PollEngine<Io>::list_flows(std::uint32_t flow_set,
+                                                    std::size_t limit) const {
+  std::vector<FlowReading> readings;
+  const std::shared_lock lock(books_mutex_);
+  const FlowRegistry::Entry& entry = flow_registry_.entry(flow_set);
+  for (std::uint32_t transmitter = 0; transmitter < entry.sets.size(); ++transmitter) {
+    const FlowSet& set = *entry.sets[transmitter];
+    for (std::uint32_t flow = 0; flow < set.slots.size() && readings.size() < limit; ++flow) {
+      const auto key = set.key_of(flow);
+      if (!key) continue;
+      const std::uint32_t slot = set.slots[flow];
+      FlowReading reading{to_text(*key), transmitter,
+                          read_bucket((*transmitters_[transmitter]->buckets)[slot],
+                                      books_[transmitter]->record(slot))};
+      // The flow may have gone, and another come, while it was read.
+      if (set.key_of(flow) == key) readings.push_back(std::move(reading));
+    }
+  }
+  return readings;
+}
+
+}  // namespace drip::dataplane

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pinning, naming, priority.
+#include "dataplane/poll_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "fmt/format.h"
+
+namespace drip::dataplane {
+namespace {
+
+// With throttling on, the kernel takes a SCHED_FIFO thread that never sleeps off its CPU for 50 ms
+// of each second (sched(7), sched_rt_runtime_us).
+bool realtime_is_throttled() {
+  std::ifstream file("/proc/sys/kernel/sched_rt_runtime_us");
+  long runtime_us = 0;
+  return !(file >> runtime_us) || runtime_us >= 0;
+}
+
+}  // namespace
+
+std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string& name) {
+  std::vector<std::string> warnings;
+  (void)pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  if (plan.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(static_cast<unsigned>(plan.cpu), &cpus);
+    const int error = pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    if (error != 0) {
+      warnings.push_back(fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu,
+                                     std::strerror(error)));
+    }
+  }
+  if (plan.realtime_priority > 0) {
+    if (realtime_is_throttled()) {
+      warnings.push_back(fmt::format(
+          "{}: real-time priority was left off: kernel.sched_rt_runtime_us is not -1, which would "
+          "stop the thread for 50 ms of each second",
+          name));
+    } else {
+      const sched_param parameters{plan.realtime_priority};
+      const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
+      if (error != 0) {
+        warnings.push_back(fmt::format("{}: no real-time priority {}: {}", name,
+                                       plan.realtime_priority, std::strerror(error)));
+      }
+    }
+  }
+  return warnings;
+}
+
+}  // namespace drip::dataplane

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What control reads of buckets and polling threads while they run.
+#pragma once
+
+#include "core/engine.h"
+#include "dataplane/bucket_book.h"
+#include "dataplane/lcore_counters.h"
+
+namespace drip::dataplane {
+
+/// Departures are read before admissions, so that a bucket never seems to have let out more than it
+/// took in.
+inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& record) {
+  BucketReading reading;
+  reading.departed = bucket.departed.get();
+  reading.departed_bytes = bucket.departed_bytes.get();
+  reading.dropped = bucket.dropped.get();
+  reading.dropped_bytes = bucket.dropped_bytes.get();
+  reading.last_departure = TimePoint{bucket.last_departure_ns.get()};
+  reading.point = TimePoint{bucket.point_ns.get()};
+  reading.backlog = bucket.backlog.get();
+  reading.backlog_bytes = bucket.backlog_bytes.get();
+  reading.admitted = bucket.admitted.get();
+  reading.admitted_bytes = bucket.admitted_bytes.get();
+  for (std::size_t i = 0; i < kRejectReasons; ++i) reading.rejected[i] = bucket.rejected[i].get();
+  reading.rejected_bytes = bucket.rejected_bytes.get();
+  reading.forfeited_ns = bucket.forfeited_ns.get();
+  reading.periods = ServicePeriods::of_rates(record.settings.units_per_second,
+                                             record.settings.bits_per_second);
+  reading.sojourn = bucket.sojourn.read();
+  reading.lateness = bucket.lateness.read();
+  reading.ring_slots = record.ring_slots;
+  return reading;
+}
+
+inline LcoreReading read_counters(const LcoreCounters& counters) {
+  LcoreReading reading;
+  reading.loops = counters.loops.get();
+  reading.busy_loops = counters.busy_loops.get();
+  reading.commands = counters.commands.get();
+  reading.rx_packets = counters.rx_packets.get();
+  reading.passed_packets = counters.passed_packets.get();
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    reading.drops[i] = counters.drops[i].get();
+    reading.dropped_bytes[i] = counters.dropped_bytes[i].get();
+  }
+  reading.stalls = counters.stalls.get();
+  reading.stalled_ns = counters.stalled_ns.get();
+  reading.longest_stall_ns = counters.longest_stall_ns.get();
+  reading.lateness = counters.lateness.read();
+  reading.forfeited_ns = counters.forfeited_ns.get();
+  return reading;
+}
+
+}  // namespace drip::dataplane

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Admits units into buckets and lets each leave when the law says so.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "core/engine.h"
+#include "core/request_record.h"
+#include "dataplane/bucket_door.h"
+#include "dataplane/bucket_table.h"
+#include "dataplane/lcore_counters.h"
+#include "dataplane/tx_stage.h"
+#include "drip/timing_wheel.h"
+
+namespace drip::dataplane {
+
+/// Owns a part of the buckets: it alone changes them, so nothing here locks or waits. Runs on one
+/// polling thread; control's calls reach it through that thread's mailbox. `Io` is how packets come
+/// and go (see no_ports.h for what it must have).
+template <class Io>
+class Transmitter {
+ public:
+  /// At most so many departures a call of transmit(), so that receiving is never starved.
+  static constexpr std::uint32_t kDeparturesACall = 256;
+
+  Transmitter(const BucketTable& buckets, TimePoint now, Io& io, std::uint16_t ports,
+              LcoreCounters& counters)
+      : buckets_(buckets),
+        wheel_(buckets.slots(), now, BucketHooks{&buckets}),
+        stage_(io, ports),
+        io_(io),
+        counters_(counters) {}
+
+  // ---- Packets
+
+  void prefetch(std::uint32_t slot) const {
+    __builtin_prefetch(&buckets_[slot], 1);
+    __builtin_prefetch(&buckets_[slot].periods, 1);
+    __builtin_prefetch(&buckets_[slot].admitted, 1);
+  }
+
+  /// Takes a packet into its bucket, or drops and counts it.
+  void offer(std::uint32_t slot, void* packet, std::uint32_t frame_bytes, std::uint16_t egress,
+             TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
+    if (wire_bytes > kMaxWireBytes) [[unlikely]] {
+      return drop(packet, frame_bytes, DropReason::kTooLong);
+    }
+    const RejectReason reason = admit(
+        bucket, slot, FlowRingEntry{UnitRef::packet(packet, wire_bytes, egress), now}, wire_bytes);
+    if (reason == RejectReason::kAdmitted) [[likely]] return;
+    drop(packet, frame_bytes, drop_reason(reason));
+  }
+
+  /// Sends a packet on unshaped; control traffic may use the room that is kept for it.
+  void pass(void* packet, std::uint32_t frame_bytes, std::uint16_t egress, bool control_traffic) {
+    if (control_traffic ? stage_.has_reserved_room(egress) : stage_.has_room(egress)) [[likely]] {
+      counters_.passed_packets.add(1);
+      return stage_.add(egress, packet);
+    }
+    drop(packet, frame_bytes, DropReason::kTxFull);
+  }
+
+  // ---- Departures
+
+  /// Lets go all that is due, up to a bound. Returns how many units left.
+  template <class Clock>
+  std::uint32_t transmit(Clock& clock) {
+    std::uint32_t departed = 0;
+    std::array<std::uint32_t, kCollected> due;
+    while (departed < kDeparturesACall) {
+      const TimePoint now = clock.now();
+      const std::size_t count = wheel_.collect(now, due);
+      for (std::size_t i = 0; i < count; ++i) buckets_[due[i]].ring.prefetch_front();
+      for (std::size_t i = 0; i < count; ++i) departed += serve(due[i], now);
+      if (count < due.size()) break;
+    }
+    return departed;
+  }
+  void flush() { stage_.flush(); }
+
+  /// Nothing is due before this moment; none if nothing waits at all. Now, if packets wait for their
+  /// port to take them.
+  [[nodiscard]] std::optional<TimePoint> idle_until(TimePoint now) const {
+    if (stage_.waiting() > 0) return now;
+    return wheel_.idle_until();
+  }
+
+  // ---- Requests (on this thread, from control)
+
+  Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
+                          TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    const Admission place{RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
+                          wait_of_newcomer(bucket, now)};
+    const std::uint32_t sequence = bucket.ring.tail();
+    const std::uint64_t bytes_before = bucket.admitted_bytes.get();
+    const RejectReason reason =
+        admit(bucket, slot, FlowRingEntry{UnitRef::request(&record, wire_bytes), now}, wire_bytes);
+    if (reason != RejectReason::kAdmitted) return Admission{reason, 0, {}};
+    record.wire_bytes = wire_bytes;
+    record.sequence = sequence;
+    record.bytes_before = bytes_before;
+    record.arrival = now;
+    record.state.store(RequestRecord::State::kQueued, std::memory_order_release);
+    return place;
+  }
+
+  void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) {
+    if (record.state.load(std::memory_order_relaxed) != RequestRecord::State::kQueued) return;
+    Bucket& bucket = buckets_[slot];
+    const bool was_head = record.sequence == bucket.ring.head();
+    bucket.ring.at(record.sequence).unit = UnitRef::released();
+    leave_backlog(bucket, record.wire_bytes);
+    count_dropped(bucket, record.wire_bytes);
+    record.departed = now;
+    record.state.store(RequestRecord::State::kReleased, std::memory_order_release);
+    if (was_head) take_over_service(bucket, slot, record.wire_bytes, now);
+    publish_point(bucket);
+  }
+
+  // ---- Configuration (on this thread, from control)
+
+  Bucket& create(std::uint32_t slot, const BucketSettings& settings, FlowRingEntry* slots,
+                 std::uint32_t slot_count, TimePoint now) {
+    Bucket& bucket = buckets_.construct(slot);
+    new (&bucket.ring) FlowRing(slots, slot_count);
+    bucket.law = Law(now);
+    set_up(bucket, settings);
+    publish_point(bucket);
+    bucket.life.store(Life::kActive, std::memory_order_release);
+    live_buckets_.add(1);
+    return bucket;
+  }
+
+  /// Changes a bucket in the middle of its backlog. With `slots`, moves what waits to that memory
+  /// and returns the old one.
+  FlowRingEntry* change(std::uint32_t slot, const BucketSettings& settings, FlowRingEntry* slots,
+                        std::uint32_t slot_count, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    FlowRingEntry* const old = slots != nullptr ? bucket.ring.move_to(slots, slot_count) : nullptr;
+    const bool backlogged = bucket.backlog.get() > 0;
+    const std::uint32_t in_service =
+        backlogged && bucket.departure == Departure::kAtEnd ? bucket.ring.front().unit.wire_bytes()
+                                                            : bucket.in_service_bytes;
+    const ServicePeriods before = bucket.periods;
+    const Departure departure_before = bucket.departure;
+    set_up(bucket, settings);
+    bucket.law.rescale(now, before.service(in_service), bucket.periods.service(in_service));
+    if (backlogged) {
+      // A head that was to leave when its service starts now leaves when it ends. The other way
+      // round it keeps its time: nothing leaves early.
+      if (departure_before == Departure::kAtStart && bucket.departure == Departure::kAtEnd) {
+        bucket.law.replace_head({}, bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
+      }
+      if (bucket.hook.scheduled()) wheel_.remove(slot);
+      schedule(bucket, slot);
+    }
+    publish_point(bucket);
+    return old;
+  }
+
+  Removal remove(std::uint32_t slot, bool drop_backlog, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    Removal removal;
+    if (drop_backlog) {
+      removal.dropped = drop_backlog_of(bucket, DropReason::kBucketDeleted, now);
+      if (bucket.hook.scheduled()) wheel_.remove(slot);
+    }
+    removal.draining = bucket.backlog.get();
+    bucket.life.store(removal.draining > 0 ? Life::kDraining : Life::kRetired,
+                      std::memory_order_release);
+    if (removal.draining == 0) live_buckets_.set(live_buckets_.get() - 1);
+    return removal;
+  }
+
+  /// From now on every bucket takes nothing new, and leaks on.
+  void drain_all() { admitting_ = false; }
+  /// Drops all that waits, in buckets and for ports; returns how many units.
+  std::uint64_t drop_all(TimePoint now) {
+    std::uint64_t dropped = 0;
+    for (std::uint32_t slot = 0; slot < buckets_.slots(); ++slot) {
+      Bucket& bucket = buckets_[slot];
+      // A slot that was never used reads as zero: Life::kFree.
+      const Life life = bucket.life.load(std::memory_order_relaxed);
+      if (life != Life::kActive && life != Life::kDraining) continue;
+      dropped += drop_backlog_of(bucket, DropReason::kShutdown, now);
+      if (bucket.hook.scheduled()) wheel_.remove(slot);
+    }
+    const std::uint64_t staged = stage_.drop_all();
+    counters_.drops[static_cast<std::size_t>(DropReason::kShutdown)].add(staged);
+    return dropped + staged;
+  }
+
+  [[nodiscard]] std::uint64_t waiting_packets() const {
+    return waiting_packets_.get() + stage_.waiting();
+  }
+  /// Whether anything waits, in a bucket or for a port.
+  [[nodiscard]] bool idle() const { return wheel_.size() == 0 && stage_.waiting() == 0; }
+  [[nodiscard]] std::uint64_t live_buckets() const { return live_buckets_.get(); }
+  [[nodiscard]] const TxStage<Io>& stage() const { return stage_; }
+  [[nodiscard]] const BucketTable& buckets() const { return buckets_; }
+  [[nodiscard]] LcoreCounters& counters() { return counters_; }
+
+  void drop(void* packet, std::uint32_t frame_bytes, DropReason reason) {
+    counters_.drop(reason, frame_bytes);
+    io_.drop(std::span<void*>(&packet, 1));
+  }
+
+ private:
+  static constexpr std::size_t kCollected = 32;
+  /// A fast bucket may send several packets a visit, or its slot's width would cap it.
+  static constexpr std::uint32_t kDeparturesAVisit = 8;
+  /// How long a bucket is held whose head's port takes nothing.
+  static constexpr Duration kPortRetry{2'000};
+
+  RejectReason admit(Bucket& bucket, std::uint32_t slot, FlowRingEntry entry,
+                     std::uint32_t wire_bytes) {
+    const RejectReason reason =
+        admitting_ ? try_admit(bucket, entry) : RejectReason::kDraining;
+    if (reason != RejectReason::kAdmitted) [[unlikely]] {
+      count_rejected(bucket, reason, wire_bytes);
+      return reason;
+    }
+    enter_backlog(bucket, wire_bytes);
+    if (!entry.unit.is_request()) waiting_packets_.add(1);
+    if (bucket.backlog.get() == 1) {
+      bucket.law.begin(entry.arrival, bucket.periods.service(wire_bytes), bucket.departure);
+      schedule(bucket, slot);
+      publish_point(bucket);
+    }
+    return reason;
+  }
+
+  // Lets units of one bucket go that are due; returns how many.
+  std::uint32_t serve(std::uint32_t slot, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    for (std::uint32_t count = 0; count < kDeparturesAVisit;) {
+      const FlowRingEntry entry = bucket.ring.front();
+      const UnitRef unit = entry.unit;
+      if (!unit.is_request() && !stage_.has_room(unit.egress())) [[unlikely]] {
+        bucket.hook.due = now + kPortRetry;
+        wheel_.insert(slot);
+        return count;
+      }
+      const std::uint32_t wire_bytes = unit.wire_bytes();
+      const Duration late = now - bucket.law.due();
+      const Duration forfeited = bucket.law.depart(now, bucket.periods.service(wire_bytes),
+                                                   bucket.departure, bucket.max_catchup);
+      if (forfeited.ns > 0) [[unlikely]] {
+        bucket.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
+        counters_.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
+      }
+      bucket.ring.pop();
+      bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
+      leave_backlog(bucket, wire_bytes);
+      count_departed(bucket, wire_bytes, now, now - entry.arrival, late);
+      counters_.lateness.record(late);
+      deliver(unit, now, late);
+      ++count;
+      skip_released(bucket);
+      if (bucket.backlog.get() == 0) {
+        publish_point(bucket);
+        retire_if_drained(bucket);
+        return count;
+      }
+      const FlowRingEntry& next = bucket.ring.front();
+      bucket.law.begin(next.arrival, bucket.periods.service(next.unit.wire_bytes()),
+                       bucket.departure);
+      publish_point(bucket);
+      if (bucket.law.due() > now) {
+        schedule(bucket, slot);
+        return count;
+      }
+    }
+    schedule(bucket, slot);
+    return kDeparturesAVisit;
+  }
+
+  void deliver(UnitRef unit, TimePoint now, Duration late) {
+    if (!unit.is_request()) [[likely]] {
+      waiting_packets_.set(waiting_packets_.get() - 1);
+      return stage_.add(unit.egress(), unit.address());
+    }
+    finish_request(unit, RequestRecord::State::kDeparted, now, late);
+  }
+  static void finish_request(UnitRef unit, RequestRecord::State state, TimePoint now,
+                             Duration late) {
+    auto* const record = static_cast<RequestRecord*>(unit.address());
+    record->departed = now;
+    record->lateness = late;
+    record->state.store(state, std::memory_order_release);
+  }
+
+  void schedule(Bucket& bucket, std::uint32_t slot) {
+    bucket.hook.due = bucket.law.due();
+    wheel_.insert(slot);
+  }
+  // The head was taken back. The next in line takes over the service under way, so that the server
+  // is never busy for nobody; with no next the server is free when it would have been.
+  void take_over_service(Bucket& bucket, std::uint32_t slot, std::uint32_t head_bytes,
+                         TimePoint now) {
+    skip_released(bucket);
+    wheel_.remove(slot);
+    if (bucket.backlog.get() == 0) {
+      // END: the service that was under way served nobody; it is given up and costs nothing.
+      if (bucket.departure == Departure::kAtEnd) bucket.law = Law(now);
+      return retire_if_drained(bucket);
+    }
+    if (bucket.departure == Departure::kAtEnd) {
+      bucket.law.replace_head(bucket.periods.service(head_bytes),
+                              bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
+    }
+    schedule(bucket, slot);
+  }
+
+  std::uint64_t drop_backlog_of(Bucket& bucket, DropReason reason, TimePoint now) {
+    std::uint64_t dropped = 0;
+    for (; !bucket.ring.empty(); bucket.ring.pop()) {
+      const UnitRef unit = bucket.ring.front().unit;
+      if (unit.is_released()) continue;
+      leave_backlog(bucket, unit.wire_bytes());
+      count_dropped(bucket, unit.wire_bytes());
+      ++dropped;
+      if (unit.is_request()) {
+        finish_request(unit, RequestRecord::State::kDropped, now, Duration{});
+      } else {
+        waiting_packets_.set(waiting_packets_.get() - 1);
+        drop(unit.address(), io_.frame(unit.address()).frame_bytes, reason);
+      }
+    }
+    return dropped;
+  }
+
+  void retire_if_drained(Bucket& bucket) {
+    if (bucket.life.load(std::memory_order_relaxed) != Life::kDraining) [[likely]] return;
+    bucket.life.store(Life::kRetired, std::memory_order_release);
+    live_buckets_.set(live_buckets_.get() - 1);
+  }
+
+  const BucketTable& buckets_;
+  TimingWheel<BucketHooks> wheel_;
+  TxStage<Io> stage_;
+  Io& io_;
+  LcoreCounters& counters_;
+  Counter waiting_packets_;
+  Counter live_buckets_;
+  bool admitting_ = true;
+};
+
+}  // namespace drip::dataplane

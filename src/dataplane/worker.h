@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Takes packets off the ports, finds each one's rule, and sends it on its way.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "core/classifier.h"
+#include "core/control_traffic.h"
+#include "core/frame.h"
+#include "core/rule_snapshot.h"
+#include "dataplane/lcore_counters.h"
+#include "dataplane/no_ports.h"
+#include "dataplane/outlet.h"
+
+namespace drip::dataplane {
+
+/// Runs on one polling thread.
+template <class Io>
+class Worker {
+ public:
+  static constexpr std::size_t kBurst = 32;
+
+  /// `number` is the worker's place in RuleSnapshot::hits.
+  Worker(std::uint32_t number, Io& io, Outlet<Io>& outlet, LcoreCounters& counters)
+      : number_(number), io_(io), outlet_(outlet), counters_(counters) {}
+
+  /// On the worker's thread. From now on packets go by `rules`, which must stay until replaced here
+  /// and until the transmitters have taken in what was handed to them.
+  void set_rules(const RuleSnapshot* rules) {
+    outlet_.flush();
+    rules_ = rules;
+  }
+
+  /// One burst from each queue. Returns how many packets came.
+  template <class Clock>
+  std::uint32_t receive(Clock& clock) {
+    if (rules_ == nullptr) return 0;
+    std::uint32_t received = 0;
+    for (std::uint16_t queue = 0; queue < io_.rx_queues(); ++queue) {
+      std::array<void*, kBurst> packets;
+      const std::uint32_t count = io_.rx(queue, packets);
+      if (count == 0) continue;
+      received += count;
+      handle(std::span(packets).first(count), io_.ingress(queue), clock.now());
+    }
+    if (received > 0) counters_.rx_packets.add(received);
+    return received;
+  }
+
+ private:
+  void handle(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
+    std::array<Headers, kBurst> headers;
+    std::array<FrameBytes, kBurst> frames;
+    std::array<std::uint32_t, kBurst> decisions;
+    for (void* const packet : packets) io_.prefetch(packet);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      frames[i] = io_.frame(packets[i]);
+      headers[i] = parse_frame(frames[i].bytes, frames[i].frame_bytes);
+    }
+    const RuleSnapshot& rules = *rules_;
+    rules.classifier.classify_burst(std::span(headers).first(packets.size()), ingress, decisions);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      outlet_.prefetch(decisions[i] == kNoRule ? rules.fallback : rules.actions[decisions[i]]);
+    }
+
+    const std::uint16_t egress = io_.egress(ingress);
+    RuleHits* const hits = rules.hits[number_].get();
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const Arrival arrival{packets[i], frames[i].frame_bytes, ingress, egress, now};
+      if (egress == kNoPort) [[unlikely]] {
+        outlet_.drop(arrival, DropReason::kNoEgress);
+      } else if (rules.protect_control_traffic &&
+                 is_control_traffic(headers[i], frames[i].bytes)) [[unlikely]] {
+        count(hits[rules.protected_hits()], arrival);
+        outlet_.pass(arrival, true, rules);
+      } else if (decisions[i] != kNoRule) {
+        count(hits[decisions[i]], arrival);
+        outlet_.send(rules.actions[decisions[i]], arrival, headers[i], rules);
+      } else {
+        count(hits[rules.fallback_hits()], arrival);
+        outlet_.send(rules.fallback, arrival, headers[i], rules);
+      }
+    }
+  }
+
+  static void count(RuleHits& hits, const Arrival& arrival) {
+    hits.packets.add(1);
+    hits.bytes.add(arrival.frame_bytes);
+  }
+
+  std::uint32_t number_;
+  Io& io_;
+  Outlet<Io>& outlet_;
+  LcoreCounters& counters_;
+  const RuleSnapshot* rules_ = nullptr;
+};
+
+}  // namespace drip::dataplane

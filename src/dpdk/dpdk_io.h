@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One polling thread's packets from and to DPDK devices.
+#pragma once
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dataplane/no_ports.h"
+#include "drip/unit_ref.h"
+
+namespace drip::dpdk {
+
+/// The PacketIo of the packet path: inline wrappers around the drivers' burst calls. Ports are
+/// Drip's own numbers, in the order of the configuration. Packets are mbufs, which begin on cache
+/// lines, as a UnitRef requires.
+class DpdkIo {
+ public:
+  struct RxQueue {
+    std::uint16_t port;
+    std::uint16_t device;
+    std::uint16_t queue;
+  };
+
+  /// `devices` and `egress`: by port. `tx_queue`: this thread's own on every device.
+  DpdkIo(std::vector<RxQueue> rx_queues, const std::vector<std::uint16_t>& devices,
+         const std::vector<std::uint16_t>& egress, std::uint16_t tx_queue)
+      : rx_queues_(std::move(rx_queues)), tx_queue_(tx_queue) {
+    std::copy(devices.begin(), devices.end(), devices_.begin());
+    std::copy(egress.begin(), egress.end(), egress_.begin());
+  }
+
+  std::uint32_t rx(std::uint16_t number, std::span<void*> packets) {
+    const RxQueue& from = rx_queues_[number];
+    auto** const mbufs = reinterpret_cast<rte_mbuf**>(packets.data());
+    const std::uint16_t count = rte_eth_rx_burst(from.device, from.queue, mbufs,
+                                                 static_cast<std::uint16_t>(packets.size()));
+    for (std::uint16_t i = 0; i < count; ++i) {
+      // A driver that strips tags although it was told not to: what comes in must go out.
+      if ((mbufs[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) [[unlikely]] {
+        (void)rte_vlan_insert(&mbufs[i]);
+      }
+      mbufs[i]->ol_flags = 0;
+    }
+    return count;
+  }
+
+  std::uint32_t tx(std::uint16_t port, std::span<void*> packets) {
+    return rte_eth_tx_burst(devices_[port], tx_queue_,
+                            reinterpret_cast<rte_mbuf**>(packets.data()),
+                            static_cast<std::uint16_t>(packets.size()));
+  }
+
+  void drop(std::span<void*> packets) {
+    rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(packets.data()),
+                          static_cast<unsigned>(packets.size()));
+  }
+
+  dataplane::FrameBytes frame(void* packet) {
+    const auto* const mbuf = static_cast<const rte_mbuf*>(packet);
+    return {{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len}, mbuf->pkt_len};
+  }
+  void prefetch(void* packet) {
+    rte_prefetch0(rte_pktmbuf_mtod(static_cast<const rte_mbuf*>(packet), const void*));
+  }
+
+  [[nodiscard]] std::uint16_t rx_queues() const {
+    return static_cast<std::uint16_t>(rx_queues_.size());
+  }
+  [[nodiscard]] std::uint16_t ingress(std::uint16_t number) const {
+    return rx_queues_[number].port;
+  }
+  [[nodiscard]] std::uint16_t egress(std::uint16_t port) const { return egress_[port]; }
+
+ private:
+  std::vector<RxQueue> rx_queues_;
+  std::uint16_t tx_queue_;
+  std::array<std::uint16_t, kMaxPorts> devices_{};
+  std::array<std::uint16_t, kMaxPorts> egress_{};
+};
+static_assert(dataplane::PacketIo<DpdkIo>);
+
+}  // namespace drip::dpdk

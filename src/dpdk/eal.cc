@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starts EAL with as little as it takes: no config files, no multi-process, no lcores of its own.
+#include "dpdk/eal.h"
+
+#include <pthread.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_version.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "fmt/format.h"
+
+namespace drip::dpdk {
+namespace {
+
+constexpr std::uint64_t kHugepageBytes = 2U << 20;
+
+std::string cpu_list(const std::vector<unsigned>& cpus) {
+  return fmt::format("{}", fmt::join(cpus, ","));
+}
+
+}  // namespace
+
+std::uint64_t free_hugepage_bytes() {
+  std::ifstream file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+  std::uint64_t pages = 0;
+  file >> pages;
+  return pages * kHugepageBytes;
+}
+
+absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
+  const bool enough_hugepages = free_hugepage_bytes() >= options.memory_bytes;
+  if (options.hugepages == Hugepages::kAlways && !enough_hugepages) {
+    return absl::FailedPreconditionError(fmt::format(
+        "hugepages: {} MiB are needed and {} MiB are free; write {} to /proc/sys/vm/nr_hugepages, "
+        "or do without",
+        options.memory_bytes >> 20, free_hugepage_bytes() >> 20,
+        (options.memory_bytes + kHugepageBytes - 1) / kHugepageBytes));
+  }
+  const bool hugepages = options.hugepages != Hugepages::kNever && enough_hugepages;
+
+  // One EAL lcore, on the control CPUs: the polling threads are Drip's own and register themselves.
+  std::vector<std::string> arguments = {
+      "drip", fmt::format("--lcores=0@({})", cpu_list(options.control_cpus)),
+      fmt::format("--file-prefix=drip-{}", getpid()), "--no-telemetry",
+      fmt::format("-m{}", (options.memory_bytes + (1U << 20) - 1) >> 20)};
+  if (hugepages) {
+    arguments.insert(arguments.end(), {"--in-memory", "--single-file-segments"});
+  } else {
+    // 22.11 refuses --in-memory with --no-huge.
+    arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
+  }
+  if (!options.pci) arguments.emplace_back("--no-pci");
+  arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
+
+  std::vector<char*> argv;
+  argv.reserve(arguments.size());
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    return absl::FailedPreconditionError(
+        fmt::format("DPDK did not start: {} (arguments: {})", rte_strerror(rte_errno),
+                    fmt::join(arguments, " ")));
+  }
+  return Eal(hugepages);
+}
+
+Eal::~Eal() {
+  if (started_) rte_eal_cleanup();
+}
+
+std::string Eal::version() { return rte_version(); }
+
+}  // namespace drip::dpdk

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opens ports and shares their queues out among the polling threads.
+#include "dpdk/port_set.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <set>
+
+#include "fmt/format.h"
+
+namespace drip::dpdk {
+namespace {
+
+constexpr unsigned kPoolCache = 256;
+constexpr std::uint64_t kDriverMemoryBytes = 64U << 20;
+
+std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+absl::Status refuse(const PortSpec& port, const std::string& what, int error) {
+  return absl::FailedPreconditionError(fmt::format("port {} ({}): {}: {}", port.name, port.device,
+                                                   what, rte_strerror(std::abs(error))));
+}
+
+// Names are unique, peers exist.
+absl::StatusOr<std::vector<std::uint16_t>> find_peers(const std::vector<PortSpec>& ports) {
+  if (ports.size() > kMaxPorts) {
+    return absl::InvalidArgumentError(
+        fmt::format("ports: {} were given, at most {} are possible", ports.size(), kMaxPorts));
+  }
+  std::vector<std::uint16_t> peers;
+  std::set<std::string> names;
+  for (const PortSpec& port : ports) {
+    if (!names.insert(port.name).second) {
+      return absl::InvalidArgumentError(fmt::format("port {}: named twice", port.name));
+    }
+    const auto peer = std::find_if(ports.begin(), ports.end(),
+                                   [&](const PortSpec& one) { return one.name == port.peer; });
+    if (!port.peer.empty() && peer == ports.end()) {
+      return absl::InvalidArgumentError(
+          fmt::format("port {}: its peer {} is not among the ports", port.name, port.peer));
+    }
+    peers.push_back(port.peer.empty() ? dataplane::kNoPort
+                                      : static_cast<std::uint16_t>(peer - ports.begin()));
+  }
+  return peers;
+}
+
+}  // namespace
+
+std::uint64_t PacketMemory::bytes() const {
+  const std::uint64_t each =
+      sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + data_bytes + 2 * RTE_CACHE_LINE_SIZE;
+  return std::uint64_t{mbufs} * each * 11 / 10 + kDriverMemoryBytes;
+}
+
+absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
+    const std::vector<PortSpec>& ports, const PacketMemory& memory,
+    const std::vector<dataplane::LcorePlan>& lcores, bool hugepages) {
+  const auto egress = find_peers(ports);
+  if (!egress.ok()) return egress.status();
+  std::unique_ptr<PortSet> set(new PortSet);
+  set->hugepages_ = hugepages;
+  if (auto status = set->create_pool(memory, lcores.size()); !status.ok()) return status;
+  const auto workers = static_cast<std::uint16_t>(std::count_if(
+      lcores.begin(), lcores.end(), [](const auto& plan) { return plan.receives(); }));
+  const auto transmitters = static_cast<std::uint16_t>(std::count_if(
+      lcores.begin(), lcores.end(), [](const auto& plan) { return plan.transmits(); }));
+  std::uint64_t held_by_devices = 0;
+  for (const PortSpec& spec : ports) {
+    set->ports_.push_back(std::make_unique<OpenPort>());
+    OpenPort& port = *set->ports_.back();
+    port.spec = spec;
+    port.device = RTE_MAX_ETHPORTS;
+    if (auto status = set->open_port(port, memory, workers, transmitters); !status.ok()) {
+      return status;
+    }
+    held_by_devices += std::uint64_t{memory.rx_descriptors} * port.rx_queues +
+                       std::uint64_t{memory.tx_descriptors} * transmitters;
+  }
+  const std::uint64_t held_by_threads =
+      lcores.size() * (kPoolCache * 3 / 2 + ports.size() * dataplane::TxStage<DpdkIo>::kSlots +
+                       2 * dataplane::Worker<DpdkIo>::kBurst) +
+      static_cast<std::uint64_t>(workers > 1 || transmitters > 1) * lcores.size() * transmitters *
+          (dataplane::HandOff::kSlots + dataplane::HandOff::kBurst);
+  if (held_by_devices + held_by_threads >= memory.mbufs) {
+    return absl::ResourceExhaustedError(
+        fmt::format("mbufs: {} are too few: devices and bursts alone hold up to {}", memory.mbufs,
+                    held_by_devices + held_by_threads));
+  }
+  set->packets_for_buckets_ = memory.mbufs - held_by_devices - held_by_threads;
+  set->share_out(lcores, *egress);
+  set->link_watcher_ = std::thread([raw = set.get()] { raw->watch_links(); });
+  return set;
+}
+
+absl::Status PortSet::create_pool(const PacketMemory& memory, std::size_t lcores) {
+  pool_ = rte_pktmbuf_pool_create(
+      "drip-packets", memory.mbufs, lcores > 0 ? kPoolCache : 0, 0,
+      static_cast<std::uint16_t>(memory.data_bytes + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
+  if (pool_ != nullptr) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("mbufs: {} of {} bytes take {} MiB, which DPDK does not have: {}", memory.mbufs,
+                  memory.data_bytes, memory.bytes() >> 20, rte_strerror(rte_errno)));
+}
+
+absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
+                                std::uint16_t transmitters) {
+  const PortSpec& spec = port.spec;
+  std::uint16_t device = 0;
+  if (rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device) != 0) {
+    if (const int error = rte_dev_probe(spec.device.c_str()); error != 0) {
+      return refuse(spec, "DPDK finds no such device, or it does not start", error);
+    }
+    if (const int error =
+            rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device);
+        error != 0) {
+      return refuse(spec, "the device has no Ethernet port", error);
+    }
+  }
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(device, &info); error != 0) {
+    return refuse(spec, "no device information", error);
+  }
+  port.driver = info.driver_name;
+  if (info.max_tx_queues < transmitters) {
+    return absl::FailedPreconditionError(fmt::format(
+        "port {} ({}): {} transmit queues, and {} transmitters need one each (for af_packet and "
+        "others: qpairs= or queue_count= in the device string)",
+        spec.name, spec.device, info.max_tx_queues, transmitters));
+  }
+  port.rx_queues = std::min(workers, info.max_rx_queues);
+
+  rte_eth_conf configuration{};
+  if (port.rx_queues > 1) {
+    configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    configuration.rx_adv_conf.rss_conf.rss_hf =
+        (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
+  }
+  configuration.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
+  configuration.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
+  if (const int error =
+          rte_eth_dev_configure(device, port.rx_queues, transmitters, &configuration);
+      error != 0) {
+    return refuse(spec, "cannot be configured", error);
+  }
+  port.device = device;  // From here on ours to close.
+  std::uint16_t rx_descriptors = memory.rx_descriptors;
+  std::uint16_t tx_descriptors = memory.tx_descriptors;
+  (void)rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
+  const auto socket = static_cast<unsigned>(rte_eth_dev_socket_id(device));
+  for (std::uint16_t queue = 0; queue < port.rx_queues; ++queue) {
+    if (const int error =
+            rte_eth_rx_queue_setup(device, queue, rx_descriptors, socket, nullptr, pool_);
+        error != 0) {
+      return refuse(spec, "no receive queue", error);
+    }
+  }
+  for (std::uint16_t queue = 0; queue < transmitters; ++queue) {
+    if (const int error = rte_eth_tx_queue_setup(device, queue, tx_descriptors, socket, nullptr);
+        error != 0) {
+      return refuse(spec, "no transmit queue", error);
+    }
+  }
+  if (const int error = rte_eth_dev_start(device); error != 0) {
+    return refuse(spec, "does not start", error);
+  }
+  // A bump in the wire takes every address; virtual devices that have no filter say ENOTSUP.
+  (void)rte_eth_promiscuous_enable(device);
+  (void)rte_eth_allmulticast_enable(device);
+  return absl::OkStatus();
+}
+
+// Each worker polls one queue of every port; a port with fewer queues than there are workers is
+// polled by some of them, beginning with another one for each port.
+void PortSet::share_out(const std::vector<dataplane::LcorePlan>& lcores,
+                        const std::vector<std::uint16_t>& egress) {
+  const auto workers = static_cast<std::size_t>(std::count_if(
+      lcores.begin(), lcores.end(), [](const auto& plan) { return plan.receives(); }));
+  std::vector<std::vector<DpdkIo::RxQueue>> queues(workers);
+  std::vector<std::uint16_t> devices;
+  std::size_t next = 0;
+  for (std::uint16_t i = 0; i < ports_.size(); ++i) {
+    devices.push_back(ports_[i]->device);
+    for (std::uint16_t queue = 0; queue < ports_[i]->rx_queues; ++queue) {
+      queues[next++ % workers].push_back({i, ports_[i]->device, queue});
+    }
+  }
+  std::size_t worker = 0;
+  std::uint16_t tx_queue = 0;
+  for (const auto& plan : lcores) {
+    std::vector<DpdkIo::RxQueue> mine;
+    if (plan.receives()) mine = std::move(queues[worker++]);
+    ios_.emplace_back(std::move(mine), devices, egress,
+                      plan.transmits() ? tx_queue++ : std::uint16_t{0});
+  }
+}
+
+PortSet::~PortSet() {
+  stop_ = true;
+  if (link_watcher_.joinable()) link_watcher_.join();
+  for (const auto& port : ports_) {
+    if (port->device == RTE_MAX_ETHPORTS) continue;
+    rte_eth_dev_stop(port->device);
+    rte_eth_dev_close(port->device);
+  }
+  rte_mempool_free(pool_);
+}
+
+void PortSet::thread_begins(std::uint32_t) {
+  // For the mempool's per-thread cache. If it cannot be had, the pool works without.
+  (void)rte_thread_register();
+}
+void PortSet::thread_ends(std::uint32_t) { rte_thread_unregister(); }
+
+}  // namespace drip::dpdk

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The node's ports: DPDK devices by name, opened, paired, read and closed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/poll_thread.h"
+#include "dataplane/ports.h"
+#include "dpdk/dpdk_io.h"
+
+struct rte_mempool;
+
+namespace drip::dpdk {
+
+/// A port as configured. `device`: a PCI address ("0000:03:00.0") or a vdev string
+/// ("net_af_xdp0,iface=eth1"); DPDK's own names, tried in DPDK's own way.
+struct PortSpec {
+  std::string name;
+  std::string device;
+  std::string peer;  ///< The port its packets leave by; its own name for a hairpin; empty: none.
+};
+
+struct PacketMemory {
+  std::uint32_t mbufs = 65535;        ///< Packet buffers over all ports.
+  std::uint32_t data_bytes = 2048;    ///< Of a frame that one buffer holds; longer ones take several.
+  std::uint16_t rx_descriptors = 1024;
+  std::uint16_t tx_descriptors = 1024;
+
+  /// For EalOptions.
+  [[nodiscard]] std::uint64_t bytes() const;
+};
+
+/// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from ios().
+class PortSet final : public dataplane::Ports {
+ public:
+  /// Opens and starts all, or none. INVALID_ARGUMENT or FAILED_PRECONDITION naming the port and what
+  /// it lacks. REQUIRES: EAL has started. `lcores` tells how many queues each device needs.
+  static absl::StatusOr<std::unique_ptr<PortSet>> open(
+      const std::vector<PortSpec>& ports, const PacketMemory& memory,
+      const std::vector<dataplane::LcorePlan>& lcores, bool hugepages);
+  /// REQUIRES: no thread polls them any more.
+  ~PortSet() override;
+
+  /// One for each lcore of open(), in order.
+  [[nodiscard]] std::vector<DpdkIo>& ios() { return ios_; }
+
+  [[nodiscard]] std::uint16_t count() const override {
+    return static_cast<std::uint16_t>(ports_.size());
+  }
+  [[nodiscard]] std::vector<std::string> names() const override;
+  [[nodiscard]] std::vector<PortReading> read() const override;
+  [[nodiscard]] std::uint64_t packets_for_buckets() const override { return packets_for_buckets_; }
+  [[nodiscard]] std::uint64_t packets() const override;
+  [[nodiscard]] std::uint64_t packets_free() const override;
+  [[nodiscard]] bool hugepages() const override { return hugepages_; }
+  void thread_begins(std::uint32_t lcore) override;
+  void thread_ends(std::uint32_t lcore) override;
+
+ private:
+  struct OpenPort {
+    PortSpec spec;
+    std::uint16_t device = 0;
+    std::uint16_t rx_queues = 0;
+    std::string driver;
+    std::atomic<bool> link_up{false};
+    std::atomic<std::uint64_t> link_changes{0};
+  };
+
+  PortSet() = default;
+  absl::Status create_pool(const PacketMemory& memory, std::size_t lcores);
+  absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
+                         std::uint16_t transmitters);
+  void share_out(const std::vector<dataplane::LcorePlan>& lcores,
+                 const std::vector<std::uint16_t>& egress);
+  void watch_links();
+
+  std::vector<std::unique_ptr<OpenPort>> ports_;
+  std::vector<DpdkIo> ios_;
+  rte_mempool* pool_ = nullptr;
+  std::uint64_t packets_for_buckets_ = 0;
+  bool hugepages_ = false;
+  std::atomic<bool> stop_{false};
+  std::thread link_watcher_;
+};
+
+}  // namespace drip::dpdk
