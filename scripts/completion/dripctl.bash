@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Completes dripctl's nouns, verbs and flags, and the names of buckets, rules and ports.
+# Installed for bash-completion; by hand: `. scripts/completion/dripctl.bash`.
+# shellcheck shell=bash
+
+# Prints the names that NOUN has on the server the command line is about, or nothing.
+_dripctl_names() {
+  "$1" "${@:3}" --timeout 1s "$2" list --names 2>/dev/null
+}
+
+_dripctl() {
+  local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} previous=
+  ((COMP_CWORD > 0)) && previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local noun='' verb='' words='' word i skip=0
+  local -a server=()
+
+  # What is left of the cursor: noun and verb are its first words that are no flags.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    if ((skip)); then
+      skip=0
+    elif [[ $word == --server || $word == --timeout ]]; then
+      skip=1
+    elif [[ $word == -* ]]; then
+      :
+    elif [[ -z $noun ]]; then
+      noun=$word
+    elif [[ -z $verb ]]; then
+      verb=$word
+    fi
+  done
+  # bash splits the address at its colon, so it is taken from the whole line.
+  if [[ $COMP_LINE =~ --server[=\ ]+([^ ]+) ]]; then
+    server=(--server "${BASH_REMATCH[1]}")
+  fi
+
+  case $previous in
+    --departure) words='start end' ;;
+    --per-flow) words='five-tuple source destination' ;;
+    --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
+    --ether-type) words='ipv4 ipv6 arp mpls' ;;
+    --bucket) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
+    --port) words=$(_dripctl_names "$program" port "${server[@]}") ;;
+    --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
+      --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
+      --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
+      --dscp | --server | --timeout) return ;;
+    *)
+      if [[ $current == -* || -z $noun || -z $verb ]]; then
+        words=$("$program" __words ${noun:+"$noun"} ${verb:+"$verb"} 2>/dev/null)
+        # Flags only when asked for: a Tab after a noun is a question for verbs.
+        [[ $current == -* ]] || words=$(grep -v '^-' <<<"$words")
+      else
+        case $noun/$verb in
+          bucket/list) ;;
+          bucket/* | request/*) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
+          rule/default) words="pass $(_dripctl_names "$program" bucket "${server[@]}")" ;;
+          rule/delete | rule/add) words=$(_dripctl_names "$program" rule "${server[@]}") ;;
+          rule/set)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        esac
+      fi
+      ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _dripctl dripctl

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Buckets and reasons in words, for all verbs that show them.
+#pragma once
+
+#include <string>
+
+#include "drip/v1/bucket.pb.h"
+
+namespace drip::cli {
+
+// "100mbit", "10k/s", or both with "and" in between.
+std::string rates_in_words(const v1::BucketConfig& config);
+std::string departure_in_words(v1::Departure departure);
+std::string reason_in_words(v1::RejectReason reason);
+// "p50 1.2ms, p99 3ms, max 5ms"; "-" if nothing was counted.
+std::string histogram_in_words(const v1::Histogram& histogram);
+
+}  // namespace drip::cli

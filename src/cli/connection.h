@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The way to the daemon: one channel, a deadline for each call, and errors as one exception.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "drip/v1/rate_limiter.grpc.pb.h"
+#include "drip/v1/shaper.grpc.pb.h"
+
+namespace drip::cli {
+
+// Why `address` cannot be one (`host:port` or `unix:PATH`); nothing if it can.
+std::optional<std::string> address_error(std::string_view address);
+
+// A call that did not end with OK.
+class CallError : public std::runtime_error {
+ public:
+  CallError(const grpc::Status& status, bool server_reached)
+      : std::runtime_error(status.error_message()),
+        code_(status.error_code()),
+        server_reached_(server_reached) {}
+
+  grpc::StatusCode code() const { return code_; }
+  // False if the error came from this side because no server answered.
+  bool server_reached() const { return server_reached_; }
+
+ private:
+  grpc::StatusCode code_;
+  bool server_reached_;
+};
+
+// The name as the API's documentation writes it: NOT_FOUND.
+std::string_view code_name(grpc::StatusCode code);
+
+class Connection {
+ public:
+  // How long a call may take when --timeout is not given.
+  enum class Patience {
+    kDefault,    // kDefaultTimeout: for calls that are answered at once.
+    kUnbounded,  // For a call whose purpose is to wait.
+  };
+  static constexpr std::chrono::seconds kDefaultTimeout{10};
+
+  // Opens nothing yet, so that a verb can still set signals up before gRPC starts its threads.
+  // REQUIRES: !address_error(address).
+  Connection(const std::string& address, std::optional<std::chrono::nanoseconds> timeout)
+      : address_(address), timeout_(timeout) {}
+
+  template <typename Stub, typename Request, typename Reply>
+  Reply call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
+             const Request& request, Patience patience = Patience::kDefault) {
+    open();
+    grpc::ClientContext context;
+    set_deadline(&context, patience);
+    Reply reply;
+    check((stub(static_cast<Stub*>(nullptr)).*method)(&context, request, &reply));
+    return reply;
+  }
+
+  // For streams, which the caller drives.
+  v1::ShaperService::Stub& shaper() {
+    open();
+    return *shaper_;
+  }
+  // Throws CallError unless `status` is OK.
+  void check(const grpc::Status& status) const;
+
+ private:
+  v1::RateLimiterService::Stub& stub(v1::RateLimiterService::Stub*) { return *rate_limiter_; }
+  v1::ShaperService::Stub& stub(v1::ShaperService::Stub*) { return *shaper_; }
+  void open();
+  void set_deadline(grpc::ClientContext* context, Patience patience) const;
+
+  std::string address_;
+  std::optional<std::chrono::nanoseconds> timeout_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::RateLimiterService::Stub> rate_limiter_;
+  std::unique_ptr<v1::ShaperService::Stub> shaper_;
+};
+
+using RateLimiter = v1::RateLimiterService::Stub;
+using Shaper = v1::ShaperService::Stub;
+
+}  // namespace drip::cli
