@@ -64,14 +64,18 @@ constexpr PortEntry kControlPorts[] = {
     {kUdp, 6784, Side::kDestination},  // BFD on LAG members: RFC 7130
 };
 
-// So that nearly every data packet is done after one test: a bit for each port's remainder.
+// So that nearly every data packet is done after one test: a bit for each port's remainder, as a
+// destination and, fewer, as a source.
 constexpr std::uint32_t kRemainders = 64;
-constexpr std::uint64_t port_bits() {
+constexpr std::uint64_t port_bits(bool as_source) {
   std::uint64_t bits = 0;
-  for (const PortEntry& entry : kControlPorts) bits |= 1ULL << entry.port % kRemainders;
+  for (const PortEntry& entry : kControlPorts) {
+    if (!as_source || entry.side == Side::kEither) bits |= 1ULL << entry.port % kRemainders;
+  }
   return bits;
 }
-constexpr std::uint64_t kPortBits = port_bits();
+constexpr std::uint64_t kDstPortBits = port_bits(false);
+constexpr std::uint64_t kSrcPortBits = port_bits(true);
 
 // One bit for each IP protocol that is listed whole.
 constexpr std::array<std::uint64_t, 4> protocol_bits() {
@@ -128,8 +132,8 @@ bool is_control_port(const Headers& headers) {
 }
 
 bool may_be_control_port(const Headers& headers) {
-  return headers.ports_valid && ((kPortBits >> headers.dst_port % kRemainders |
-                                  kPortBits >> headers.src_port % kRemainders) &
+  return headers.ports_valid && ((kDstPortBits >> headers.dst_port % kRemainders |
+                                  kSrcPortBits >> headers.src_port % kRemainders) &
                                  1) != 0;
 }
 

@@ -110,8 +110,7 @@ class FlowTable {
   [[nodiscard]] std::optional<Place> find_in(std::uint32_t bucket, const FlowKey& key,
                                              std::uint16_t tag) const;
   [[nodiscard]] std::optional<Place> find_place(const FlowKey& key, std::uint32_t hash) const;
-  [[nodiscard]] std::optional<Place> free_place(std::uint32_t hash);
-  [[nodiscard]] std::optional<Place> make_room(std::uint32_t bucket);
+  [[nodiscard]] std::optional<Place> free_place(std::uint32_t hash) const;
   void prefetch_entry(std::uint32_t hash) const;
   void erase_entry(std::uint32_t entry);
   void release(Place place);

@@ -11,20 +11,13 @@ namespace drip {
 namespace {
 
 // Below so many tuples to probe them all is faster than to ask which are possible.
-constexpr std::size_t kFewTuples = 6;
+constexpr std::size_t kFewTuples = 1;
 // Filters are added while so many tuples would still be probed for a packet, on average.
 constexpr double kEnoughPruned = 1.5;
 // A filter that leaves more of the tuples than this costs more than it saves.
 constexpr double kWorstFill = 0.7;
 
-__extension__ using Uint128 = unsigned __int128;
-
 constexpr PortRange kAllPorts{0, 0xffff};
-
-std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<Uint128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
 
 }  // namespace
 
@@ -135,33 +128,11 @@ void TupleSpace<kWords>::add_filters(const std::vector<Rules>& rules_of_tuple) {
 }
 
 template <std::size_t kWords>
-PacketKey<kWords> TupleSpace<kWords>::masked(const PacketKey<kWords>& key,
-                                             const PacketKey<kWords>& mask) {
-  PacketKey<kWords> result;
-  for (std::size_t i = 0; i < kWords; ++i) result[i] = key[i] & mask[i];
-  return result;
-}
-
-template <std::size_t kWords>
-std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
-  // Digits of pi: any odd-looking words do, for the rules, which make the table, are trusted.
-  constexpr std::array<std::uint64_t, 6> kSalt = {0x243f6a8885a308d3, 0x13198a2e03707344,
-                                                  0xa4093822299f31d0, 0x082efa98ec4e6c89,
-                                                  0x452821e638d01377, 0xbe5466cf34e90c6c};
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < kWords; i += 2) {
-    const std::uint64_t other = i + 1 < kWords ? key[i + 1] : 0;
-    sum ^= multiply_fold(key[i] ^ kSalt[i], other ^ kSalt[i + 1]);
-  }
-  return sum;
-}
-
-template <std::size_t kWords>
 std::uint32_t TupleSpace<kWords>::check_ports(std::uint32_t first_range,
-                                              const PacketKey<kWords>& key,
+                                              std::uint64_t transport_word,
                                               std::uint32_t best) const {
-  const auto src = static_cast<std::uint16_t>(key[kWords - 2]);
-  const auto dst = static_cast<std::uint16_t>(key[kWords - 2] >> 16);
+  const auto src = static_cast<std::uint16_t>(transport_word);
+  const auto dst = static_cast<std::uint16_t>(transport_word >> 16);
   for (std::uint32_t i = first_range;; ++i) {
     const PortCheck& check = port_checks_[i];
     if (check.rank >= best) return best;
@@ -171,53 +142,6 @@ std::uint32_t TupleSpace<kWords>::check_ports(std::uint32_t first_range,
     }
     if (check.last) return best;
   }
-}
-
-template <std::size_t kWords>
-std::uint32_t TupleSpace<kWords>::probe(const Tuple& tuple, const PacketKey<kWords>& key,
-                                        std::uint32_t best) const {
-  const PacketKey<kWords> wanted = masked(key, tuple.mask);
-  std::uint64_t at = tuple.slot_mask == 0 ? 0 : hash(wanted);
-  for (std::uint32_t tries = 0; tries <= tuple.slot_mask; ++tries, ++at) {
-    const Slot& slot = slots_[tuple.first_slot + (at & tuple.slot_mask)];
-    if (slot.best_rank == kNoRank) return best;
-    if (slot.key != wanted) continue;
-    if (slot.first_range != 0) return check_ports(slot.first_range, key, best);
-    return std::min(best, slot.best_rank);
-  }
-  return best;
-}
-
-template <std::size_t kWords>
-std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key) const {
-  if (!filters_.empty()) return find_filtered(key);
-  std::uint32_t best = kNoRank;
-  for (const Tuple& tuple : tuples_) {
-    if (tuple.best_rank >= best) break;
-    best = probe(tuple, key, best);
-  }
-  return best;
-}
-
-template <std::size_t kWords>
-std::uint32_t TupleSpace<kWords>::find_filtered(const PacketKey<kWords>& key) const {
-  std::array<const std::uint64_t*, 5> sets;
-  for (std::size_t i = 0; i < filters_.size(); ++i) {
-    sets[i] = filters_[i].tuples.at(filters_[i].field.of(key));
-  }
-  std::uint32_t best = kNoRank;
-  const std::size_t words = filters_[0].tuples.word_count();
-  for (std::size_t word = 0; word < words; ++word) {
-    std::uint64_t possible = sets[0][word];
-    for (std::size_t i = 1; i < filters_.size(); ++i) possible &= sets[i][word];
-    for (; possible != 0; possible &= possible - 1) {
-      const Tuple& tuple =
-          tuples_[word * 64 + static_cast<std::size_t>(std::countr_zero(possible))];
-      if (tuple.best_rank >= best) return best;
-      best = probe(tuple, key, best);
-    }
-  }
-  return best;
 }
 
 template <std::size_t kWords>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,6 +12,7 @@
 
 #include "core/interval_sets.h"
 #include "drip/rule.h"
+#include "drip/time.h"
 
 namespace drip {
 
@@ -117,17 +119,16 @@ class TupleSpace {
     IntervalSets tuples;
   };
   using Rules = std::vector<MaskedRule<kWords>>;
+  static constexpr std::size_t kMostFilters = 5;
 
   static std::span<const Field> fields();
   static Interval interval_of(const MaskedRule<kWords>& rule, const Field& field);
-  static PacketKey<kWords> masked(const PacketKey<kWords>& key, const PacketKey<kWords>& mask);
   static std::uint64_t hash(const PacketKey<kWords>& key);
   /// The tuple's lowest fitting rank that is below `best`, or `best`.
   [[nodiscard]] std::uint32_t probe(const Tuple& tuple, const PacketKey<kWords>& key,
                                     std::uint32_t best) const;
-  [[nodiscard]] std::uint32_t check_ports(std::uint32_t first_range, const PacketKey<kWords>& key,
+  [[nodiscard]] std::uint32_t check_ports(std::uint32_t first_range, std::uint64_t transport_word,
                                           std::uint32_t best) const;
-  [[nodiscard]] std::uint32_t find_filtered(const PacketKey<kWords>& key) const;
   void add_tuple(const Rules& rules);
   void add_slot(const Tuple& tuple, std::span<const MaskedRule<kWords>> same_key);
   void add_filters(const std::vector<Rules>& rules_of_tuple);
@@ -137,6 +138,75 @@ class TupleSpace {
   std::vector<PortCheck> port_checks_;
   std::vector<Filter> filters_;  ///< Empty: all tuples are tried.
 };
+
+// The search is here so that a key lives in registers: written to memory by words and read back by
+// vectors it would stall on store forwarding, which costs as much as all the rest.
+
+template <std::size_t kWords>
+std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
+  // Digits of pi: any odd-looking words do, for the rules, which make the table, are trusted.
+  constexpr std::array<std::uint64_t, 6> kSalt = {0x243f6a8885a308d3, 0x13198a2e03707344,
+                                                  0xa4093822299f31d0, 0x082efa98ec4e6c89,
+                                                  0x452821e638d01377, 0xbe5466cf34e90c6c};
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kWords; i += 2) {
+    const std::uint64_t other = i + 1 < kWords ? key[i + 1] : 0;
+    const auto product = static_cast<Uint128>(key[i] ^ kSalt[i]) * (other ^ kSalt[i + 1]);
+    sum ^= static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  return sum;
+}
+
+template <std::size_t kWords>
+[[gnu::always_inline]] inline std::uint32_t TupleSpace<kWords>::probe(const Tuple& tuple,
+                                                                      const PacketKey<kWords>& key,
+                                                                      std::uint32_t best) const {
+  PacketKey<kWords> wanted;
+  for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
+  std::uint64_t at = tuple.slot_mask == 0 ? 0 : hash(wanted);
+  for (std::uint32_t tries = 0; tries <= tuple.slot_mask; ++tries, ++at) {
+    const Slot& slot = slots_[tuple.first_slot + (at & tuple.slot_mask)];
+    std::uint64_t difference = 0;
+    for (std::size_t i = 0; i < kWords; ++i) difference |= slot.key[i] ^ wanted[i];
+    if (difference != 0) {
+      if (slot.best_rank == kNoRank) return best;
+      continue;
+    }
+    // An empty slot's key is 0, as a packet's may be; its rank is then above any `best`.
+    if (slot.first_range != 0) return check_ports(slot.first_range, key[kWords - 2], best);
+    return slot.best_rank < best ? slot.best_rank : best;
+  }
+  return best;
+}
+
+template <std::size_t kWords>
+inline std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key) const {
+  std::uint32_t best = kNoRank;
+  if (filters_.empty()) {
+    for (const Tuple& tuple : tuples_) {
+      if (tuple.best_rank >= best) break;
+      best = probe(tuple, key, best);
+    }
+    return best;
+  }
+  std::array<const std::uint64_t*, kMostFilters> sets;
+  const std::size_t filter_count = filters_.size();
+  for (std::size_t i = 0; i < filter_count; ++i) {
+    sets[i] = filters_[i].tuples.at(filters_[i].field.of(key));
+  }
+  const std::size_t words = filters_[0].tuples.word_count();
+  for (std::size_t word = 0; word < words; ++word) {
+    std::uint64_t possible = sets[0][word];
+    for (std::size_t i = 1; i < filter_count; ++i) possible &= sets[i][word];
+    for (; possible != 0; possible &= possible - 1) {
+      const auto bit = static_cast<std::size_t>(std::countr_zero(possible));
+      const Tuple& tuple = tuples_[word * 64 + bit];
+      if (tuple.best_rank >= best) return best;
+      best = probe(tuple, key, best);
+    }
+  }
+  return best;
+}
 
 extern template class TupleSpace<kIpv4KeyWords>;
 extern template class TupleSpace<kIpv6KeyWords>;

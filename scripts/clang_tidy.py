@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs clang-tidy over our files of a compile database, each only when it has changed.
+
+    clang_tidy.py BUILD [FILE]...
+
+Nearly all of the time goes into headers of others, again for each file, so a file that was found
+clean is remembered by all that it was made of: its command, its text, that of our headers that it
+includes, the checks and clang-tidy itself.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+TOOL = "clang-tidy-14"
+OUR_ROOMS = ("src", "tests", "include", "docs")
+INCLUDE = re.compile(rb'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
+
+
+class Sources:
+    """Our files and what they include, read once."""
+
+    def __init__(self, build: pathlib.Path):
+        self.roots = [pathlib.Path("include"), pathlib.Path("src"), pathlib.Path("tests"),
+                      build / "include"]
+        self.texts = {}
+
+    def text(self, path: pathlib.Path) -> bytes:
+        if path not in self.texts:
+            self.texts[path] = path.read_bytes()
+        return self.texts[path]
+
+    def with_headers(self, path: pathlib.Path) -> list[pathlib.Path]:
+        found = {path}
+        pending = [path]
+        while pending:
+            one = pending.pop()
+            for name in INCLUDE.findall(self.text(one)):
+                for root in [one.parent, *self.roots]:
+                    header = pathlib.Path(os.path.normpath(root / name.decode()))
+                    if header not in found and header.is_file():
+                        found.add(header)
+                        pending.append(header)
+        return sorted(found)
+
+
+def commands(build: pathlib.Path) -> dict[pathlib.Path, str]:
+    here = pathlib.Path.cwd()
+    found = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = pathlib.Path(os.path.normpath(pathlib.Path(entry["directory"]) / entry["file"]))
+        if path.is_relative_to(here) and path.relative_to(here).parts[0] in OUR_ROOMS:
+            found[path.relative_to(here)] = entry["command"]
+    return found
+
+
+def tidy(build: pathlib.Path, path: pathlib.Path) -> tuple[bool, str]:
+    run = subprocess.run([TOOL, "-p", str(build), "--quiet", str(path)], capture_output=True,
+                         text=True)
+    # On stderr are counts of what was suppressed and, if it could not run, why.
+    return run.returncode == 0, run.stdout or run.stderr
+
+
+def main() -> int:
+    build = pathlib.Path(sys.argv[1])
+    wanted = {pathlib.Path(os.path.normpath(name)) for name in sys.argv[2:]}
+    cache = build / "lint-cache"
+    cache.mkdir(exist_ok=True)
+    version = subprocess.run([TOOL, "--version"], check=True, capture_output=True).stdout
+    common = version + pathlib.Path(".clang-tidy").read_bytes()
+    sources = Sources(build)
+    pending = {}
+    clean = 0
+    for path, command in sorted(commands(build).items()):
+        if wanted and path not in wanted:
+            continue
+        digest = hashlib.sha256(common + command.encode())
+        for part in sources.with_headers(path):
+            digest.update(str(part).encode() + b"\0" + sources.text(part))
+        stamp = cache / digest.hexdigest()
+        if stamp.exists():
+            stamp.touch()
+            clean += 1
+        else:
+            pending[path] = stamp
+    print(f"clang-tidy: {len(pending)} files to check, {clean} unchanged since they were clean.",
+          flush=True)
+    failed = []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        runs = {pool.submit(tidy, build, path): path for path in pending}
+        for run in concurrent.futures.as_completed(runs):
+            path = runs[run]
+            good, output = run.result()
+            if good:
+                pending[path].touch()
+            else:
+                failed.append(path)
+                print(output.strip(), flush=True)
+    for path in sorted(failed):
+        print(f"clang-tidy: {path} is not clean.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

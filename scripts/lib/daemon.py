@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A dripd of one's own: started, asked through dripctl, sampled, stopped."""
+import dataclasses
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+
+@dataclasses.dataclass
+class Balance:
+    holds: bool
+    text: str
+
+
+class Meter:
+    """Samples running totals of bytes, each as a list of (seconds, bytes)."""
+
+    INTERVAL = 0.1
+
+    def __init__(self, daemon, bucket, received, offered):
+        self.daemon, self.bucket = daemon, bucket
+        self.read_received, self.read_offered = received, offered
+        self.sent, self.received, self.offered = [], [], []
+
+    def sample_until(self, end):
+        while (now := time.monotonic()) < end:
+            self.received.append((now, self.read_received()))
+            offered = self.read_offered()
+            if offered is not None:
+                self.offered.append((now, offered))
+            before = time.monotonic()
+            sent = int(self.daemon.bucket(self.bucket)["processed_bytes"])
+            self.sent.append(((before + time.monotonic()) / 2, sent))
+            time.sleep(max(0.0, now + self.INTERVAL - time.monotonic()))
+
+
+class Daemon:
+    START_SECONDS = 20
+
+    def __init__(self, build, link, log):
+        self.dripd = build / "src/daemon/dripd"
+        self.dripctl = build / "src/cli/dripctl"
+        self.link, self.log_path = link, log
+        self.server = f"unix:{link.scratch / 'dripd.sock'}"
+
+    def __enter__(self):
+        while True:
+            if self.start():
+                return self
+            self.__exit__(None, None, None)
+            why = pathlib.Path(self.log_path).read_text()
+            kind = self.link.kinds[0]
+            if not self.link.next_kind():
+                sys.exit(f"main_job: dripd did not start:\n{why}")
+            print(f"== {kind} does not start here, {self.link.kinds[0]} instead:\n{why}")
+
+    def start(self):
+        self.log = open(self.log_path, "w")
+        self.process = subprocess.Popen(
+            [*self.link.prefix, str(self.dripd.resolve()), "--listen", self.server,
+             *self.link.dripd_arguments()], stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + self.START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if subprocess.run([self.dripctl, "--server", self.server, "node", "show"],
+                              capture_output=True).returncode == 0:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.log.close()
+
+    def ctl(self, *arguments):
+        """Runs dripctl with --json; returns what it printed."""
+        done = subprocess.run([self.dripctl, "--server", self.server, "--json", *arguments],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"main_job: dripctl {' '.join(arguments)}: {done.stderr.strip()}")
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def bucket(self, name):
+        state = self.ctl("bucket", "show", name)
+        return state.get("bucket", state)
+
+    def meter(self, bucket, received, offered):
+        return Meter(self, bucket, received, offered)
+
+    def balance(self):
+        """rx = tx + drops by reason + waiting, once traffic has ended."""
+        for _ in range(50):
+            lcores = self.ctl("lcore", "list")["lcores"]
+            total = lambda field: sum(int(lcore.get(field, 0)) for lcore in lcores)
+            drops = {}
+            for lcore in lcores:
+                for drop in lcore.get("drops", []):
+                    drops[drop["reason"]] = drops.get(drop["reason"], 0) + int(drop["packets"])
+            received, sent = total("rx_packets"), total("tx_packets")
+            waiting = total("waiting_packets")
+            holds = received == sent + sum(drops.values()) + waiting
+            if holds and (waiting == 0 or self.link.never_rests):
+                break
+            time.sleep(0.1)
+        reasons = ", ".join(f"{name} {count}" for name, count in drops.items() if count) or "none"
+        return Balance(holds, f"rx {received} = tx {sent} + dropped {sum(drops.values())} "
+                              f"({reasons}) + waiting {waiting}")

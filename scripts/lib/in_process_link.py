@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Without rights: dripd between a DPDK device that generates and one that counts."""
+import struct
+
+FRAME = 1490
+
+
+def udp_frame(source_port):
+    payload = bytes(FRAME - 42)
+    udp = struct.pack("!HHHH", source_port, 5201, 8 + len(payload), 0)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0,
+                     bytes((10, 99, 0, 1)), bytes((10, 99, 0, 2)))
+    return bytes.fromhex("020000000002 020000000001 0800") + ip + udp + payload
+
+
+def write_pcap(path, frames):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for i, frame in enumerate(frames):
+            file.write(struct.pack("<IIII", 0, i, len(frame), len(frame)) + frame)
+
+
+class Flow:
+    """What net_pcap replays without end, as seen on the far device."""
+
+    label, bucket, must_be_exact = "UDP, as fast as DPDK replays it", "udp", True
+
+    def __init__(self, link):
+        self.link = link
+
+    def start(self, _seconds):
+        pass
+
+    def port(self, name):
+        return next(p for p in self.link.daemon.ctl("port", "list")["ports"] if p["name"] == name)
+
+    def received_bytes(self):
+        return int(self.port("right")["tx_bytes"])
+
+    def offered_bytes(self):
+        return int(self.port("left")["rx_bytes"])
+
+    def finish(self):
+        pass
+
+
+class Link:
+    prefix = []
+    never_rests = True
+    description = "net_pcap (replays without end) -> dripd -> net_null (counts)"
+
+    def __init__(self, scratch, rate_bps):
+        self.scratch, self.rate_bps, self.kinds = scratch, rate_bps, ["pcap"]
+
+    def __enter__(self):
+        write_pcap(self.scratch / "traffic.pcap", [udp_frame(1024 + i) for i in range(64)])
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def next_kind(self):
+        self.kinds.pop(0)
+        return bool(self.kinds)
+
+    def dripd_arguments(self):
+        traffic = self.scratch / "traffic.pcap"
+        return ["--port", f"left=net_pcap0,rx_pcap={traffic},infinite_rx=1",
+                "--port", f"right=net_null0,size={FRAME},no-rx=1", "--pair", "left:right",
+                "--mbufs", "16384", "--hugepages", "never"]
+
+    def attach(self, daemon):
+        self.daemon = daemon
+        capacity = str(max(20, int(self.rate_bps * 0.010 / 8 / 1514)))
+        daemon.ctl("bucket", "set", "udp", "--rate", f"{self.rate_bps:.0f}bit",
+                   "--capacity", capacity)
+        daemon.ctl("rule", "add", "udp", "--proto", "udp", "--bucket", "udp")
+
+    def flows(self):
+        yield Flow(self)
+
+    def notes(self, _daemon):
+        return []

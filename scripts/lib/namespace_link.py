@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two network namespaces whose only link is dripd, in a third one between them."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import time
+
+HUGEPAGES = 96  # For 16384 packet buffers.
+NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+UDP_PAYLOAD = 1448
+UDP_FRAME = UDP_PAYLOAD + 8 + 20 + 14
+
+
+def run(*command, check=True):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check and done.returncode != 0:
+        raise SystemExit(f"main_job: {' '.join(command)}: {done.stderr.strip()}")
+    return done
+
+
+def cannot():
+    """Why namespaces cannot be used here; empty if they can."""
+    if os.geteuid() != 0:
+        return "not root"
+    for program in ("ip", "iperf3", "ethtool", "ping"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    probe = f"drip-probe-{os.getpid()}"
+    if run("ip", "netns", "add", probe, check=False).returncode != 0:
+        return "no network namespaces can be made"
+    run("ip", "netns", "delete", probe)
+    return ""
+
+
+class Flow:
+    """One iperf3 from left to right."""
+
+    def __init__(self, link, label, bucket, port, extra, must_be_exact):
+        self.link, self.label, self.bucket, self.port = link, label, bucket, port
+        self.extra, self.must_be_exact = extra, must_be_exact
+
+    def start(self, seconds):
+        right, left = self.link.right, self.link.left
+        self.server = right.spawn("iperf3", "--server", "--one-off", "--port", str(self.port))
+        time.sleep(0.3)
+        self.client = left.spawn("iperf3", "--client", right.address, "--port", str(self.port),
+                                 "--time", str(seconds), *self.extra)
+
+    def received_bytes(self):
+        return self.link.right.udp_bytes("In") if self.bucket == "udp" else \
+            self.link.right.interface_bytes()
+
+    def offered_bytes(self):
+        return self.link.left.udp_bytes("Out") if self.bucket == "udp" else None
+
+    def finish(self):
+        for process in (self.client, self.server):
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class Host:
+    """One end: a namespace with eth0, and a process that keeps its /proc open to us."""
+
+    def __init__(self, name, address, cpus):
+        self.name, self.address, self.cpus = name, address, cpus
+        self.processes = []
+        run("ip", "netns", "add", name)
+        self.holder = self.spawn("sleep", "600")
+
+    def spawn(self, *command):
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, *command], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+        self.processes.append(process)
+        return process
+
+    def configure(self):
+        self.ip("link", "set", "lo", "up")
+        # dripd passes frames as they are: the sender must do its own checksums and segments.
+        run("ip", "netns", "exec", self.name, "ethtool", "-K", "eth0", "tx", "off")
+        self.ip("address", "add", f"{self.address}/24", "dev", "eth0")
+        self.ip("link", "set", "eth0", "up")
+
+    def ip(self, *arguments):
+        run("ip", "-netns", self.name, *arguments)
+
+    def proc(self, name):
+        return pathlib.Path(f"/proc/{self.holder.pid}/net/{name}").read_text()
+
+    def udp_bytes(self, direction):
+        """Wire bytes of all datagrams that came in (or went out), those for want of room included."""
+        names, values = [line.split()[1:] for line in self.proc("snmp").splitlines()
+                         if line.startswith("Udp:")]
+        counts = dict(zip(names, map(int, values)))
+        datagrams = counts["OutDatagrams"] if direction == "Out" else \
+            counts["InDatagrams"] + counts["InErrors"]
+        return datagrams * UDP_FRAME
+
+    def interface_bytes(self):
+        return int(re.search(r"eth0:\s*(\d+)", self.proc("dev")).group(1))
+
+    def close(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        run("ip", "netns", "delete", self.name, check=False)
+
+
+class Link:
+    never_rests = False
+
+    def __init__(self, scratch, rate_bps):
+        self.scratch, self.rate_bps = scratch, rate_bps
+        tag = f"drip{os.getpid() % 100000}"
+        self.names = [f"{tag}-{side}" for side in ("left", "right", "mid")]
+        self.prefix = ["ip", "netns", "exec", self.names[2]]
+        self.kinds = ["af_xdp", "af_packet"]
+        self.hosts = []
+        self.ping_text = ""
+
+    @property
+    def description(self):
+        return "left namespace <-veth-> dripd <-veth-> right namespace"
+
+    def __enter__(self):
+        try:
+            self.build()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def build(self):
+        self.hugepages_before = int(NR_HUGEPAGES.read_text())
+        NR_HUGEPAGES.write_text(str(self.hugepages_before + HUGEPAGES))
+        cpus = sorted(os.sched_getaffinity(0))
+        traffic_cpus = set(cpus[:-1] or cpus)
+        run("ip", "netns", "add", self.names[2])
+        for i, side in enumerate(("left", "right")):
+            host = Host(self.names[i], f"10.99.0.{i + 1}", traffic_cpus)
+            self.hosts.append(host)
+            run("ip", "link", "add", side, "netns", self.names[2], "type", "veth", "peer", "name",
+                "eth0", "netns", host.name)
+            # A shaper has no addresses of its own, and sends nothing of its own.
+            run("ip", "netns", "exec", self.names[2], "sysctl", "-qw",
+                f"net.ipv6.conf.{side}.disable_ipv6=1")
+            host.configure()
+            run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
+        self.left, self.right = self.hosts
+
+    def __exit__(self, *_):
+        for host in self.hosts:
+            host.close()
+        run("ip", "netns", "delete", self.names[2], check=False)
+        NR_HUGEPAGES.write_text(str(self.hugepages_before))
+
+    def dripd_arguments(self):
+        kind = self.kinds[0]
+        device = lambda i, side: f"{side}=net_{kind}{i},iface={side}"
+        return ["--port", device(0, "left"), "--port", device(1, "right"), "--pair", "left:right",
+                "--mbufs", "16384"]
+
+    def next_kind(self):
+        """The fallback for a kernel or a NIC without AF_XDP; False if there is none left."""
+        self.kinds.pop(0)
+        return bool(self.kinds)
+
+    def attach(self, daemon):
+        rate = f"{self.rate_bps:.0f}bit"
+        capacity = str(max(20, int(self.rate_bps * 0.010 / 8 / 1514)))
+        tcp_capacity = str(max(60, int(self.rate_bps * 0.030 / 8 / 1514)))
+        for name, size in (("udp", capacity), ("tcp", tcp_capacity), ("ping", "100")):
+            daemon.ctl("bucket", "set", name, "--rate", rate, "--capacity", size)
+        for name, protocol in (("udp", "udp"), ("tcp", "tcp"), ("ping", "icmp")):
+            daemon.ctl("rule", "add", name, "--port", "left", "--proto", protocol, "--bucket", name)
+
+    def flows(self):
+        yield Flow(self, "UDP at 3 times the rate", "udp", 5201,
+                   ["--udp", "--bitrate", f"{3 * self.rate_bps:.0f}", "--length", str(UDP_PAYLOAD),
+                    "--window", "2M"], True)
+        ping = subprocess.Popen(
+            ["ip", "netns", "exec", self.left.name, "ping", "-q", "-i", "0.2", "-c", "40",
+             self.right.address], stdout=subprocess.PIPE, text=True)
+        yield Flow(self, "TCP", "tcp", 5202, [], False)
+        try:
+            self.ping_text = ping.communicate(timeout=15)[0]
+        except subprocess.TimeoutExpired:
+            ping.kill()
+            self.ping_text = ping.communicate()[0]
+
+    def notes(self, daemon):
+        found = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", self.ping_text)
+        lost = re.search(r"([\d.]+)% packet loss", self.ping_text)
+        text = f"ping beside TCP: min/avg/max {'/'.join(found.groups())} ms, {lost.group(1)} % lost" \
+            if found and lost else "ping beside TCP: no answer"
+        ports = daemon.ctl("port", "list")["ports"]
+        return [text, "ports: " + ", ".join(f"{p['name']} ({p['driver']})" for p in ports)]

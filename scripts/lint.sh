@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Checks format, layering, scripts and, by clang-tidy, the code itself; changes nothing.
+#
+#   scripts/lint.sh [--build DIR] [--fast]      --fast leaves clang-tidy out
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build=build
+fast=
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --build)
+      build=${2:?--build needs a directory}
+      shift 2
+      ;;
+    --fast)
+      fast=1
+      shift
+      ;;
+    *)
+      echo "lint.sh: '$1' is not known: [--build DIR] [--fast]" >&2
+      exit 2
+      ;;
+  esac
+done
+
+scripts/install_packages.sh build lint
+
+# What git knows and what it does not know yet, but not what it ignores.
+ours() {
+  git -c safe.directory='*' ls-files -co --exclude-standard -- "$@" | while read -r path; do
+    [[ ! -f $path ]] || echo "$path"
+  done
+}
+
+status=0
+step() {
+  local name=$1
+  shift
+  if "$@"; then
+    echo "lint: $name: good"
+  else
+    echo "lint: $name: FAILED" >&2
+    status=1
+  fi
+}
+
+check_format() { ours '*.h' '*.cc' '*.inl' | xargs -r clang-format-14 --dry-run --Werror; }
+# SC2317: it does not see that a function is called by name, as step() and others do.
+check_scripts() { ours '*.sh' .ci/run | xargs -r shellcheck --exclude=SC2317; }
+check_python() {
+  ours '*.py' | xargs -r python3 -c 'import ast, sys
+for name in sys.argv[1:]: ast.parse(open(name).read(), name)'
+}
+check_code() {
+  # clang-tidy reads generated headers.
+  [[ -f $build/build.ninja ]] || meson setup "$build" || return
+  ninja -C "$build" -t targets all | sed -n 's/^\(.*\.pb\.h\): .*/\1/p' |
+    xargs -r ninja -C "$build" --quiet || return
+  scripts/clang_tidy.py "$build"
+}
+
+step format check_format
+step layering scripts/layering.py
+step scripts check_scripts
+step python check_python
+[[ -n $fast ]] || step clang-tidy check_code
+exit "$status"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs what is missing, builds, and runs the main job: real traffic through a real dripd.
+set -euo pipefail
+
+usage() {
+  cat <<'TXT'
+usage: scripts/run.sh [RATE] [--out DIR] [--in-process]
+
+Shapes iperf3 (UDP offered at three times the rate, then TCP) and ping between two network namespaces
+whose only link is dripd, halves the rate live in the middle, prints a table, and draws a plot.
+
+  RATE          as for tc: 100mbit (default), 2.5gbit, 20mbit ...
+  --out DIR     where plot, logs and figures go (default: out)
+  --in-process  no namespaces: DPDK's virtual devices inside dripd, as without root
+
+Exit status: 0 if every measured UDP rate is within 1 % of what was asked, else 1.
+TXT
+}
+
+cd "$(dirname "$0")/.."
+arguments=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -h | --help) usage; exit 0 ;;
+    --out) arguments+=(--out "${2:?--out needs a directory}"); shift ;;
+    --in-process) arguments+=(--in-process) ;;
+    -*) echo "run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+    *) arguments+=(--rate "$1") ;;
+  esac
+  shift
+done
+
+scripts/install_packages.sh
+if [ ! -f build/build.ninja ]; then meson setup build; fi
+ninja -C build src/daemon/dripd src/cli/dripctl
+exec /usr/bin/python3 scripts/main_job.py --build build "${arguments[@]}"

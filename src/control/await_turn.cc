@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// AwaitTurn as a reactor that the turn watch or a cancellation finishes, whichever is first.
+#include "control/await_turn.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "control/admit_request.h"
+#include "control/convert_bucket.h"
+#include "control/rpc_status.h"
+#include "control/turn_watch.h"
+#include "control/unary_call.h"
+
+namespace drip::control {
+namespace {
+
+class AwaitTurnCall final : public grpc::ServerUnaryReactor, private Turn {
+ public:
+  AwaitTurnCall(const ServicesContext& context, grpc::CallbackServerContext* call,
+                v1::AwaitTurnResponse& response)
+      : context_(context), call_(call), response_(response) {}
+
+  void begin(const v1::AwaitTurnRequest& request) {
+    release_on_cancel_ = request.release_on_cancel();
+    const std::optional<std::uint32_t> bytes =
+        request.has_bytes() ? std::optional(request.bytes()) : std::nullopt;
+    absl::StatusOr<AdmittedRequest> admitted =
+        admit_request(context_, request.bucket_id(), request.request_id(), bytes);
+    if (!admitted.ok()) return Finish(to_grpc(admitted.status()));
+    const Ticket& ticket = admitted->ticket;
+    response_.set_request_id(ticket.request_id);
+    response_.set_reason(reject_reason(ticket.admission.reason));
+    if (ticket.admission.reason != RejectReason::kAdmitted) return Finish(grpc::Status::OK);
+    response_.set_allowed(true);
+    held_request_ = ticket.request;
+    held_queue_ = admitted->queue;
+    // From here on another thread may finish and so delete this.
+    if (!context_.turns.watch(*this, std::move(admitted->queue), ticket.request,
+                              admitted->expected)) {
+      Finish(stopping_status());
+    }
+  }
+
+ private:
+  // gRPC: the deadline passed, the caller cancelled, or the connection broke. Not before begin()
+  // has returned, nor after OnDone().
+  void OnCancel() override {
+    if (!context_.turns.withdraw(*this)) return;
+    if (release_on_cancel_) {
+      held_queue_->release(*held_request_);
+      context_.turns.look_at_all_of(*held_queue_);
+    }
+    Finish(cancelled_status(*call_));
+  }
+  void OnDone() override { delete this; }
+
+  void finish(const RequestRecord& record) override {
+    switch (record.state.load(std::memory_order_acquire)) {
+      case RequestRecord::State::kDeparted:
+        response_.set_sojourn_ns((record.departed - record.arrival).ns);
+        response_.set_lateness_ns(record.lateness.ns);
+        return Finish(grpc::Status::OK);
+      case RequestRecord::State::kReleased:
+        return Finish({grpc::StatusCode::ABORTED,
+                       "request_id: another caller that awaited it gave its place up"});
+      default:
+        response_.set_dropped(true);
+        return Finish(grpc::Status::OK);
+    }
+  }
+  void give_up() override { Finish(stopping_status()); }
+
+  const ServicesContext& context_;
+  grpc::CallbackServerContext* const call_;
+  v1::AwaitTurnResponse& response_;
+  bool release_on_cancel_ = false;
+  // For a release, when the watch has let go of its own.
+  RequestHandle held_request_;
+  std::shared_ptr<RequestQueue> held_queue_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* await_turn(const ServicesContext& context,
+                                     grpc::CallbackServerContext* call,
+                                     const v1::AwaitTurnRequest& request,
+                                     v1::AwaitTurnResponse& response) {
+  auto reactor = std::make_unique<AwaitTurnCall>(context, call, response);
+  reactor->begin(request);
+  return reactor.release();
+}
+
+}  // namespace drip::control

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One AwaitTurn call, from its admission to its answer.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "control/services_context.h"
+#include "drip/v1/rate_limiter.pb.h"
+
+namespace drip::control {
+
+/// The reactor of a new call; it deletes itself when the call is done.
+[[nodiscard]] grpc::ServerUnaryReactor* await_turn(const ServicesContext& context,
+                                                   grpc::CallbackServerContext* call,
+                                                   const v1::AwaitTurnRequest& request,
+                                                   v1::AwaitTurnResponse& response);
+
+}  // namespace drip::control

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A change of one bucket's settings, in which any field may be absent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "drip/bucket_settings.h"
+
+namespace drip::control {
+
+/// Each field that is set is within its own range; see drip/v1/bucket.proto for what absence means.
+struct BucketPatch {
+  std::string id;
+  /// Where it stands in the request, for messages: empty, or with a dot at its end, "buckets[3].".
+  std::string path;
+  std::optional<std::uint32_t> capacity;
+  std::optional<double> units_per_second;  ///< 0 removes the rate.
+  std::optional<double> bits_per_second;   ///< 0 removes the rate.
+  std::optional<std::uint64_t> capacity_bytes;
+  std::optional<std::int32_t> overhead_bytes;
+  std::optional<std::uint32_t> min_frame_bytes;
+  std::optional<Departure> departure;
+  std::optional<Duration> max_catchup;
+};
+
+/// The settings after the patch. `present` is null for a bucket that does not exist yet; absent
+/// fields then take their defaults. INVALID_ARGUMENT if a field is missing on a new bucket, or if
+/// no rate would be left.
+[[nodiscard]] absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch,
+                                                         const BucketSettings* present);
+
+}  // namespace drip::control

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Changes of buckets and rules under their common lock, and replacement from a file.
+#include "control/configuration.h"
+
+#include <utility>
+
+#include "control/refusal.h"
+#include "control/text.h"
+
+namespace drip::control {
+namespace {
+
+BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings) {
+  BucketPatch result = patch;
+  result.capacity = settings.capacity;
+  result.units_per_second = settings.units_per_second;
+  result.bits_per_second = settings.bits_per_second;
+  result.capacity_bytes = settings.capacity_bytes;
+  result.overhead_bytes = settings.overhead_bytes;
+  result.min_frame_bytes = settings.min_frame_bytes;
+  result.departure = settings.departure;
+  result.max_catchup = settings.max_catchup;
+  return result;
+}
+
+absl::Status still_used(std::string_view field, std::string_view id,
+                        const std::vector<std::string>& users) {
+  std::string text = joined(field, ": ", quoted(id), " still gets packets from ");
+  constexpr std::size_t kMostNamed = 10;
+  for (std::size_t i = 0; i < users.size() && i < kMostNamed; ++i) {
+    text += joined(i == 0 ? "" : ", ", users[i]);
+  }
+  if (users.size() > kMostNamed) text += joined(" and ", users.size() - kMostNamed, " more");
+  return absl::FailedPreconditionError(text);
+}
+
+// Undoes changes of buckets unless all that came with them worked as well.
+class BucketRollback {
+ public:
+  BucketRollback(BucketRegistry& buckets, std::span<const BucketPatch> patches)
+      : buckets_(buckets) {
+    for (const BucketPatch& patch : patches) {
+      if (const KnownBucketRef bucket = buckets.find(patch.id)) {
+        before_.push_back(complete_patch(patch, bucket->settings()));
+      } else {
+        created_.push_back(patch.id);
+      }
+    }
+  }
+  void undo() {
+    // What was there before fitted then, and nothing took its memory meanwhile.
+    (void)buckets_.apply(before_);
+    for (const std::string& id : created_) {
+      if (const KnownBucketRef bucket = buckets_.find(id)) buckets_.remove(bucket, true);
+    }
+  }
+
+ private:
+  BucketRegistry& buckets_;
+  std::vector<BucketPatch> before_;
+  std::vector<std::string> created_;
+};
+
+}  // namespace
+
+absl::Status Configuration::start() {
+  MutexLock lock(mutex_);
+  return rules_.start();
+}
+
+absl::StatusOr<BucketRegistry::Applied> Configuration::configure(
+    std::span<const BucketPatch> patches) {
+  MutexLock lock(mutex_);
+  return buckets_.apply(patches);
+}
+
+absl::StatusOr<Removal> Configuration::delete_bucket(std::string_view id, bool drop_backlog) {
+  MutexLock lock(mutex_);
+  const absl::StatusOr<KnownBucketRef> bucket = buckets_.get("bucket_id", id);
+  if (!bucket.ok()) return bucket.status();
+  const std::vector<std::string> users = users_of(rules_.rules(), id);
+  if (!users.empty()) return still_used("bucket_id", id, users);
+  return buckets_.remove(*bucket, drop_backlog);
+}
+
+absl::StatusOr<Configuration::Revision> Configuration::set_rules(RuleSetSpec rules) {
+  MutexLock lock(mutex_);
+  if (absl::Status status = rules_.replace(std::move(rules)); !status.ok()) return status;
+  return Revision{rules_.revision(), false};
+}
+
+absl::StatusOr<Configuration::Revision> Configuration::set_rule(RuleSpec rule) {
+  MutexLock lock(mutex_);
+  const absl::StatusOr<bool> created = rules_.set(std::move(rule));
+  if (!created.ok()) return created.status();
+  return Revision{rules_.revision(), *created};
+}
+
+absl::StatusOr<Configuration::Revision> Configuration::delete_rule(std::string_view id) {
+  MutexLock lock(mutex_);
+  if (absl::Status status = rules_.erase(id); !status.ok()) return status;
+  return Revision{rules_.revision(), false};
+}
+
+void Configuration::with_rules(absl::FunctionRef<void(const RuleStore&)> use) const {
+  MutexLock lock(mutex_);
+  use(rules_);
+}
+
+absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
+    std::span<const BucketPatch> wanted) const {
+  std::vector<BucketPatch> patches;
+  std::set<std::string_view> seen;
+  for (const BucketPatch& patch : wanted) {
+    const absl::StatusOr<BucketSettings> settings = apply_patch(patch, nullptr);
+    if (!settings.ok()) return settings.status();
+    if (!seen.insert(patch.id).second) {
+      return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id), "each id once");
+    }
+    const KnownBucketRef bucket = buckets_.find(patch.id);
+    if (bucket != nullptr && bucket->settings() == *settings) continue;
+    patches.push_back(complete_patch(patch, *settings));
+  }
+  return patches;
+}
+
+std::vector<KnownBucketRef> Configuration::not_wanted(const std::set<std::string>& wanted) const {
+  std::vector<KnownBucketRef> result;
+  for (const std::string& id : file_buckets_) {
+    if (wanted.contains(id)) continue;
+    if (KnownBucketRef bucket = buckets_.find(id)) result.push_back(std::move(bucket));
+  }
+  return result;
+}
+
+absl::Status Configuration::replace(WantedConfig wanted) {
+  std::set<std::string> names;
+  for (const BucketPatch& patch : wanted.buckets) names.insert(patch.id);
+
+  MutexLock lock(mutex_);
+  const absl::StatusOr<std::vector<BucketPatch>> patches = differing(wanted.buckets);
+  if (!patches.ok()) return patches.status();
+  const std::vector<KnownBucketRef> leaving = not_wanted(names);
+  const RuleSetSpec none;
+  const RuleSetSpec& rules = wanted.rules ? *wanted.rules : file_had_rules_ ? none : rules_.rules();
+  for (const KnownBucketRef& bucket : leaving) {
+    const std::vector<std::string> users = users_of(rules, bucket->id());
+    if (!users.empty()) return still_used("buckets", bucket->id(), users);
+  }
+
+  BucketRollback rollback(buckets_, *patches);
+  if (const auto applied = buckets_.apply(*patches); !applied.ok()) return applied.status();
+  if (wanted.rules || file_had_rules_) {
+    if (absl::Status status = rules_.replace(rules); !status.ok()) {
+      rollback.undo();
+      return status;
+    }
+  }
+  for (const KnownBucketRef& bucket : leaving) buckets_.remove(bucket, false);
+  file_buckets_ = std::move(names);
+  file_had_rules_ = wanted.rules.has_value();
+  return absl::OkStatus();
+}
+
+}  // namespace drip::control

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All changes of buckets and rules: one after another, each whole or not at all.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/bucket_patch.h"
+#include "control/bucket_registry.h"
+#include "control/mutex.h"
+#include "control/rule_spec.h"
+#include "control/rule_store.h"
+#include "core/engine.h"
+
+namespace drip::control {
+
+/// What the configuration file says.
+struct WantedConfig {
+  std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.
+  std::optional<RuleSetSpec> rules;  ///< None: the file does not speak of rules.
+};
+
+/// Thread safe. A call may wait for others to end and for the polling threads: milliseconds.
+class Configuration {
+ public:
+  Configuration(Engine& engine, BucketRegistry& buckets)
+      : buckets_(buckets), rules_(engine, buckets) {}
+
+  /// Before all else.
+  [[nodiscard]] absl::Status start();
+
+  [[nodiscard]] absl::StatusOr<BucketRegistry::Applied> configure(
+      std::span<const BucketPatch> patches);
+  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to it.
+  [[nodiscard]] absl::StatusOr<Removal> delete_bucket(std::string_view id, bool drop_backlog);
+
+  struct Revision {
+    std::uint64_t number = 0;
+    bool created = false;
+  };
+  [[nodiscard]] absl::StatusOr<Revision> set_rules(RuleSetSpec rules);
+  [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
+  [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
+
+  /// Calls use(rules) while nothing changes, neither rules nor buckets nor flow sets.
+  void with_rules(absl::FunctionRef<void(const RuleStore&)> use) const;
+
+  /// Makes the node what the file says: creates and changes buckets that differ, replaces the rules
+  /// if the file speaks of them (or did at the last call), then drains buckets that the last call
+  /// named and this one does not. Buckets and rules set by other means stay. All or nothing; a
+  /// bucket that would go and that a rule still uses is FAILED_PRECONDITION.
+  [[nodiscard]] absl::Status replace(WantedConfig wanted);
+
+ private:
+  // The patches of buckets that are new or differ, with every field set.
+  [[nodiscard]] absl::StatusOr<std::vector<BucketPatch>> differing(
+      std::span<const BucketPatch> wanted) const;
+  // Buckets that the file named before and does not now.
+  [[nodiscard]] std::vector<KnownBucketRef> not_wanted(const std::set<std::string>& wanted) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  BucketRegistry& buckets_;
+  mutable Mutex mutex_;
+  RuleStore rules_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> file_buckets_ ABSL_GUARDED_BY(mutex_);
+  bool file_had_rules_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace drip::control

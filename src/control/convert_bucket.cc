@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads and writes the messages of bucket.proto.
+#include "control/convert_bucket.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "control/refusal.h"
+#include "control/text.h"
+#include "drip/flow_ring.h"
+
+namespace drip::control {
+namespace {
+
+/// A rate that is 0 (absent from then on) or within its range. NaN is in no range.
+absl::StatusOr<double> read_rate(std::string_view field, double rate, double least, double most,
+                                 std::string_view allowed) {
+  if (rate == 0) return 0.0;
+  if (rate >= least && rate <= most) return rate;
+  return not_allowed(field, joined(rate), allowed);
+}
+
+absl::Status read_rates(const v1::BucketConfig& config, std::string_view path, BucketPatch& patch) {
+  if (config.has_leak_rate()) {
+    const absl::StatusOr<double> rate =
+        read_rate(joined(path, "leak_rate"), config.leak_rate(), kMinUnitsPerSecond,
+                  kMaxUnitsPerSecond, "0.000277778 to 1e+09 units a second");
+    if (!rate.ok()) return rate.status();
+    patch.units_per_second = *rate;
+  }
+  if (config.has_leak_rate_bps()) {
+    const absl::StatusOr<double> rate =
+        read_rate(joined(path, "leak_rate_bps"), config.leak_rate_bps(), kMinBitsPerSecond,
+                  kMaxBitsPerSecond, "1 to 4e+11 bits a second");
+    if (!rate.ok()) return rate.status();
+    patch.bits_per_second = *rate;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_capacities(const v1::BucketConfig& config, std::string_view path,
+                             BucketPatch& patch) {
+  if (config.has_capacity()) {
+    absl::Status status = check_range(joined(path, "capacity"), config.capacity(), std::uint64_t{1},
+                                      std::uint64_t{kMaxCapacity}, " units");
+    if (!status.ok()) return status;
+    patch.capacity = static_cast<std::uint32_t>(config.capacity());
+  }
+  if (config.has_capacity_bytes()) {
+    absl::Status status = check_range(joined(path, "capacity_bytes"), config.capacity_bytes(),
+                                      std::uint64_t{0}, kMaxCapacityBytes, " bytes (0: no bound)");
+    if (!status.ok()) return status;
+    patch.capacity_bytes = config.capacity_bytes();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_accounting(const v1::BucketConfig& config, std::string_view path,
+                             BucketPatch& patch) {
+  if (config.has_overhead_bytes()) {
+    absl::Status status =
+        check_range(joined(path, "overhead_bytes"), std::int64_t{config.overhead_bytes()},
+                    std::int64_t{kMinOverheadBytes}, std::int64_t{kMaxOverheadBytes}, " bytes");
+    if (!status.ok()) return status;
+    patch.overhead_bytes = config.overhead_bytes();
+  }
+  if (config.has_min_frame_bytes()) {
+    absl::Status status =
+        check_range(joined(path, "min_frame_bytes"), std::uint64_t{config.min_frame_bytes()},
+                    std::uint64_t{0}, std::uint64_t{kMaxMinFrameBytes}, " bytes");
+    if (!status.ok()) return status;
+    patch.min_frame_bytes = config.min_frame_bytes();
+  }
+  if (config.has_max_catchup_ns()) {
+    absl::Status status =
+        check_range(joined(path, "max_catchup_ns"), config.max_catchup_ns(), std::uint64_t{0},
+                    static_cast<std::uint64_t>(kMaxMaxCatchup.ns), " ns");
+    if (!status.ok()) return status;
+    patch.max_catchup = Duration{static_cast<std::int64_t>(config.max_catchup_ns())};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_departure(const v1::BucketConfig& config, std::string_view path,
+                            BucketPatch& patch) {
+  switch (config.departure()) {
+    case v1::DEPARTURE_UNSPECIFIED:
+      return absl::OkStatus();
+    case v1::DEPARTURE_AT_START:
+      patch.departure = Departure::kAtStart;
+      return absl::OkStatus();
+    case v1::DEPARTURE_AT_END:
+      patch.departure = Departure::kAtEnd;
+      return absl::OkStatus();
+    default:
+      return not_allowed(joined(path, "departure"), joined(static_cast<int>(config.departure())),
+                         "DEPARTURE_AT_START (1), DEPARTURE_AT_END (2) or unset");
+  }
+}
+
+absl::StatusOr<BucketPatch> read_fields(const v1::BucketConfig& config, std::string_view path) {
+  BucketPatch patch;
+  patch.id = config.bucket_id();
+  patch.path = path;
+  for (const auto read : {read_capacities, read_rates, read_accounting, read_departure}) {
+    if (absl::Status status = read(config, path, patch); !status.ok()) return status;
+  }
+  return patch;
+}
+
+}  // namespace
+
+absl::StatusOr<BucketPatch> read_patch(const v1::BucketConfig& config, std::string_view path) {
+  absl::Status name = check_name(joined(path, "bucket_id"), config.bucket_id());
+  if (!name.ok()) return name;
+  return read_fields(config, path);
+}
+
+absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::string_view path) {
+  if (!config.bucket_id().empty()) {
+    return not_allowed(joined(path, "bucket_id"), quoted(config.bucket_id()),
+                       "empty, for each flow's bucket is named after its flow");
+  }
+  return read_fields(config, path);
+}
+
+v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
+  v1::BucketConfig config;
+  config.set_bucket_id(request.bucket_id());
+  if (request.has_capacity()) config.set_capacity(request.capacity());
+  if (request.has_leak_rate()) config.set_leak_rate(request.leak_rate());
+  if (request.has_leak_rate_bps()) config.set_leak_rate_bps(request.leak_rate_bps());
+  if (request.has_capacity_bytes()) config.set_capacity_bytes(request.capacity_bytes());
+  if (request.has_overhead_bytes()) config.set_overhead_bytes(request.overhead_bytes());
+  if (request.has_min_frame_bytes()) config.set_min_frame_bytes(request.min_frame_bytes());
+  config.set_departure(request.departure());
+  if (request.has_max_catchup_ns()) config.set_max_catchup_ns(request.max_catchup_ns());
+  return config;
+}
+
+absl::StatusOr<std::uint32_t> read_wire_bytes(std::optional<std::uint32_t> bytes,
+                                              const BucketSettings& bucket,
+                                              std::string_view bucket_id) {
+  if (bytes) {
+    absl::Status status = check_range("bytes", std::uint64_t{*bytes}, std::uint64_t{1},
+                                      std::uint64_t{kMaxWireBytes}, " bytes");
+    if (!status.ok()) return status;
+    return *bytes;
+  }
+  if (bucket.bits_per_second > 0) {
+    return missing("bytes",
+                   joined("bucket ", quoted(bucket_id), " leaks bits, so a request needs 1 to ",
+                          kMaxWireBytes, " bytes"));
+  }
+  return 0;
+}
+
+void write_config(const BucketSettings& settings, v1::BucketConfig& config) {
+  config.set_capacity(settings.capacity);
+  config.set_leak_rate(settings.units_per_second);
+  config.set_leak_rate_bps(settings.bits_per_second);
+  config.set_capacity_bytes(settings.capacity_bytes);
+  config.set_overhead_bytes(settings.overhead_bytes);
+  config.set_min_frame_bytes(settings.min_frame_bytes);
+  config.set_departure(settings.departure == Departure::kAtStart ? v1::DEPARTURE_AT_START
+                                                                 : v1::DEPARTURE_AT_END);
+  config.set_max_catchup_ns(static_cast<std::uint64_t>(settings.max_catchup.ns));
+}
+
+void write_histogram(const HistogramCounts& counts, v1::Histogram& histogram) {
+  histogram.mutable_counts()->Assign(counts.counts.begin(), counts.counts.end());
+  histogram.set_sum_ns(counts.sum_ns);
+  histogram.set_max_ns(counts.max_ns);
+  histogram.set_p50_ns(counts.quantile_ns(0.50));
+  histogram.set_p99_ns(counts.quantile_ns(0.99));
+}
+
+void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket& bucket) {
+  const BucketReading& reading = state.reading;
+  const auto rejected = [&](RejectReason reason) {
+    return reading.rejected[static_cast<std::size_t>(reason)];
+  };
+  bucket.set_bucket_id(state.id);
+  bucket.set_queue_size(reading.backlog);
+  bucket.set_capacity(state.settings.capacity);
+  bucket.set_leak_rate(state.settings.units_per_second);
+  bucket.set_last_leak_time(reading.departed > 0 ? clock.epoch_ms(reading.last_departure) : 0);
+  bucket.set_total_requests(reading.admitted + state.rejected());
+  bucket.set_allowed_requests(reading.admitted);
+  bucket.set_rejected_requests(state.rejected());
+  bucket.set_processed_requests(reading.departed);
+
+  write_config(state.settings, *bucket.mutable_config());
+  bucket.mutable_config()->set_bucket_id(state.id);
+  bucket.set_true_leak_rate(reading.periods.true_units_per_second());
+  bucket.set_true_leak_rate_bps(reading.periods.true_bits_per_second());
+  bucket.set_queue_bytes(reading.backlog_bytes);
+  bucket.set_allowed_bytes(reading.admitted_bytes);
+  bucket.set_rejected_bytes(reading.rejected_bytes);
+  bucket.set_processed_bytes(reading.departed_bytes);
+  bucket.set_rejected_full(rejected(RejectReason::kFull));
+  bucket.set_rejected_full_bytes(rejected(RejectReason::kFullBytes));
+  bucket.set_rejected_draining(rejected(RejectReason::kDraining));
+  bucket.set_dropped_requests(reading.dropped);
+  write_histogram(reading.sojourn, *bucket.mutable_sojourn());
+  write_histogram(reading.lateness, *bucket.mutable_lateness());
+  bucket.set_forfeited_ns(reading.forfeited_ns);
+  bucket.set_transmitter(state.transmitter);
+  bucket.set_rule_id(state.rule_id);
+  bucket.set_flow(state.flow);
+  bucket.set_ring_slots(reading.ring_slots);
+  bucket.set_memory_bytes(reading.ring_slots * sizeof(FlowRingEntry));
+}
+
+v1::RejectReason reject_reason(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::kAdmitted:
+      return v1::REJECT_REASON_UNSPECIFIED;
+    case RejectReason::kFull:
+      return v1::REJECT_REASON_FULL;
+    case RejectReason::kFullBytes:
+      return v1::REJECT_REASON_FULL_BYTES;
+    case RejectReason::kDraining:
+      return v1::REJECT_REASON_DRAINING;
+  }
+  return v1::REJECT_REASON_UNSPECIFIED;
+}
+
+}  // namespace drip::control

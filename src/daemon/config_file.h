@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's TOML file: the node's own options, and the buckets and rules that it starts with.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "control/node.h"
+#include "daemon/options.h"
+
+namespace drip::daemon {
+
+// A wrong file is refused as a whole, with `file:line:column: field: reason`.
+
+/// [node], [placement], [memory] and [[ports]] over what `options` holds.
+absl::Status read_options(const std::string& path, Options& options);
+
+/// [[buckets]], [[rules]], default_bucket_id and protect_control_traffic: the API's own messages with
+/// its field names, in which a rate, size or duration may also be text with a unit ("100mbit",
+/// "64kb", "20ms").
+absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path);
+
+/// Where a refusal by the API (`buckets[3].leak_rate: ...`) stands in the file:
+/// `file:line:column: buckets[3].leak_rate: ...`.
+absl::Status locate(const std::string& path, const absl::Status& refusal);
+
+[[nodiscard]] std::optional<Idle> idle_named(std::string_view name);
+[[nodiscard]] std::optional<dpdk::Hugepages> hugepages_named(std::string_view name);
+
+}  // namespace drip::daemon

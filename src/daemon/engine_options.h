@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The node's options as the engine takes them.
+#pragma once
+
+#include "daemon/options.h"
+#include "daemon/placement.h"
+#include "dataplane/poll_engine.h"
+
+namespace drip::daemon {
+
+inline dataplane::EngineOptions engine_options(const Options& options,
+                                               const Placement& placement) {
+  return {placement.lcores, options.memory.max_buckets, options.memory.ring_memory_bytes,
+          options.memory.overcommit};
+}
+
+}  // namespace drip::daemon

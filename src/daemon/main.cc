@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's whole life: options, placement, engine, control plane; then signals; then all of it back.
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+#include <memory>
+#include <cstring>
+#include <string>
+
+#include "control/node.h"
+#include "daemon/config_file.h"
+#include "daemon/options.h"
+#include "daemon/placement.h"
+#include "daemon/running_engine.h"
+#include "spdlog/sinks/stdout_color_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace drip::daemon {
+namespace {
+
+constexpr std::chrono::milliseconds kCallPatience{2000};
+
+// Blocked before any thread starts, so that all inherit it and only wait_for_signal() sees them.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+int wait_for_signal(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+  return signal;
+}
+
+absl::Status load_config(const std::string& path, control::Node& node) {
+  if (path.empty()) return absl::OkStatus();
+  auto config = read_initial_config(path);
+  if (!config.ok()) return config.status();
+  const absl::Status status = node.replace_config(*config);
+  return status.ok() ? status : locate(path, status);
+}
+
+void reload(const std::string& path, control::Node& node) {
+  if (path.empty()) {
+    spdlog::warn("SIGHUP: there is no file to read again (--config)");
+  } else if (const absl::Status status = load_config(path, node); status.ok()) {
+    spdlog::info("buckets and rules of {} are in force", path);
+  } else {
+    spdlog::error("{}; nothing was changed", std::string(status.message()));
+  }
+}
+
+int refuse(const absl::Status& status) {
+  spdlog::error("{}", std::string(status.message()));
+  return 1;
+}
+
+control::NodeOptions node_options(const Options& options, const RunningEngine& engine,
+                                  const Placement& placement) {
+  control::NodeOptions node;
+  node.node_id = options.node_id;
+  node.advertise_address = options.advertise;
+  node.version = DRIP_VERSION;
+  node.dpdk_version = engine.dpdk_version();
+  node.max_requests = options.memory.max_requests;
+  node.warnings = placement.warnings;
+  const auto more = engine.warnings();
+  node.warnings.insert(node.warnings.end(), more.begin(), more.end());
+  node.server.addresses = options.listen;
+  return node;
+}
+
+int run(const Options& options) {
+  const sigset_t signals = block_signals();
+  const auto placement = place(options);
+  if (!placement.ok()) return refuse(placement.status());
+  stay_on(placement->control_cpus);
+
+  auto running = options.ports.empty() ? start_embedded(options, *placement)
+                                       : start_with_ports(options, *placement);
+  if (!running.ok()) return refuse(running.status());
+  // EAL moved this thread; what starts from here on is control.
+  stay_on(placement->control_cpus);
+  Engine& engine = (*running)->engine();
+
+  control::NodeOptions settings = node_options(options, **running, *placement);
+  for (const std::string& warning : settings.warnings) spdlog::warn("{}", warning);
+  auto node = control::Node::create(engine, std::move(settings));
+  if (!node.ok()) return refuse(node.status());
+  if (auto status = load_config(options.config_path, **node); !status.ok()) {
+    engine.drain_and_stop(Duration{0});
+    return refuse(status);
+  }
+  if (auto status = (*node)->start(); !status.ok()) {
+    engine.drain_and_stop(Duration{0});
+    return refuse(status);
+  }
+  spdlog::info("node {} serves on {}", options.node_id, fmt::join(options.listen, ", "));
+
+  int signal = wait_for_signal(signals);
+  for (; signal == SIGHUP; signal = wait_for_signal(signals)) reload(options.config_path, **node);
+
+  spdlog::info("{}: draining for up to {} ms", strsignal(signal),
+               options.drain_bound.ns / 1'000'000);
+  (*node)->begin_drain();
+  const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);
+  (*node)->stop(kCallPatience);
+  spdlog::info("stopped; {} units that still waited were dropped", dropped);
+  return 0;
+}
+
+}  // namespace
+}  // namespace drip::daemon
+
+int main(int argc, char** argv) {
+  const auto line = drip::daemon::read_command_line(argc, argv);
+  if (line.exit) return line.exit->code;
+  spdlog::set_default_logger(spdlog::stderr_color_mt("dripd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_level(spdlog::level::from_str(line.options.log_level));
+  return drip::daemon::run(line.options);
+}

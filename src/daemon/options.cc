@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's flags.
+#include "daemon/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "daemon/config_file.h"
+#include "drip/quantity.h"
+#include "fmt/format.h"
+
+namespace drip::daemon {
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  dripd                                  an embedded node: serves requests on 127.0.0.1:50051,
+                                         needs no NIC, no root, no hugepages
+  dripd --listen unix:/run/drip.sock     the same on a socket of the file system
+  dripd --port lan=0000:03:00.0 --port wan=0000:03:00.1 --pair lan:wan
+                                         a bump in the wire between two ports of a NIC
+  dripd --port a=net_af_xdp0,iface=eth1 --port b=net_af_xdp1,iface=eth2 --pair a:b --cpus 1
+                                         between two kernel interfaces, polled on CPU 1
+  dripd --config /etc/drip/dripd.toml    all of it, buckets and rules from a file
+Signals: SIGTERM and SIGINT drain and stop, SIGHUP reads buckets and rules of the file again.)";
+
+std::string host_name() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "drip";
+}
+
+dpdk::PortSpec port_of_flag(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    throw CLI::ValidationError("--port", fmt::format("'{}' is not NAME=DEVICE", text));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1), ""};
+}
+
+dpdk::PortSpec& port_named(std::vector<dpdk::PortSpec>& ports, const std::string& name,
+                           const char* flag) {
+  const auto found = std::find_if(ports.begin(), ports.end(),
+                                  [&](const dpdk::PortSpec& port) { return port.name == name; });
+  if (found == ports.end()) {
+    throw CLI::ValidationError(flag, fmt::format("there is no port '{}'", name));
+  }
+  return *found;
+}
+
+std::uint64_t bytes_of_flag(const char* flag, const std::string& text) {
+  const auto bytes = parse_bytes(text);
+  if (!bytes) throw CLI::ValidationError(flag, bytes.error());
+  return *bytes;
+}
+
+// The flags as given; what is absent leaves the file's word.
+struct Flags {
+  std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle;
+  std::vector<std::string> listen, ports, pairs, hairpins, eal;
+  std::vector<int> cpus, worker_cpus, transmitter_cpus;
+  std::optional<int> realtime_priority;
+  std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests;
+  std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
+  std::optional<double> overcommit;
+};
+
+void declare(CLI::App& app, Flags& flags, std::string& config_path) {
+  app.add_option("--config", config_path, "TOML file; flags win over it")->check(CLI::ExistingFile);
+  app.add_option("--listen", flags.listen,
+                 "host:port or unix:PATH to serve gRPC on; repeatable [127.0.0.1:50051]");
+  app.add_option("--node-id", flags.node_id, "this node's name [the host's]");
+  app.add_option("--advertise", flags.advertise, "address that others reach it at");
+  app.add_option("--port", flags.ports, "NAME=DEVICE, a PCI address or a DPDK vdev; repeatable");
+  app.add_option("--pair", flags.pairs, "A:B, what comes in by one leaves by the other; repeatable");
+  app.add_option("--hairpin", flags.hairpins, "a port whose packets leave where they came in");
+  app.add_option("--cpus", flags.cpus, "CPUs that each poll, receive and transmit, e.g. 2,3")
+      ->delimiter(',');
+  app.add_option("--worker-cpus", flags.worker_cpus, "CPUs that receive only")->delimiter(',');
+  app.add_option("--transmitter-cpus", flags.transmitter_cpus, "CPUs that transmit only")
+      ->delimiter(',');
+  app.add_option("--idle", flags.idle, "auto, busy or sleep: what a polling CPU does without work")
+      ->check(CLI::IsMember({"auto", "busy", "sleep"}));
+  app.add_option("--realtime-priority", flags.realtime_priority, "SCHED_FIFO, 1 to 99; 0: off")
+      ->check(CLI::Range(0, 99));
+  app.add_option("--mbufs", flags.mbufs, "packet buffers over all ports [65535]");
+  app.add_option("--mbuf-data", flags.mbuf_data, "bytes of a frame in one buffer [2048]")
+      ->check(CLI::Range(256, 16384));
+  app.add_option("--rx-descriptors", flags.rx_descriptors, "for each receive queue [1024]");
+  app.add_option("--tx-descriptors", flags.tx_descriptors, "for each transmit queue [1024]");
+  app.add_option("--hugepages", flags.hugepages, "if-any, never or always [if-any]")
+      ->check(CLI::IsMember({"if-any", "never", "always"}));
+  app.add_option("--max-buckets", flags.max_buckets, "for each transmitter, flows included [65536]")
+      ->check(CLI::Range(1U, 1U << 24));
+  app.add_option("--max-requests", flags.max_requests, "requests that may wait at once [1048576]")
+      ->check(CLI::Range(1U, 1U << 26));
+  app.add_option("--ring-memory", flags.ring_memory, "for all buckets' rings, e.g. 4gb [1gb]");
+  app.add_option("--overcommit", flags.overcommit,
+                 "how many times the packet buffers may be promised to buckets [1]")
+      ->check(CLI::Range(1.0, 1e6));
+  app.add_option("--drain", flags.drain, "how long a stopping node lets its buckets leak [5s]");
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error [info]")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--eal", flags.eal, "a further argument for DPDK's EAL; repeatable");
+}
+
+template <class T, class U>
+void take(const std::optional<T>& flag, U& option) {
+  if (flag) option = static_cast<U>(*flag);
+}
+template <class T>
+void take(const std::vector<T>& flag, std::vector<T>& option) {
+  if (!flag.empty()) option = flag;
+}
+
+void overlay(const Flags& flags, Options& options) {
+  take(flags.node_id, options.node_id);
+  take(flags.advertise, options.advertise);
+  take(flags.listen, options.listen);
+  take(flags.log_level, options.log_level);
+  take(flags.eal, options.eal_arguments);
+  if (flags.drain) {
+    const auto bound = parse_duration(*flags.drain);
+    if (!bound) throw CLI::ValidationError("--drain", bound.error());
+    options.drain_bound = Duration{bound->count()};
+  }
+
+  PlacementOptions& placement = options.placement;
+  take(flags.cpus, placement.fused_cpus);
+  take(flags.worker_cpus, placement.worker_cpus);
+  take(flags.transmitter_cpus, placement.transmitter_cpus);
+  take(flags.realtime_priority, placement.realtime_priority);
+  if (flags.idle) placement.idle = *idle_named(*flags.idle);
+
+  MemoryOptions& memory = options.memory;
+  take(flags.mbufs, memory.packets.mbufs);
+  take(flags.mbuf_data, memory.packets.data_bytes);
+  take(flags.rx_descriptors, memory.packets.rx_descriptors);
+  take(flags.tx_descriptors, memory.packets.tx_descriptors);
+  take(flags.max_buckets, memory.max_buckets);
+  take(flags.max_requests, memory.max_requests);
+  take(flags.overcommit, memory.overcommit);
+  if (flags.hugepages) memory.hugepages = *hugepages_named(*flags.hugepages);
+  if (flags.ring_memory) {
+    memory.ring_memory_bytes = bytes_of_flag("--ring-memory", *flags.ring_memory);
+  }
+
+  if (!flags.ports.empty()) options.ports.clear();
+  for (const std::string& port : flags.ports) options.ports.push_back(port_of_flag(port));
+  for (const std::string& pair : flags.pairs) {
+    const std::size_t colon = pair.find(':');
+    if (colon == std::string::npos) {
+      throw CLI::ValidationError("--pair", fmt::format("'{}' is not A:B", pair));
+    }
+    const std::string left = pair.substr(0, colon);
+    const std::string right = pair.substr(colon + 1);
+    port_named(options.ports, left, "--pair").peer = right;
+    port_named(options.ports, right, "--pair").peer = left;
+  }
+  for (const std::string& name : flags.hairpins) {
+    port_named(options.ports, name, "--hairpin").peer = name;
+  }
+}
+
+}  // namespace
+
+CommandLine read_command_line(int argc, char** argv) {
+  CommandLine result;
+  Flags flags;
+  CLI::App app("dripd, the Drip node: shapes packets and requests through leaky buckets.");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "dripd " DRIP_VERSION);
+  declare(app, flags, result.options.config_path);
+  try {
+    app.parse(argc, argv);
+    if (!result.options.config_path.empty()) {
+      auto status = read_options(result.options.config_path, result.options);
+      if (!status.ok()) {
+        fmt::print(stderr, "dripd: {}\n", std::string(status.message()));
+        result.exit = EarlyExit{2};
+        return result;
+      }
+    }
+    overlay(flags, result.options);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    result.exit = EarlyExit{code == 0 ? 0 : 2};
+    return result;
+  }
+  if (result.options.node_id.empty()) result.options.node_id = host_name();
+  if (result.options.advertise.empty()) result.options.advertise = result.options.listen.front();
+  if (auto status = check(result.options); !status.ok()) {
+    fmt::print(stderr, "dripd: {}\n", std::string(status.message()));
+    result.exit = EarlyExit{2};
+  }
+  return result;
+}
+
+absl::Status check(const Options& options) {
+  std::set<std::string> names;
+  for (const dpdk::PortSpec& port : options.ports) {
+    if (port.peer.empty()) {
+      return absl::InvalidArgumentError(fmt::format(
+          "port {}: its packets have nowhere to go; name a pair ({}:OTHER) or make it a hairpin",
+          port.name, port.name));
+    }
+    if (!names.insert(port.name).second) {
+      return absl::InvalidArgumentError(fmt::format("port {}: named twice", port.name));
+    }
+  }
+  const PlacementOptions& placement = options.placement;
+  std::set<int> cpus;
+  for (const auto* const role :
+       {&placement.fused_cpus, &placement.worker_cpus, &placement.transmitter_cpus}) {
+    for (const int cpu : *role) {
+      if (!cpus.insert(cpu).second) {
+        return absl::InvalidArgumentError(
+            fmt::format("placement: CPU {} is given to two polling threads", cpu));
+      }
+    }
+  }
+  const bool receives = !placement.fused_cpus.empty() || !placement.worker_cpus.empty();
+  const bool transmits = !placement.fused_cpus.empty() || !placement.transmitter_cpus.empty();
+  if (receives != transmits) {
+    return absl::InvalidArgumentError(
+        "placement: workers need a transmitter and transmitters a worker: give CPUs to both, or "
+        "fused ones");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace drip::daemon
