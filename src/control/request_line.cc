@@ -51,6 +51,7 @@ RequestHandle RequestLine::pop_front() {
   Chunk& chunk = chunks_.front();
   Entry& entry = chunk.entries[chunk.first++];
   chunk.behind = chunk.behind - entry.behind;
+  released_ = released_ - entry.behind;
   RequestHandle request = std::move(entry.request);
   --size_;
   if (chunk.size() == 0) chunks_.pop_front();
@@ -66,6 +67,7 @@ RequestHandle RequestLine::remove(const Request& request) {
       chunk.entries[spot.entry].behind + Released{1, request.record.wire_bytes};
   RequestHandle handle = std::move(chunk.entries[spot.entry].request);
   chunk.behind = chunk.behind - chunk.entries[spot.entry].behind;
+  released_ = released_ - chunk.entries[spot.entry].behind;
   chunk.entries.erase(chunk.entries.begin() + static_cast<std::ptrdiff_t>(spot.entry));
   --size_;
   // The one before it counts it from now on; nobody is before the first one who would ask.
@@ -73,10 +75,12 @@ RequestHandle RequestLine::remove(const Request& request) {
     Entry& previous = chunk.entries[spot.entry - 1];
     previous.behind = previous.behind + passed_on;
     chunk.behind = chunk.behind + passed_on;
+    released_ = released_ + passed_on;
   } else if (spot.chunk > 0) {
     Chunk& previous = chunks_[spot.chunk - 1];
     previous.entries.back().behind = previous.entries.back().behind + passed_on;
     previous.behind = previous.behind + passed_on;
+    released_ = released_ + passed_on;
   }
   if (chunk.size() == 0) chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(spot.chunk));
   return handle;

@@ -45,6 +45,8 @@ class RequestLine {
   /// Takes out a request that was released. Empty if it is not there.
   RequestHandle remove(const Request& request);
 
+  /// What was released behind the first request. O(1).
+  [[nodiscard]] Released released() const { return released_; }
   /// What was released behind the unit with this sequence number.
   [[nodiscard]] Released released_behind(std::uint32_t sequence) const;
 
@@ -80,6 +82,7 @@ class RequestLine {
 
   std::deque<Chunk> chunks_;  // None is empty.
   std::size_t size_ = 0;
+  Released released_;  // Sum over all chunks.
 };
 
 template <typename Visitor>

@@ -65,6 +65,8 @@ std::optional<Ticket> RequestQueue::find(std::string_view id, Departure departur
 }
 
 Ticket RequestQueue::ticket_for(Request& request, Departure departure) {
+  // So that the first of the line is one that waits.
+  reap_locked(line_.size());
   const BucketReading reading = engine_.read(bucket_);
   const Released behind = line_.released_behind(request.record.sequence);
   const Place now = place(request, reading, behind, departure, engine_.now());
@@ -81,7 +83,8 @@ Place RequestQueue::place(const Request& request, const BucketReading& reading, 
   // The first of the line is the bucket's head unless a packet is before it.
   std::optional<std::uint32_t> head_bytes;
   const RequestRecord& first = line_.front().record;
-  if (full_sequence(first.sequence, reading) <= reading.departed + reading.dropped) {
+  if (full_sequence(first.sequence, reading) + line_.released().units ==
+      reading.departed + reading.dropped) {
     head_bytes = first.wire_bytes;
   }
   return place_of(request.record.sequence, request.record.bytes_before, reading, behind, head_bytes,

@@ -4,9 +4,10 @@
 #include <signal.h>
 
 #include <chrono>
-#include <memory>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "control/node.h"
 #include "daemon/config_file.h"
@@ -55,9 +56,22 @@ void reload(const std::string& path, control::Node& node) {
   }
 }
 
+// 2 if flags or file ask for what cannot be, as with a flag that does not parse; 1 if the machine
+// does not give it.
 int refuse(const absl::Status& status) {
   spdlog::error("{}", std::string(status.message()));
-  return 1;
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? 2 : 1;
+}
+
+// The addresses to listen on, with the port that the kernel chose where 0 was asked for.
+std::vector<std::string> bound_addresses(const Options& options, const control::Node& node) {
+  std::vector<std::string> addresses = options.listen;
+  const std::vector<std::uint16_t> ports = node.ports();
+  for (std::size_t i = 0; i < addresses.size() && i < ports.size(); ++i) {
+    if (ports[i] == 0) continue;  // A unix socket.
+    addresses[i] = fmt::format("{}:{}", addresses[i].substr(0, addresses[i].rfind(':')), ports[i]);
+  }
+  return addresses;
 }
 
 control::NodeOptions node_options(const Options& options, const RunningEngine& engine,
@@ -100,7 +114,8 @@ int run(const Options& options) {
     engine.drain_and_stop(Duration{0});
     return refuse(status);
   }
-  spdlog::info("node {} serves on {}", options.node_id, fmt::join(options.listen, ", "));
+  spdlog::info("node {} serves on {}", options.node_id,
+               fmt::join(bound_addresses(options, **node), ", "));
 
   int signal = wait_for_signal(signals);
   for (; signal == SIGHUP; signal = wait_for_signal(signals)) reload(options.config_path, **node);

@@ -124,6 +124,8 @@ class PollEngine final : public Engine {
   void commit(std::span<PlannedChange> planned);
   [[nodiscard]] absl::Status check_packet_promise(std::uint64_t promised) const;
   [[nodiscard]] std::uint32_t next_transmitter();
+  /// All packets that are on their way between threads now are with their transmitters afterwards.
+  void take_in_hand_offs();
 
   EngineOptions options_;
   Ports& ports_;

@@ -25,18 +25,24 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine<Io>::swap_rules(
   for (Thread* const thread : workers_) {
     thread->mailbox.run([&](TimePoint) { thread->worker->set_rules(rules.get()); });
   }
-  // What was classified by the old rules is in the hand-off rings at the latest now. A transmitter
-  // may hand a packet on to another one (the fallback of a per-flow rule), so go round twice.
-  for (int round = 0; round < 2 && !hand_offs_.empty(); ++round) {
-    for (Thread* const thread : transmitters_) {
-      thread->mailbox.run([&](TimePoint) {
-        thread->lcore->take_in_all();
-        thread->outlet->flush();
-      });
-    }
-  }
+  take_in_hand_offs();
   std::swap(rules_, rules);
   return rules;
+}
+
+// A packet may still be with its worker, if the ring was full: there is room once the transmitter
+// has emptied it, and the next flush hands it over. The transmitter may hand it on to another one
+// (the fallback of a per-flow rule), and so may find that ring full in turn: two times two rounds.
+template <class Io>
+void PollEngine<Io>::take_in_hand_offs() {
+  for (int round = 0; round < 4 && !hand_offs_.empty(); ++round) {
+    for (Thread* const thread : transmitters_) {
+      thread->mailbox.run([&](TimePoint) { thread->lcore->take_in_all(); });
+    }
+    for (const auto& thread : threads_) {
+      thread->mailbox.run([&](TimePoint) { thread->outlet->flush(); });
+    }
+  }
 }
 
 template <class Io>

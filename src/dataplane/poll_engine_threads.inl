@@ -105,15 +105,10 @@ std::uint64_t PollEngine<Io>::drain_and_stop(Duration bound) {
   for (const auto& thread : threads_) thread->thread.join();
   // The threads are gone: these jobs run here. What is on its way goes where it was to go, and there
   // it is refused or dropped, and counted.
-  for (const auto& thread : threads_) {
-    thread->mailbox.run([&](TimePoint) { thread->outlet->flush(); });
-  }
+  take_in_hand_offs();
   std::uint64_t dropped = 0;
   for (Thread* const thread : transmitters_) {
-    thread->mailbox.run([&](TimePoint now) {
-      thread->lcore->take_in_all();
-      dropped += thread->transmitter->drop_all(now);
-    });
+    thread->mailbox.run([&](TimePoint now) { dropped += thread->transmitter->drop_all(now); });
   }
   return dropped;
 }

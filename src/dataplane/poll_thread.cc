@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -12,6 +14,8 @@
 
 namespace drip::dataplane {
 namespace {
+
+constexpr int kLowestNice = -20;
 
 // With throttling on, the kernel takes a SCHED_FIFO thread that never sleeps off its CPU for 50 ms
 // of each second (sched(7), sched_rt_runtime_us).
@@ -35,6 +39,11 @@ std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string&
       warnings.push_back(fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu,
                                      std::strerror(error)));
     }
+  }
+  // On a CPU of its own a polling thread should lose as little as may be to whatever else the kernel
+  // puts there. A wish: without the right to it the thread runs all the same.
+  if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestNice);
   }
   if (plan.realtime_priority > 0) {
     if (realtime_is_throttled()) {

@@ -23,7 +23,8 @@ namespace drip::dataplane {
 template <class Io>
 class Transmitter {
  public:
-  /// At most so many departures a call of transmit(), so that receiving is never starved.
+  /// At most so many departures a call of transmit(), and so many buckets looked at, so that
+  /// receiving is never starved.
   static constexpr std::uint32_t kDeparturesACall = 256;
 
   Transmitter(const BucketTable& buckets, TimePoint now, Io& io, std::uint16_t ports,
@@ -72,12 +73,14 @@ class Transmitter {
   std::uint32_t transmit(Clock& clock) {
     std::uint32_t departed = 0;
     std::array<std::uint32_t, kCollected> due;
-    while (departed < kDeparturesACall) {
+    // Many buckets whose port takes nothing are due again before all of them have been looked at.
+    for (std::size_t visits = 0; departed < kDeparturesACall && visits < kDeparturesACall;) {
       const TimePoint now = clock.now();
       const std::size_t count = wheel_.collect(now, due);
       for (std::size_t i = 0; i < count; ++i) buckets_[due[i]].ring.prefetch_front();
       for (std::size_t i = 0; i < count; ++i) departed += serve(due[i], now);
       if (count < due.size()) break;
+      visits += count;
     }
     return departed;
   }
@@ -156,6 +159,11 @@ class Transmitter {
       // round it keeps its time: nothing leaves early.
       if (departure_before == Departure::kAtStart && bucket.departure == Departure::kAtEnd) {
         bucket.law.replace_head({}, bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
+      }
+      // What is still to pass until then is of its own service, should the rate change again.
+      if (departure_before == Departure::kAtEnd && bucket.departure == Departure::kAtStart) {
+        bucket.in_service_bytes =
+            static_cast<std::uint16_t>(bucket.ring.front().unit.wire_bytes());
       }
       if (bucket.hook.scheduled()) wheel_.remove(slot);
       schedule(bucket, slot);
@@ -306,14 +314,22 @@ class Transmitter {
                          TimePoint now) {
     skip_released(bucket);
     wheel_.remove(slot);
+    const bool at_end = bucket.departure == Departure::kAtEnd;
     if (bucket.backlog.get() == 0) {
-      // END: the service that was under way served nobody; it is given up and costs nothing.
-      if (bucket.departure == Departure::kAtEnd) bucket.law = Law(now);
+      // END: the service that was under way served nobody; it is given up and costs nothing. If it
+      // had not begun, because a unit that left at its START is still served, that goes on.
+      if (at_end) {
+        bucket.law.replace_head(bucket.periods.service(head_bytes), {});
+        bucket.law.begin(now, {}, Departure::kAtStart);
+      }
       return retire_if_drained(bucket);
     }
-    if (bucket.departure == Departure::kAtEnd) {
+    if (at_end) {
+      const TimePoint busy_until = std::min(bucket.law.due(), now);
       bucket.law.replace_head(bucket.periods.service(head_bytes),
                               bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
+      // A smaller unit might have ended long ago: it leaves now, and is not late.
+      bucket.law.begin(busy_until, {}, Departure::kAtStart);
     }
     schedule(bucket, slot);
   }

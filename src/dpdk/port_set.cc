@@ -205,8 +205,12 @@ PortSet::~PortSet() {
   if (link_watcher_.joinable()) link_watcher_.join();
   for (const auto& port : ports_) {
     if (port->device == RTE_MAX_ETHPORTS) continue;
+    rte_eth_dev_info info{};
+    const bool known = rte_eth_dev_info_get(port->device, &info) == 0;
     rte_eth_dev_stop(port->device);
     rte_eth_dev_close(port->device);
+    // Else DPDK takes the device for opened, and it could not be opened again.
+    if (known && info.device != nullptr) (void)rte_dev_remove(info.device);
   }
   rte_mempool_free(pool_);
 }
