@@ -19,12 +19,12 @@ inline constexpr Duration kMaxMaxCatchup{10'000'000'000};
 inline constexpr Duration kDefaultMaxCatchup{20'000'000};
 
 struct BucketSettings {
-  std::uint32_t capacity = 0;          ///< Units, the one in service included: 1 to kMaxCapacity.
-  double units_per_second = 0;         ///< 0: no such rate. At least one of the two rates is set.
-  double bits_per_second = 0;          ///< Of wire bytes. 0: no such rate.
-  std::uint64_t capacity_bytes = 0;    ///< Wire bytes that may wait; 0: no such bound.
-  std::int32_t overhead_bytes = 0;     ///< Added to each frame for the accounting.
-  std::uint32_t min_frame_bytes = 0;   ///< A shorter frame is charged as this long.
+  std::uint32_t capacity = 0;         ///< Units, the one in service included: 1 to kMaxCapacity.
+  double units_per_second = 0;        ///< 0: no such rate. At least one of the two rates is set.
+  double bits_per_second = 0;         ///< Of wire bytes. 0: no such rate.
+  std::uint64_t capacity_bytes = 0;   ///< Wire bytes that may wait; 0: no such bound.
+  std::int32_t overhead_bytes = 0;    ///< Added to each frame for the accounting.
+  std::uint32_t min_frame_bytes = 0;  ///< A shorter frame is charged as this long.
   Departure departure = Departure::kAtEnd;
   Duration max_catchup = kDefaultMaxCatchup;
 

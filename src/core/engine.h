@@ -141,7 +141,8 @@ class Engine {
 
   // Requests. Any thread, any time.
 
-  /// Admits `record`, charged as wire_bytes. The record must stay until gone(). `bucket` must exist.
+  /// Admits `record`, charged as wire_bytes. The record must stay until gone(). `bucket` must
+  /// exist.
   virtual Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) = 0;
   /// Takes back a request that still waits: those behind it move up. Does nothing if it is gone.
   virtual void release(BucketRef bucket, RequestRecord& record) = 0;

@@ -38,7 +38,8 @@ struct RuleSnapshot {
   std::vector<RuleAction> actions;  ///< By the classifier's rule index.
   RuleAction fallback;              ///< What no rule takes, and flows that find no room.
   bool protect_control_traffic = true;
-  /// By worker, then by rule index; two more at the end, for the fallback and for protected traffic.
+  /// By worker, then by rule index; two more at the end, for the fallback and for protected
+  /// traffic.
   std::vector<std::unique_ptr<RuleHits[]>> hits;
 
   [[nodiscard]] std::size_t fallback_hits() const { return actions.size(); }

@@ -2,8 +2,9 @@
 // Reads the TOML file and finds places in it.
 #include "daemon/config_file.h"
 
-#include <set>
 #include <toml++/toml.h>
+
+#include <set>
 
 #include "daemon/toml_message.h"
 #include "drip/quantity.h"
@@ -144,8 +145,7 @@ void read_memory(const toml::node& node, MemoryOptions& memory) {
     memory.ring_memory_bytes = *bytes;
   });
   section.with("hugepages", [&](const toml::node& value) {
-    memory.hugepages =
-        one_of(hugepages_named(Section::text_of(value)), "if-any, never, always");
+    memory.hugepages = one_of(hugepages_named(Section::text_of(value)), "if-any, never, always");
   });
   section.with("overcommit", [&](const toml::node& value) {
     const auto factor = value.value<double>();
@@ -286,8 +286,7 @@ absl::Status locate(const std::string& path, const absl::Status& status) {
     std::string message(status.message());
     // The file has the rule set's fields at its top.
     if (message.starts_with(kRuleSetPath)) message.erase(0, kRuleSetPath.size());
-    const auto at =
-        position_of(root, std::string_view(message).substr(0, message.find(": ")));
+    const auto at = position_of(root, std::string_view(message).substr(0, message.find(": ")));
     return absl::Status(status.code(),
                         fmt::format("{}:{}:{}: {}", path, at.line, at.column, message));
   } catch (const TomlFault&) {

@@ -18,8 +18,8 @@ namespace drip::daemon {
 /// [node], [placement], [memory] and [[ports]] over what `options` holds.
 absl::Status read_options(const std::string& path, Options& options);
 
-/// [[buckets]], [[rules]], default_bucket_id and protect_control_traffic: the API's own messages with
-/// its field names, in which a rate, size or duration may also be text with a unit ("100mbit",
+/// [[buckets]], [[rules]], default_bucket_id and protect_control_traffic: the API's own messages
+/// with its field names, in which a rate, size or duration may also be text with a unit ("100mbit",
 /// "64kb", "20ms").
 absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path);
 

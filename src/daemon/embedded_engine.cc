@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The engine of a node without ports.
-#include "dataplane/no_ports.h"
-#include "dataplane/poll_engine.h"
 #include "daemon/engine_options.h"
 #include "daemon/running_engine.h"
+#include "dataplane/no_ports.h"
+#include "dataplane/poll_engine.h"
 
 namespace drip::daemon {
 namespace {

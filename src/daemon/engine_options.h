@@ -8,8 +8,7 @@
 
 namespace drip::daemon {
 
-inline dataplane::EngineOptions engine_options(const Options& options,
-                                               const Placement& placement) {
+inline dataplane::EngineOptions engine_options(const Options& options, const Placement& placement) {
   return {placement.lcores, options.memory.max_buckets, options.memory.ring_memory_bytes,
           options.memory.overcommit};
 }

@@ -75,7 +75,8 @@ void declare(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--node-id", flags.node_id, "this node's name [the host's]");
   app.add_option("--advertise", flags.advertise, "address that others reach it at");
   app.add_option("--port", flags.ports, "NAME=DEVICE, a PCI address or a DPDK vdev; repeatable");
-  app.add_option("--pair", flags.pairs, "A:B, what comes in by one leaves by the other; repeatable");
+  app.add_option("--pair", flags.pairs,
+                 "A:B, what comes in by one leaves by the other; repeatable");
   app.add_option("--hairpin", flags.hairpins, "a port whose packets leave where they came in");
   app.add_option("--cpus", flags.cpus, "CPUs that each poll, receive and transmit, e.g. 2,3")
       ->delimiter(',');

@@ -15,7 +15,7 @@
 namespace drip::daemon {
 
 enum class Idle : std::uint8_t {
-  kAuto,   ///< Polls without a pause if the node has ports, else sleeps when it has nothing to do.
+  kAuto,  ///< Polls without a pause if the node has ports, else sleeps when it has nothing to do.
   kBusy,
   kSleep,
 };
@@ -55,8 +55,8 @@ struct EarlyExit {
   int code = 0;
 };
 
-/// Reads the flags over what `config_path` says (flags win). Prints help, version or the reason of a
-/// refusal, and then says so by EarlyExit.
+/// Reads the flags over what `config_path` says (flags win). Prints help, version or the reason of
+/// a refusal, and then says so by EarlyExit.
 struct CommandLine {
   std::optional<EarlyExit> exit;
   Options options;

@@ -18,8 +18,8 @@ struct Placement {
 };
 
 /// What the options say; without CPUs named: one fused thread, on the last CPU of the first port's
-/// NUMA node, or unpinned and sleeping when idle on a node without ports. INVALID_ARGUMENT for a CPU
-/// that this process may not use.
+/// NUMA node, or unpinned and sleeping when idle on a node without ports. INVALID_ARGUMENT for a
+/// CPU that this process may not use.
 absl::StatusOr<Placement> place(const Options& options);
 
 /// Moves the calling thread, and those it will start, to `cpus`.

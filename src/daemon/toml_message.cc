@@ -59,8 +59,9 @@ T whole_number(const FieldDescriptor& field, const toml::node& node, const std::
   const auto least = static_cast<double>(std::numeric_limits<T>::min());
   const auto most = static_cast<double>(std::numeric_limits<T>::max());
   if (!(value >= least && value <= most) || std::trunc(value) != value) {
-    fail(node, path, fmt::format("{} is not allowed: a whole number from {} to {}", value,
-                                 std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+    fail(node, path,
+         fmt::format("{} is not allowed: a whole number from {} to {}", value,
+                     std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   }
   return is_exact ? static_cast<T>(exact) : static_cast<T>(value);
 }
@@ -90,11 +91,9 @@ void set_field(const FieldDescriptor& field, const toml::node& node, const std::
     case FieldDescriptor::CPPTYPE_DOUBLE:
       return reflection.SetDouble(&message, &field, number(field, node, path));
     case FieldDescriptor::CPPTYPE_UINT64:
-      return reflection.SetUInt64(&message, &field,
-                                  whole_number<std::uint64_t>(field, node, path));
+      return reflection.SetUInt64(&message, &field, whole_number<std::uint64_t>(field, node, path));
     case FieldDescriptor::CPPTYPE_UINT32:
-      return reflection.SetUInt32(&message, &field,
-                                  whole_number<std::uint32_t>(field, node, path));
+      return reflection.SetUInt32(&message, &field, whole_number<std::uint32_t>(field, node, path));
     case FieldDescriptor::CPPTYPE_INT32:
       return reflection.SetInt32(&message, &field, whole_number<std::int32_t>(field, node, path));
     case FieldDescriptor::CPPTYPE_BOOL:
@@ -129,8 +128,7 @@ void fill_message(const toml::table& table, const std::string& path, Message& me
     if (!field->is_repeated()) {
       if (const auto* const oneof = field->real_containing_oneof();
           oneof != nullptr && message.GetReflection()->HasOneof(message, oneof)) {
-        throw TomlFault{path + name, "another one of its kind is set already",
-                        key.source().begin};
+        throw TomlFault{path + name, "another one of its kind is set already", key.source().begin};
       }
       set_field(*field, node, path + name, message);
       continue;

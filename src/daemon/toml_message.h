@@ -3,9 +3,9 @@
 #pragma once
 
 #include <google/protobuf/message.h>
+#include <toml++/toml.h>
 
 #include <string>
-#include <toml++/toml.h>
 
 namespace drip::daemon {
 

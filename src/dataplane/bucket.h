@@ -72,8 +72,9 @@ struct alignas(kCacheLineBytes) Bucket {
 
   /// What a frame of `frame_bytes` (layer 2, no FCS) is charged; may exceed kMaxWireBytes.
   [[nodiscard]] std::uint32_t wire_bytes(std::uint32_t frame_bytes) const {
-    const auto charged = static_cast<std::int32_t>(std::max<std::uint32_t>(
-                             frame_bytes, min_frame_bytes)) + overhead_bytes;
+    const auto charged =
+        static_cast<std::int32_t>(std::max<std::uint32_t>(frame_bytes, min_frame_bytes)) +
+        overhead_bytes;
     return static_cast<std::uint32_t>(std::max(charged, 1));
   }
   /// Units in the bucket, the one in service included.

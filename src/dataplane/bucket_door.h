@@ -83,8 +83,8 @@ inline void count_dropped(Bucket& bucket, std::uint32_t wire_bytes) {
   bucket.dropped.add(1);
   bucket.dropped_bytes.add(wire_bytes);
 }
-inline void count_departed(Bucket& bucket, std::uint32_t wire_bytes, TimePoint now,
-                           Duration stayed, Duration late) {
+inline void count_departed(Bucket& bucket, std::uint32_t wire_bytes, TimePoint now, Duration stayed,
+                           Duration late) {
   bucket.departed.add(1);
   bucket.departed_bytes.add(wire_bytes);
   bucket.last_departure_ns.set(now.ns);

@@ -23,8 +23,7 @@ class FlowBuckets {
   /// Takes the packet into its flow's bucket, which is made if need be, or drops and counts it.
   /// False, and the packet is still the caller's, if there is no room for its flow.
   [[nodiscard]] bool offer_to_flow(std::uint32_t number, const FlowKey& key, void* packet,
-                                   std::uint32_t frame_bytes, std::uint16_t egress,
-                                   TimePoint now) {
+                                   std::uint32_t frame_bytes, std::uint16_t egress, TimePoint now) {
     FlowSet* const set = sets_[number];
     if (set == nullptr) return false;
     const std::uint32_t hash = set->table.hash(key);
@@ -88,8 +87,8 @@ class FlowBuckets {
   static constexpr std::uint32_t kSweptOnDemand = 32;
 
   void sweep(FlowSet& set, std::uint32_t steps, TimePoint now) {
-    set.sweep_cursor = set.table.sweep(
-        set.sweep_cursor, steps, [&](const FlowKey&, std::uint32_t flow) {
+    set.sweep_cursor =
+        set.table.sweep(set.sweep_cursor, steps, [&](const FlowKey&, std::uint32_t flow) {
           const std::uint32_t slot = set.slots[flow];
           const Bucket& bucket = transmitter_.buckets()[slot];
           if (bucket.backlog.get() > 0) return false;

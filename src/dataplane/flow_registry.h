@@ -16,8 +16,8 @@
 
 namespace drip::dataplane {
 
-/// The memory and slots of flow sets; what the transmitters do with them is the engine's to arrange.
-/// Not thread safe: its engine locks.
+/// The memory and slots of flow sets; what the transmitters do with them is the engine's to
+/// arrange. Not thread safe: its engine locks.
 class FlowRegistry {
  public:
   struct Entry {

@@ -31,8 +31,8 @@ struct FlowLimit {
 };
 
 /// Control makes it, with bucket slots and ring memory for all flows that may be, and hands it to
-/// the transmitter; from then on the transmitter alone changes it. Control reads the counters and the
-/// published keys at any time, and frees it once retired() says so.
+/// the transmitter; from then on the transmitter alone changes it. Control reads the counters and
+/// the published keys at any time, and frees it once retired() says so.
 class FlowSet {
  public:
   FlowSet(const FlowSetSettings& flow_settings, std::shared_ptr<FlowLimit> flow_limit,

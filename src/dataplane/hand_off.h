@@ -28,8 +28,8 @@ struct HandedPacket {
   Kind kind;
 };
 
-/// One ring from one worker to one transmitter; the worker fills it in bursts, so that one cache line
-/// crosses between the cores for many packets (docs/decisions/hand_over.md has the figures).
+/// One ring from one worker to one transmitter; the worker fills it in bursts, so that one cache
+/// line crosses between the cores for many packets (docs/decisions/hand_over.md has the figures).
 class HandOff {
  public:
   static constexpr std::size_t kBurst = 32;
@@ -63,8 +63,8 @@ class HandOff {
  private:
   SpscRing<HandedPacket> ring_;
   std::array<HandedPacket, kBurst> burst_;
-  std::size_t count_ = 0;                // The worker's.
-  std::atomic<std::size_t> staged_{0};   // The worker writes, any reads: count_ after a flush.
+  std::size_t count_ = 0;               // The worker's.
+  std::atomic<std::size_t> staged_{0};  // The worker writes, any reads: count_ after a flush.
 };
 
 }  // namespace drip::dataplane

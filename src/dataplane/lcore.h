@@ -19,7 +19,8 @@ namespace drip::dataplane {
 template <class Io, class Clock>
 class Lcore {
  public:
-  /// Parts that the thread does not play are null. `inbound`: the hand-off rings to its transmitter.
+  /// Parts that the thread does not play are null. `inbound`: the hand-off rings to its
+  /// transmitter.
   Lcore(Clock clock, LcoreCounters& counters, Mailbox& mailbox, Outlet<Io>& outlet,
         Worker<Io>* worker, Transmitter<Io>* transmitter, FlowBuckets<Io>* flows,
         std::vector<HandOff*> inbound, bool sleeps_when_idle)
@@ -83,7 +84,8 @@ class Lcore {
   void watch_for_stalls(TimePoint now) {
     const Duration gap = now - last_loop_;
     last_loop_ = now;
-    if (gap <= LcoreCounters::kStall) [[likely]] return;
+    if (gap <= LcoreCounters::kStall) [[likely]]
+      return;
     const auto ns = static_cast<std::uint64_t>(gap.ns);
     counters_.stalls.add(1);
     counters_.stalled_ns.add(ns);

@@ -19,7 +19,8 @@ namespace drip::dataplane {
 /// on the caller's stack. Callers lock among themselves. After close() calls run on their caller's
 /// thread, one at a time, since the polling thread has gone.
 ///
-/// The idea is Gatekeeper's mailbox; the parking is the usual flag, fence, look-again of an eventfd.
+/// The idea is Gatekeeper's mailbox; the parking is the usual flag, fence, look-again of an
+/// eventfd.
 class Mailbox {
  public:
   Mailbox();
@@ -67,9 +68,8 @@ class Mailbox {
    public:
     template <class Function>
     explicit Job(Function& function)
-        : function_(&function), call_([](void* target, TimePoint now) {
-            (*static_cast<Function*>(target))(now);
-          }) {}
+        : function_(&function),
+          call_([](void* target, TimePoint now) { (*static_cast<Function*>(target))(now); }) {}
     void invoke(TimePoint now) {
       call_(function_, now);
       // The caller's stack may be gone right after this.

@@ -7,9 +7,9 @@
 
 namespace drip::dataplane {
 
-/// Owns anonymous pages, zeroed, given in transparent huge pages where the kernel has them and bound
-/// to `numa_node` (-1: wherever it is first touched) by libnuma. Pages that are never touched cost
-/// no memory. Movable, not copyable.
+/// Owns anonymous pages, zeroed, given in transparent huge pages where the kernel has them and
+/// bound to `numa_node` (-1: wherever it is first touched) by libnuma. Pages that are never touched
+/// cost no memory. Movable, not copyable.
 class NodeMemory {
  public:
   NodeMemory() = default;

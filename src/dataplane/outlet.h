@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sends a classified packet to where its rule says: a bucket here or on another core, or straight on.
+// Sends a classified packet to where its rule says: a bucket here or on another core, or straight
+// on.
 #pragma once
 
 #include <array>
@@ -30,9 +31,9 @@ template <class Io>
 class Outlet {
  public:
   /// `local`: this thread's transmitter, number `own`; null for a thread that is a worker only.
-  /// `hand_offs`: the rings from this thread, by transmitter; null for its own. `flow_keys`: by flow
-  /// set; an entry is written before rules that name its set come here. `spread` is the same for
-  /// all threads.
+  /// `hand_offs`: the rings from this thread, by transmitter; null for its own. `flow_keys`: by
+  /// flow set; an entry is written before rules that name its set come here. `spread` is the same
+  /// for all threads.
   Outlet(Io& io, FlowBuckets<Io>* local, std::uint32_t own, std::vector<HandOff*> hand_offs,
          const FlowTemplateKey* flow_keys, const FlowHash& spread, LcoreCounters& counters)
       : io_(io),
@@ -149,8 +150,8 @@ class Outlet {
 
   void hand_off(std::uint32_t transmitter, HandedPacket::Kind kind, std::uint32_t target,
                 const Arrival& arrival, const RuleSnapshot& rules) {
-    const HandedPacket handed{arrival.packet,  arrival.at,     &rules, target, arrival.frame_bytes,
-                              arrival.ingress, arrival.egress, kind};
+    const HandedPacket handed{arrival.packet,      arrival.at,      &rules,         target,
+                              arrival.frame_bytes, arrival.ingress, arrival.egress, kind};
     if (!hand_offs_[transmitter]->add(handed)) drop(arrival, DropReason::kHandOffFull);
   }
 
@@ -164,10 +165,10 @@ class Outlet {
       case HandedPacket::Kind::kFlows: {
         // Read again: the headers are one cache line, as much as it would take to hand them over.
         const FrameBytes frame = io_.frame(handed.packet);
-        return offer_to_flow(handed.target,
-                             make_flow_key(parse_frame(frame.bytes, frame.frame_bytes),
-                                           flow_keys_[handed.target]),
-                             arrival, *handed.rules);
+        return offer_to_flow(
+            handed.target,
+            make_flow_key(parse_frame(frame.bytes, frame.frame_bytes), flow_keys_[handed.target]),
+            arrival, *handed.rules);
       }
       case HandedPacket::Kind::kPass:
       case HandedPacket::Kind::kControlTraffic:

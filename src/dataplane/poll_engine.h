@@ -33,9 +33,9 @@ struct EngineOptions {
   double packet_overcommit = 1;
 };
 
-/// Implements Engine over polling threads of any Io. Starts them; drain_and_stop() or the destructor
-/// ends them. A call that changes something runs as a job on the threads concerned (mailbox.h) and
-/// returns when all have done it.
+/// Implements Engine over polling threads of any Io. Starts them; drain_and_stop() or the
+/// destructor ends them. A call that changes something runs as a job on the threads concerned
+/// (mailbox.h) and returns when all have done it.
 template <class Io>
 class PollEngine final : public Engine {
  public:
@@ -64,9 +64,8 @@ class PollEngine final : public Engine {
   }
   void release(BucketRef bucket, RequestRecord& record) override {
     auto& thread = *transmitters_[bucket.transmitter];
-    thread.mailbox.run([&](TimePoint now) {
-      thread.transmitter->release_request(bucket.slot, record, now);
-    });
+    thread.mailbox.run(
+        [&](TimePoint now) { thread.transmitter->release_request(bucket.slot, record, now); });
   }
 
   absl::StatusOr<std::uint32_t> create_flow_set(const FlowSetSettings& settings) override;

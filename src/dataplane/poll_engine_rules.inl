@@ -79,8 +79,7 @@ absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
     return absl::FailedPreconditionError(
         fmt::format("per_flow.bucket.capacity: {} needs larger rings than the {} that each of {} "
                     "flows was promised; replace the rule instead",
-                    settings.bucket.capacity,
-                    RingMemory::slots_for(entry.settings.bucket.capacity),
+                    settings.bucket.capacity, RingMemory::slots_for(entry.settings.bucket.capacity),
                     entry.settings.max_flows));
   }
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {
@@ -91,8 +90,7 @@ absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
     const auto flows = static_cast<std::uint32_t>(entry.sets[i]->slots.size());
     for (std::uint32_t begin = 0; begin < flows; begin += kChangesAJob) {
       thread.mailbox.run([&](TimePoint now) {
-        const std::uint32_t end =
-            std::min(flows, begin + static_cast<std::uint32_t>(kChangesAJob));
+        const std::uint32_t end = std::min(flows, begin + static_cast<std::uint32_t>(kChangesAJob));
         for (std::uint32_t flow = begin; flow < end; ++flow) {
           thread.flows->change_flow(flow_set, flow, now);
         }

@@ -18,14 +18,13 @@ void PollEngine<Io>::build(std::span<Io> ios) {
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     Thread& thread = *threads_[i];
     if (!thread.plan.transmits()) continue;
-    thread.buckets = std::make_unique<BucketTable>(options_.buckets_per_transmitter,
-                                                   thread.plan.numa_node);
-    thread.transmitter = std::make_unique<Transmitter<Io>>(*thread.buckets, now, ios[i],
-                                                           port_count, thread.counters);
+    thread.buckets =
+        std::make_unique<BucketTable>(options_.buckets_per_transmitter, thread.plan.numa_node);
+    thread.transmitter = std::make_unique<Transmitter<Io>>(*thread.buckets, now, ios[i], port_count,
+                                                           thread.counters);
     thread.flows = std::make_unique<FlowBuckets<Io>>(*thread.transmitter);
     books_.push_back(std::make_unique<BucketBook>(
-        *thread.buckets, options_.ring_memory_bytes / transmitters_.size(),
-        thread.plan.numa_node));
+        *thread.buckets, options_.ring_memory_bytes / transmitters_.size(), thread.plan.numa_node));
   }
 
   // A ring from each thread to each transmitter that is not its own.
@@ -44,12 +43,12 @@ void PollEngine<Io>::build(std::span<Io> ios) {
       outbound[to] = hand_offs_.back().get();
       inbound[to].push_back(hand_offs_.back().get());
     }
-    thread.outlet = std::make_unique<Outlet<Io>>(ios[i], thread.flows.get(), own,
-                                                 std::move(outbound), flow_keys_.data(), spread_,
-                                                 thread.counters);
+    thread.outlet =
+        std::make_unique<Outlet<Io>>(ios[i], thread.flows.get(), own, std::move(outbound),
+                                     flow_keys_.data(), spread_, thread.counters);
     if (thread.plan.receives()) {
-      thread.worker = std::make_unique<Worker<Io>>(worker_number++, ios[i], *thread.outlet,
-                                                   thread.counters);
+      thread.worker =
+          std::make_unique<Worker<Io>>(worker_number++, ios[i], *thread.outlet, thread.counters);
     }
   }
   std::size_t transmitter = 0;
@@ -81,8 +80,8 @@ void PollEngine<Io>::run_thread(Thread& thread, std::uint32_t number) {
   ports_.thread_begins(number);
   thread.lcore->run(stop_);
   ports_.thread_ends(number);
-  thread.mailbox.close(
-      [](const void* clock) { return static_cast<const TscClock*>(clock)->now(); }, &clock_);
+  thread.mailbox.close([](const void* clock) { return static_cast<const TscClock*>(clock)->now(); },
+                       &clock_);
 }
 
 template <class Io>
@@ -103,8 +102,8 @@ std::uint64_t PollEngine<Io>::drain_and_stop(Duration bound) {
   }
   stop_ = true;
   for (const auto& thread : threads_) thread->thread.join();
-  // The threads are gone: these jobs run here. What is on its way goes where it was to go, and there
-  // it is refused or dropped, and counted.
+  // The threads are gone: these jobs run here. What is on its way goes where it was to go, and
+  // there it is refused or dropped, and counted.
   take_in_hand_offs();
   std::uint64_t dropped = 0;
   for (Thread* const thread : transmitters_) {

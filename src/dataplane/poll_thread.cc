@@ -36,12 +36,12 @@ std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string&
     CPU_SET(static_cast<unsigned>(plan.cpu), &cpus);
     const int error = pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
     if (error != 0) {
-      warnings.push_back(fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu,
-                                     std::strerror(error)));
+      warnings.push_back(
+          fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu, std::strerror(error)));
     }
   }
-  // On a CPU of its own a polling thread should lose as little as may be to whatever else the kernel
-  // puts there. A wish: without the right to it the thread runs all the same.
+  // On a CPU of its own a polling thread should lose as little as may be to whatever else the
+  // kernel puts there. A wish: without the right to it the thread runs all the same.
   if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestNice);
   }

@@ -10,7 +10,8 @@
 
 namespace drip::dataplane {
 
-/// Calls are for control threads, but for the two thread_... calls, which each polling thread makes.
+/// Calls are for control threads, but for the two thread_... calls, which each polling thread
+/// makes.
 class Ports {
  public:
   virtual ~Ports() = default;

@@ -25,8 +25,8 @@ inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& recor
   for (std::size_t i = 0; i < kRejectReasons; ++i) reading.rejected[i] = bucket.rejected[i].get();
   reading.rejected_bytes = bucket.rejected_bytes.get();
   reading.forfeited_ns = bucket.forfeited_ns.get();
-  reading.periods = ServicePeriods::of_rates(record.settings.units_per_second,
-                                             record.settings.bits_per_second);
+  reading.periods =
+      ServicePeriods::of_rates(record.settings.units_per_second, record.settings.bits_per_second);
   reading.sojourn = bucket.sojourn.read();
   reading.lateness = bucket.lateness.read();
   reading.ring_slots = record.ring_slots;

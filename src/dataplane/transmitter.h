@@ -53,7 +53,8 @@ class Transmitter {
     }
     const RejectReason reason = admit(
         bucket, slot, FlowRingEntry{UnitRef::packet(packet, wire_bytes, egress), now}, wire_bytes);
-    if (reason == RejectReason::kAdmitted) [[likely]] return;
+    if (reason == RejectReason::kAdmitted) [[likely]]
+      return;
     drop(packet, frame_bytes, drop_reason(reason));
   }
 
@@ -86,8 +87,8 @@ class Transmitter {
   }
   void flush() { stage_.flush(); }
 
-  /// Nothing is due before this moment; none if nothing waits at all. Now, if packets wait for their
-  /// port to take them.
+  /// Nothing is due before this moment; none if nothing waits at all. Now, if packets wait for
+  /// their port to take them.
   [[nodiscard]] std::optional<TimePoint> idle_until(TimePoint now) const {
     if (stage_.waiting() > 0) return now;
     return wheel_.idle_until();
@@ -147,9 +148,9 @@ class Transmitter {
     Bucket& bucket = buckets_[slot];
     FlowRingEntry* const old = slots != nullptr ? bucket.ring.move_to(slots, slot_count) : nullptr;
     const bool backlogged = bucket.backlog.get() > 0;
-    const std::uint32_t in_service =
-        backlogged && bucket.departure == Departure::kAtEnd ? bucket.ring.front().unit.wire_bytes()
-                                                            : bucket.in_service_bytes;
+    const std::uint32_t in_service = backlogged && bucket.departure == Departure::kAtEnd
+                                         ? bucket.ring.front().unit.wire_bytes()
+                                         : bucket.in_service_bytes;
     const ServicePeriods before = bucket.periods;
     const Departure departure_before = bucket.departure;
     set_up(bucket, settings);
@@ -162,8 +163,7 @@ class Transmitter {
       }
       // What is still to pass until then is of its own service, should the rate change again.
       if (departure_before == Departure::kAtEnd && bucket.departure == Departure::kAtStart) {
-        bucket.in_service_bytes =
-            static_cast<std::uint16_t>(bucket.ring.front().unit.wire_bytes());
+        bucket.in_service_bytes = static_cast<std::uint16_t>(bucket.ring.front().unit.wire_bytes());
       }
       if (bucket.hook.scheduled()) wheel_.remove(slot);
       schedule(bucket, slot);
@@ -228,8 +228,7 @@ class Transmitter {
 
   RejectReason admit(Bucket& bucket, std::uint32_t slot, FlowRingEntry entry,
                      std::uint32_t wire_bytes) {
-    const RejectReason reason =
-        admitting_ ? try_admit(bucket, entry) : RejectReason::kDraining;
+    const RejectReason reason = admitting_ ? try_admit(bucket, entry) : RejectReason::kDraining;
     if (reason != RejectReason::kAdmitted) [[unlikely]] {
       count_rejected(bucket, reason, wire_bytes);
       return reason;
@@ -353,7 +352,8 @@ class Transmitter {
   }
 
   void retire_if_drained(Bucket& bucket) {
-    if (bucket.life.load(std::memory_order_relaxed) != Life::kDraining) [[likely]] return;
+    if (bucket.life.load(std::memory_order_relaxed) != Life::kDraining) [[likely]]
+      return;
     bucket.life.store(Life::kRetired, std::memory_order_release);
     live_buckets_.set(live_buckets_.get() - 1);
   }

@@ -119,8 +119,8 @@ void TscClock::watch() {
     hz_ = hz;
     std::uint32_t version = 0;
     const TscLine present = line(version);
-    publish(present.bent_at(now.tsc, hz, present.at(now.tsc) - TimePoint{now.raw_ns},
-                            kBendHorizon));
+    publish(
+        present.bent_at(now.tsc, hz, present.at(now.tsc) - TimePoint{now.raw_ns}, kBendHorizon));
   }
 }
 

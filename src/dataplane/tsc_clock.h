@@ -34,7 +34,8 @@ class TscClock {
     explicit Reader(const TscClock& clock) : clock_(&clock) { refresh(); }
 
     [[nodiscard]] TimePoint now() {
-      if (clock_->version_.load(std::memory_order_relaxed) != version_) [[unlikely]] refresh();
+      if (clock_->version_.load(std::memory_order_relaxed) != version_) [[unlikely]]
+        refresh();
       return line_.at(clock_->ticks());
     }
 

@@ -9,9 +9,9 @@
 
 namespace drip::dataplane {
 
-/// ns = origin_ns + (tsc - origin_tsc) * ns_per_tick. The slope has 60 fraction bits: good for 1 part
-/// in 10^17 and for TSCs down to 62.5 MHz. TSC differences are modulo 2^64, so a TSC that wraps does
-/// no harm.
+/// ns = origin_ns + (tsc - origin_tsc) * ns_per_tick. The slope has 60 fraction bits: good for 1
+/// part in 10^17 and for TSCs down to 62.5 MHz. TSC differences are modulo 2^64, so a TSC that
+/// wraps does no harm.
 struct TscLine {
   std::uint64_t origin_tsc = 0;
   std::uint64_t origin_ns = 0;
@@ -22,7 +22,8 @@ struct TscLine {
   static constexpr double kMaxBend = 500e-6;
 
   static TscLine through(std::uint64_t tsc, std::uint64_t ns, double tsc_hz) {
-    return {tsc, ns, static_cast<std::uint64_t>(1e9 / tsc_hz * static_cast<double>(1ULL << kSlopeBits))};
+    return {tsc, ns,
+            static_cast<std::uint64_t>(1e9 / tsc_hz * static_cast<double>(1ULL << kSlopeBits))};
   }
 
   [[nodiscard]] TimePoint at(std::uint64_t tsc) const {
@@ -36,8 +37,8 @@ struct TscLine {
   /// for `ahead` (this line minus the reference, now) within `horizon`.
   [[nodiscard]] TscLine bent_at(std::uint64_t tsc, double tsc_hz, Duration ahead,
                                 Duration horizon) const {
-    const double bend = std::clamp(
-        -static_cast<double>(ahead.ns) / static_cast<double>(horizon.ns), -kMaxBend, kMaxBend);
+    const double bend = std::clamp(-static_cast<double>(ahead.ns) / static_cast<double>(horizon.ns),
+                                   -kMaxBend, kMaxBend);
     TscLine line = through(tsc, at(tsc).ns, tsc_hz);
     line.slope = static_cast<std::uint64_t>(static_cast<double>(line.slope) * (1 + bend));
     return line;

@@ -13,9 +13,9 @@
 
 namespace drip::dataplane {
 
-/// What the NIC does not take stays, in order, and is offered again at the next flush: a packet that
-/// the law let go is not dropped. While a port's burst is full the transmitter holds the buckets
-/// whose heads leave by that port, and only by that port. Belongs to one transmitter.
+/// What the NIC does not take stays, in order, and is offered again at the next flush: a packet
+/// that the law let go is not dropped. While a port's burst is full the transmitter holds the
+/// buckets whose heads leave by that port, and only by that port. Belongs to one transmitter.
 template <class Io>
 class TxStage {
  public:

@@ -71,8 +71,8 @@ class Worker {
       const Arrival arrival{packets[i], frames[i].frame_bytes, ingress, egress, now};
       if (egress == kNoPort) [[unlikely]] {
         outlet_.drop(arrival, DropReason::kNoEgress);
-      } else if (rules.protect_control_traffic &&
-                 is_control_traffic(headers[i], frames[i].bytes)) [[unlikely]] {
+      } else if (rules.protect_control_traffic && is_control_traffic(headers[i], frames[i].bytes))
+          [[unlikely]] {
         count(hits[rules.protected_hits()], arrival);
         outlet_.pass(arrival, true, rules);
       } else if (decisions[i] != kNoRule) {

@@ -50,8 +50,7 @@ class DpdkIo {
   }
 
   std::uint32_t tx(std::uint16_t port, std::span<void*> packets) {
-    return rte_eth_tx_burst(devices_[port], tx_queue_,
-                            reinterpret_cast<rte_mbuf**>(packets.data()),
+    return rte_eth_tx_burst(devices_[port], tx_queue_, reinterpret_cast<rte_mbuf**>(packets.data()),
                             static_cast<std::uint16_t>(packets.size()));
   }
 

@@ -60,9 +60,9 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
   argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
-    return absl::FailedPreconditionError(
-        fmt::format("DPDK did not start: {} (arguments: {})", rte_strerror(rte_errno),
-                    fmt::join(arguments, " ")));
+    return absl::FailedPreconditionError(fmt::format("DPDK did not start: {} (arguments: {})",
+                                                     rte_strerror(rte_errno),
+                                                     fmt::join(arguments, " ")));
   }
   return Eal(hugepages);
 }

@@ -116,8 +116,7 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
     if (const int error = rte_dev_probe(spec.device.c_str()); error != 0) {
       return refuse(spec, "DPDK finds no such device, or it does not start", error);
     }
-    if (const int error =
-            rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device);
+    if (const int error = rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device);
         error != 0) {
       return refuse(spec, "the device has no Ethernet port", error);
     }
@@ -143,8 +142,7 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
   }
   configuration.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
   configuration.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
-  if (const int error =
-          rte_eth_dev_configure(device, port.rx_queues, transmitters, &configuration);
+  if (const int error = rte_eth_dev_configure(device, port.rx_queues, transmitters, &configuration);
       error != 0) {
     return refuse(spec, "cannot be configured", error);
   }

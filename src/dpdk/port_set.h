@@ -29,8 +29,8 @@ struct PortSpec {
 };
 
 struct PacketMemory {
-  std::uint32_t mbufs = 65535;        ///< Packet buffers over all ports.
-  std::uint32_t data_bytes = 2048;    ///< Of a frame that one buffer holds; longer ones take several.
+  std::uint32_t mbufs = 65535;      ///< Packet buffers over all ports.
+  std::uint32_t data_bytes = 2048;  ///< Of a frame that one buffer holds; longer ones take several.
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 
@@ -38,11 +38,12 @@ struct PacketMemory {
   [[nodiscard]] std::uint64_t bytes() const;
 };
 
-/// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from ios().
+/// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from
+/// ios().
 class PortSet final : public dataplane::Ports {
  public:
-  /// Opens and starts all, or none. INVALID_ARGUMENT or FAILED_PRECONDITION naming the port and what
-  /// it lacks. REQUIRES: EAL has started. `lcores` tells how many queues each device needs.
+  /// Opens and starts all, or none. INVALID_ARGUMENT or FAILED_PRECONDITION naming the port and
+  /// what it lacks. REQUIRES: EAL has started. `lcores` tells how many queues each device needs.
   static absl::StatusOr<std::unique_ptr<PortSet>> open(
       const std::vector<PortSpec>& ports, const PacketMemory& memory,
       const std::vector<dataplane::LcorePlan>& lcores, bool hugepages);

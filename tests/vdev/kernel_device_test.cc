@@ -53,8 +53,8 @@ class RawSocket {
       Frame frame(2048);
       sockaddr_ll from{};
       socklen_t length = sizeof from;
-      const ssize_t bytes = recvfrom(fd_, frame.data(), frame.size(), 0,
-                                     reinterpret_cast<sockaddr*>(&from), &length);
+      const ssize_t bytes =
+          recvfrom(fd_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
       if (bytes < 0) {
         ++silent;
       } else if (from.sll_pkttype != PACKET_OUTGOING) {

@@ -62,7 +62,7 @@ void Node::set_rules(const std::vector<PortRule>& rules, const std::vector<Bucke
   ASSERT_TRUE(old.ok()) << old.status();
 }
 
-std::uint64_t Node::sum(std::uint64_t LcoreReading::* field) const {
+std::uint64_t Node::sum(std::uint64_t LcoreReading::*field) const {
   std::uint64_t total = 0;
   for (const LcoreReading& lcore : engine_->lcores()) total += lcore.*field;
   return total;

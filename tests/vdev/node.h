@@ -52,7 +52,7 @@ class Node {
   void stop_and_check_balance();
 
  private:
-  [[nodiscard]] std::uint64_t sum(std::uint64_t LcoreReading::* field) const;
+  [[nodiscard]] std::uint64_t sum(std::uint64_t LcoreReading::*field) const;
 
   absl::Status status_;
   std::unique_ptr<dpdk::PortSet> ports_;
@@ -60,9 +60,7 @@ class Node {
   std::unique_ptr<Engine> engine_;
 };
 
-inline RuleAction to_bucket(BucketRef bucket) {
-  return {RuleAction::Kind::kBucket, bucket, 0};
-}
+inline RuleAction to_bucket(BucketRef bucket) { return {RuleAction::Kind::kBucket, bucket, 0}; }
 inline RuleAction drop_all() { return {RuleAction::Kind::kDrop, {}, 0}; }
 inline RuleAction pass_all() { return {RuleAction::Kind::kPass, {}, 0}; }
 

@@ -46,8 +46,8 @@ TEST_F(VirtualDeviceTest, PcapInGivesPcapOutInOrderAndSpaced) {
     Node node({{"in", "net_pcap0,rx_pcap=" + path("in.pcap"), "out"},
                {"out", "net_pcap1,tx_pcap=" + path("out.pcap"), "in"}});
     ASSERT_TRUE(node.is_open()) << node.status();
-    // 400 kbit/s: a frame of 1000 bytes each 20 ms. Wide gaps, since the machine may hold the polling
-    // thread up for milliseconds; pcap_replay_test.cc has the exact ones.
+    // 400 kbit/s: a frame of 1000 bytes each 20 ms. Wide gaps, since the machine may hold the
+    // polling thread up for milliseconds; pcap_replay_test.cc has the exact ones.
     const BucketRef bucket = node.add_bucket(bits(400e3, kFrames));
     node.set_rules({{0, to_bucket(bucket)}}, {bucket});
     EXPECT_TRUE(Node::eventually([&] { return node.tx() == kFrames; }));
@@ -85,8 +85,8 @@ TEST_F(VirtualDeviceTest, RingDevicesCarryEveryPacketInOrder) {
   constexpr std::uint32_t kFrames = 500;
   Node node({{"a", "net_ring0", "b"}, {"b", "net_ring1", "a"}});
   ASSERT_TRUE(node.is_open()) << node.status();
-  // A net_ring device gives out what it was given: fill the ring of a, and what leaves by b comes in
-  // by b again, where it ends.
+  // A net_ring device gives out what it was given: fill the ring of a, and what leaves by b comes
+  // in by b again, where it ends.
   rte_ring* const ring = rte_ring_lookup("ETH_RXTX0_net_ring0");
   ASSERT_NE(ring, nullptr);
   rte_mempool* const pool = rte_mempool_lookup("drip-packets");
