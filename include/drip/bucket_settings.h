@@ -16,7 +16,7 @@ inline constexpr std::int32_t kMinOverheadBytes = -64;
 inline constexpr std::int32_t kMaxOverheadBytes = 256;
 inline constexpr std::uint32_t kMaxMinFrameBytes = 9216;
 inline constexpr Duration kMaxMaxCatchup{10'000'000'000};
-inline constexpr Duration kDefaultMaxCatchup{20'000'000};
+inline constexpr Duration kDefaultMaxCatchup{100'000'000};
 
 struct BucketSettings {
   std::uint32_t capacity = 0;         ///< Units, the one in service included: 1 to kMaxCapacity.

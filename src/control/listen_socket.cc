@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -48,6 +49,13 @@ void set_port(addrinfo& entry, std::uint16_t port) {
   reinterpret_cast<sockaddr_in*>(entry.ai_addr)->sin_port = htons(port);
 }
 
+// getaddrinfo() takes 65537 for 1.
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port <= 65535;
+}
+
 // The socket, or errno.
 FileDescriptor bind_tcp(const addrinfo& entry) {
   FileDescriptor fd = open_socket(entry.ai_family);
@@ -69,7 +77,8 @@ FileDescriptor bind_tcp(const addrinfo& entry) {
 
 absl::StatusOr<std::vector<ListenSocket>> listen_tcp(const std::string& address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+  if (colon == std::string::npos || colon == 0 ||
+      !is_port(std::string_view(address).substr(colon + 1))) {
     return not_allowed("listen", quoted(address), kAllowed);
   }
   std::string host = address.substr(0, colon);

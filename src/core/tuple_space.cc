@@ -10,7 +10,7 @@
 namespace drip {
 namespace {
 
-// Below so many tuples to probe them all is faster than to ask which are possible.
+// With more tuples than this it is faster to ask which are possible than to probe them all.
 constexpr std::size_t kFewTuples = 1;
 // Filters are added while so many tuples would still be probed for a packet, on average.
 constexpr double kEnoughPruned = 1.5;

@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <set>
 
 #include "daemon/toml_message.h"
@@ -44,6 +45,8 @@ class Section {
     if (node == nullptr) return;
     try {
       read(*node);
+    } catch (const Wrong& wrong) {
+      throw TomlFault{path_ + key, wrong.reason, wrong.at};
     } catch (const std::string& reason) {
       throw TomlFault{path_ + key, reason, node->source().begin};
     }
@@ -81,18 +84,25 @@ class Section {
   }
 
   static std::string text_of(const toml::node& node) {
-    if (!node.is_string()) throw std::string("text in quotes is needed");
+    if (!node.is_string()) throw Wrong{"text in quotes is needed", node.source().begin};
     return *node.value<std::string>();
   }
   static std::int64_t whole_of(const toml::node& node, std::int64_t least, std::int64_t most) {
     const auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
     if (!value || *value < least || *value > most) {
-      throw fmt::format("a whole number from {} to {} is needed", least, most);
+      throw Wrong{fmt::format("a whole number from {} to {} is needed", least, most),
+                  node.source().begin};
     }
     return *value;
   }
 
  private:
+  // About a node that may be one of a list.
+  struct Wrong {
+    std::string reason;
+    toml::source_position at;
+  };
+
   const toml::table* table_ = nullptr;
   std::string path_;
   std::set<std::string> known_;
@@ -157,6 +167,26 @@ void read_memory(const toml::node& node, MemoryOptions& memory) {
   section.finish();
 }
 
+// Here and not only where ports are opened, because here their places are known.
+void check_names(const toml::array& places, const std::vector<dpdk::PortSpec>& ports) {
+  const auto named = [&](const std::string& name) {
+    return std::find_if(ports.begin(), ports.end(),
+                        [&](const dpdk::PortSpec& port) { return port.name == name; });
+  };
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const auto refuse = [&](const char* key, const std::string& reason) {
+      const toml::node& value = *places.get_as<toml::table>(i)->get(key);
+      throw TomlFault{fmt::format("ports[{}].{}", i, key), reason, value.source().begin};
+    };
+    if (&*named(ports[i].name) != &ports[i]) {
+      refuse("name", fmt::format("'{}' is another port's name", ports[i].name));
+    }
+    if (named(ports[i].peer) == ports.end()) {
+      refuse("peer", fmt::format("there is no port '{}'", ports[i].peer));
+    }
+  }
+}
+
 void read_ports(const toml::node& node, std::vector<dpdk::PortSpec>& ports) {
   if (!node.is_array()) throw TomlFault{"ports", "a list is needed", node.source().begin};
   ports.clear();
@@ -174,6 +204,7 @@ void read_ports(const toml::node& node, std::vector<dpdk::PortSpec>& ports) {
     }
     ports.push_back(std::move(port));
   }
+  check_names(*node.as_array(), ports);
 }
 
 // [[buckets]] and [[rules]]: a message each.

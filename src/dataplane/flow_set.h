@@ -18,16 +18,20 @@
 namespace drip::dataplane {
 
 /// Bounds the flows of one rule over all transmitters.
-struct FlowLimit {
-  std::uint32_t max_flows;
-  std::atomic<std::uint32_t> flows{0};
+class FlowLimit {
+ public:
+  explicit FlowLimit(std::uint32_t max_flows) : max_flows_(max_flows) {}
 
   [[nodiscard]] bool take() {
-    if (flows.fetch_add(1, std::memory_order_relaxed) < max_flows) return true;
+    if (flows_.fetch_add(1, std::memory_order_relaxed) < max_flows_) return true;
     give_back();
     return false;
   }
-  void give_back() { flows.fetch_sub(1, std::memory_order_relaxed); }
+  void give_back() { flows_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  const std::uint32_t max_flows_;
+  std::atomic<std::uint32_t> flows_{0};
 };
 
 /// Control makes it, with bucket slots and ring memory for all flows that may be, and hands it to
