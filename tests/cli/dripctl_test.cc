@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripctl as a program: addresses, exit codes, errors, help, and the nouns that only list.
+#include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "dripctl_fixture.h"
+
+namespace drip {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST_F(DripctlTest, ServerFromOptionBeatsEnvironmentAndMayStandAnywhere) {
+  FakeServer other;
+  v1::GetNodeResponse node;
+  node.set_node_id("other");
+  other->reply(node);
+  const Outcome outcome = dripctl("node show --server " + other.address());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("other"));
+  EXPECT_EQ(server_->calls(), 0U);
+  EXPECT_EQ(dripctl("--server=" + other.address() + " node show").exit_code, 0);
+  EXPECT_EQ(other->calls(), 2U);
+}
+
+TEST_F(DripctlTest, ReachesUnixSocket) {
+  const std::string path = testing::TempDir() + "dripctl-test-" + std::to_string(getpid());
+  FakeServer other("unix:" + path);
+  EXPECT_EQ(dripctl("node show --server unix:" + path).exit_code, 0);
+  EXPECT_EQ(other->calls(), 1U);
+  std::filesystem::remove(path);
+}
+
+TEST_F(DripctlTest, ExitCodeTellsWhatWentWrong) {
+  const std::tuple<grpc::StatusCode, std::string, int> cases[] = {
+      {grpc::StatusCode::NOT_FOUND, "NOT_FOUND", 4},
+      {grpc::StatusCode::INVALID_ARGUMENT, "INVALID_ARGUMENT", 5},
+      {grpc::StatusCode::RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED", 5},
+      {grpc::StatusCode::FAILED_PRECONDITION, "FAILED_PRECONDITION", 5},
+      {grpc::StatusCode::UNIMPLEMENTED, "UNIMPLEMENTED", 5},
+      {grpc::StatusCode::UNAUTHENTICATED, "UNAUTHENTICATED", 5},
+      {grpc::StatusCode::UNAVAILABLE, "UNAVAILABLE", 3},
+  };
+  for (const auto& [code, name, exit_code] : cases) {
+    server_->fail({code, "because of this"});
+    for (const char* command : {"bucket show b", "bucket watch b", "bucket show b --json"}) {
+      const Outcome outcome = dripctl(command);
+      EXPECT_EQ(outcome.exit_code, exit_code) << name;
+      EXPECT_THAT(outcome.err, StartsWith("dripctl: " + name + ": "));
+      EXPECT_THAT(outcome.err, HasSubstr("because of this\n"));
+      EXPECT_EQ(outcome.out, "");
+    }
+  }
+}
+
+TEST_F(DripctlTest, RefusedConnectionIsUnreachableAtOnce) {
+  const auto before = std::chrono::steady_clock::now();
+  for (const char* address : {"127.0.0.1:1", "unix:/nonexistent/socket"}) {
+    const Outcome outcome = dripctl(std::string("bucket list --server ") + address);
+    EXPECT_EQ(outcome.exit_code, 3);
+    EXPECT_THAT(outcome.err,
+                StartsWith("dripctl: UNAVAILABLE: no answer from " + std::string(address) + ": "));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+}
+
+// A server that takes the connection and says nothing is not reached; one that does not finish a
+// call in time is.
+TEST_F(DripctlTest, TimeoutTellsSilentServerFromSlowCall) {
+  const int silent = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(silent, 4), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string silent_address = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  Outcome outcome = dripctl("bucket list --timeout 300ms --server " + silent_address);
+  EXPECT_EQ(outcome.exit_code, 3);
+  EXPECT_EQ(outcome.err,
+            "dripctl: DEADLINE_EXCEEDED: no connection to " + silent_address + " in time\n");
+  close(silent);
+
+  server_->hold = true;
+  outcome = dripctl("request await b --timeout 300ms");
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, StartsWith("dripctl: DEADLINE_EXCEEDED: "));
+}
+
+TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "a word is missing; allowed: bucket, request"},
+      {"bucket", "a word is missing; allowed: set, show"},
+      {"bucket frobnicate", "'frobnicate' is not allowed; allowed: set, show"},
+      {"frobnicate", "'frobnicate' is not allowed; allowed: bucket, request"},
+      {"bucket set", "bucket is required"},
+      {"bucket show a b", "b"},
+      {"bucket set b --rate", "--rate"},
+      {"bucket set b --rate 10mbps", "it says bytes to tc and bits to others"},
+      {"bucket set b --rate 10mbit --rate 20mbit", "one of bits and one of units"},
+      {"bucket set b --rate 10 --rate 20pps", "one of bits and one of units"},
+      {"bucket set b --capacity -1", "from 0 to 9223372036854775807"},
+      {"bucket set b --capacity 1 --capacity 2", "--capacity"},
+      {"bucket set b --overhead 3000000000", "from -2147483648 to 2147483647"},
+      {"bucket set b --capacity-bytes 1.5b", "it does not come to whole bytes"},
+      {"bucket set b --min-frame 8gb", "up to 4294967295 bytes"},
+      {"bucket set b --departure middle", "allowed: start, end"},
+      {"bucket set b --max-catchup 20", "the unit is missing"},
+      {"bucket watch --interval 50ms", "100ms to 1h"},
+      {"bucket watch --interval 100.5ms", "100ms to 1h"},
+      {"bucket watch --count 0", "from 1"},
+      {"request allow b --bytes 1x", "a whole number"},
+      {"rule add r", "--bucket,--per-flow,--pass,--drop"},
+      {"rule add r --pass --drop", "--bucket,--per-flow,--pass,--drop"},
+      {"rule add r --bucket b --max-flows 5", "--per-flow"},
+      {"rule add r --bucket b --rate 5mbit", "--per-flow"},
+      {"rule add r --per-flow port", "five-tuple, source, destination"},
+      {"rule add r --pass --sport 2000-1000", "a port or FIRST-LAST"},
+      {"rule add r --pass --dport 70000", "a port or FIRST-LAST"},
+      {"rule add r --pass --proto tpc", "tcp, udp"},
+      {"rule add r --pass --dscp af44", "af11 to af43"},
+      {"rule add r --pass --dscp 64", "0 to 63"},
+      {"rule add r --pass --ether-type 0xfffff", "hexadecimal"},
+      {"rule set /nonexistent", "/nonexistent: No such file or directory"},
+      {"node show --timeout 5", "the unit is missing"},
+      {"node show --server nowhere", "host:port or unix:PATH"},
+      {"node show --server nowhere:http", "host:port or unix:PATH"},
+  };
+  for (const auto& [command, message] : cases) {
+    const Outcome outcome = dripctl(command);
+    EXPECT_EQ(outcome.exit_code, 2) << command << ": " << outcome.out << outcome.err;
+    EXPECT_THAT(outcome.err, StartsWith("dripctl: USAGE: ")) << command;
+    EXPECT_THAT(outcome.err, HasSubstr(message)) << command;
+    EXPECT_EQ(outcome.out, "") << command;
+  }
+  EXPECT_EQ(server_->calls(), 0U);
+}
+
+TEST_F(DripctlTest, SaysWhenItsOutputIsLost) {
+  const Outcome outcome =
+      Process({"sh", "-c", from_environment("DRIPCTL") + " node show > /dev/full"}, "",
+              {{"DRIPCTL_SERVER", server_.address()}})
+          .wait();
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("cannot write to standard output"));
+}
+
+TEST_F(DripctlTest, BucketMayBeNamedLikeAVerb) {
+  EXPECT_EQ(dripctl("bucket show list").exit_code, 0);
+  EXPECT_EQ(asked<v1::GetBucketStatusRequest>().bucket_id(), "list");
+}
+
+TEST_F(DripctlTest, ListsPorts) {
+  v1::ListPortsResponse ports;
+  v1::Port* port = ports.add_ports();
+  port->set_name("lan");
+  port->set_device("0000:01:00.0");
+  port->set_link_up(true);
+  port->set_link_bps(10'000'000'000);
+  port->set_peer("wan");
+  port->set_rx_packets(12);
+  ports.add_ports()->set_name("wan");
+  server_->reply(ports);
+  EXPECT_EQ(dripctl("port list --names").out, "lan\nwan\n");
+  const auto table = lines(dripctl("port list").out);
+  ASSERT_EQ(table.size(), 3U);
+  EXPECT_THAT(table[1], testing::ContainsRegex("^lan +0000:01:00.0 +10gbit +wan .* 12 "));
+  EXPECT_THAT(table[2], testing::ContainsRegex("^wan .* down +- "));
+  EXPECT_EQ(json("port list")["ports"][0]["link_bps"], 10'000'000'000);
+}
+
+TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
+  v1::ListLcoresResponse lcores;
+  v1::Lcore* lcore = lcores.add_lcores();
+  lcore->set_cpu(-1);
+  lcore->set_role("fused");
+  lcore->set_loops(1000);
+  lcore->set_busy_loops(250);
+  lcore->set_transmitter(0);
+  v1::DropCount* drop = lcore->add_drops();
+  drop->set_reason("bucket_full");
+  drop->set_packets(7);
+  lcore->add_drops()->set_reason("never_seen");
+  server_->reply(lcores);
+  const std::string text = dripctl("lcore list").out;
+  EXPECT_THAT(text, testing::ContainsRegex("floats .* fused .* 25.0%"));
+  EXPECT_THAT(text, testing::ContainsRegex("bucket_full +7 "));
+  EXPECT_THAT(text, testing::Not(HasSubstr("never_seen")));
+  // Present because it is set, though 0.
+  EXPECT_EQ(json("lcore list")["lcores"][0]["transmitter"], 0);
+}
+
+TEST_F(DripctlTest, ShowsClusterAndNode) {
+  v1::GetLeaderResponse leader;
+  leader.set_node_id("n1");
+  leader.set_address("10.0.0.1:50051");
+  leader.set_epoch(3);
+  leader.set_is_self(true);
+  server_->reply(leader);
+  EXPECT_EQ(dripctl("cluster leader").out, "n1 at 10.0.0.1:50051, epoch 3 (the node asked)\n");
+  EXPECT_EQ(json("cluster leader")["epoch"], 3);
+
+  v1::GetClusterStatusResponse status;
+  status.add_nodes()->set_node_id("n1");
+  status.mutable_nodes(0)->set_role(v1::NODE_ROLE_LEADER);
+  status.mutable_nodes(0)->set_state(v1::NODE_STATE_UP);
+  server_->reply(status);
+  EXPECT_THAT(dripctl("cluster status").out, testing::ContainsRegex("n1 +- +leader +up "));
+  EXPECT_EQ(json("cluster status")["nodes"][0]["role"], "NODE_ROLE_LEADER");
+
+  v1::GetNodeResponse node;
+  node.set_node_id("n1");
+  node.add_warnings("no hugepages");
+  server_->reply(node);
+  EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("warning +no hugepages"));
+  EXPECT_EQ(dripctl("node").out, dripctl("node show").out);
+  EXPECT_EQ(json("node")["warnings"][0], "no hugepages");
+}
+
+}  // namespace
+}  // namespace drip

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Both services of the API with canned replies: it keeps what it was asked and says what it was
+// told.
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drip/v1/rate_limiter.grpc.pb.h"
+#include "drip/v1/shaper.grpc.pb.h"
+
+namespace drip {
+
+// Requests as they came and replies as they are to go, by their message types.
+class Script {
+ public:
+  // Replies of one type go out in the order in which they were added; the last one stays.
+  template <typename Reply>
+  void reply(const Reply& message) {
+    const std::lock_guard lock(mutex_);
+    replies_[Reply::descriptor()].push_back(std::make_unique<Reply>(message));
+  }
+  // Every call from now on ends so.
+  void fail(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+  }
+
+  // All requests of one type so far.
+  template <typename Request>
+  std::vector<Request> asked() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Request> requests;
+    for (const auto& request : requests_) {
+      if (request->GetDescriptor() != Request::descriptor()) continue;
+      requests.push_back(static_cast<const Request&>(*request));
+    }
+    return requests;
+  }
+  std::size_t calls() const {
+    const std::lock_guard lock(mutex_);
+    return requests_.size();
+  }
+
+  template <typename Request, typename Reply>
+  grpc::Status answer(const Request* request, Reply* reply) {
+    const grpc::Status status = take(request);
+    const std::lock_guard lock(mutex_);
+    auto& replies = replies_[Reply::descriptor()];
+    if (status.ok() && !replies.empty()) {
+      reply->CopyFrom(*replies.front());
+      if (replies.size() > 1) replies.pop_front();
+    }
+    return status;
+  }
+  // Keeps the request and says how its call is to end.
+  template <typename Request>
+  grpc::Status take(const Request* request) {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(std::make_unique<Request>(*request));
+    return status_;
+  }
+  // What WatchBuckets is to send.
+  std::vector<v1::WatchBucketsResponse> states() const;
+
+  // AwaitTurn waits until its caller goes away; WatchBuckets does so after its last state, and ends
+  // the stream otherwise.
+  std::atomic<bool> hold = false;
+  // How many of those callers have gone.
+  std::atomic<int> gone = 0;
+
+ private:
+  mutable std::mutex mutex_;
+  grpc::Status status_;
+  std::vector<std::unique_ptr<google::protobuf::Message>> requests_;
+  std::map<const google::protobuf::Descriptor*,
+           std::deque<std::unique_ptr<google::protobuf::Message>>>
+      replies_;
+};
+
+class FakeServer {
+ public:
+  // `unix:PATH`, or by default a free port of the loopback.
+  explicit FakeServer(const std::string& address = "127.0.0.1:0");
+  ~FakeServer();
+
+  const std::string& address() const { return address_; }
+  Script* operator->() { return &script_; }
+
+ private:
+  class RateLimiter;
+  class Shaper;
+
+  Script script_;
+  std::unique_ptr<RateLimiter> rate_limiter_;
+  std::unique_ptr<Shaper> shaper_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace drip

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine in virtual time.
+#include "fake_engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drip::control {
+
+// Calls that may not overlap one another.
+class FakeEngine::Exclusive {
+ public:
+  explicit Exclusive(const FakeEngine& engine) : engine_(engine) {
+    EXPECT_FALSE(engine_.in_exclusive_call_.exchange(true)) << "calls overlap that may not";
+  }
+  ~Exclusive() { engine_.in_exclusive_call_ = false; }
+  Exclusive(const Exclusive&) = delete;
+  Exclusive& operator=(const Exclusive&) = delete;
+
+ private:
+  const FakeEngine& engine_;
+};
+
+FakeBucket& FakeEngine::bucket(BucketRef ref) {
+  const auto found = buckets_.find(ref.slot);
+  EXPECT_TRUE(found != buckets_.end()) << "no bucket in slot " << ref.slot;
+  return found->second;
+}
+
+const FakeBucket& FakeEngine::bucket(BucketRef ref) const {
+  return const_cast<FakeEngine*>(this)->bucket(ref);
+}
+
+void FakeEngine::retire_drained() {
+  std::erase_if(buckets_, [](const auto& entry) {
+    return entry.second.draining && entry.second.backlog() == 0;
+  });
+}
+
+void FakeEngine::advance(Duration span) {
+  const std::lock_guard lock(mutex_);
+  now_ = now_ + span;
+  for (auto& [slot, fake] : buckets_) fake.run_until(now_);
+  retire_drained();
+}
+
+bool FakeEngine::offer_packet(BucketRef ref, std::uint32_t bytes) {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).admit(nullptr, bytes, now_).reason == RejectReason::kAdmitted;
+}
+
+void FakeEngine::count_hits(std::uint32_t worker, std::size_t rule, std::uint64_t packets,
+                            std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  rules_->hits.at(worker)[rule].packets.add(packets);
+  rules_->hits.at(worker)[rule].bytes.add(bytes);
+}
+
+Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).place_of(record, now_);
+}
+
+std::map<std::uint32_t, FlowSetSettings> FakeEngine::flow_sets() const {
+  const std::lock_guard lock(mutex_);
+  return flow_sets_;
+}
+
+std::shared_ptr<const RuleSnapshot> FakeEngine::rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
+
+std::vector<BucketRef> FakeEngine::packet_buckets() const {
+  const std::lock_guard lock(mutex_);
+  return packet_buckets_;
+}
+
+std::size_t FakeEngine::buckets() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.size();
+}
+
+absl::Status FakeEngine::apply(std::span<BucketChange> changes) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++applies;
+  if (!refuse_apply.ok()) return refuse_apply;
+  for (BucketChange& change : changes) {
+    if (change.ref) {
+      bucket(*change.ref).change(change.settings, now_);
+      continue;
+    }
+    change.ref = BucketRef{0, next_slot_++};
+    buckets_.emplace(std::piecewise_construct, std::forward_as_tuple(change.ref->slot),
+                     std::forward_as_tuple(change.settings, now_));
+  }
+  return absl::OkStatus();
+}
+
+Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (rules_ != nullptr) {
+    for (const RuleAction& action : rules_->actions) {
+      EXPECT_FALSE(action.kind == RuleAction::Kind::kBucket && action.bucket == ref);
+    }
+    EXPECT_FALSE(rules_->fallback.kind == RuleAction::Kind::kBucket &&
+                 rules_->fallback.bucket == ref);
+  }
+  FakeBucket& fake = bucket(ref);
+  EXPECT_FALSE(fake.draining) << "removed twice";
+  fake.draining = true;
+  Removal removal;
+  if (drop_backlog) removal.dropped = fake.drop_all();
+  removal.draining = fake.backlog();
+  retire_drained();
+  return removal;
+}
+
+BucketReading FakeEngine::read(BucketRef ref) const {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).read();
+}
+
+TimePoint FakeEngine::now() const {
+  const std::lock_guard lock(mutex_);
+  return now_;
+}
+
+Admission FakeEngine::admit(BucketRef ref, RequestRecord& record, std::uint32_t wire_bytes) {
+  if (before_admit) before_admit();
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(record.state.load(), RequestRecord::State::kIdle);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&record) % kCacheLineBytes, 0U);
+  FakeBucket& fake = bucket(ref);
+  EXPECT_FALSE(fake.draining) << "admission into a bucket that was removed";
+  return fake.admit(&record, wire_bytes, now_);
+}
+
+void FakeEngine::release(BucketRef ref, RequestRecord& record) {
+  const std::lock_guard lock(mutex_);
+  ++releases;
+  if (record.gone()) return;
+  bucket(ref).release(record, now_);
+}
+
+absl::StatusOr<std::uint32_t> FakeEngine::create_flow_set(const FlowSetSettings& settings) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (!refuse_create_flow_set.ok()) return refuse_create_flow_set;
+  flow_sets_.emplace(next_flow_set_, settings);
+  return next_flow_set_++;
+}
+
+absl::Status FakeEngine::change_flow_set(std::uint32_t flow_set, const FlowSetSettings& settings) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (!refuse_change_flow_set.ok()) return refuse_change_flow_set;
+  EXPECT_EQ(flow_sets_.at(flow_set).key, settings.key);
+  EXPECT_EQ(flow_sets_.at(flow_set).max_flows, settings.max_flows);
+  flow_sets_.at(flow_set) = settings;
+  return absl::OkStatus();
+}
+
+void FakeEngine::remove_flow_set(std::uint32_t flow_set) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  for (const RuleAction& action : rules_->actions) {
+    EXPECT_FALSE(action.kind == RuleAction::Kind::kFlows && action.flow_set == flow_set);
+  }
+  EXPECT_EQ(flow_sets_.erase(flow_set), 1U);
+}
+
+std::vector<FlowReading> FakeEngine::list_flows(std::uint32_t flow_set, std::size_t limit) const {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_sets_.contains(flow_set));
+  std::vector<FlowReading> result = flows;
+  result.resize(std::min(result.size(), limit));
+  return result;
+}
+
+FlowSetReading FakeEngine::read_flow_set(std::uint32_t flow_set) const {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_sets_.contains(flow_set));
+  return {flows.size(), flows.size() + 5, 7};
+}
+
+absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
+    std::shared_ptr<const RuleSnapshot> rules, std::span<const BucketRef> packet_buckets) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++swaps;
+  if (!refuse_swap.ok()) return refuse_swap;
+  EXPECT_EQ(rules->hits.size(), worker_count());
+  for (const RuleAction& action : rules->actions) {
+    if (action.kind == RuleAction::Kind::kBucket) (void)bucket(action.bucket);
+    if (action.kind == RuleAction::Kind::kFlows) {
+      EXPECT_TRUE(flow_sets_.contains(action.flow_set));
+    }
+  }
+  packet_buckets_.assign(packet_buckets.begin(), packet_buckets.end());
+  return std::exchange(rules_, std::move(rules));
+}
+
+std::optional<std::uint16_t> FakeEngine::find_port(std::string_view name) const {
+  for (std::size_t i = 0; i < port_readings.size(); ++i) {
+    if (port_readings[i].name == name) return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> FakeEngine::port_names() const {
+  std::vector<std::string> names;
+  for (const PortReading& port : port_readings) names.push_back(port.name);
+  return names;
+}
+
+MemoryReading FakeEngine::memory() const {
+  return {.budget_bytes = 1 << 30, .promised_bytes = 1 << 20, .mbufs = 8192};
+}
+
+ClockReading FakeEngine::clock() const { return {.tsc_hz = 2.5e9, .drift_ppm = 0.25}; }
+
+std::uint64_t FakeEngine::drain_and_stop(Duration bound) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t dropped = 0;
+  for (auto& [slot, fake] : buckets_) {
+    fake.run_until(now_ + bound);
+    dropped += fake.drop_all();
+  }
+  return dropped;
+}
+
+}  // namespace drip::control

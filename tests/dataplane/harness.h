@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One fused polling thread's parts in virtual time, driven loop by loop.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "dataplane/lcore.h"
+#include "fakes.h"
+
+namespace drip::dataplane {
+
+class Harness {
+ public:
+  static constexpr std::uint32_t kSlots = 4096;
+
+  explicit Harness(std::uint16_t port_count = 2, TimePoint start = TimePoint{1'000'000'000})
+      : time(start),
+        ports(port_count, &time),
+        table_(kSlots, -1),
+        transmitter(table_, start, ports, port_count, counters),
+        flows(transmitter),
+        outlet(ports, &flows, 0, {nullptr}, flow_keys.data(), spread_, counters),
+        worker(0, ports, outlet, counters),
+        lcore(VirtualClock{&time}, counters, mailbox_, outlet, &worker, &transmitter, &flows, {},
+              false) {}
+
+  /// What still waits is freed.
+  ~Harness() { transmitter.drop_all(time); }
+  Harness(const Harness&) = delete;
+  Harness& operator=(const Harness&) = delete;
+
+  /// A bucket in the next slot.
+  std::uint32_t add_bucket(const BucketSettings& settings) {
+    const std::uint32_t slots = std::bit_ceil(std::max(settings.capacity, 4U));
+    rings_.push_back(std::make_unique<FlowRingEntry[]>(slots));
+    transmitter.create(next_slot_, settings, rings_.back().get(), slots, time);
+    return next_slot_++;
+  }
+  FlowRingEntry* more_ring(std::uint32_t slots) {
+    rings_.push_back(std::make_unique<FlowRingEntry[]>(slots));
+    return rings_.back().get();
+  }
+  std::uint32_t take_slot() { return next_slot_++; }
+  [[nodiscard]] Bucket& bucket(std::uint32_t slot) { return table_[slot]; }
+
+  void set_rules(std::span<const ClassifierRule> rules, std::vector<RuleAction> actions,
+                 RuleAction fallback, bool protect = true) {
+    auto snapshot = std::make_unique<RuleSnapshot>();
+    snapshot->classifier = std::move(Classifier::build(rules)).value();
+    snapshot->actions = std::move(actions);
+    snapshot->fallback = fallback;
+    snapshot->protect_control_traffic = protect;
+    snapshot->hits.push_back(std::make_unique<RuleHits[]>(snapshot->actions.size() + 2));
+    worker.set_rules(snapshot.get());
+    snapshots_.push_back(std::move(snapshot));
+  }
+  void send_all_to(std::uint32_t slot) {
+    set_rules({}, {}, RuleAction{RuleAction::Kind::kBucket, BucketRef{0, slot}, 0});
+  }
+  [[nodiscard]] const RuleSnapshot& rules() const { return *snapshots_.back(); }
+
+  /// Polls every `step` until `end`, and at `end`.
+  void run_until(TimePoint end, Duration step) {
+    for (; time < end; time = time + step) lcore.poll_once();
+    time = end;
+    lcore.poll_once();
+  }
+  void run_for(Duration span, Duration step) { run_until(time + span, step); }
+
+  /// rx = tx + drops by reason + waiting, to the packet.
+  [[nodiscard]] bool balanced() const {
+    std::uint64_t drops = 0;
+    for (const Counter& drop : counters.drops) drops += drop.get();
+    return counters.rx_packets.get() ==
+           transmitter.stage().sent() + drops + transmitter.waiting_packets();
+  }
+  [[nodiscard]] std::uint64_t drops(DropReason reason) const {
+    return counters.drops[static_cast<std::size_t>(reason)].get();
+  }
+
+  TimePoint time;
+  FakePorts ports;
+  LcoreCounters counters;
+
+ private:
+  BucketTable table_;
+  FlowHash spread_{1};
+  Mailbox mailbox_;
+  std::vector<std::unique_ptr<FlowRingEntry[]>> rings_;
+  std::vector<std::unique_ptr<RuleSnapshot>> snapshots_;
+  std::uint32_t next_slot_ = 0;
+
+ public:
+  std::array<FlowTemplateKey, kMaxFlowSets> flow_keys{};
+  Transmitter<FakePorts> transmitter;
+  FlowBuckets<FakePorts> flows;
+  Outlet<FakePorts> outlet;
+  Worker<FakePorts> worker;
+  Lcore<FakePorts, VirtualClock> lcore;
+};
+
+}  // namespace drip::dataplane

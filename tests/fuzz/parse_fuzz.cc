@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Feeds any bytes to the parser and all that reads its result; whatever they are, the invariants of
+// Headers hold. The first two bytes say how much of the frame is not contiguous.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "classify/frame_invariants.h"
+#include "core/classifier.h"
+#include "core/control_traffic.h"
+#include "core/flow_key.h"
+
+namespace {
+
+const drip::Classifier& classifier() {
+  static const drip::Classifier kClassifier = [] {
+    std::vector<drip::ClassifierRule> rules(3);
+    rules[0].match.dst_port = {80, 443};
+    rules[1].match.src_prefix = *drip::IpPrefix::parse("10.0.0.0/8");
+    rules[2].match.dst_prefix = *drip::IpPrefix::parse("2001:db8::/32");
+    return *drip::Classifier::build(rules);
+  }();
+  return kClassifier;
+}
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2) return 0;
+  const std::uint32_t elsewhere = data[0] % 4 == 0 ? data[1] : 0;
+  const std::span<const std::uint8_t> bytes(data + 2, size - 2);
+  const auto frame_bytes = static_cast<std::uint32_t>(bytes.size()) + elsewhere;
+  const drip::Headers headers = drip::parse_frame(bytes, frame_bytes);
+  const char* const broken = drip::broken_invariant(headers, bytes);
+  require(broken == nullptr, broken);
+
+  const bool is_control = drip::is_control_traffic(headers, bytes);
+  require(!is_control || bytes.size() >= 6, "control traffic has at least an address");
+  const std::uint32_t rule = classifier().classify(headers, 0);
+  require(rule != 0 || headers.ports_valid, "a rule with ports fits packets with ports");
+  for (const auto kind : {drip::FlowKeyKind::kFiveTuple, drip::FlowKeyKind::kSource,
+                          drip::FlowKeyKind::kDestination}) {
+    const drip::FlowKey key = drip::make_flow_key(headers, {kind, data[0], data[1]});
+    require(!drip::to_text(key).empty(), "a flow has a name");
+  }
+  return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starts dripd and waits, with a bound, for what it should do.
+#include "dripd_process.h"
+
+#include <signal.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+namespace drip {
+namespace {
+
+// For a machine that is busy with other things: what is waited for takes milliseconds.
+constexpr std::chrono::seconds kPatience{30};
+constexpr std::string_view kServes = " serves on ";
+
+std::vector<std::string> command(const std::vector<std::string>& flags) {
+  const char* const dripd = std::getenv("DRIPD");
+  if (dripd == nullptr) throw std::runtime_error("DRIPD (the program's path) is not set");
+  std::vector<std::string> words = {dripd};
+  words.insert(words.end(), flags.begin(), flags.end());
+  return words;
+}
+
+bool within_patience(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+int count(const std::string& text, std::string_view part) {
+  int found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+DripdProcess::DripdProcess(const std::vector<std::string>& flags) : process_(command(flags)) {}
+
+void DripdProcess::fail(const std::string& what) const {
+  throw std::runtime_error("dripd " + what + "; its log:\n" + log());
+}
+
+std::string DripdProcess::serves() {
+  logs(std::string(kServes));
+  const std::string text = log();
+  const std::size_t begin = text.find(kServes) + kServes.size();
+  return text.substr(begin, text.find_first_of(",\n", begin) - begin);
+}
+
+void DripdProcess::logs(const std::string& text, int times) {
+  bool ended = false;
+  const bool done = within_patience([&] {
+    ended = process_.has_ended();  // Before the log is read, for it may say so in the end.
+    const std::string so_far = log();
+    return count(so_far.substr(0, so_far.rfind('\n') + 1), text) >= times || ended;
+  });
+  if (!done || count(log(), text) < times) fail("did not log '" + text + "'");
+}
+
+Outcome DripdProcess::wait() {
+  if (!within_patience([&] { return process_.has_ended(); })) fail("did not end");
+  return process_.wait();
+}
+
+Outcome DripdProcess::stop() {
+  signal(SIGTERM);
+  return wait();
+}
+
+ServingDripd::ServingDripd(const std::vector<std::string>& more_flags) {
+  std::vector<std::string> flags = {"--listen", "unix:" + directory_.path_of("dripd.sock")};
+  flags.insert(flags.end(), more_flags.begin(), more_flags.end());
+  process_ = std::make_unique<DripdProcess>(flags);
+  address_ = process_->serves();
+}
+
+}  // namespace drip

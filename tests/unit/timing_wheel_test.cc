@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The timing wheel against an ordered set, over all its levels, and the work that one poll may do.
+#include "drip/timing_wheel.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "drawn_seed.h"
+
+namespace drip {
+namespace {
+
+using test::Draw;
+
+constexpr std::uint64_t kHourNs = 3'600'000'000'000;
+constexpr std::uint64_t kBlockNs = std::uint64_t{1} << 22;  // A slot of level 1.
+// An ordinary moment; moments whose near future wraps, each with another phase within a slot.
+constexpr std::array<std::uint64_t, 4> kOrigins = {12'345'678'901, 0 - std::uint64_t{1},
+                                                   0 - std::uint64_t{7'000'077},
+                                                   (std::uint64_t{1} << 63) - 3'000'000'001};
+
+// Where the wheel finds the hooks; counts how often it looks.
+struct CountedHooks {
+  WheelHook* hooks;
+  std::uint64_t* looks;
+  WheelHook& operator()(std::uint32_t id) const {
+    ++*looks;
+    return hooks[id];
+  }
+};
+
+// A wheel and, beside it, what must be in it.
+class CheckedWheel {
+ public:
+  CheckedWheel(std::uint32_t max_items, TimePoint origin)
+      : origin_(origin),
+        now_(origin),
+        hooks_(max_items),
+        wheel_(max_items, origin, CountedHooks{hooks_.data(), &looks_}) {}
+
+  [[nodiscard]] TimePoint now() const { return now_; }
+  [[nodiscard]] std::uint64_t looks() const { return looks_; }
+  [[nodiscard]] std::size_t size() const { return expected_.size(); }
+  [[nodiscard]] bool scheduled(std::uint32_t id) const { return hooks_[id].scheduled(); }
+  [[nodiscard]] TimingWheel<CountedHooks>& wheel() { return wheel_; }
+  [[nodiscard]] std::optional<TimePoint> earliest() const {
+    if (expected_.empty()) return std::nullopt;
+    return origin_ + Duration{expected_.begin()->first};
+  }
+
+  void insert(std::uint32_t id, TimePoint due) {
+    hooks_[id].due = due;
+    wheel_.insert(id);
+    ASSERT_TRUE(hooks_[id].scheduled());
+    expected_.insert({(due - origin_).ns, id});
+  }
+  void remove(std::uint32_t id) {
+    wheel_.remove(id);
+    ASSERT_FALSE(hooks_[id].scheduled());
+    ASSERT_EQ(expected_.erase({(hooks_[id].due - origin_).ns, id}), 1U);
+  }
+
+  // One call of collect(): what comes out is due and was in, and nothing that is due stays in if
+  // there was room for it.
+  std::size_t collect(TimePoint now, std::size_t room) {
+    now_ = now;
+    std::vector<std::uint32_t> out(room);
+    const std::size_t count = wheel_.collect(now, out);
+    EXPECT_LE(count, room);
+    for (std::size_t i = 0; i < count; ++i) {
+      const WheelHook& hook = hooks_[out[i]];
+      EXPECT_FALSE(hook.scheduled());
+      EXPECT_TRUE(hook.due <= now) << "early by " << (hook.due - now).ns << " ns";
+      EXPECT_EQ(expected_.erase({(hook.due - origin_).ns, out[i]}), 1U);
+    }
+    if (count < room && earliest()) {
+      EXPECT_TRUE(*earliest() > now) << "kept for " << (now - *earliest()).ns << " ns";
+    }
+    EXPECT_EQ(wheel_.size(), expected_.size());
+    last_out_.assign(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(count));
+    return count;
+  }
+  void collect_all(TimePoint now, std::size_t room) {
+    while (collect(now, room) == room) {
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+  [[nodiscard]] const std::vector<std::uint32_t>& last_out() const { return last_out_; }
+  [[nodiscard]] TimePoint due(std::uint32_t id) const { return hooks_[id].due; }
+
+  void expect_idle_until_is_not_too_late() {
+    const std::optional<TimePoint> idle = wheel_.idle_until();
+    ASSERT_EQ(idle.has_value(), !expected_.empty());
+    if (!idle || *earliest() <= now_) return;
+    ASSERT_TRUE(*idle <= *earliest()) << "late by " << (*idle - *earliest()).ns << " ns";
+  }
+
+ private:
+  TimePoint origin_;
+  TimePoint now_;
+  std::uint64_t looks_ = 0;
+  std::vector<WheelHook> hooks_;
+  TimingWheel<CountedHooks> wheel_;
+  std::set<std::pair<std::int64_t, std::uint32_t>> expected_;  // Due since origin_, and id.
+  std::vector<std::uint32_t> last_out_;
+};
+
+Duration ns(std::uint64_t count) { return Duration{static_cast<std::int64_t>(count)}; }
+
+// A due time: soon or far, overdue, or one beside the edge of a slot of some level.
+TimePoint draw_due(Draw& draw, TimePoint now) {
+  switch (draw.between(0, 9)) {
+    case 0:
+      return now + Duration{-static_cast<std::int64_t>(draw.of_any_size(1, kHourNs))};
+    case 1:
+      return now;
+    case 2: {
+      constexpr std::array<unsigned, 3> kShifts = {7, 22, 34};
+      // As many slots ahead as the level has, or any.
+      const std::uint64_t level = draw.between(0, 2);
+      const std::uint64_t whole_turn = level == 0 ? 65'536 : 8'192;
+      const std::uint64_t slots = draw.one_in(2) ? whole_turn : draw.between(1, 9000);
+      const std::uint64_t edge = ((now.ns >> kShifts[level]) + slots) << kShifts[level];
+      return TimePoint{edge - 1 + draw.between(0, 2)};
+    }
+    case 3:
+      return now + ns(draw.of_any_size(kHourNs, 100 * kHourNs));
+    case 4:
+    case 5:
+      return now + ns(draw.of_any_size(1, 40 * kHourNs));
+    default:
+      return now + ns(draw.of_any_size(1, 20'000'000));
+  }
+}
+
+TEST(TimingWheel, ReturnsAllThatIsDueAndNothingElse) {
+  Draw draw(1);
+  for (int scenario = 0; scenario < 24; ++scenario) {
+    // Few items are often all in the wheel: then each may have a slot, and so a chunk, of its own.
+    const auto items = static_cast<std::uint32_t>(draw.of_any_size(1, 3000));
+    CheckedWheel checked(items, TimePoint{kOrigins[draw.between(0, kOrigins.size() - 1)]});
+    const auto room = draw.of_any_size(1, 64);
+    const std::uint64_t longest_step_ns = draw.of_any_size(1000, 2 * kHourNs);
+    // The wheel passes an hour in 10 ms, so hours are rare.
+    std::uint64_t left_ns = scenario == 0 ? 150 * kHourNs : 8 * kHourNs;
+    for (int step = 0; step < 600; ++step) {
+      const std::uint64_t wanted = draw.one_in(20) ? items : draw.between(0, 20);
+      for (std::uint64_t i = 0; i < wanted; ++i) {
+        const auto id = static_cast<std::uint32_t>(draw.between(0, items - 1));
+        if (!checked.scheduled(id)) {
+          checked.insert(id, draw_due(draw, checked.now()));
+        } else if (draw.one_in(3)) {
+          checked.remove(id);
+          if (draw.one_in(2)) checked.insert(id, draw_due(draw, checked.now()));
+        }
+      }
+      checked.expect_idle_until_is_not_too_late();
+      TimePoint next = checked.now();
+      if (draw.one_in(3) && checked.earliest() && *checked.earliest() > next &&
+          *checked.earliest() - next < ns(left_ns)) {
+        next = *checked.earliest() + Duration{-static_cast<std::int64_t>(draw.between(0, 1))};
+      } else if (!draw.one_in(10)) {
+        const std::uint64_t step_ns = draw.of_any_size(1, draw.one_in(4) ? longest_step_ns : 2000);
+        next = next + ns(std::min(step_ns, left_ns));
+      }
+      left_ns -= static_cast<std::uint64_t>((next - checked.now()).ns);
+      // Now and then more is inserted before all is out.
+      checked.collect(next, room);
+      if (!draw.one_in(4)) checked.collect_all(next, room);
+      checked.wheel().prefetch_next();
+      if (HasFailure()) FAIL() << "scenario " << scenario << ", step " << step;
+    }
+    if (scenario == 0) {
+      checked.collect_all(checked.now() + ns(110 * kHourNs), 64);
+      ASSERT_EQ(checked.size(), 0U);
+    }
+  }
+}
+
+TEST(TimingWheel, KeepsTheOrderOfSlots) {
+  Draw draw(2);
+  constexpr std::uint32_t kItems = 2000;
+  for (const std::uint64_t origin : kOrigins) {
+    CheckedWheel checked(kItems, TimePoint{origin});
+    for (std::uint32_t id = 0; id < kItems; ++id) {
+      checked.insert(id, checked.now() + ns(draw.of_any_size(1, 60'000'000'000)));
+    }
+    const std::uint64_t origin_slot = origin & ~std::uint64_t{127};
+    std::uint64_t last_slot = 0;
+    while (checked.size() > 0 && !HasFailure()) {
+      const TimePoint now = checked.now() + ns(draw.of_any_size(1, 1'000'000'000));
+      std::size_t count = 0;
+      do {
+        count = checked.collect(now, 16);
+        for (const std::uint32_t id : checked.last_out()) {
+          const std::uint64_t slot = (checked.due(id).ns - origin_slot) / 128;
+          ASSERT_GE(slot, last_slot);
+          last_slot = slot;
+        }
+      } while (count == 16);
+    }
+  }
+}
+
+TEST(TimingWheel, HoldsAsManyItemsAsItWasMadeFor) {
+  // Each in a slot of its own, on each level: that takes the most chunks. Then all in one slot,
+  // then apart again.
+  for (const std::uint64_t gap_ns : {std::uint64_t{128}, kBlockNs, std::uint64_t{1} << 34}) {
+    constexpr std::uint32_t kItems = 5000;
+    CheckedWheel checked(kItems, TimePoint{kOrigins[1]});
+    for (int round = 0; round < 3; ++round) {
+      for (std::uint32_t id = 0; id < kItems; ++id) {
+        checked.insert(id, checked.now() + ns((id + 1) * (round == 1 ? 0 : gap_ns)));
+      }
+      ASSERT_EQ(checked.wheel().size(), kItems);
+      if (round == 1) {
+        checked.collect_all(checked.now(), 32);
+      } else {
+        for (std::uint32_t id = 0; id < kItems; ++id) checked.remove(id);
+      }
+      ASSERT_EQ(checked.wheel().size(), 0U);
+    }
+  }
+}
+
+TEST(TimingWheel, WakesASleeperInTimeAndNotForever) {
+  // A core that always sleeps until idle_until() finds each item at its due time, to a slot's
+  // width.
+  Draw draw(3);
+  for (const std::uint64_t origin : kOrigins) {
+    constexpr std::uint32_t kItems = 40;
+    CheckedWheel checked(kItems, TimePoint{origin});
+    const std::uint64_t longest_ns = origin == kOrigins[1] ? 45 * kHourNs : 2 * kHourNs;
+    for (std::uint32_t id = 0; id < kItems; ++id) {
+      checked.insert(id, checked.now() + ns(draw.of_any_size(1, longest_ns)));
+    }
+    for (int naps = 0; checked.size() > 0; ++naps) {
+      ASSERT_LT(naps, 30'000);
+      checked.expect_idle_until_is_not_too_late();
+      const TimePoint idle = *checked.wheel().idle_until();
+      // In the slot in which something is due a core polls.
+      const bool woken = idle <= checked.now();
+      checked.collect_all(woken ? *checked.earliest() : idle, 8);
+      if (woken) {
+        ASSERT_LT((checked.now() - idle).ns, 128);
+      }
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST(TimingWheel, IdleUntilSeesTheWholeOfLevel0) {
+  // Late in a block, level 0 reaches into the block after the next one.
+  for (std::uint64_t phase = 0; phase < kBlockNs; phase += kBlockNs / 64) {
+    for (std::uint64_t ahead = 128; ahead < 2 * kBlockNs; ahead += kBlockNs / 32) {
+      CheckedWheel checked(1, TimePoint{phase});
+      checked.insert(0, TimePoint{phase + ahead});
+      checked.expect_idle_until_is_not_too_late();
+    }
+  }
+}
+
+TEST(TimingWheel, StandsStillWhileTimeDoes) {
+  // Many due at one moment of the present slot, taken a few at a time, with others in the same slot
+  // that are not due: each call looks at what it takes, and at few others.
+  constexpr std::uint32_t kItems = 20'000;
+  const TimePoint origin{1 << 20};
+  CheckedWheel checked(kItems, origin);
+  for (std::uint32_t id = 0; id < kItems; ++id)
+    checked.insert(id, origin + ns(id % 2 == 0 ? 5 : 90));
+  std::uint64_t most = 0;
+  for (std::uint32_t left = kItems / 2; left > 0; left -= 32) {
+    const std::uint64_t before = checked.looks();
+    const std::size_t count = checked.collect(origin + ns(5), 32);
+    most = std::max(most, checked.looks() - before);
+    if (count < 32) break;
+  }
+  EXPECT_EQ(checked.size(), kItems / 2);
+  EXPECT_LE(most, kItems);  // The last call looks at all, to see that none of them is due.
+  checked.collect_all(origin + ns(89), 32);
+  EXPECT_EQ(checked.size(), kItems / 2);
+  checked.collect_all(origin + ns(90), 32);
+  EXPECT_EQ(checked.size(), 0U);
+}
+
+// Polls each microsecond until `end`; returns the most looks at hooks of one collect that exceed
+// those at what it returned.
+std::uint64_t most_looks_of_a_poll(CheckedWheel& checked, TimePoint end, std::size_t room) {
+  std::uint64_t most = 0;
+  for (TimePoint now = checked.now(); now <= end; now = now + ns(1000)) {
+    std::size_t count = room;
+    while (count == room) {
+      const std::uint64_t before = checked.looks();
+      count = checked.collect(now, room);
+      most = std::max(most, checked.looks() - before - count);
+      if (::testing::Test::HasFailure()) return most;
+    }
+  }
+  return most;
+}
+
+TEST(TimingWheel, PullsAHundredThousandItemsAheadBitByBit) {
+  Draw draw(4);
+  constexpr std::uint32_t kItems = 100'000;
+  for (const std::uint64_t origin : {kBlockNs, 0 - 3 * kBlockNs}) {
+    CheckedWheel checked(kItems, TimePoint{origin});
+    // All in one slot of level 1, the third from now: no level-0 slot reaches it yet.
+    for (std::uint32_t id = 0; id < kItems; ++id) {
+      checked.insert(id, TimePoint{origin + 3 * kBlockNs + draw.between(0, kBlockNs - 1)});
+    }
+    const std::uint64_t most =
+        most_looks_of_a_poll(checked, TimePoint{origin + 4 * kBlockNs + 1000}, 256);
+    ASSERT_EQ(checked.size(), 0U);
+    // Twice the even pace of 24 a microsecond and the least, two looks each, at either level; and
+    // the present slot. Emptying the upper slot at once would be 200,000.
+    EXPECT_LT(most, 400U);
+  }
+}
+
+TEST(TimingWheel, PullsLevel2AheadBitByBit) {
+  Draw draw(5);
+  constexpr std::uint32_t kItems = 20'000;
+  constexpr std::uint64_t kLevel2Ns = std::uint64_t{1} << 34;
+  const std::uint64_t origin = 5 * kLevel2Ns - 2 * kBlockNs;
+  CheckedWheel checked(kItems, TimePoint{origin - 3 * kLevel2Ns});
+  for (std::uint32_t id = 0; id < kItems; ++id) {
+    checked.insert(id, TimePoint{5 * kLevel2Ns + draw.between(0, kBlockNs - 1)});
+  }
+  // Half of the slot before passes in polls of 1 ms, which is rare for a core, and yet:
+  std::uint64_t most = 0;
+  for (TimePoint now = checked.now(); now < TimePoint{origin}; now = now + ns(1'000'000)) {
+    const std::uint64_t before = checked.looks();
+    ASSERT_EQ(checked.collect(now, 32), 0U);
+    most = std::max(most, checked.looks() - before);
+  }
+  EXPECT_LT(most, 200U);
+  most = most_looks_of_a_poll(checked, TimePoint{5 * kLevel2Ns + kBlockNs + 1000}, 256);
+  EXPECT_LT(most, 400U);
+  EXPECT_EQ(checked.size(), 0U);
+}
+
+}  // namespace
+}  // namespace drip
