@@ -19,6 +19,7 @@ import subprocess
 import sys
 
 TOOL = "clang-tidy-14"
+CHECKS = (pathlib.Path(".clang-tidy"), pathlib.Path("tests/.clang-tidy"))
 OUR_ROOMS = ("src", "tests", "include", "docs")
 INCLUDE = re.compile(rb'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
 
@@ -73,7 +74,7 @@ def main() -> int:
     cache = build / "lint-cache"
     cache.mkdir(exist_ok=True)
     version = subprocess.run([TOOL, "--version"], check=True, capture_output=True).stdout
-    common = version + pathlib.Path(".clang-tidy").read_bytes()
+    common = version + b"".join(path.read_bytes() for path in CHECKS)
     sources = Sources(build)
     pending = {}
     clean = 0

@@ -14,6 +14,7 @@ from daemon import Daemon
 from plot import draw_rates
 from rates import format_rate, parse_rate
 from report import Row, print_table
+from stopping import unwind_when_stopped
 
 TOLERANCE = 0.01
 HALF_SECONDS = 4.0
@@ -66,6 +67,7 @@ def shaped_phase(link, daemon, flow, rate_bps):
 
 
 def main():
+    unwind_when_stopped()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", default="100mbit")
     parser.add_argument("--build", default="build")

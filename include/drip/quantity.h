@@ -20,6 +20,7 @@ namespace drip {
 template <typename T>
 class [[nodiscard]] Parsed {
  public:
+  // NOLINTNEXTLINE(google-explicit-constructor): to return a value is to return it parsed.
   Parsed(T value) : outcome_(std::in_place_index<0>, std::move(value)) {}
   static Parsed failure(std::string error) { return Parsed(Failed{}, std::move(error)); }
 

@@ -12,6 +12,7 @@ import time
 @dataclasses.dataclass
 class Balance:
     holds: bool
+    waiting: int
     text: str
 
 
@@ -26,15 +27,19 @@ class Meter:
         self.sent, self.received, self.offered = [], [], []
 
     def sample_until(self, end):
-        while (now := time.monotonic()) < end:
-            self.received.append((now, self.read_received()))
-            offered = self.read_offered()
-            if offered is not None:
-                self.offered.append((now, offered))
-            before = time.monotonic()
-            sent = int(self.daemon.bucket(self.bucket)["processed_bytes"])
-            self.sent.append(((before + time.monotonic()) / 2, sent))
-            time.sleep(max(0.0, now + self.INTERVAL - time.monotonic()))
+        while (begin := time.monotonic()) < end:
+            self.sample(self.received, self.read_received)
+            self.sample(self.offered, self.read_offered)
+            self.sample(self.sent, lambda: int(self.daemon.bucket(self.bucket)["processed_bytes"]))
+            time.sleep(max(0.0, begin + self.INTERVAL - time.monotonic()))
+
+    @staticmethod
+    def sample(samples, read):
+        """Some readings take a call of dripd: they are of about the middle of it."""
+        before = time.monotonic()
+        total = read()
+        if total is not None:
+            samples.append(((before + time.monotonic()) / 2, total))
 
 
 class Daemon:
@@ -111,5 +116,5 @@ class Daemon:
                 break
             time.sleep(0.1)
         reasons = ", ".join(f"{name} {count}" for name, count in drops.items() if count) or "none"
-        return Balance(holds, f"rx {received} = tx {sent} + dropped {sum(drops.values())} "
+        return Balance(holds, waiting, f"rx {received} = tx {sent} + dropped {sum(drops.values())} "
                               f"({reasons}) + waiting {waiting}")

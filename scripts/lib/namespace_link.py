@@ -116,12 +116,12 @@ class Host:
 class Link:
     never_rests = False
 
-    def __init__(self, scratch, rate_bps):
+    def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet")):
         self.scratch, self.rate_bps = scratch, rate_bps
         tag = f"drip{os.getpid() % 100000}"
         self.names = [f"{tag}-{side}" for side in ("left", "right", "mid")]
         self.prefix = ["ip", "netns", "exec", self.names[2]]
-        self.kinds = ["af_xdp", "af_packet"]
+        self.kinds = list(kinds)
         self.hosts = []
         self.ping_text = ""
 
@@ -166,6 +166,9 @@ class Link:
         device = lambda i, side: f"{side}=net_{kind}{i},iface={side}"
         return ["--port", device(0, "left"), "--port", device(1, "right"), "--pair", "left:right",
                 "--mbufs", "16384"]
+
+    def set_link(self, namespace, interface, state):
+        run("ip", "-netns", namespace, "link", "set", interface, state)
 
     def next_kind(self):
         """The fallback for a kernel or a NIC without AF_XDP; False if there is none left."""

@@ -96,8 +96,10 @@ absl::StatusOr<BucketPage> BucketListing::page(const BucketFilter& filter, std::
     if (named && fits(filter, after, flow)) page.states.push_back(std::move(flow));
   }
   std::ranges::sort(page.states, {}, &BucketState::id);
-  const auto same = std::ranges::unique(page.states, {}, &BucketState::id);
-  page.states.erase(same.begin(), same.end());
+  // An id may have been asked for twice.
+  const auto same_id = [](const BucketState& a, const BucketState& b) { return a.id == b.id; };
+  page.states.erase(std::unique(page.states.begin(), page.states.end(), same_id),
+                    page.states.end());
   page.last = page.states.size() <= limit;
   if (!page.last) {
     page.states.erase(page.states.begin() + static_cast<std::ptrdiff_t>(limit), page.states.end());

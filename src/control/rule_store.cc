@@ -25,8 +25,7 @@ std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
   add(snapshot.fallback);
   const auto place = [](BucketRef ref) { return std::pair(ref.transmitter, ref.slot); };
   std::ranges::sort(result, {}, place);
-  const auto rest = std::ranges::unique(result);
-  result.erase(rest.begin(), rest.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
 }
 

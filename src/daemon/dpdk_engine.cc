@@ -12,14 +12,15 @@
 namespace drip::daemon {
 namespace {
 
-// A PCI address begins like "0000:03:00.0"; everything else is a virtual device.
-bool any_pci(const std::vector<dpdk::PortSpec>& ports) {
+// A PCI address looks like "0000:03:00.0"; everything else is a virtual device.
+std::vector<std::string> pci_devices(const std::vector<dpdk::PortSpec>& ports) {
+  std::vector<std::string> devices;
   for (const dpdk::PortSpec& port : ports) {
-    if (port.device.find(':') != std::string::npos && port.device.rfind("net_", 0) != 0) {
-      return true;
+    if (port.device.rfind("net_", 0) != 0 && port.device.find(':') != std::string::npos) {
+      devices.push_back(port.device);
     }
   }
-  return false;
+  return devices;
 }
 
 class DpdkEngine final : public RunningEngine {
@@ -55,8 +56,9 @@ absl::StatusOr<std::unique_ptr<RunningEngine>> start_with_ports(const Options& o
                                                                 const Placement& placement) {
   dpdk::EalOptions eal_options;
   eal_options.memory_bytes = options.memory.packets.bytes();
+  eal_options.small_page_bytes = options.memory.packets.small_page_bytes();
   eal_options.hugepages = options.memory.hugepages;
-  eal_options.pci = any_pci(options.ports);
+  eal_options.pci_devices = pci_devices(options.ports);
   eal_options.control_cpus = placement.control_cpus;
   eal_options.extra = options.eal_arguments;
   auto eal = dpdk::Eal::start(eal_options);

@@ -118,6 +118,7 @@ class PollEngine final : public Engine {
     FlowRingEntry* ring = nullptr;  // New memory, if it takes some.
     std::uint32_t ring_slots = 0;
   };
+  [[nodiscard]] std::uint64_t promised_after(std::span<const BucketChange> changes) const;
   absl::Status plan(BucketChange& change, PlannedChange& planned);
   void unplan(const PlannedChange& planned);
   void commit(std::span<PlannedChange> planned);

@@ -21,18 +21,25 @@ absl::Status PollEngine<Io>::check_packet_promise(std::uint64_t promised) const 
                   promised, allowed));
 }
 
+// Packet buffers promised once all of `changes` are made.
+template <class Io>
+std::uint64_t PollEngine<Io>::promised_after(std::span<const BucketChange> changes) const {
+  std::uint64_t promised = packets_promised_;
+  for (const BucketChange& change : changes) {
+    if (!change.ref) continue;
+    const BucketRecord& record = books_[change.ref->transmitter]->record(change.ref->slot);
+    if (record.holds_packets) promised += change.settings.capacity - record.settings.capacity;
+  }
+  return promised;
+}
+
 template <class Io>
 absl::Status PollEngine<Io>::plan(BucketChange& change, PlannedChange& planned) {
   planned.change = &change;
   const std::uint32_t wanted = RingMemory::slots_for(change.settings.capacity);
   if (change.ref) {
     planned.ref = *change.ref;
-    BucketRecord& record = books_[planned.ref.transmitter]->record(planned.ref.slot);
-    if (record.holds_packets) {
-      const std::uint64_t promised =
-          packets_promised_ - record.settings.capacity + change.settings.capacity;
-      if (auto status = check_packet_promise(promised); !status.ok()) return status;
-    }
+    const BucketRecord& record = books_[planned.ref.transmitter]->record(planned.ref.slot);
     if (wanted <= record.ring_slots) return absl::OkStatus();
   } else {
     planned.ref.transmitter = next_transmitter();
@@ -64,6 +71,7 @@ absl::Status PollEngine<Io>::apply(std::span<BucketChange> changes) {
     const std::unique_lock lock(books_mutex_);
     for (const auto& book : books_) book->reap();
     flow_registry_.reap(books_);
+    if (auto status = check_packet_promise(promised_after(changes)); !status.ok()) return status;
     for (std::size_t i = 0; i < changes.size(); ++i) {
       if (auto status = plan(changes[i], planned[i]); !status.ok()) {
         for (std::size_t undo = i; undo-- > 0;) unplan(planned[undo]);

@@ -323,13 +323,15 @@ class Transmitter {
       }
       return retire_if_drained(bucket);
     }
+    const FlowRingEntry& next = bucket.ring.front();
+    TimePoint earliest = next.arrival;
     if (at_end) {
-      const TimePoint busy_until = std::min(bucket.law.due(), now);
-      bucket.law.replace_head(bucket.periods.service(head_bytes),
-                              bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
       // A smaller unit might have ended long ago: it leaves now, and is not late.
-      bucket.law.begin(busy_until, {}, Departure::kAtStart);
+      earliest = std::max(earliest, std::min(bucket.law.due(), now));
+      bucket.law.replace_head(bucket.periods.service(head_bytes),
+                              bucket.periods.service(next.unit.wire_bytes()));
     }
+    bucket.law.begin(earliest, {}, Departure::kAtStart);
     schedule(bucket, slot);
   }
 

@@ -42,18 +42,23 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
   }
   const bool hugepages = options.hugepages != Hugepages::kNever && enough_hugepages;
 
+  const std::uint64_t bytes = hugepages ? options.memory_bytes : options.small_page_bytes;
+
   // One EAL lcore, on the control CPUs: the polling threads are Drip's own and register themselves.
   std::vector<std::string> arguments = {
       "drip", fmt::format("--lcores=0@({})", cpu_list(options.control_cpus)),
       fmt::format("--file-prefix=drip-{}", getpid()), "--no-telemetry",
-      fmt::format("-m{}", (options.memory_bytes + (1U << 20) - 1) >> 20)};
+      fmt::format("-m{}", (bytes + (1U << 20) - 1) >> 20)};
   if (hugepages) {
     arguments.insert(arguments.end(), {"--in-memory", "--single-file-segments"});
   } else {
     // 22.11 refuses --in-memory with --no-huge.
     arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
   }
-  if (!options.pci) arguments.emplace_back("--no-pci");
+  if (options.pci_devices.empty()) arguments.emplace_back("--no-pci");
+  for (const std::string& device : options.pci_devices) {
+    arguments.push_back(fmt::format("--allow={}", device));
+  }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
 
   std::vector<char*> argv;

@@ -14,11 +14,12 @@ namespace drip::dpdk {
 enum class Hugepages : std::uint8_t { kIfAny, kNever, kAlways };
 
 struct EalOptions {
-  std::uint64_t memory_bytes = 0;  ///< What mbufs and the drivers' rings will take.
+  std::uint64_t memory_bytes = 0;      ///< What mbufs and the drivers' rings take in hugepages.
+  std::uint64_t small_page_bytes = 0;  ///< The same without hugepages.
   Hugepages hugepages = Hugepages::kIfAny;
-  bool pci = false;                    ///< Look for PCI devices.
-  std::vector<unsigned> control_cpus;  ///< Where all but the polling threads may run.
-  std::vector<std::string> extra;      ///< Further EAL arguments, as given.
+  std::vector<std::string> pci_devices;  ///< Only these are touched.
+  std::vector<unsigned> control_cpus;    ///< Where all but the polling threads may run.
+  std::vector<std::string> extra;        ///< Further EAL arguments, as given.
 };
 
 /// DPDK's environment, once in a process; ends it at destruction. Leaves no files behind.

@@ -17,7 +17,13 @@ namespace drip::dpdk {
 namespace {
 
 constexpr unsigned kPoolCache = 256;
+constexpr std::uint64_t kSmallPageBytes = 4096;
 constexpr std::uint64_t kDriverMemoryBytes = 64U << 20;
+
+// A buffer as the pool lays it out: its headers, the headroom, the data.
+std::uint64_t object_bytes(std::uint64_t data_bytes) {
+  return sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + data_bytes + 2 * RTE_CACHE_LINE_SIZE;
+}
 
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
 
@@ -53,9 +59,14 @@ absl::StatusOr<std::vector<std::uint16_t>> find_peers(const std::vector<PortSpec
 }  // namespace
 
 std::uint64_t PacketMemory::bytes() const {
-  const std::uint64_t each =
-      sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + data_bytes + 2 * RTE_CACHE_LINE_SIZE;
-  return std::uint64_t{mbufs} * each * 11 / 10 + kDriverMemoryBytes;
+  return mbufs * object_bytes(data_bytes) * 11 / 10 + kDriverMemoryBytes;
+}
+
+std::uint64_t PacketMemory::small_page_bytes() const {
+  const std::uint64_t each = object_bytes(data_bytes);
+  const std::uint64_t in_a_page = std::max<std::uint64_t>(kSmallPageBytes / each, 1);
+  const std::uint64_t pages_each = (each + kSmallPageBytes - 1) / kSmallPageBytes;
+  return (mbufs / in_a_page + 1) * pages_each * kSmallPageBytes * 11 / 10 + kDriverMemoryBytes;
 }
 
 absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
@@ -65,7 +76,7 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
   if (!egress.ok()) return egress.status();
   std::unique_ptr<PortSet> set(new PortSet);
   set->hugepages_ = hugepages;
-  if (auto status = set->create_pool(memory, lcores.size()); !status.ok()) return status;
+  if (auto status = set->create_pool(memory, lcores.front().numa_node); !status.ok()) return status;
   const auto workers = static_cast<std::uint16_t>(std::count_if(
       lcores.begin(), lcores.end(), [](const auto& plan) { return plan.receives(); }));
   const auto transmitters = static_cast<std::uint16_t>(std::count_if(
@@ -98,10 +109,13 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
   return set;
 }
 
-absl::Status PortSet::create_pool(const PacketMemory& memory, std::size_t lcores) {
-  pool_ = rte_pktmbuf_pool_create(
-      "drip-packets", memory.mbufs, lcores > 0 ? kPoolCache : 0, 0,
-      static_cast<std::uint16_t>(memory.data_bytes + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
+absl::Status PortSet::create_pool(const PacketMemory& memory, int numa_node) {
+  const auto data_room = static_cast<std::uint16_t>(memory.data_bytes + RTE_PKTMBUF_HEADROOM);
+  // On the node of the first polling thread, or wherever there is memory.
+  for (const int node : {numa_node, SOCKET_ID_ANY}) {
+    pool_ = rte_pktmbuf_pool_create("drip-packets", memory.mbufs, kPoolCache, 0, data_room, node);
+    if (pool_ != nullptr || node == SOCKET_ID_ANY) break;
+  }
   if (pool_ != nullptr) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       fmt::format("mbufs: {} of {} bytes take {} MiB, which DPDK does not have: {}", memory.mbufs,

@@ -34,8 +34,10 @@ struct PacketMemory {
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 
-  /// For EalOptions.
+  /// For EalOptions. Without hugepages no buffer crosses a page of 4 KiB, so one of the usual size
+  /// takes a page.
   [[nodiscard]] std::uint64_t bytes() const;
+  [[nodiscard]] std::uint64_t small_page_bytes() const;
 };
 
 /// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from
@@ -76,7 +78,7 @@ class PortSet final : public dataplane::Ports {
   };
 
   PortSet() = default;
-  absl::Status create_pool(const PacketMemory& memory, std::size_t lcores);
+  absl::Status create_pool(const PacketMemory& memory, int numa_node);
   absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
                          std::uint16_t transmitters);
   void share_out(const std::vector<dataplane::LcorePlan>& lcores,

@@ -185,7 +185,7 @@ TEST_F(RateLimiterRpc, QueuedRequestsComeInPages) {
     for (const v1::QueuedRequest& request : page.requests()) {
       EXPECT_EQ(request.request_id(), "r" + std::to_string(seen));
       EXPECT_EQ(request.queue_position(), static_cast<std::uint64_t>(++seen));
-      EXPECT_EQ(request.estimated_wait_ns(), 100'000'000 * (seen - 1));
+      EXPECT_EQ(request.estimated_wait_ns(), std::int64_t{100'000'000} * (seen - 1));
       EXPECT_NEAR(static_cast<double>(request.estimated_process_time() - request.enqueue_time()),
                   100.0 * (seen - 1), 1);
     }

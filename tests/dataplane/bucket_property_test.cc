@@ -208,6 +208,9 @@ class Storm {
       ASSERT_EQ(bucket.backlog.get() > 0, bucket.hook.scheduled());
       check_rate(i);
     }
+    // Nothing is due before it has come.
+    const Bucket& any = h_.bucket(index());
+    EXPECT_LE(any.lateness.read().sum_ns, any.sojourn.read().sum_ns);
   }
 
   void step_idle() {
@@ -234,12 +237,12 @@ class Storm {
   }
 
   std::mt19937_64 random_;
+  std::deque<RequestRecord> records_;  // Longer than the buckets they wait in.
   Harness h_;
   std::vector<Watch> watch_;
   std::array<std::deque<std::uint32_t>, kPorts> coming_;  // Buckets of packets not yet received.
   std::vector<std::uint32_t> bucket_of_;                  // By packet id.
-  std::deque<RequestRecord> records_;
-  std::vector<std::uint32_t> owners_;  // By record.
+  std::vector<std::uint32_t> owners_;                     // By record.
 };
 
 TEST(BucketPropertyTest, InvariantsHoldThroughAnything) {

@@ -48,8 +48,8 @@ class BucketRequestsTest : public testing::TestWithParam<Departure> {
     EXPECT_TRUE(h.balanced());
   }
 
+  std::deque<RequestRecord> records;  // Longer than the buckets they wait in.
   Harness h;
-  std::deque<RequestRecord> records;
   std::uint32_t slot_ = 0;
 };
 
@@ -172,6 +172,24 @@ TEST_P(BucketRequestsTest, ReleasedGiantIsNotLatenessOfTheNext) {
     EXPECT_LE((records[2].departed - now).ns, 0);
     EXPECT_EQ((records[3].departed - now).ns, 20 * kMillisecond.ns);
   }
+}
+
+// The thread is held up; a request comes, then the overdue head before it is taken back.
+TEST_P(BucketRequestsTest, NobodyLeavesBeforeItCame) {
+  use(ten_a_second(5));
+  admit();
+  if (!at_end()) h.lcore.poll_once();
+  admit();
+  h.time = h.time + Duration{190 * kMillisecond.ns};
+  if (at_end()) h.lcore.poll_once();  // The second is to leave at 200.
+  h.time = h.time + Duration{50 * kMillisecond.ns};
+  const TimePoint arrival = h.time;
+  admit();
+  release(1);
+  h.time = h.time + Duration{10 * kMillisecond.ns};
+  h.lcore.poll_once();
+  EXPECT_EQ((records[2].departed - arrival).ns, 10 * kMillisecond.ns);
+  EXPECT_EQ(records[2].lateness.ns, 10 * kMillisecond.ns);
 }
 
 TEST_P(BucketRequestsTest, ReleaseAfterASwitchGivesNoFreshCredit) {

@@ -33,7 +33,7 @@ std::vector<BadFile> bad_files() {
   return {
       // Syntax.
       {"[[buckets]]\nbucket_id = \"a\"\ncapacity = = 3\n", "3:12: TOML: "},
-      {"[node]\nid = \"a\"\nid = \"b\"\n", "3:4: TOML: "},
+      {"[node]\nid = \"a\"\nid = \"b\"\n", "3:6: TOML: "},
       // Keys that nobody knows.
       {"[nodes]\nid = \"x\"\n", "1:2: nodes: there is no such section; known are node, "},
       {"[node]\n  name = \"x\"\n", "2:3: node.name: there is no such field"},
@@ -74,7 +74,7 @@ std::vector<BadFile> bad_files() {
       {"[[rules]]\nrule_id = \"r\"\npass = true\nmatch = { ingress_port = \"left\" }\n",
        "4:26: rules[0].match.ingress_port: no port is named \"left\""},
       {"[[rules]]\nrule_id = \"r\"\npass = true\nmatch = { src_prefix = \"10.0.0/8\" }\n",
-       "4:24: rules[0].match.src_prefix: \"10.0.0/8\" is not allowed: "},
+       "4:24: rules[0].match.src_prefix: '10.0.0/8' is not a network: "},
       {"default_bucket_id = \"none\"\n", "1:21: default_bucket_id: no bucket is named \"none\""},
   };
 }
@@ -223,7 +223,7 @@ TEST_F(LiveFile, ABadFileAtSighupChangesNothing) {
     EXPECT_THAT(rules(), ElementsAre("web", "noise"));
     EXPECT_EQ(default_bucket(), "rest");
   }
-  EXPECT_THAT(dripd_->log(), HasSubstr(path_ + ":35:13: buckets[2].bucket_id: text in quotes"));
+  EXPECT_THAT(dripd_->log(), HasSubstr(path_ + ":34:13: buckets[2].bucket_id: text in quotes"));
 
   reload(good);
   dripd_->logs(" are in force");

@@ -106,7 +106,7 @@ int main(int argc, char** argv) {
   // Before any thread: devices of the kernel that the tests make are then nobody else's.
   drip::vdev::own_network = unshare(CLONE_NEWNET) == 0;
   drip::dpdk::EalOptions options;
-  options.memory_bytes = std::uint64_t{256} << 20;
+  options.small_page_bytes = std::uint64_t{256} << 20;
   options.hugepages = drip::dpdk::Hugepages::kNever;
   cpu_set_t usable;
   CPU_ZERO(&usable);

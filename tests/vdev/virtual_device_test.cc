@@ -175,5 +175,22 @@ TEST_F(VirtualDeviceTest, RefusesMoreThanThePacketBuffersCanHold) {
   node.stop_and_check_balance();
 }
 
+TEST_F(VirtualDeviceTest, PromisesOfOneCallAreAddedUp) {
+  Node node({{"in", "net_null0,no-rx=1", "in"}});
+  ASSERT_TRUE(node.is_open()) << node.status();
+  const std::vector<BucketRef> buckets = {node.add_bucket(bits(1e6, 10)),
+                                          node.add_bucket(bits(1e6, 10))};
+  node.set_rules({{0, to_bucket(buckets[0])}}, buckets);
+  // Either alone would fit into the 16384 buffers.
+  std::vector<BucketChange> changes = {{buckets[0], bits(1e6, 8000)},
+                                       {buckets[1], bits(1e6, 8000)}};
+  EXPECT_EQ(node.engine().apply(changes).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(node.engine().memory().mbufs_promised, 20U);
+  changes.pop_back();
+  EXPECT_TRUE(node.engine().apply(changes).ok());
+  EXPECT_EQ(node.engine().memory().mbufs_promised, 8010U);
+  node.stop_and_check_balance();
+}
+
 }  // namespace
 }  // namespace drip::vdev

@@ -1,0 +1,27 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The main job in namespaces: its own checks, which are 1 % of the rate and the balance."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import stage
+
+
+def main():
+    if reason := stage.cannot("af_packet"):
+        stage.skip(reason)
+    stage.go_first()
+    job = pathlib.Path(__file__).parents[2] / "scripts/main_job.py"
+    with tempfile.TemporaryDirectory(prefix="drip-") as out:
+        done = subprocess.run([sys.executable, job, "--rate", "50mbit", "--build", sys.argv[1],
+                               "--out", out])
+        plot = pathlib.Path(out) / "rates.svg"
+        if done.returncode == 0 and not plot.exists():
+            sys.exit("FAILED: there is no plot")
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every kind of frame goes through byte by byte and by the right bucket; ARP and ND when all is full."""
+import stage
+from frames import (IPV4, IPV6, MORE_FRAGMENTS, QINQ, VLAN, ethernet, ipv4, ipv6,
+                    ipv6_fragment, pattern, udp)
+from namespace_link import run
+from packet_socket import PacketSocket
+from stage import check, wait_until
+
+# Addresses that no host has, so that none answers.
+FROM4, TO4, FROM6, TO6 = "198.51.100.1", "198.51.100.2", "2001:db8::1", "2001:db8::2"
+LEFT6, RIGHT6 = "fd00:99::1", "fd00:99::2"
+
+# bucket (and rule): the flags of its rule, from the highest priority down.
+RULES = {
+    "qinq": ["--vlan", "200", "--inner-vlan", "7"],
+    "vlan": ["--vlan", "100"],
+    "port": ["--proto", "udp", "--dport", "5201"],
+    "net4": ["--dst", f"{TO4}/32"],
+    "net6": ["--dst", "2001:db8::/64"],
+    "echo4": ["--proto", "1"],
+    "echo6": ["--proto", "58"],
+}
+
+
+def frames(kind):
+    """(bucket, frame) of each kind that the devices can carry."""
+    datagram = udp(5201, pattern(1000))
+    for size in (60, 61, 64, 999, 1513, 1514):
+        yield "rest", ethernet(0x88B5, pattern(size - 14))
+    for size in (18, 19, 1472):
+        yield "port", ethernet(IPV4, ipv4(FROM4, TO4, udp(5201, pattern(size))))
+    yield "net4", ethernet(IPV4, ipv4(FROM4, TO4, udp(99, pattern(100))))
+    yield "port", ethernet(IPV6, ipv6(FROM6, TO6, udp(5201, pattern(1452))))
+    yield "net6", ethernet(IPV6, ipv6(FROM6, TO6, udp(99, pattern(1))))
+    yield "vlan", ethernet(IPV4, ipv4(FROM4, TO4, datagram), [(VLAN, 100)])
+    yield "vlan", ethernet(IPV6, ipv6(FROM6, TO6, datagram), [(VLAN, 100 | 5 << 13)])
+    yield "port", ethernet(IPV4, ipv4(FROM4, TO4, datagram), [(VLAN, 101)])
+    yield "vlan", ethernet(0x88B5, pattern(1500), [(VLAN, 100)])
+    # All fragments go the same way, the first one too, though it has the ports.
+    yield "net6", ethernet(IPV6, ipv6_fragment(FROM6, TO6, datagram[:504], 0, more=True))
+    yield "net6", ethernet(IPV6, ipv6_fragment(FROM6, TO6, datagram[504:], 504, more=False))
+    if kind == "af_packet":
+        return  # It puts fragments of IPv4 together, and makes another tag of 0x88a8.
+    yield "net4", ethernet(IPV4, ipv4(FROM4, TO4, datagram[:504], MORE_FRAGMENTS))
+    yield "net4", ethernet(IPV4, ipv4(FROM4, TO4, datagram[504:], 504 // 8))
+    yield "qinq", ethernet(IPV4, ipv4(FROM4, TO4, datagram), [(QINQ, 200), (VLAN, 7)])
+    yield "qinq", ethernet(IPV4, ipv4(FROM4, TO4, datagram), [(VLAN, 200), (VLAN, 7)])
+
+
+def set_up(link, daemon):
+    for host, address in ((link.left, LEFT6), (link.right, RIGHT6)):
+        host.ip("address", "add", f"{address}/64", "dev", "eth0", "nodad")
+    for name in [*RULES, "rest"]:
+        daemon.ctl("bucket", "set", name, "--rate", "100mbit", "--capacity", "100")
+    for i, (name, flags) in enumerate(RULES.items()):
+        daemon.ctl("rule", "add", name, *flags, "--priority", str(100 - i), "--bucket", name)
+    daemon.ctl("rule", "default", "rest")
+
+
+def processed(daemon, bucket):
+    return int(daemon.bucket(bucket)["processed_requests"])
+
+
+def ping(link, address, *flags):
+    return run("ip", "netns", "exec", link.left.name, "ping", "-q", "-i", "0.2", "-W", "2", *flags,
+               address, check=False)
+
+
+def byte_by_byte(link, daemon, kind):
+    with PacketSocket(link.left) as left, PacketSocket(link.right) as right:
+        for number, (bucket, frame) in enumerate(frames(kind)):
+            before = processed(daemon, bucket)
+            left.send(frame)
+            check(right.receives(frame), f"frame {number} of {len(frame)} bytes for {bucket} did not "
+                                         f"come as it was sent: {frame[:64].hex()}")
+            wait_until(lambda: processed(daemon, bucket) > before, f"frame {number} in {bucket}")
+    print(f"{kind}: {number + 1} frames went through as they were")
+
+
+def pings(link, daemon, kind):
+    # Two fragments or more each way.
+    size = "56" if kind == "af_packet" else "4000"
+    frames_each = 1 if kind == "af_packet" else 3
+    for bucket, address in (("echo4", link.right.address), ("echo6", RIGHT6)):
+        before = processed(daemon, bucket)
+        done = ping(link, address, "-c", "5", "-s", size)
+        check(done.returncode == 0 and " 0% packet loss" in done.stdout, f"ping: {done.stdout}")
+        count = processed(daemon, bucket) - before
+        check(count == 2 * 5 * frames_each, f"{count} packets of ping -s {size} went by {bucket}")
+    print(f"{kind}: ping -s {size} by IPv4 and IPv6")
+
+
+def control_traffic_when_full(link, daemon):
+    """Neighbours are found though the only bucket takes nothing."""
+    daemon.ctl("bucket", "set", "shut", "--rate", "1/h", "--capacity", "1")
+    for name in RULES:
+        daemon.ctl("rule", "delete", name)
+    daemon.ctl("rule", "default", "shut")
+    daemon.ctl("request", "allow", "shut")
+    for host in (link.left, link.right):
+        host.ip("neighbor", "flush", "dev", "eth0")
+    for address in (link.right.address, RIGHT6):
+        check(ping(link, address, "-c", "2").returncode != 0, "an echo went by a full bucket")
+        neighbor = run("ip", "-netns", link.left.name, "neighbor", "show", address).stdout
+        check("lladdr" in neighbor, f"{address} was not found: {neighbor}")
+    check(int(daemon.bucket("shut")["rejected_full"]) >= 4, "the full bucket rejected nothing")
+    check(processed(daemon, "shut") == 0, "the full bucket let something go")
+    check(int(daemon.ctl("rule", "list")["protected_packets"]) >= 4, "ARP and ND were not counted")
+    daemon.ctl("rule", "default", "pass")
+    daemon.ctl("bucket", "delete", "shut", "--drop")
+    print("ARP and ND passed a full bucket")
+
+
+def test(build, kind):
+    with stage.raised(build, kind) as (link, daemon):
+        set_up(link, daemon)
+        byte_by_byte(link, daemon, kind)
+        pings(link, daemon, kind)
+        control_traffic_when_full(link, daemon)
+
+
+if __name__ == "__main__":
+    stage.run(test)

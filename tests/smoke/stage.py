@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The stage of a smoke test: two namespaces, dripd between them, and the balance in the end."""
+import contextlib
+import os
+import pathlib
+import socket
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "scripts/lib"))
+import namespace_link
+from daemon import Daemon
+from stopping import unwind_when_stopped
+
+SKIPPED = 77  # What meson takes for "not possible here".
+
+
+class Failure(Exception):
+    """What the test found wrong."""
+
+
+def skip(reason):
+    print(reason)
+    sys.exit(SKIPPED)
+
+
+def check(holds, what):
+    if not holds:
+        raise Failure(what)
+
+
+def wait_until(holds, what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        check(time.monotonic() < deadline, f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def go_first():
+    """Before whatever else the machine does. A wish, which counts for the whole session (sched(7), The
+    autogroup feature): so only in one of the test's own, as meson gives it."""
+    if os.getsid(0) != os.getpid():
+        return
+    try:
+        pathlib.Path("/proc/self/autogroup").write_text("-20")
+    except OSError:
+        pass
+
+
+def cannot(kind):
+    """Why the test cannot be run here; empty if it can."""
+    if reason := namespace_link.cannot():
+        return reason
+    if kind == "af_xdp":
+        try:
+            socket.socket(44, socket.SOCK_RAW).close()  # AF_XDP
+        except OSError as error:
+            return f"the kernel has no AF_XDP: {error}"
+    return ""
+
+
+@contextlib.contextmanager
+def raised(build, kind, rate_bps=100e6):
+    """Link and dripd, on devices of one kind. Whatever the test does, the balance holds in the end."""
+    with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
+        scratch = pathlib.Path(scratch)
+        with namespace_link.Link(scratch, rate_bps, [kind]) as link:
+            log = scratch / "dripd.log"
+            try:
+                with Daemon(pathlib.Path(build), link, log) as daemon:
+                    yield link, daemon
+                    balance = daemon.balance()
+                    print(f"balance: {balance.text}")
+                    check(balance.holds, f"the balance does not hold: {balance.text}")
+                    check(balance.waiting == 0, f"packets wait though all is over: {balance.text}")
+            except (Failure, SystemExit):
+                print(f"dripd's log:\n{log.read_text()}")
+                raise
+
+
+def run(test):
+    """`test(build, kind)` with the arguments of the command line: BUILD KIND."""
+    unwind_when_stopped()
+    go_first()
+    build, kind = sys.argv[1:]
+    if reason := cannot(kind):
+        skip(reason)
+    try:
+        test(build, kind)
+    except Failure as failure:
+        sys.exit(f"FAILED: {failure}")
+    print("passed")
