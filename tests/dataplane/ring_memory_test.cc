@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "drip/bucket_settings.h"
+
 namespace drip::dataplane {
 namespace {
 
