@@ -28,7 +28,9 @@ std::uint64_t PollEngine<Io>::promised_after(std::span<const BucketChange> chang
   for (const BucketChange& change : changes) {
     if (!change.ref) continue;
     const BucketRecord& record = books_[change.ref->transmitter]->record(change.ref->slot);
-    if (record.holds_packets) promised += change.settings.capacity - record.settings.capacity;
+    if (!record.holds_packets) continue;
+    promised += change.settings.capacity;
+    promised -= record.settings.capacity;
   }
   return promised;
 }
