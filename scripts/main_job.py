@@ -24,18 +24,16 @@ def say(text):
     print(f"== {text}", flush=True)
 
 
-def window(samples, begin, end):
-    """The first and the last sample within [begin, end]: (seconds, total)."""
-    inside = [s for s in samples if begin <= s[0] <= end]
-    if len(inside) < 2:
-        raise SystemExit(f"main_job: only {len(inside)} samples between two changes of rate")
-    return inside[0], inside[-1]
-
-
 def measure(samples, begin, end):
-    """Units a second over [begin, end], from running totals."""
-    (t0, v0), (t1, v1) = window(samples, begin, end)
-    return (v1 - v0) / (t1 - t0)
+    """Units a second over [begin, end], from running totals: the line of least squares through all
+    samples, since each is read some milliseconds off its time on a busy machine."""
+    inside = [(t, value) for t, value in samples if begin <= t <= end]
+    if len(inside) < 3:
+        raise SystemExit(f"main_job: only {len(inside)} samples between two changes of rate")
+    mean_t = sum(t for t, _ in inside) / len(inside)
+    mean_v = sum(value for _, value in inside) / len(inside)
+    return (sum((t - mean_t) * (value - mean_v) for t, value in inside)
+            / sum((t - mean_t) ** 2 for t, _ in inside))
 
 
 def shaped_phase(link, daemon, flow, rate_bps):

@@ -27,19 +27,20 @@ class Meter:
         self.sent, self.received, self.offered = [], [], []
 
     def sample_until(self, end):
-        while (begin := time.monotonic()) < end:
-            self.sample(self.received, self.read_received)
-            self.sample(self.offered, self.read_offered)
-            self.sample(self.sent, lambda: int(self.daemon.bucket(self.bucket)["processed_bytes"]))
-            time.sleep(max(0.0, begin + self.INTERVAL - time.monotonic()))
+        while (now := time.monotonic()) < end:
+            self.take(self.received, self.read_received)
+            self.take(self.offered, self.read_offered)
+            self.take(self.sent,
+                      lambda: int(self.daemon.bucket(self.bucket)["processed_bytes"]))
+            time.sleep(max(0.0, now + self.INTERVAL - time.monotonic()))
 
     @staticmethod
-    def sample(samples, read):
-        """Some readings take a call of dripd: they are of about the middle of it."""
+    def take(samples, read):
+        """What was read belongs to the middle of the time that reading took."""
         before = time.monotonic()
-        total = read()
-        if total is not None:
-            samples.append(((before + time.monotonic()) / 2, total))
+        value = read()
+        if value is not None:
+            samples.append(((before + time.monotonic()) / 2, value))
 
 
 class Daemon:
