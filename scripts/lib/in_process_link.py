@@ -2,6 +2,8 @@
 """Without rights: dripd between a DPDK device that generates and one that counts."""
 import struct
 
+from backlog import backlog
+
 FRAME = 1490
 
 
@@ -72,9 +74,8 @@ class Link:
 
     def attach(self, daemon):
         self.daemon = daemon
-        capacity = str(max(20, int(self.rate_bps * 0.010 / 8 / 1514)))
         daemon.ctl("bucket", "set", "udp", "--rate", f"{self.rate_bps:.0f}bit",
-                   "--capacity", capacity)
+                   "--capacity", str(backlog(self.rate_bps)))
         daemon.ctl("rule", "add", "udp", "--proto", "udp", "--bucket", "udp")
 
     def flows(self):

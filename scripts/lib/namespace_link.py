@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import time
 
+from backlog import backlog
+
 HUGEPAGES = 96  # For 16384 packet buffers.
 NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 UDP_PAYLOAD = 1448
@@ -177,7 +179,7 @@ class Link:
 
     def attach(self, daemon):
         rate = f"{self.rate_bps:.0f}bit"
-        capacity = str(max(20, int(self.rate_bps * 0.010 / 8 / 1514)))
+        capacity = str(backlog(self.rate_bps))
         tcp_capacity = str(max(60, int(self.rate_bps * 0.030 / 8 / 1514)))
         for name, size in (("udp", capacity), ("tcp", tcp_capacity), ("ping", "100")):
             daemon.ctl("bucket", "set", name, "--rate", rate, "--capacity", size)

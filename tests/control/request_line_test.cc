@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <random>
 #include <vector>
@@ -131,6 +132,39 @@ TEST_P(RandomLine, AgreesWithTheModel) {
           return true;
         });
     EXPECT_TRUE(expected == model.waiting.end());
+  }
+}
+
+TEST(RequestLine, StaysExactWhenItIsFilledBackwards) {
+  RequestPool pool(10'000);
+  RequestLine line;
+  Model model;
+  // Each third is released at once, so that every part of a chunk that splits has something behind
+  // it. (A line that is filled so is slow, and no real one is.)
+  for (std::uint64_t sequence = 3000; sequence-- > 0;) {
+    RequestHandle request = pool.take();
+    request->record.sequence = static_cast<std::uint32_t>(sequence);
+    request->record.wire_bytes = 1;
+    model.waiting.emplace(sequence, request);
+    line.insert(request);
+    if (sequence % 3 != 2 || model.waiting.size() < 3) continue;
+    // The one behind it.
+    const auto victim = std::next(model.waiting.begin());
+    model.released.emplace(victim->first, 1);
+    EXPECT_TRUE(line.remove(*victim->second));
+    model.waiting.erase(victim);
+  }
+  std::size_t visited = 0;
+  auto expected = model.waiting.begin();
+  line.visit_from(0, [&](const Request& request, Released behind) {
+    EXPECT_EQ(&request, expected->second.get());
+    EXPECT_EQ(behind.units, model.behind(expected->first).units);
+    ++expected;
+    return ++visited < model.waiting.size();
+  });
+  EXPECT_EQ(visited, line.size());
+  for (const auto& [sequence, request] : model.waiting) {
+    EXPECT_EQ(line.released_behind(request->record.sequence).units, model.behind(sequence).units);
   }
 }
 

@@ -59,7 +59,8 @@ TEST(Server, ListensOnSeveralAddresses) {
   EXPECT_EQ(ports[1], 0);
   EXPECT_EQ(connect_to(joined("127.0.0.1:", ports[0])), GRPC_CHANNEL_READY);
   EXPECT_EQ(connect_to(path), GRPC_CHANNEL_READY);
-  EXPECT_EQ(connect_to(joined("localhost:", ports[2])), GRPC_CHANNEL_READY);
+  // Not by its name: gRPC's resolver would look it up, and leaks a few bytes.
+  EXPECT_EQ(connect_to(joined("127.0.0.1:", ports[2])), GRPC_CHANNEL_READY);
 }
 
 TEST(Server, NamesTheAddressThatCannotBeBound) {

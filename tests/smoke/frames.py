@@ -35,7 +35,8 @@ def checksum(head):
 def ipv4(source, destination, payload, fragment=0, protocol=UDP):
     """`fragment`: flags and offset as in the header."""
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 77, fragment, 64, protocol, 0,
-                       ipaddress.ip_address(source).packed, ipaddress.ip_address(destination).packed)
+                       ipaddress.ip_address(source).packed,
+                       ipaddress.ip_address(destination).packed)
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 

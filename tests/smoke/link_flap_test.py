@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Links go down and come up under traffic: it flows again, in order, and every packet is accounted for."""
+"""Links go down and up under traffic: it flows again, in order, and all is accounted for."""
 import time
 
 import stage

@@ -72,7 +72,7 @@ def test(build, kind):
         check(dropped == 0, f"{dropped} were dropped after they had been admitted")
         check(stream.sent == hits == total, "packets were lost before a bucket saw them")
         check(total == processed + rejected, "the buckets' counts do not add up")
-        check(received == len(set(stream.received)) == processed, "packets were lost on the way out")
+        check(received == len(set(stream.received)) == processed, "packets were lost behind them")
 
 
 if __name__ == "__main__":

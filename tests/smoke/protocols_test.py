@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every kind of frame goes through byte by byte and by the right bucket; ARP and ND when all is full."""
+"""Every kind of frame goes through as it is, by the right bucket; ARP and ND when that is full."""
 import stage
 from frames import (IPV4, IPV6, MORE_FRAGMENTS, QINQ, VLAN, ethernet, ipv4, ipv6,
                     ipv6_fragment, pattern, udp)
@@ -73,8 +73,8 @@ def byte_by_byte(link, daemon, kind):
         for number, (bucket, frame) in enumerate(frames(kind)):
             before = processed(daemon, bucket)
             left.send(frame)
-            check(right.receives(frame), f"frame {number} of {len(frame)} bytes for {bucket} did not "
-                                         f"come as it was sent: {frame[:64].hex()}")
+            check(right.receives(frame), f"frame {number} ({len(frame)} bytes, for {bucket}) came "
+                                         f"not, or not as it was sent: {frame[:64].hex()}")
             wait_until(lambda: processed(daemon, bucket) > before, f"frame {number} in {bucket}")
     print(f"{kind}: {number + 1} frames went through as they were")
 

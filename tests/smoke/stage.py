@@ -38,8 +38,8 @@ def wait_until(holds, what, seconds=10):
 
 
 def go_first():
-    """Before whatever else the machine does. A wish, which counts for the whole session (sched(7), The
-    autogroup feature): so only in one of the test's own, as meson gives it."""
+    """Before whatever else the machine does. A wish, which counts for the whole session (sched(7),
+    "The autogroup feature"): so only in one of the test's own, as meson gives it."""
     if os.getsid(0) != os.getpid():
         return
     try:
@@ -62,7 +62,7 @@ def cannot(kind):
 
 @contextlib.contextmanager
 def raised(build, kind, rate_bps=100e6):
-    """Link and dripd, on devices of one kind. Whatever the test does, the balance holds in the end."""
+    """Link and dripd, on devices of one kind. Whatever the test did, the balance must hold."""
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         scratch = pathlib.Path(scratch)
         with namespace_link.Link(scratch, rate_bps, [kind]) as link:

@@ -45,7 +45,7 @@ class UdpStream:
         self.into.close()
 
     def send(self):
-        # One that moves between CPUs may overtake itself in the kernel, and the polling CPU is busy.
+        # One that changes its CPU may overtake itself in the kernel; and the polling CPU is busy.
         os.sched_setaffinity(0, self.cpus)
         rest = bytes(PAYLOAD - NUMBER.size)
         begin = time.monotonic()
