@@ -56,7 +56,8 @@ def shaped_phase(link, daemon, flow, rate_bps):
             (rate_bps, begin + 1.2, change - 0.1, None, first),
             (rate_bps / 2, change + 0.5, end - 0.1, first, second)):
         rejected = {name: int(after.get(name, 0)) - int((before or {}).get(name, 0))
-                    for name in ("rejected_full", "rejected_full_bytes", "rejected_draining")}
+                    for name in ("rejected_full", "rejected_full_bytes", "rejected_draining",
+                                 "rejected_too_long")}
         rows.append(Row(flow.label, asked, 8 * measure(meter.sent, start, stop),
                         8 * measure(meter.received, start, stop),
                         8 * measure(meter.offered, start, stop) if meter.offered else None,

@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-scripts/install_packages.sh
+scripts/install_packages.sh build run
 if [ ! -f build/build.ninja ]; then meson setup build; fi
 ninja -C build src/daemon/dripd src/cli/dripctl
 exec /usr/bin/python3 scripts/main_job.py --build build "${arguments[@]}"

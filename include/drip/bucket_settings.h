@@ -32,11 +32,13 @@ struct BucketSettings {
 };
 
 enum class RejectReason : std::uint8_t {
-  kAdmitted,
   kFull,       ///< `capacity` units are in the bucket.
   kFullBytes,  ///< It does not fit below `capacity_bytes`.
   kDraining,   ///< The bucket is being deleted, or the node is stopping.
+  kTooLong,    ///< More wire bytes than kMaxWireBytes; never a request.
+  kAdmitted,   ///< No reason: it came in.
 };
+/// Those for which a unit is turned away.
 inline constexpr std::size_t kRejectReasons = 4;
 
 }  // namespace drip

@@ -79,8 +79,7 @@ class Law {
 
   /// A unit that arrived at `arrival` becomes the head of a bucket in which none waited before it.
   constexpr void begin(TimePoint arrival, FineSpan service, Departure departure) {
-    const FinePoint at = FinePoint::of(arrival);
-    if (!point_.after(arrival)) point_ = at;
+    not_before(arrival);
     if (departure == Departure::kAtEnd) point_ = point_ + service;
   }
 
@@ -113,11 +112,33 @@ class Law {
     point_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
   }
 
-  /// The head is taken back at the END discipline, and the one behind it, with another service
-  /// time, takes over the service that is under way: it ends when it would have ended for it.
-  constexpr void replace_head(FineSpan before, FineSpan after) { point_ = point_ - before + after; }
+  /// At `now` the head, which took `before`, is taken back at the END discipline, and the one
+  /// behind it, which came at `arrival` and takes `after`, takes over the service that is under
+  /// way: it ends when it would have ended for it. A shorter one would often have ended long ago:
+  /// it leaves at `now`, is not late, and may make up for nothing but what the old head had not
+  /// left in time for. REQUIRES: arrival <= now.
+  constexpr void replace_head(TimePoint now, TimePoint arrival, FineSpan before, FineSpan after) {
+    const TimePoint earliest = due() < now ? due() : now;
+    point_ = point_ - before + after;
+    not_before(earliest);
+    not_before(arrival);
+  }
+  /// The same with nobody behind it: the service under way served nobody and costs nothing. One
+  /// that has not begun, because the server is still busy with a unit that left at its START, goes
+  /// on.
+  constexpr void give_up_head(TimePoint now, FineSpan before) {
+    point_ = point_ - before;
+    not_before(now);
+  }
+  /// A head that was to leave at the START of its service leaves at the END of it, which takes
+  /// `service`.
+  constexpr void serve_to_end(FineSpan service) { point_ = point_ + service; }
 
  private:
+  constexpr void not_before(TimePoint earliest) {
+    if (!point_.after(earliest)) point_ = FinePoint::of(earliest);
+  }
+
   FinePoint point_;
 };
 

@@ -201,6 +201,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   bucket.set_rejected_full(rejected(RejectReason::kFull));
   bucket.set_rejected_full_bytes(rejected(RejectReason::kFullBytes));
   bucket.set_rejected_draining(rejected(RejectReason::kDraining));
+  bucket.set_rejected_too_long(rejected(RejectReason::kTooLong));
   bucket.set_dropped_requests(reading.dropped);
   write_histogram(reading.sojourn, *bucket.mutable_sojourn());
   write_histogram(reading.lateness, *bucket.mutable_lateness());
@@ -215,6 +216,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
 v1::RejectReason reject_reason(RejectReason reason) {
   switch (reason) {
     case RejectReason::kAdmitted:
+    case RejectReason::kTooLong:  // Requests are checked before, and packets are not answered.
       return v1::REJECT_REASON_UNSPECIFIED;
     case RejectReason::kFull:
       return v1::REJECT_REASON_FULL;

@@ -91,8 +91,9 @@ absl::Status read_action(const v1::Rule& rule, std::string_view path, RuleSpec& 
     case v1::Rule::kPerFlow: {
       absl::StatusOr<RuleSpec::PerFlow> per_flow =
           read_per_flow(rule.per_flow(), joined(path, "per_flow."));
-      if (per_flow.ok()) spec.action = *std::move(per_flow);
-      return per_flow.status();
+      if (!per_flow.ok()) return per_flow.status();
+      spec.action = *std::move(per_flow);
+      return absl::OkStatus();
     }
     case v1::Rule::kPass:
       spec.action = RuleSpec::Pass{};

@@ -107,8 +107,9 @@ absl::Status Node::replace_config(const NodeConfig& config) {
 absl::Status Node::start() {
   const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
   absl::StatusOr<std::unique_ptr<Server>> server = Server::start(parts_->options.server, services);
-  if (server.ok()) parts_->server = *std::move(server);
-  return server.status();
+  if (!server.ok()) return server.status();
+  parts_->server = *std::move(server);
+  return absl::OkStatus();
 }
 
 std::vector<std::uint16_t> Node::ports() const {

@@ -18,6 +18,8 @@ namespace drip::dataplane {
       return DropReason::kBucketFullBytes;
     case RejectReason::kDraining:
       return DropReason::kBucketDraining;
+    case RejectReason::kTooLong:
+      return DropReason::kTooLong;
     default:
       return DropReason::kBucketFull;
   }

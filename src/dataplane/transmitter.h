@@ -49,6 +49,7 @@ class Transmitter {
     Bucket& bucket = buckets_[slot];
     const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
     if (wire_bytes > kMaxWireBytes) [[unlikely]] {
+      count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
       return drop(packet, frame_bytes, DropReason::kTooLong);
     }
     const RejectReason reason = admit(
@@ -159,7 +160,7 @@ class Transmitter {
       // A head that was to leave when its service starts now leaves when it ends. The other way
       // round it keeps its time: nothing leaves early.
       if (departure_before == Departure::kAtStart && bucket.departure == Departure::kAtEnd) {
-        bucket.law.replace_head({}, bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
+        bucket.law.serve_to_end(bucket.periods.service(bucket.ring.front().unit.wire_bytes()));
       }
       // What is still to pass until then is of its own service, should the rate change again.
       if (departure_before == Departure::kAtEnd && bucket.departure == Departure::kAtStart) {
@@ -314,24 +315,18 @@ class Transmitter {
     skip_released(bucket);
     wheel_.remove(slot);
     const bool at_end = bucket.departure == Departure::kAtEnd;
+    const FineSpan service = bucket.periods.service(head_bytes);
     if (bucket.backlog.get() == 0) {
-      // END: the service that was under way served nobody; it is given up and costs nothing. If it
-      // had not begun, because a unit that left at its START is still served, that goes on.
-      if (at_end) {
-        bucket.law.replace_head(bucket.periods.service(head_bytes), {});
-        bucket.law.begin(now, {}, Departure::kAtStart);
-      }
+      if (at_end) bucket.law.give_up_head(now, service);
       return retire_if_drained(bucket);
     }
     const FlowRingEntry& next = bucket.ring.front();
-    TimePoint earliest = next.arrival;
+    const FineSpan next_service = bucket.periods.service(next.unit.wire_bytes());
     if (at_end) {
-      // A smaller unit might have ended long ago: it leaves now, and is not late.
-      earliest = std::max(earliest, std::min(bucket.law.due(), now));
-      bucket.law.replace_head(bucket.periods.service(head_bytes),
-                              bucket.periods.service(next.unit.wire_bytes()));
+      bucket.law.replace_head(now, next.arrival, service, next_service);
+    } else {
+      bucket.law.begin(next.arrival, next_service, Departure::kAtStart);
     }
-    bucket.law.begin(earliest, {}, Departure::kAtStart);
     schedule(bucket, slot);
   }
 

@@ -54,7 +54,11 @@ class FakeBucket {
                                    [&](const Unit& u) { return u.record == &record; });
     if (unit == units_.end()) return;
     if (unit == units_.begin() && settings_.departure == Departure::kAtEnd) {
-      law_.replace_head(service(*unit), units_.size() > 1 ? service(units_[1]) : FineSpan{});
+      if (units_.size() > 1) {
+        law_.replace_head(now, units_[1].arrival, service(*unit), service(units_[1]));
+      } else {
+        law_.give_up_head(now, service(*unit));
+      }
     }
     count_dropped(*unit);
     unit->record->state.store(RequestRecord::State::kReleased, std::memory_order_release);

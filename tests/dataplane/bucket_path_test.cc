@@ -139,6 +139,9 @@ TEST_F(BucketPathTest, TooLongForARingWord) {
   arrive(1, 65535 - 20);
   arrive(1, 65535 - 19);
   EXPECT_EQ(h.drops(DropReason::kTooLong), 1U);
+  EXPECT_EQ(rejected(RejectReason::kTooLong), 1U);
+  EXPECT_EQ(bucket().rejected_bytes.get(), 65536U);
+  EXPECT_EQ(bucket().admitted.get(), 1U);
   h.run_for(kMillisecond, Duration{1000});
   EXPECT_EQ(bucket().departed_bytes.get(), 65535U);
 }
