@@ -27,6 +27,9 @@ struct BucketSettings {
   std::uint32_t min_frame_bytes = 0;  ///< A shorter frame is charged as this long.
   Departure departure = Departure::kAtEnd;
   Duration max_catchup = kDefaultMaxCatchup;
+  /// The rates above are those of the whole cluster. What this node may leak is a lease (see
+  /// core/engine.h); until there is one the bucket is paused.
+  bool rate_is_leased = false;
 
   friend bool operator==(const BucketSettings&, const BucketSettings&) = default;
 };

@@ -112,6 +112,13 @@ class Law {
     point_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
   }
 
+  /// The server stood still from `since` to `until`: what was due by then is due now, and what was
+  /// still to be served then is still to be served. No time that has passed becomes credit.
+  constexpr void stand_still(TimePoint since, TimePoint until) {
+    not_before(since);
+    point_ = point_ + FineSpan{static_cast<std::uint64_t>((until - since).ns), 0};
+  }
+
   /// At `now` the head, which took `before`, is taken back at the END discipline, and the one
   /// behind it, which came at `arrival` and takes `after`, takes over the service that is under
   /// way: it ends when it would have ended for it. A shorter one would often have ended long ago:

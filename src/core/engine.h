@@ -42,6 +42,33 @@ struct BucketReading {
   HistogramCounts sojourn;
   HistogramCounts lateness;
   std::uint32_t ring_slots = 0;
+  bool paused = false;  ///< Its rate is leased, and nothing is at present.
+};
+
+/// What a bucket may leak; both 0: nothing, it keeps what waits.
+struct LeasedRates {
+  double units_per_second = 0;
+  double bits_per_second = 0;
+
+  [[nodiscard]] bool none() const { return units_per_second <= 0 && bits_per_second <= 0; }
+  friend bool operator==(const LeasedRates&, const LeasedRates&) = default;
+};
+
+/// The part of a cluster bucket's rate that this node may leak. The polling threads themselves
+/// enforce its end, by their clock: a process that was stopped and goes on finds its lease over
+/// before it lets anything go.
+struct RateLease {
+  LeasedRates share;          ///< Until LeaseEnds::share.
+  LeasedRates fallback;       ///< From then on.
+  bool fallback_ends = true;  ///< Nothing from LeaseEnds::fallback on.
+
+  friend bool operator==(const RateLease&, const RateLease&) = default;
+};
+
+/// Of all leases of the node, for one heartbeat renews all of them.
+struct LeaseEnds {
+  TimePoint share;
+  TimePoint fallback;
 };
 
 /// A bucket that does not exist yet (`ref` empty) or is to be changed.
@@ -138,6 +165,16 @@ class Engine {
   /// Any thread, any time.
   [[nodiscard]] virtual BucketReading read(BucketRef bucket) const = 0;
   [[nodiscard]] virtual TimePoint now() const = 0;
+
+  // Leases of buckets with `rate_is_leased`. Any thread, any time.
+
+  /// Puts a lease in force: what is left of the present service is rescaled, as with any change of
+  /// rate; a paused bucket goes on where it stood. `bucket` must exist.
+  virtual void lease(BucketRef bucket, const RateLease& lease) = 0;
+  /// Raises or lowers the ends. They hold from when this returns.
+  virtual void set_lease_ends(LeaseEnds ends) = 0;
+  /// How often shares have ended, on any polling thread: who sees this grow leases anew.
+  [[nodiscard]] virtual std::uint64_t lapses() const = 0;
 
   // Requests. Any thread, any time.
 

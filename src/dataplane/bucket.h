@@ -32,7 +32,9 @@ struct alignas(kCacheLineBytes) Bucket {
   WheelHook hook;
   Law law;
   FlowRing ring;
-  std::uint32_t capacity = 0;
+  std::uint32_t capacity : 30 = 0;
+  std::uint32_t leased : 1 = 0;  // What it may leak is a lease (lease_list.h).
+  std::uint32_t paused : 1 = 0;  // May leak nothing: not on the wheel, and hook.due is since when.
   std::uint16_t in_service_bytes = 0;  // Of the unit that left last; what START still serves.
   Departure departure = Departure::kAtEnd;
   std::atomic<Life> life{Life::kFree};
@@ -77,9 +79,11 @@ struct alignas(kCacheLineBytes) Bucket {
         overhead_bytes;
     return static_cast<std::uint32_t>(std::max(charged, 1));
   }
+  /// The moment at which the law stands: now, unless the bucket is paused.
+  [[nodiscard]] TimePoint law_time(TimePoint now) const { return paused != 0 ? hook.due : now; }
   /// Units in the bucket, the one in service included.
   [[nodiscard]] std::uint32_t occupancy(TimePoint now) const {
-    const bool serving_departed = departure == Departure::kAtStart && law.in_service(now);
+    const bool serving_departed = departure == Departure::kAtStart && law.in_service(law_time(now));
     return backlog.get() + static_cast<std::uint32_t>(serving_departed);
   }
 };

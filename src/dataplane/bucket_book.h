@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "dataplane/bucket_table.h"
+#include "dataplane/lease_list.h"
 #include "dataplane/ring_memory.h"
 
 namespace drip::dataplane {
@@ -17,6 +19,9 @@ struct BucketRecord {
   FlowRingEntry* ring = nullptr;
   std::uint32_t ring_slots = 0;
   bool holds_packets = false;  ///< A rule sends packets there, so mbufs are promised to it.
+  std::unique_ptr<LeaseTerms> lease_terms;  ///< Null before the first lease.
+  RateLease lease;
+  std::uint64_t lapses_before = 0;  ///< The transmitter's when `lease` was put in force.
 };
 
 /// Not thread safe: its engine locks. Refuses with RESOURCE_EXHAUSTED and the figures.

@@ -42,7 +42,7 @@ namespace drip::dataplane {
 
 /// Until the service of a unit starts that would come now.
 [[nodiscard]] inline Duration wait_of_newcomer(const Bucket& bucket, TimePoint now) {
-  const Duration head = std::max(bucket.law.due() - now, Duration{0});
+  const Duration head = std::max(bucket.law.due() - bucket.law_time(now), Duration{0});
   const std::uint32_t backlog = bucket.backlog.get();
   if (backlog == 0) return head;
   // At the END the point is when the head's service ends, at the START when it begins.
@@ -55,13 +55,24 @@ namespace drip::dataplane {
 }
 
 inline void set_up(Bucket& bucket, const BucketSettings& settings) {
-  bucket.capacity = settings.capacity;
-  bucket.periods = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
+  bucket.capacity = settings.capacity & 0x3fff'ffffU;
+  // A leased bucket's stay, until the next lease.
+  if (!settings.rate_is_leased || bucket.leased == 0) {
+    bucket.periods = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
+  }
+  bucket.leased = static_cast<std::uint32_t>(settings.rate_is_leased);
   bucket.capacity_bytes = settings.capacity_bytes;
   bucket.overhead_bytes = static_cast<std::int16_t>(settings.overhead_bytes);
   bucket.min_frame_bytes = static_cast<std::uint16_t>(settings.min_frame_bytes);
   bucket.departure = settings.departure;
   bucket.max_catchup = settings.max_catchup;
+}
+
+/// What the unit that is being served, or served next, is charged.
+[[nodiscard]] inline std::uint32_t bytes_in_service(const Bucket& bucket) {
+  return bucket.backlog.get() > 0 && bucket.departure == Departure::kAtEnd
+             ? bucket.ring.front().unit.wire_bytes()
+             : bucket.in_service_bytes;
 }
 
 /// Lets control see the law's point, for its estimates.

@@ -51,8 +51,10 @@ class PollEngine final : public Engine {
   Removal remove(BucketRef bucket, bool drop_backlog) override;
   [[nodiscard]] BucketReading read(BucketRef bucket) const override {
     const std::shared_lock lock(books_mutex_);
-    return read_bucket((*transmitters_[bucket.transmitter]->buckets)[bucket.slot],
-                       books_[bucket.transmitter]->record(bucket.slot));
+    const Thread& thread = *transmitters_[bucket.transmitter];
+    return read_bucket((*thread.buckets)[bucket.slot],
+                       books_[bucket.transmitter]->record(bucket.slot),
+                       thread.transmitter->leases().lapses());
   }
   [[nodiscard]] TimePoint now() const override { return clock_.now(); }
 
@@ -66,6 +68,16 @@ class PollEngine final : public Engine {
     auto& thread = *transmitters_[bucket.transmitter];
     thread.mailbox.run(
         [&](TimePoint now) { thread.transmitter->release_request(bucket.slot, record, now); });
+  }
+
+  void lease(BucketRef bucket, const RateLease& lease) override;
+  void set_lease_ends(LeaseEnds ends) override {
+    for (Thread* const thread : transmitters_) thread->transmitter->leases().set_ends(ends);
+  }
+  [[nodiscard]] std::uint64_t lapses() const override {
+    std::uint64_t sum = 0;
+    for (const Thread* const thread : transmitters_) sum += thread->transmitter->leases().lapses();
+    return sum;
   }
 
   absl::StatusOr<std::uint32_t> create_flow_set(const FlowSetSettings& settings) override;
@@ -147,6 +159,9 @@ class PollEngine final : public Engine {
   std::shared_ptr<const RuleSnapshot> rules_;
   std::uint64_t packets_promised_ = 0;
   std::uint32_t next_transmitter_ = 0;
+
+  // Held while leases are made, moved or ended; taken before books_mutex_.
+  std::mutex leases_mutex_;
 
   mutable std::mutex warnings_mutex_;
   std::vector<std::string> warnings_;

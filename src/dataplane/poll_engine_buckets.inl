@@ -103,10 +103,21 @@ template <class Io>
 void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
   Thread& thread = *transmitters_[planned.front().ref.transmitter];
   std::array<FlowRingEntry*, kChangesAJob> replaced{};
+  const std::lock_guard leases_lock(leases_mutex_);
+  std::array<LeaseTerms*, kChangesAJob> leases{};  // Of buckets that are leased no more.
+  {
+    const std::shared_lock lock(books_mutex_);
+    const BucketBook& book = *books_[planned.front().ref.transmitter];
+    for (std::size_t i = 0; i < planned.size(); ++i) {
+      if (!planned[i].change->ref || planned[i].change->settings.rate_is_leased) continue;
+      leases[i] = book.record(planned[i].ref.slot).lease_terms.get();
+    }
+  }
   thread.mailbox.run([&](TimePoint now) {
     for (std::size_t i = 0; i < planned.size(); ++i) {
       const PlannedChange& one = planned[i];
       if (one.change->ref) {
+        if (leases[i] != nullptr) thread.transmitter->end_lease(*leases[i], now);
         replaced[i] = thread.transmitter->change(one.ref.slot, one.change->settings, one.ring,
                                                  one.ring_slots, now);
       } else {
@@ -125,6 +136,10 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
       packets_promised_ -= record.settings.capacity;
     }
     record.settings = planned[i].change->settings;
+    if (!record.settings.rate_is_leased) {
+      record.lease_terms = nullptr;
+      record.lease = {};
+    }
     if (planned[i].ring != nullptr) {
       record.ring = planned[i].ring;
       record.ring_slots = planned[i].ring_slots;
@@ -134,12 +149,43 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
 }
 
 template <class Io>
+void PollEngine<Io>::lease(BucketRef bucket, const RateLease& lease) {
+  Thread& thread = *transmitters_[bucket.transmitter];
+  const std::lock_guard leases_lock(leases_mutex_);
+  LeaseTerms* terms = nullptr;
+  {
+    const std::unique_lock lock(books_mutex_);
+    BucketRecord& record = books_[bucket.transmitter]->record(bucket.slot);
+    if (!record.settings.rate_is_leased) return;
+    if (record.lease_terms == nullptr) {
+      record.lease_terms = std::make_unique<LeaseTerms>();
+      record.lease_terms->slot = bucket.slot;
+    }
+    terms = record.lease_terms.get();
+    record.lease = lease;
+    record.lapses_before = thread.transmitter->leases().lapses();
+  }
+  thread.mailbox.run([&](TimePoint now) { thread.transmitter->lease(*terms, lease, now); });
+}
+
+template <class Io>
 Removal PollEngine<Io>::remove(BucketRef bucket, bool drop_backlog) {
   Thread& thread = *transmitters_[bucket.transmitter];
+  const std::lock_guard leases_lock(leases_mutex_);
+  std::unique_ptr<LeaseTerms> terms;
+  {
+    const std::unique_lock lock(books_mutex_);
+    BucketRecord& record = books_[bucket.transmitter]->record(bucket.slot);
+    terms = std::move(record.lease_terms);
+    record.lease = {};
+  }
   const Removal removal = thread.mailbox.run([&](TimePoint now) {
     // Packets on their way may have been sent to it by rules that are gone.
     thread.lcore->take_in_all();
-    return thread.transmitter->remove(bucket.slot, drop_backlog, now);
+    // A bucket that may leak nothing would never drain.
+    const bool leaks = terms != nullptr ? thread.transmitter->end_lease(*terms, now)
+                                        : !thread.transmitter->paused(bucket.slot);
+    return thread.transmitter->remove(bucket.slot, drop_backlog || !leaks, now);
   });
   const std::unique_lock lock(books_mutex_);
   BucketBook& book = *books_[bucket.transmitter];

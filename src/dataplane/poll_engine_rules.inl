@@ -132,7 +132,7 @@ std::vector<FlowReading> PollEngine<Io>::list_flows(std::uint32_t flow_set,
       const std::uint32_t slot = set.slots[flow];
       FlowReading reading{to_text(*key), transmitter,
                           read_bucket((*transmitters_[transmitter]->buckets)[slot],
-                                      books_[transmitter]->record(slot))};
+                                      books_[transmitter]->record(slot), 0)};
       // The flow may have gone, and another come, while it was read.
       if (set.key_of(flow) == key) readings.push_back(std::move(reading));
     }

@@ -10,7 +10,9 @@ namespace drip::dataplane {
 
 /// Departures are read before admissions, so that a bucket never seems to have let out more than it
 /// took in.
-inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& record) {
+/// `lapses`: how often leases have ended on its transmitter.
+inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& record,
+                                 std::uint64_t lapses) {
   BucketReading reading;
   reading.departed = bucket.departed.get();
   reading.departed_bytes = bucket.departed_bytes.get();
@@ -25,8 +27,14 @@ inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& recor
   for (std::size_t i = 0; i < kRejectReasons; ++i) reading.rejected[i] = bucket.rejected[i].get();
   reading.rejected_bytes = bucket.rejected_bytes.get();
   reading.forfeited_ns = bucket.forfeited_ns.get();
-  reading.periods =
-      ServicePeriods::of_rates(record.settings.units_per_second, record.settings.bits_per_second);
+  LeasedRates rates{record.settings.units_per_second, record.settings.bits_per_second};
+  if (record.settings.rate_is_leased) {
+    const LeasedRates leased =
+        lapses > record.lapses_before ? record.lease.fallback : record.lease.share;
+    reading.paused = leased.none();
+    if (!reading.paused) rates = leased;
+  }
+  reading.periods = ServicePeriods::of_rates(rates.units_per_second, rates.bits_per_second);
   reading.sojourn = bucket.sojourn.read();
   reading.lateness = bucket.lateness.read();
   reading.ring_slots = record.ring_slots;

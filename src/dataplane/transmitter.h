@@ -12,6 +12,7 @@
 #include "dataplane/bucket_door.h"
 #include "dataplane/bucket_table.h"
 #include "dataplane/lcore_counters.h"
+#include "dataplane/lease_list.h"
 #include "dataplane/tx_stage.h"
 #include "drip/timing_wheel.h"
 
@@ -31,6 +32,7 @@ class Transmitter {
               LcoreCounters& counters)
       : buckets_(buckets),
         wheel_(buckets.slots(), now, BucketHooks{&buckets}),
+        leases_(now),
         stage_(io, ports),
         io_(io),
         counters_(counters) {}
@@ -78,6 +80,8 @@ class Transmitter {
     // Many buckets whose port takes nothing are due again before all of them have been looked at.
     for (std::size_t visits = 0; departed < kDeparturesACall && visits < kDeparturesACall;) {
       const TimePoint now = clock.now();
+      if (leases_.lapsed(now)) [[unlikely]]
+        lapse(now);
       const std::size_t count = wheel_.collect(now, due);
       for (std::size_t i = 0; i < count; ++i) buckets_[due[i]].ring.prefetch_front();
       for (std::size_t i = 0; i < count; ++i) departed += serve(due[i], now);
@@ -136,6 +140,7 @@ class Transmitter {
     new (&bucket.ring) FlowRing(slots, slot_count);
     bucket.law = Law(now);
     set_up(bucket, settings);
+    if (settings.rate_is_leased) pause(bucket, slot, now);
     publish_point(bucket);
     bucket.life.store(Life::kActive, std::memory_order_release);
     live_buckets_.add(1);
@@ -149,13 +154,14 @@ class Transmitter {
     Bucket& bucket = buckets_[slot];
     FlowRingEntry* const old = slots != nullptr ? bucket.ring.move_to(slots, slot_count) : nullptr;
     const bool backlogged = bucket.backlog.get() > 0;
-    const std::uint32_t in_service = backlogged && bucket.departure == Departure::kAtEnd
-                                         ? bucket.ring.front().unit.wire_bytes()
-                                         : bucket.in_service_bytes;
+    const bool was_leased = bucket.leased != 0;
+    const std::uint32_t in_service = bytes_in_service(bucket);
     const ServicePeriods before = bucket.periods;
     const Departure departure_before = bucket.departure;
     set_up(bucket, settings);
-    bucket.law.rescale(now, before.service(in_service), bucket.periods.service(in_service));
+    if (was_leased && bucket.leased == 0 && bucket.paused != 0) go_on(bucket, now);
+    bucket.law.rescale(bucket.law_time(now), before.service(in_service),
+                       bucket.periods.service(in_service));
     if (backlogged) {
       // A head that was to leave when its service starts now leaves when it ends. The other way
       // round it keeps its time: nothing leaves early.
@@ -169,9 +175,33 @@ class Transmitter {
       if (bucket.hook.scheduled()) wheel_.remove(slot);
       schedule(bucket, slot);
     }
+    if (!was_leased && bucket.leased != 0) pause(bucket, slot, now);
     publish_point(bucket);
     return old;
   }
+
+  /// See Engine::lease(). `terms` is the bucket's own, and stays until end_lease().
+  void lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) {
+    terms.fallback = LeasedPeriods::of(lease.fallback);
+    terms.fallback_ends = lease.fallback_ends;
+    leases_.link(terms);
+    // This job may have been asked for before the lease ended and be done after.
+    if (!leases_.share_ended(now))
+      return put_rates(terms.slot, LeasedPeriods::of(lease.share), now);
+    fall_back(terms, lease.fallback_ends && leases_.fallback_ended(now), now);
+  }
+  /// The bucket keeps the rate that it has at present, to drain by; a paused one the fallback's.
+  /// False if there is none.
+  bool end_lease(LeaseTerms& terms, TimePoint now) {
+    leases_.unlink(terms);
+    if (buckets_[terms.slot].paused == 0) return true;
+    if (terms.fallback.none) return false;
+    put_rates(terms.slot, terms.fallback, now);
+    return true;
+  }
+  [[nodiscard]] bool paused(std::uint32_t slot) const { return buckets_[slot].paused != 0; }
+  [[nodiscard]] LeaseList& leases() { return leases_; }
+  [[nodiscard]] const LeaseList& leases() const { return leases_; }
 
   Removal remove(std::uint32_t slot, bool drop_backlog, TimePoint now) {
     Bucket& bucket = buckets_[slot];
@@ -237,7 +267,8 @@ class Transmitter {
     enter_backlog(bucket, wire_bytes);
     if (!entry.unit.is_request()) waiting_packets_.add(1);
     if (bucket.backlog.get() == 1) {
-      bucket.law.begin(entry.arrival, bucket.periods.service(wire_bytes), bucket.departure);
+      bucket.law.begin(bucket.law_time(entry.arrival), bucket.periods.service(wire_bytes),
+                       bucket.departure);
       schedule(bucket, slot);
       publish_point(bucket);
     }
@@ -305,15 +336,18 @@ class Transmitter {
   }
 
   void schedule(Bucket& bucket, std::uint32_t slot) {
+    if (bucket.paused != 0) [[unlikely]]
+      return;
     bucket.hook.due = bucket.law.due();
     wheel_.insert(slot);
   }
   // The head was taken back. The next in line takes over the service under way, so that the server
   // is never busy for nobody; with no next the server is free when it would have been.
   void take_over_service(Bucket& bucket, std::uint32_t slot, std::uint32_t head_bytes,
-                         TimePoint now) {
+                         TimePoint time) {
     skip_released(bucket);
-    wheel_.remove(slot);
+    if (bucket.hook.scheduled()) wheel_.remove(slot);
+    const TimePoint now = bucket.law_time(time);
     const bool at_end = bucket.departure == Departure::kAtEnd;
     const FineSpan service = bucket.periods.service(head_bytes);
     if (bucket.backlog.get() == 0) {
@@ -322,12 +356,63 @@ class Transmitter {
     }
     const FlowRingEntry& next = bucket.ring.front();
     const FineSpan next_service = bucket.periods.service(next.unit.wire_bytes());
+    const TimePoint arrival = std::min(next.arrival, now);  // Later in a paused bucket only.
     if (at_end) {
-      bucket.law.replace_head(now, next.arrival, service, next_service);
+      bucket.law.replace_head(now, arrival, service, next_service);
     } else {
-      bucket.law.begin(next.arrival, next_service, Departure::kAtStart);
+      bucket.law.begin(arrival, next_service, Departure::kAtStart);
     }
     schedule(bucket, slot);
+  }
+
+  // ---- Leases
+
+  void pause(Bucket& bucket, std::uint32_t slot, TimePoint now) {
+    if (bucket.paused != 0) return;
+    if (bucket.hook.scheduled()) wheel_.remove(slot);
+    bucket.law.stand_still(now, now);
+    bucket.hook.due = now;
+    bucket.paused = 1;
+  }
+  static void go_on(Bucket& bucket, TimePoint now) {
+    bucket.law.stand_still(bucket.hook.due, now);
+    bucket.paused = 0;
+  }
+  // Another share, from now on.
+  void put_rates(std::uint32_t slot, const LeasedPeriods& rates, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    if (rates.none) {
+      pause(bucket, slot, now);
+      return publish_point(bucket);
+    }
+    if (bucket.paused != 0) {
+      go_on(bucket, now);
+    } else if (rates.periods == bucket.periods) {
+      return;
+    }
+    if (rates.periods != bucket.periods) {
+      const std::uint32_t in_service = bytes_in_service(bucket);
+      bucket.law.rescale(now, bucket.periods.service(in_service),
+                         rates.periods.service(in_service));
+      bucket.periods = rates.periods;
+    }
+    if (bucket.backlog.get() > 0) {
+      if (bucket.hook.scheduled()) wheel_.remove(slot);
+      schedule(bucket, slot);
+    }
+    publish_point(bucket);
+  }
+  void fall_back(const LeaseTerms& terms, bool fallback_over, TimePoint now) {
+    // What was late is not made up for: what the share allowed is allowed to others by now.
+    Bucket& bucket = buckets_[terms.slot];
+    bucket.law.stand_still(bucket.law_time(now), bucket.law_time(now));
+    put_rates(terms.slot, fallback_over ? LeasedPeriods{} : terms.fallback, now);
+  }
+  // Once at each end of a lease, for all leased buckets: about 100 ns for each.
+  void lapse(TimePoint now) {
+    leases_.lapse(now, [&](const LeaseTerms& terms, bool fallback_over) {
+      fall_back(terms, fallback_over, now);
+    });
   }
 
   std::uint64_t drop_backlog_of(Bucket& bucket, DropReason reason, TimePoint now) {
@@ -357,6 +442,7 @@ class Transmitter {
 
   const BucketTable& buckets_;
   TimingWheel<BucketHooks> wheel_;
+  LeaseList leases_;
   TxStage<Io> stage_;
   Io& io_;
   LcoreCounters& counters_;

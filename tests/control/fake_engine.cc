@@ -63,6 +63,22 @@ Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const
   return bucket(ref).place_of(record, now_);
 }
 
+void FakeEngine::lease(BucketRef ref, const RateLease& lease) {
+  const std::lock_guard lock(mutex_);
+  (void)bucket(ref);
+  leases_[ref.slot] = lease;
+}
+
+void FakeEngine::set_lease_ends(LeaseEnds ends) {
+  const std::lock_guard lock(mutex_);
+  lease_ends = ends;
+}
+
+std::map<std::uint32_t, RateLease> FakeEngine::leases() const {
+  const std::lock_guard lock(mutex_);
+  return leases_;
+}
+
 std::map<std::uint32_t, FlowSetSettings> FakeEngine::flow_sets() const {
   const std::lock_guard lock(mutex_);
   return flow_sets_;

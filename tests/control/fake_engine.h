@@ -46,6 +46,9 @@ class FakeEngine final : public Engine {
   [[nodiscard]] std::shared_ptr<const RuleSnapshot> rules() const;
   [[nodiscard]] std::vector<BucketRef> packet_buckets() const;
   [[nodiscard]] std::size_t buckets() const;
+  [[nodiscard]] std::map<std::uint32_t, RateLease> leases() const;
+  std::atomic<std::uint64_t> lapse_count{0};
+  LeaseEnds lease_ends;
 
   // Engine.
   absl::Status apply(std::span<BucketChange> changes) override;
@@ -54,6 +57,9 @@ class FakeEngine final : public Engine {
   [[nodiscard]] TimePoint now() const override;
   Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override;
   void release(BucketRef bucket, RequestRecord& record) override;
+  void lease(BucketRef bucket, const RateLease& lease) override;
+  void set_lease_ends(LeaseEnds ends) override;
+  [[nodiscard]] std::uint64_t lapses() const override { return lapse_count; }
   absl::StatusOr<std::uint32_t> create_flow_set(const FlowSetSettings& settings) override;
   absl::Status change_flow_set(std::uint32_t flow_set, const FlowSetSettings& settings) override;
   void remove_flow_set(std::uint32_t flow_set) override;
@@ -84,6 +90,7 @@ class FakeEngine final : public Engine {
   TimePoint now_{1'000'000'000'000};
   std::uint32_t next_slot_ = 1;
   std::map<std::uint32_t, FakeBucket> buckets_;
+  std::map<std::uint32_t, RateLease> leases_;
   std::uint32_t next_flow_set_ = 1;
   std::map<std::uint32_t, FlowSetSettings> flow_sets_;
   std::shared_ptr<const RuleSnapshot> rules_;

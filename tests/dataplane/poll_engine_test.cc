@@ -204,6 +204,43 @@ TEST_P(PollEngineTest, StopsWithABoundAndCountsWhatItDropped) {
   }
 }
 
+TEST_P(PollEngineTest, LeasesStartStopAndEndByThemselves) {
+  BucketSettings settings = requests(100'000, 10'000);
+  settings.rate_is_leased = true;
+  const BucketRef bucket = create(settings);
+  for (int i = 0; i < 1000; ++i) engine_->admit(bucket, record(), 0);
+  EXPECT_TRUE(engine_->read(bucket).paused);
+  const auto in = [&](std::int64_t ms) { return engine_->now() + Duration{ms * 1'000'000}; };
+  engine_->set_lease_ends({in(3'600'000), in(3'600'000)});
+  engine_->lease(bucket, {{1'000'000, 0}, {}, true});
+  EXPECT_TRUE(eventually([&] { return engine_->read(bucket).departed == 1000; }));
+  EXPECT_FALSE(engine_->read(bucket).paused);
+  // It ends, and no command is needed for that.
+  engine_->lease(bucket, {{1, 0}, {}, true});
+  for (int i = 0; i < 100; ++i) engine_->admit(bucket, record(), 0);
+  engine_->set_lease_ends({in(1), in(1)});
+  EXPECT_TRUE(eventually([&] { return engine_->lapses() > 0 && engine_->read(bucket).paused; }));
+  const std::uint64_t departed = engine_->read(bucket).departed;
+  engine_->lease(bucket, {{1'000'000, 0}, {}, true});
+  EXPECT_EQ(engine_->read(bucket).departed, departed);
+  // What is paused with nothing to fall back to cannot drain.
+  const Removal removal = engine_->remove(bucket, false);
+  EXPECT_EQ(removal.draining, 0U);
+  EXPECT_EQ(removal.dropped, 1100 - departed);
+}
+
+TEST_P(PollEngineTest, LeasedBucketThatIsDeletedDrainsAtItsShare) {
+  BucketSettings settings = requests(1000, 10);
+  settings.rate_is_leased = true;
+  const BucketRef bucket = create(settings);
+  for (int i = 0; i < 50; ++i) engine_->admit(bucket, record(), 0);
+  engine_->set_lease_ends({engine_->now() + Duration{20'000'000}, engine_->now()});
+  engine_->lease(bucket, {{1000, 0}, {}, true});
+  EXPECT_GT(engine_->remove(bucket, false).draining, 0U);
+  EXPECT_TRUE(
+      eventually([&] { return records_.back().state.load() == RequestRecord::State::kDeparted; }));
+}
+
 INSTANTIATE_TEST_SUITE_P(Lcores, PollEngineTest, testing::Values(1, 2));
 
 }  // namespace
