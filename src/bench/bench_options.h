@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What all cases of drip-bench are told.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/report.h"
+#include "dataplane/tsc_clock.h"
+
+namespace drip::bench {
+
+struct BenchOptions {
+  std::vector<std::uint32_t> buckets = {1, 64, 1024, 16384, 65536, 262144, 1048576};
+  int repeat = 5;         ///< Interleaved runs, of which the median and the range are shown.
+  double seconds = 0.2;   ///< Of one run.
+  std::string json_path;  ///< Empty: none is written.
+  unsigned cpu = 1;       ///< Where the first polling thread runs.
+  std::uint64_t memory_mib = 3072;
+  bool hugepages = true;
+};
+
+/// What runs a case: started once.
+struct Bench {
+  const BenchOptions& options;
+  const dataplane::TscClock& clock;
+  Report& report;
+
+  [[nodiscard]] double tsc_hz() const { return clock.read().tsc_hz; }
+};
+
+}  // namespace drip::bench

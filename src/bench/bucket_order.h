@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// In which order packets come to their buckets: round robin, or Zipf.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace drip::bench {
+
+/// A sequence of bucket numbers, drawn beforehand and repeated.
+class BucketOrder {
+ public:
+  enum class Kind : std::uint8_t {
+    kRoundRobin,  ///< Each bucket as often as any other: the worst for caches.
+    kZipf,        ///< The k-th most popular bucket in proportion to 1/k; popularity is spread over
+                  ///< the numbers at random.
+  };
+  static std::string_view name(Kind kind) {
+    return kind == Kind::kRoundRobin ? "round-robin" : "zipf";
+  }
+
+  /// The same for the same arguments.
+  BucketOrder(Kind kind, std::uint32_t buckets);
+
+  [[nodiscard]] std::uint32_t next() {
+    const std::uint32_t bucket = order_[at_];
+    at_ = at_ + 1 == order_.size() ? 0 : at_ + 1;
+    return bucket;
+  }
+
+ private:
+  std::vector<std::uint32_t> order_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace drip::bench

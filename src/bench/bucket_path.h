@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The buckets of one core without ports and rules: admit, schedule, depart.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <span>
+
+#include "bench/bench_port.h"
+#include "dataplane/transmitter.h"
+#include "dataplane/tsc_clock.h"
+
+namespace drip::bench {
+
+/// Slots a ring takes, as the engine promises them.
+[[nodiscard]] inline std::uint32_t ring_slots(std::uint32_t capacity) {
+  return std::max(std::bit_ceil(capacity), 4U);
+}
+
+/// dripd's own Transmitter, with `buckets` buckets of the same settings in slots 0 and on.
+class BucketPath {
+ public:
+  static constexpr std::uint32_t kBurst = 32;
+
+  BucketPath(BenchPort& port, const dataplane::TscClock& clock, std::uint32_t buckets,
+             const BucketSettings& settings)
+      : clock_(clock),
+        table_(buckets, -1),
+        rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(FlowRingEntry), -1),
+        transmitter_(table_, clock_.now(), port, 1, counters_) {
+    auto* ring = reinterpret_cast<FlowRingEntry*>(rings_.data());
+    for (std::uint32_t slot = 0; slot < buckets; ++slot) {
+      transmitter_.create(slot, settings, ring, ring_slots(settings.capacity), clock_.now());
+      ring += ring_slots(settings.capacity);
+    }
+  }
+  /// Frees what waits.
+  ~BucketPath() { transmitter_.drop_all(clock_.now()); }
+  BucketPath(const BucketPath&) = delete;
+  BucketPath& operator=(const BucketPath&) = delete;
+
+  /// Packet i of at most kBurst goes to bucket i, as a worker has it done for a burst.
+  void offer(std::span<rte_mbuf* const> packets, std::span<const std::uint32_t> buckets) {
+    const TimePoint now = clock_.now();
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch(bucket);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now);
+    }
+  }
+  /// Lets go what is due; returns how many packets left.
+  std::uint32_t depart() {
+    const std::uint32_t departed = transmitter_.transmit(clock_);
+    transmitter_.flush();
+    return departed;
+  }
+  [[nodiscard]] dataplane::Transmitter<BenchPort>& transmitter() { return transmitter_; }
+  [[nodiscard]] const dataplane::LcoreCounters& counters() const { return counters_; }
+
+ private:
+  dataplane::TscClock::Reader clock_;
+  dataplane::LcoreCounters counters_;
+  dataplane::BucketTable table_;
+  dataplane::NodeMemory rings_;
+  dataplane::Transmitter<BenchPort> transmitter_;
+};
+
+}  // namespace drip::bench

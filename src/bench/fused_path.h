@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's whole loop on one core: rules and buckets between a source and a sink.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "bench/bench_port.h"
+#include "bench/bucket_path.h"
+#include "dataplane/lcore.h"
+
+namespace drip::bench {
+
+/// The parts of a fused polling thread as the engine puts them together, driven by the caller's
+/// thread. A rule for each bucket sends its destination address there.
+class FusedPath {
+ public:
+  FusedPath(BenchPort& port, const dataplane::TscClock& clock, std::uint32_t buckets,
+            const BucketSettings& settings)
+      : path_(port, clock, buckets, settings),
+        flows_(path_.transmitter()),
+        outlet_(port, &flows_, 0, {nullptr}, flow_keys_.data(), spread_, counters_),
+        worker_(0, port, outlet_, counters_),
+        lcore_(dataplane::TscClock::Reader(clock), counters_, mailbox_, outlet_, &worker_,
+               &path_.transmitter(), &flows_, {}, false) {
+    std::vector<ClassifierRule> rules(buckets);
+    for (std::uint32_t i = 0; i < buckets; ++i) {
+      const std::uint32_t address = PacketPool::kFirstAddress + i;
+      IpAddress bytes{};
+      for (std::size_t at = 0; at < 4; ++at) {
+        bytes[at] = static_cast<std::uint8_t>(address >> (24 - 8 * at));
+      }
+      rules[i].match.dst_prefix = IpPrefix::of(IpVersion::kV4, bytes, 32);
+      rules_.actions.push_back({RuleAction::Kind::kBucket, BucketRef{0, i}, 0});
+    }
+    rules_.classifier = Classifier::build(rules).value();
+    rules_.hits.push_back(std::make_unique<RuleHits[]>(rules_.actions.size() + 2));
+    worker_.set_rules(&rules_);
+  }
+
+  /// One loop; false if there was nothing to do.
+  bool poll() { return lcore_.poll_once(); }
+  [[nodiscard]] const RuleSnapshot& rules() const { return rules_; }
+  [[nodiscard]] const dataplane::LcoreCounters& counters() const { return counters_; }
+
+ private:
+  BucketPath path_;
+  dataplane::LcoreCounters counters_;
+  dataplane::Mailbox mailbox_;
+  FlowHash spread_{1};
+  std::array<FlowTemplateKey, dataplane::kMaxFlowSets> flow_keys_{};
+  RuleSnapshot rules_;
+  dataplane::FlowBuckets<BenchPort> flows_;
+  dataplane::Outlet<BenchPort> outlet_;
+  dataplane::Worker<BenchPort> worker_;
+  dataplane::Lcore<BenchPort, dataplane::TscClock::Reader> lcore_;
+};
+
+}  // namespace drip::bench

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// drip-bench: measures the code that dripd runs, beside its peers.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "bench/bench_options.h"
+#include "bench/cost.h"
+#include "dataplane/poll_thread.h"
+#include "dpdk/eal.h"
+#include "fmt/format.h"
+
+namespace drip::bench {
+namespace {
+
+using Case = absl::Status (*)(const Bench&);
+
+int fail(const absl::Status& status) {
+  fmt::print(stderr, "drip-bench: {}\n", std::string(status.message()));
+  return 1;
+}
+
+int run(const BenchOptions& options, std::string_view name, Case run_case) {
+  dpdk::EalOptions eal_options;
+  eal_options.memory_bytes = options.memory_mib << 20;
+  eal_options.small_page_bytes = eal_options.memory_bytes;
+  eal_options.hugepages = options.hugepages ? dpdk::Hugepages::kIfAny : dpdk::Hugepages::kNever;
+  eal_options.control_cpus = {0};
+  eal_options.extra = {"--log-level=error"};
+  const auto eal = dpdk::Eal::start(eal_options);
+  if (!eal.ok()) return fail(eal.status());
+
+  const dataplane::TscClock clock;
+  dataplane::LcorePlan plan;
+  plan.cpu = static_cast<std::int32_t>(options.cpu);
+  for (const std::string& warning : dataplane::settle_thread(plan, "drip-bench")) {
+    fmt::print(stderr, "drip-bench: {}\n", warning);
+  }
+  Report report(name);
+  report.context("tsc_mhz", clock.read().tsc_hz / 1e6);
+  report.context("hugepages", eal->hugepages());
+  report.context("repeat", options.repeat);
+  report.context("seconds", options.seconds);
+  if (absl::Status status = run_case(Bench{options, clock, report}); !status.ok()) {
+    return fail(status);
+  }
+  const absl::Status written = report.write(options.json_path);
+  return written.ok() ? 0 : fail(written);
+}
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Measures Drip's packet path, beside its peers, without a NIC.", "drip-bench");
+  app.require_subcommand(1);
+  BenchOptions options;
+  int result = 0;
+  const auto add_case = [&](const char* name, const char* text, Case run_case) {
+    CLI::App* const command = app.add_subcommand(name, text);
+    command->add_option("--buckets", options.buckets, "Numbers of buckets, 1 to 1048576 each")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1 << 20));
+    command->add_option("--repeat", options.repeat, "Interleaved runs (1 to 99)")
+        ->check(CLI::Range(1, 99))
+        ->capture_default_str();
+    command->add_option("--seconds", options.seconds, "Of one run (0.001 to 600)")
+        ->check(CLI::Range(0.001, 600.0))
+        ->capture_default_str();
+    command->add_option("--json", options.json_path, "Write all results to this file");
+    command->add_option("--cpu", options.cpu, "Where the first polling thread runs")
+        ->capture_default_str();
+    command->add_option("--memory", options.memory_mib, "For packets and librte_sched, in MiB")
+        ->check(CLI::Range(64, 65536))
+        ->capture_default_str();
+    command->add_flag("!--no-huge", options.hugepages, "Do without hugepages");
+    command->callback(
+        [&result, &options, name, run_case] { result = run(options, name, run_case); });
+  };
+  add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost);
+  CLI11_PARSE(app, argc, argv);
+  return result;
+}
+
+}  // namespace
+}  // namespace drip::bench
+
+int main(int argc, char** argv) { return drip::bench::run_command_line(argc, argv); }
