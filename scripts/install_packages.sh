@@ -37,5 +37,20 @@ quietly() {
     fail "'$*' failed"
   }
 }
+# Redis comes with services. Tests start servers of their own, so none is left running, not even
+# after the next boot.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+  trap 'rm -f "$log" "$policy"' EXIT
+fi
 quietly apt-get update -q
 quietly apt-get install -q -y --no-install-recommends "${missing[@]}"
+for package in "${missing[@]}"; do
+  case $package in
+    redis-server | redis-sentinel)
+      if [[ -x $(command -v systemctl) ]]; then quietly systemctl disable "$package"; fi
+      ;;
+  esac
+done

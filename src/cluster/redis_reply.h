@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A command to Redis and what it answers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace drip::cluster {
+
+/// Name and arguments, each any bytes.
+using RedisCommand = std::vector<std::string>;
+
+struct RedisReply {
+  struct Nil {};
+  /// Its first word is a code: `ERR`, `NOSCRIPT`, `WRONGTYPE`.
+  struct Error {
+    std::string text;
+  };
+  using Array = std::vector<RedisReply>;
+
+  /// A status such as OK is text like any other.
+  std::variant<Nil, std::int64_t, std::string, Array, Error> value;
+
+  [[nodiscard]] bool is_nil() const { return std::holds_alternative<Nil>(value); }
+  // Null if the reply is of another kind.
+  [[nodiscard]] const std::int64_t* integer() const { return std::get_if<std::int64_t>(&value); }
+  [[nodiscard]] const std::string* text() const { return std::get_if<std::string>(&value); }
+  [[nodiscard]] const Array* array() const { return std::get_if<Array>(&value); }
+  [[nodiscard]] const Error* error() const { return std::get_if<Error>(&value); }
+};
+
+/// The code with which our own scripts refuse what a fence, a revision or an incarnation forbids.
+inline constexpr std::string_view kFencedCode = "FENCED";
+
+/// OK unless the reply is an error; then by its code:
+///
+///     FENCED                                        FAILED_PRECONDITION
+///     NOAUTH, WRONGPASS                             UNAUTHENTICATED
+///     NOPERM                                        PERMISSION_DENIED
+///     OOM                                           RESOURCE_EXHAUSTED
+///     READONLY, NOREPLICAS, LOADING, MASTERDOWN, BUSY, MISCONF, TRYAGAIN, CLUSTERDOWN
+///                                                   UNAVAILABLE
+///     others                                        INTERNAL
+///
+/// The message is Redis's own.
+[[nodiscard]] absl::Status status_of(const RedisReply& reply);
+
+/// Whether such an error means that this server is not (or no longer) the one to write to.
+[[nodiscard]] bool is_from_wrong_server(const RedisReply& reply);
+
+}  // namespace drip::cluster

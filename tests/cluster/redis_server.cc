@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starts redis-server and redis-sentinel and waits until they answer.
+#include "redis_server.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+#include <stdexcept>
+#include <thread>
+
+namespace drip {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+std::string run(const std::vector<std::string>& words) {
+  Process process(words);
+  const Outcome outcome = process.wait();
+  if (outcome.exit_code != 0) {
+    throw std::runtime_error(words.front() + ": " + outcome.out + outcome.err);
+  }
+  return outcome.out;
+}
+
+void wait_until(const std::string& what, const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("not " + what);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+}  // namespace
+
+std::uint16_t free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+TestCertificate make_certificate(const TemporaryDirectory& directory, const std::string& name) {
+  TestCertificate made{directory.path_of(name + ".pem"), directory.path_of(name + ".key")};
+  run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+       "-nodes", "-days", "2", "-subj", "/CN=" + name, "-addext",
+       "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", made.key, "-out", made.cert});
+  return made;
+}
+
+RedisServer::RedisServer(std::vector<std::string> more, const TestCertificate* certificate) {
+  const std::string port = std::to_string(port_);
+  words_ = {"redis-server",
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            directory_.path_of(""),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--loglevel",
+            "warning",
+            "--port",
+            certificate == nullptr ? port : "0",
+            "--unixsocket",
+            socket_path()};
+  cli_words_ = {"redis-cli", "-s", socket_path()};
+  if (certificate != nullptr) {
+    const std::vector<std::string> tls = {"--tls-port",         port,
+                                          "--tls-cert-file",    certificate->cert,
+                                          "--tls-key-file",     certificate->key,
+                                          "--tls-ca-cert-file", certificate->cert};
+    words_.insert(words_.end(), tls.begin(), tls.end());
+  }
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    if (more[i] == "--requirepass") {
+      cli_words_.insert(cli_words_.end(), {"--no-auth-warning", "-a", more[i + 1]});
+    }
+  }
+  words_.insert(words_.end(), more.begin(), more.end());
+  start();
+}
+
+std::string RedisServer::address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+std::string RedisServer::url() const { return "redis://" + address(); }
+
+void RedisServer::kill() {
+  process_->send_signal(SIGKILL);
+  process_->wait();
+  process_.reset();
+}
+
+void RedisServer::start() {
+  process_ = std::make_unique<Process>(words_);
+  wait_until("answering: redis-server", [this] {
+    if (process_->has_ended()) throw std::runtime_error("redis-server ended: " + process_->out());
+    return cli({"PING"}) == "PONG\n";
+  });
+}
+
+void RedisServer::restart() {
+  kill();
+  start();
+}
+
+void RedisServer::pause() const { process_->send_signal(SIGSTOP); }
+
+void RedisServer::resume() const { process_->send_signal(SIGCONT); }
+
+std::string RedisServer::cli(const std::vector<std::string>& words) const {
+  std::vector<std::string> command = cli_words_;
+  command.insert(command.end(), words.begin(), words.end());
+  Process process(command);
+  return process.wait().out;
+}
+
+RedisSentinels::RedisSentinels(const RedisServer& master) {
+  for (int i = 0; i < 3; ++i) {
+    const std::uint16_t port = free_port();
+    const std::string name = std::to_string(i);
+    const std::string config = directory_.write(
+        "sentinel" + name + ".conf",
+        "port " + std::to_string(port) + "\nbind 127.0.0.1\ndir " + directory_.path_of("") +
+            "\nsentinel monitor drip 127.0.0.1 " + std::to_string(master.port()) +
+            " 2\nsentinel down-after-milliseconds drip 1000\nsentinel failover-timeout drip "
+            "3000\n");
+    ports_.push_back(port);
+    processes_.push_back(
+        std::make_unique<Process>(std::vector<std::string>{"redis-sentinel", config}));
+  }
+}
+
+std::string RedisSentinels::url() const {
+  std::string text = "sentinel://";
+  for (const std::uint16_t port : ports_) {
+    text += (text.ends_with('/') ? "127.0.0.1:" : ",127.0.0.1:") + std::to_string(port);
+  }
+  return text + "/drip";
+}
+
+void RedisSentinels::wait_until_settled(int replicas) const {
+  const std::string wanted_replicas = "num-slaves\n" + std::to_string(replicas) + "\n";
+  for (const std::uint16_t port : ports_) {
+    wait_until("settled: redis-sentinel", [&] {
+      Process process({"redis-cli", "-p", std::to_string(port), "SENTINEL", "MASTER", "drip"});
+      const std::string facts = process.wait().out;
+      return facts.find(wanted_replicas) != std::string::npos &&
+             facts.find("num-other-sentinels\n2\n") != std::string::npos;
+    });
+  }
+}
+
+}  // namespace drip
