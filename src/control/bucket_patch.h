@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,22 @@
 #include "drip/bucket_settings.h"
 
 namespace drip::control {
+
+enum class Scope : std::uint8_t {
+  kNode,     ///< Each node its own queue at the full rate.
+  kCluster,  ///< One rate for all.
+};
+enum class Sharing : std::uint8_t {
+  kExact,  ///< The queue is in Redis.
+  kSplit,  ///< Each node has a queue of its own and a share of the rate.
+};
+/// What a node does while it cannot ask Redis.
+enum class FailurePolicy : std::uint8_t {
+  kClosed,     ///< Lets nothing go.
+  kSafeShare,  ///< Leaks at a share that is set aside for this.
+  kLastShare,  ///< Leaks at its share until the lease ends, then nothing.
+  kOpen,       ///< Leaks at the full rate.
+};
 
 /// Each field that is set is within its own range; see drip/v1/bucket.proto for what absence means.
 struct BucketPatch {
@@ -24,6 +41,13 @@ struct BucketPatch {
   std::optional<std::uint32_t> min_frame_bytes;
   std::optional<Departure> departure;
   std::optional<Duration> max_catchup;
+  // See control/bucket_sharing.h.
+  std::optional<Scope> scope;
+  std::optional<Sharing> sharing;
+  std::optional<FailurePolicy> failure_policy;
+  std::optional<Duration> decide_within;
+  std::optional<double> safe_reserve;
+  std::map<std::string, std::uint32_t> weights;  ///< A node that is not named keeps its own.
 };
 
 /// The settings after the patch. `present` is null for a bucket that does not exist yet; absent

@@ -14,6 +14,11 @@ BucketSettings KnownBucket::settings() const {
   return settings_;
 }
 
+BucketSharing KnownBucket::sharing() const {
+  ReaderLock lock(use_);
+  return sharing_;
+}
+
 bool KnownBucket::while_it_exists(absl::FunctionRef<void(const BucketSettings&)> use) const {
   if (deleted_.load(std::memory_order_acquire)) return false;
   ReaderLock lock(use_);
@@ -29,6 +34,7 @@ std::optional<BucketState> KnownBucket::state() const {
     state->id = id_;
     state->transmitter = ref_.transmitter;
     state->settings = settings;
+    state->sharing = sharing_;
     state->reading = engine_.read(ref_);
   });
   if (!exists) return std::nullopt;
@@ -65,9 +71,32 @@ std::vector<KnownBucketRef> BucketRegistry::list(std::string_view prefix, std::s
   return result;
 }
 
+absl::StatusOr<BucketRegistry::Definition> BucketRegistry::define(
+    const BucketPatch& patch, const KnownBucket* present) const {
+  std::optional<BucketSettings> settings_before;
+  std::optional<BucketSharing> sharing_before;
+  if (present != nullptr) {
+    settings_before = present->settings();
+    sharing_before = present->sharing();
+  }
+  absl::StatusOr<BucketSettings> settings =
+      apply_patch(patch, settings_before ? &*settings_before : nullptr);
+  if (!settings.ok()) return settings.status();
+  absl::StatusOr<BucketSharing> sharing =
+      apply_sharing(patch, *settings, sharing_before ? &*sharing_before : nullptr);
+  if (!sharing.ok()) return sharing.status();
+  if (sharing->scope == Scope::kCluster && shared_ == nullptr) {
+    return absl::FailedPreconditionError(joined(
+        patch.path, "scope: SCOPE_CLUSTER needs a node that is in a cluster (dripd --cluster)"));
+  }
+  settings->rate_is_leased = sharing->split();
+  return Definition{*settings, *std::move(sharing)};
+}
+
 absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
     std::span<const BucketPatch> patches) {
   std::vector<BucketChange> changes;
+  std::vector<Definition> definitions;
   std::vector<KnownBucketRef> known;  // By patch; null for a new bucket.
   std::map<std::string_view, const BucketPatch*> seen;
   for (const BucketPatch& patch : patches) {
@@ -77,12 +106,14 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
                          joined("each id once, and ", first->second->path, "bucket_id has it"));
     }
     KnownBucketRef bucket = find(patch.id);
-    std::optional<BucketSettings> present;
-    if (bucket != nullptr) present = bucket->settings();
-    const absl::StatusOr<BucketSettings> settings =
-        apply_patch(patch, present ? &*present : nullptr);
-    if (!settings.ok()) return settings.status();
-    changes.push_back({bucket != nullptr ? std::optional(bucket->ref()) : std::nullopt, *settings});
+    absl::StatusOr<Definition> definition = define(patch, bucket.get());
+    if (!definition.ok()) return definition.status();
+    changes.push_back(
+        {bucket != nullptr ? std::optional(bucket->ref()) : std::nullopt, definition->settings});
+    if (definition->sharing.exact() && definition->sharing.failure_policy != FailurePolicy::kOpen) {
+      changes.back().settings.capacity = 1;  // Nothing ever waits here.
+    }
+    definitions.push_back(*std::move(definition));
     known.push_back(std::move(bucket));
   }
   if (absl::Status status = engine_.apply(changes); !status.ok()) return status;
@@ -92,17 +123,24 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
     if (known[i] != nullptr) {
       ++applied.changed;
       WriterLock lock(known[i]->use_);
-      known[i]->settings_ = changes[i].settings;
+      known[i]->settings_ = definitions[i].settings;
+      known[i]->sharing_ = std::move(definitions[i].sharing);
       continue;
     }
     ++applied.created;
     const BucketRef ref = changes[i].ref.value();
-    auto bucket = std::make_shared<KnownBucket>(engine_, patches[i].id, ref, changes[i].settings,
-                                                requests_.make_queue(ref));
+    auto bucket =
+        std::make_shared<KnownBucket>(engine_, patches[i].id, ref, definitions[i].settings,
+                                      std::move(definitions[i].sharing), requests_.make_queue(ref));
     WriterLock lock(names_);
     buckets_.emplace(patches[i].id, std::move(bucket));
   }
   return applied;
+}
+
+bool BucketRegistry::takes_packets(const BucketPatch& patch) const {
+  const absl::StatusOr<Definition> definition = define(patch, find(patch.id).get());
+  return !definition.ok() || !definition->sharing.exact();
 }
 
 Removal BucketRegistry::remove(const KnownBucketRef& bucket, bool drop_backlog) {

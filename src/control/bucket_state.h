@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "control/bucket_sharing.h"
+#include "control/cluster_view.h"
+#include "control/shared_buckets.h"
 #include "core/engine.h"
 #include "drip/bucket_settings.h"
 
@@ -14,6 +18,8 @@ struct BucketState {
   std::string id;
   std::uint32_t transmitter = 0;
   BucketSettings settings;
+  BucketSharing sharing;
+  std::optional<ShareState> share;  ///< Of a bucket of scope CLUSTER.
   BucketReading reading;
   /// Of a bucket that a per-flow rule made; empty otherwise.
   std::string rule_id;
@@ -25,5 +31,13 @@ struct BucketState {
     return sum;
   }
 };
+
+/// Tells what the cluster knows of it.
+inline void add_share(const Cluster& cluster, BucketState& state) {
+  if (state.sharing.scope != Scope::kCluster) return;
+  if (const SharedBuckets* const shared = cluster.shared_buckets()) {
+    state.share = shared->share_of(state.id);
+  }
+}
 
 }  // namespace drip::control

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/shared_buckets.h"
 
 namespace drip::control {
 
@@ -49,6 +50,8 @@ class Cluster {
   /// UNAVAILABLE while there is no leader.
   [[nodiscard]] virtual absl::StatusOr<ClusterLeader> leader() const = 0;
   [[nodiscard]] virtual absl::StatusOr<ClusterStatus> status() const = 0;
+  /// Null where there is no cluster.
+  [[nodiscard]] virtual SharedBuckets* shared_buckets() const { return nullptr; }
 };
 
 }  // namespace drip::control

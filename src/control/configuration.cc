@@ -10,7 +10,8 @@
 namespace drip::control {
 namespace {
 
-BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings) {
+BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings,
+                           const BucketSharing& sharing) {
   BucketPatch result = patch;
   result.capacity = settings.capacity;
   result.units_per_second = settings.units_per_second;
@@ -20,6 +21,7 @@ BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& setti
   result.min_frame_bytes = settings.min_frame_bytes;
   result.departure = settings.departure;
   result.max_catchup = settings.max_catchup;
+  complete_sharing(sharing, result);
   return result;
 }
 
@@ -41,7 +43,7 @@ class BucketRollback {
       : buckets_(buckets) {
     for (const BucketPatch& patch : patches) {
       if (const KnownBucketRef bucket = buckets.find(patch.id)) {
-        before_.push_back(complete_patch(patch, bucket->settings()));
+        before_.push_back(complete_patch(patch, bucket->settings(), bucket->sharing()));
       } else {
         created_.push_back(patch.id);
       }
@@ -71,6 +73,13 @@ absl::Status Configuration::start() {
 absl::StatusOr<BucketRegistry::Applied> Configuration::configure(
     std::span<const BucketPatch> patches) {
   MutexLock lock(mutex_);
+  for (const BucketPatch& patch : patches) {
+    // Packets cannot wait for Redis. Of a bucket without rules the registry judges.
+    if (patch.scope != Scope::kCluster && !patch.sharing) continue;
+    const std::vector<std::string> users = users_of(rules_.rules(), patch.id);
+    if (users.empty() || buckets_.takes_packets(patch)) continue;
+    return still_used(joined(patch.path, "sharing"), patch.id, users);
+  }
   return buckets_.apply(patches);
 }
 
@@ -117,9 +126,16 @@ absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
     if (!seen.insert(patch.id).second) {
       return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id), "each id once");
     }
+    const absl::StatusOr<BucketSharing> sharing = apply_sharing(patch, *settings, nullptr);
+    if (!sharing.ok()) return sharing.status();
     const KnownBucketRef bucket = buckets_.find(patch.id);
-    if (bucket != nullptr && bucket->settings() == *settings) continue;
-    patches.push_back(complete_patch(patch, *settings));
+    BucketSettings wanted_settings = *settings;
+    wanted_settings.rate_is_leased = sharing->split();
+    if (bucket != nullptr && bucket->settings() == wanted_settings &&
+        bucket->sharing() == *sharing) {
+      continue;
+    }
+    patches.push_back(complete_patch(patch, *settings, *sharing));
   }
   return patches;
 }

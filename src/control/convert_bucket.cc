@@ -98,11 +98,97 @@ absl::Status read_departure(const v1::BucketConfig& config, std::string_view pat
   }
 }
 
+template <typename Value>
+struct Named {
+  Value value;
+  int number;  // In the protobuf enum.
+};
+
+/// The value whose number it is; none for 0.
+template <typename Value, std::size_t kCount>
+absl::Status read_choice(std::string_view field, int number, const Named<Value> (&choices)[kCount],
+                         std::string_view allowed, std::optional<Value>& result) {
+  if (number == 0) return absl::OkStatus();
+  for (const Named<Value>& choice : choices) {
+    if (choice.number != number) continue;
+    result = choice.value;
+    return absl::OkStatus();
+  }
+  return not_allowed(field, joined(number), allowed);
+}
+
+constexpr Named<Scope> kScopes[] = {{Scope::kNode, v1::SCOPE_NODE},
+                                    {Scope::kCluster, v1::SCOPE_CLUSTER}};
+constexpr Named<Sharing> kSharings[] = {{Sharing::kExact, v1::SHARING_EXACT},
+                                        {Sharing::kSplit, v1::SHARING_SPLIT}};
+constexpr Named<FailurePolicy> kPolicies[] = {
+    {FailurePolicy::kClosed, v1::FAILURE_POLICY_CLOSED},
+    {FailurePolicy::kSafeShare, v1::FAILURE_POLICY_SAFE_SHARE},
+    {FailurePolicy::kLastShare, v1::FAILURE_POLICY_LAST_SHARE},
+    {FailurePolicy::kOpen, v1::FAILURE_POLICY_OPEN}};
+constexpr Named<PolicyState> kPolicyStates[] = {
+    {PolicyState::kShared, v1::POLICY_STATE_SHARED},
+    {PolicyState::kSafeShare, v1::POLICY_STATE_SAFE_SHARE},
+    {PolicyState::kLastShare, v1::POLICY_STATE_LAST_SHARE},
+    {PolicyState::kClosed, v1::POLICY_STATE_CLOSED},
+    {PolicyState::kOpen, v1::POLICY_STATE_OPEN}};
+
+template <typename Message, typename Value, std::size_t kCount>
+Message message_value(Value value, const Named<Value> (&choices)[kCount]) {
+  for (const Named<Value>& choice : choices) {
+    if (choice.value == value) return static_cast<Message>(choice.number);
+  }
+  return static_cast<Message>(0);
+}
+
+absl::Status read_choices(const v1::BucketConfig& config, std::string_view path,
+                          BucketPatch& patch) {
+  absl::Status status =
+      read_choice(joined(path, "scope"), static_cast<int>(config.scope()), kScopes,
+                  "SCOPE_NODE (1), SCOPE_CLUSTER (2) or unset", patch.scope);
+  if (!status.ok()) return status;
+  status = read_choice(joined(path, "sharing"), static_cast<int>(config.sharing()), kSharings,
+                       "SHARING_EXACT (1), SHARING_SPLIT (2) or unset", patch.sharing);
+  if (!status.ok()) return status;
+  return read_choice(joined(path, "failure_policy"), static_cast<int>(config.failure_policy()),
+                     kPolicies,
+                     "FAILURE_POLICY_CLOSED (1), FAILURE_POLICY_SAFE_SHARE (2), "
+                     "FAILURE_POLICY_LAST_SHARE (3), FAILURE_POLICY_OPEN (4) or unset",
+                     patch.failure_policy);
+}
+
+absl::Status read_sharing(const v1::BucketConfig& config, std::string_view path,
+                          BucketPatch& patch) {
+  if (absl::Status status = read_choices(config, path, patch); !status.ok()) return status;
+  if (config.has_decide_within_ns()) {
+    absl::Status status = check_range(joined(path, "decide_within_ns"), config.decide_within_ns(),
+                                      static_cast<std::uint64_t>(kMinDecideWithin.ns),
+                                      static_cast<std::uint64_t>(kMaxDecideWithin.ns), " ns");
+    if (!status.ok()) return status;
+    patch.decide_within = Duration{static_cast<std::int64_t>(config.decide_within_ns())};
+  }
+  if (config.has_safe_reserve()) {
+    if (!(config.safe_reserve() >= 0 && config.safe_reserve() <= 1)) {
+      return not_allowed(joined(path, "safe_reserve"), joined(config.safe_reserve()), "0 to 1");
+    }
+    patch.safe_reserve = config.safe_reserve();
+  }
+  for (const auto& [node, weight] : config.weights()) {
+    absl::Status status =
+        check_range(joined(path, "weights[", quoted(node), "]"), std::uint64_t{weight},
+                    std::uint64_t{1}, std::uint64_t{kMaxShareWeight}, "");
+    if (!status.ok()) return status;
+    patch.weights[node] = weight;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<BucketPatch> read_fields(const v1::BucketConfig& config, std::string_view path) {
   BucketPatch patch;
   patch.id = config.bucket_id();
   patch.path = path;
-  for (const auto read : {read_capacities, read_rates, read_accounting, read_departure}) {
+  for (const auto read :
+       {read_capacities, read_rates, read_accounting, read_departure, read_sharing}) {
     if (absl::Status status = read(config, path, patch); !status.ok()) return status;
   }
   return patch;
@@ -121,6 +207,10 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
     return not_allowed(joined(path, "bucket_id"), quoted(config.bucket_id()),
                        "empty, for each flow's bucket is named after its flow");
   }
+  if (config.scope() == v1::SCOPE_CLUSTER) {
+    return not_allowed(joined(path, "scope"), "SCOPE_CLUSTER",
+                       "SCOPE_NODE (1) or unset, for a flow's bucket is its node's");
+  }
   return read_fields(config, path);
 }
 
@@ -135,6 +225,12 @@ v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
   if (request.has_min_frame_bytes()) config.set_min_frame_bytes(request.min_frame_bytes());
   config.set_departure(request.departure());
   if (request.has_max_catchup_ns()) config.set_max_catchup_ns(request.max_catchup_ns());
+  config.set_scope(request.scope());
+  config.set_sharing(request.sharing());
+  config.set_failure_policy(request.failure_policy());
+  if (request.has_decide_within_ns()) config.set_decide_within_ns(request.decide_within_ns());
+  if (request.has_safe_reserve()) config.set_safe_reserve(request.safe_reserve());
+  *config.mutable_weights() = request.weights();
   return config;
 }
 
@@ -167,6 +263,27 @@ void write_config(const BucketSettings& settings, v1::BucketConfig& config) {
   config.set_max_catchup_ns(static_cast<std::uint64_t>(settings.max_catchup.ns));
 }
 
+void write_sharing(const BucketSharing& sharing, v1::BucketConfig& config) {
+  config.set_scope(message_value<v1::Scope>(sharing.scope, kScopes));
+  if (sharing.scope == Scope::kNode) return;
+  config.set_sharing(message_value<v1::Sharing>(sharing.sharing, kSharings));
+  config.set_failure_policy(message_value<v1::FailurePolicy>(sharing.failure_policy, kPolicies));
+  config.set_decide_within_ns(static_cast<std::uint64_t>(sharing.decide_within.ns));
+  if (sharing.split()) config.set_safe_reserve(sharing.safe_reserve);
+  for (const auto& [node, weight] : sharing.weights) (*config.mutable_weights())[node] = weight;
+}
+
+void write_share(const ShareState& share, const EpochClock& clock, v1::Bucket& bucket) {
+  bucket.set_share_rate(share.share.units_per_second);
+  bucket.set_share_rate_bps(share.share.bits_per_second);
+  bucket.set_demand_rate(share.demand.units_per_second);
+  bucket.set_demand_rate_bps(share.demand.bits_per_second);
+  if (share.lease_end != TimePoint{}) bucket.set_lease_end_time(clock.epoch_ms(share.lease_end));
+  bucket.set_policy_state(message_value<v1::PolicyState>(share.policy_state, kPolicyStates));
+  bucket.set_policy_changes(share.policy_changes);
+  bucket.set_share_epoch(share.epoch);
+}
+
 void write_histogram(const HistogramCounts& counts, v1::Histogram& histogram) {
   histogram.mutable_counts()->Assign(counts.counts.begin(), counts.counts.end());
   histogram.set_sum_ns(counts.sum_ns);
@@ -192,6 +309,9 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
 
   write_config(state.settings, *bucket.mutable_config());
   bucket.mutable_config()->set_bucket_id(state.id);
+  write_sharing(state.sharing, *bucket.mutable_config());
+  bucket.set_scope(bucket.config().scope());
+  if (state.share) write_share(*state.share, clock, bucket);
   bucket.set_true_leak_rate(reading.periods.true_units_per_second());
   bucket.set_true_leak_rate_bps(reading.periods.true_bits_per_second());
   bucket.set_queue_bytes(reading.backlog_bytes);

@@ -32,6 +32,9 @@ namespace drip::control {
 
 /// All fields set; `bucket_id` is the caller's to set.
 void write_config(const BucketSettings& settings, v1::BucketConfig& config);
+/// Of a bucket of scope NODE the scope alone.
+void write_sharing(const BucketSharing& sharing, v1::BucketConfig& config);
+void write_share(const ShareState& share, const EpochClock& clock, v1::Bucket& bucket);
 void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket& bucket);
 void write_histogram(const HistogramCounts& counts, v1::Histogram& histogram);
 [[nodiscard]] v1::RejectReason reject_reason(RejectReason reason);

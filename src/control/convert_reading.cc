@@ -109,6 +109,17 @@ void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response) 
   response.set_is_self(leader.is_self);
 }
 
+void write_shares(const BucketShares& shares, v1::BucketShares& message) {
+  message.set_bucket_id(shares.bucket_id);
+  for (const NodeShare& share : shares.nodes) {
+    v1::NodeShare& node = *message.add_nodes();
+    node.set_node_id(share.node_id);
+    node.set_share(share.share);
+    node.set_safe_share(share.safe_share);
+    node.set_demand(share.demand);
+  }
+}
+
 void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& response) {
   response.set_clustered(status.clustered);
   response.set_epoch(status.epoch);

@@ -16,6 +16,7 @@ void write_lcore(std::uint32_t index, const LcoreReading& reading, v1::Lcore& lc
 void write_memory(const MemoryReading& reading, v1::Memory& memory);
 void write_clock(const ClockReading& reading, v1::Clock& clock);
 void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response);
+void write_shares(const BucketShares& shares, v1::BucketShares& message);
 void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& response);
 
 }  // namespace drip::control

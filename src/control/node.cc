@@ -59,7 +59,9 @@ struct Node::Parts {
         context{engine, buckets, requests, configuration, listing, turns, work, *cluster, facts},
         streams(context),
         rate_limiter(context),
-        shaper(context, streams) {}
+        shaper(context, streams) {
+    buckets.set_shared(cluster->shared_buckets());
+  }
 
   Engine& engine;
   const NodeOptions options;

@@ -42,8 +42,9 @@ absl::Status write_state_of(const ServicesContext& context, const std::string& b
                             v1::Bucket& bucket) {
   const absl::StatusOr<KnownBucketRef> known = context.buckets.get("bucket_id", bucket_id);
   if (!known.ok()) return known.status();
-  const std::optional<BucketState> state = (*known)->state();
+  std::optional<BucketState> state = (*known)->state();
   if (!state) return not_found("bucket_id", "bucket", bucket_id);
+  add_share(context.cluster, *state);
   write_bucket(*state, EpochClock(context.engine), bucket);
   return absl::OkStatus();
 }
@@ -106,6 +107,23 @@ absl::Status get_queued_requests(const ServicesContext& context,
   return absl::OkStatus();
 }
 
+absl::Status get_cluster_shares(const ServicesContext& context,
+                                const v1::GetClusterSharesRequest& request,
+                                v1::GetClusterSharesResponse& response) {
+  const std::string& id = request.bucket_id();
+  if (!id.empty()) {
+    const absl::StatusOr<KnownBucketRef> bucket = context.buckets.get("bucket_id", id);
+    if (!bucket.ok()) return bucket.status();
+  }
+  const SharedBuckets* const shared = context.cluster.shared_buckets();
+  if (shared == nullptr) return absl::OkStatus();
+  for (const BucketShares& bucket : shared->shares()) {
+    if (!id.empty() && bucket.bucket_id != id) continue;
+    write_shares(bucket, *response.add_buckets());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
@@ -152,6 +170,12 @@ grpc::ServerUnaryReactor* RateLimiterService::GetLeader(grpc::CallbackServerCont
   const absl::StatusOr<ClusterLeader> leader = context_.cluster.leader();
   if (leader.ok()) write_leader(*leader, *response);
   return answer(call, leader.status());
+}
+
+grpc::ServerUnaryReactor* RateLimiterService::GetClusterShares(
+    grpc::CallbackServerContext* call, const v1::GetClusterSharesRequest* request,
+    v1::GetClusterSharesResponse* response) {
+  return answer(call, get_cluster_shares(context_, *request, *response));
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetClusterStatus(

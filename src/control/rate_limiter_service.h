@@ -35,6 +35,9 @@ class RateLimiterService final : public v1::RateLimiterService::CallbackService 
   grpc::ServerUnaryReactor* GetLeader(grpc::CallbackServerContext* call,
                                       const v1::GetLeaderRequest* request,
                                       v1::GetLeaderResponse* response) override;
+  grpc::ServerUnaryReactor* GetClusterShares(grpc::CallbackServerContext* call,
+                                             const v1::GetClusterSharesRequest* request,
+                                             v1::GetClusterSharesResponse* response) override;
   grpc::ServerUnaryReactor* GetClusterStatus(grpc::CallbackServerContext* call,
                                              const v1::GetClusterStatusRequest* request,
                                              v1::GetClusterStatusResponse* response) override;

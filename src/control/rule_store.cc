@@ -41,6 +41,12 @@ absl::StatusOr<BucketRef> RuleStore::bucket_named(std::string_view field,
                                                   std::string_view id) const {
   const KnownBucketRef bucket = buckets_.find(id);
   if (bucket == nullptr) return not_found(field, "bucket", id);
+  if (bucket->sharing().exact()) {
+    return absl::FailedPreconditionError(
+        joined(field, ": ", quoted(id),
+               " is an exact bucket of the cluster, which asks Redis for each unit and takes no "
+               "packets; share it with SHARING_SPLIT"));
+  }
   return bucket->ref();
 }
 

@@ -46,7 +46,10 @@ absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsR
   const absl::StatusOr<BucketPage> page = context.listing.page(*filter, *after, *limit);
   if (!page.ok()) return page.status();
   const EpochClock clock(context.engine);
-  for (const BucketState& state : page->states) write_bucket(state, clock, *response.add_buckets());
+  for (BucketState state : page->states) {
+    add_share(context.cluster, state);
+    write_bucket(state, clock, *response.add_buckets());
+  }
   if (!page->last) response.set_next_page_token(id_token(page->states.back().id));
   response.set_total_buckets(context.buckets.size());
   return absl::OkStatus();

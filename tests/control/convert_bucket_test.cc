@@ -220,6 +220,13 @@ TEST(WriteBucket, FillsEveryField) {
   state.id = "b";
   state.transmitter = 2;
   state.settings = {.capacity = 5, .units_per_second = 10, .bits_per_second = 8};
+  state.sharing.scope = Scope::kCluster;
+  state.share = ShareState{.policy_state = PolicyState::kShared,
+                           .share = {1, 2},
+                           .demand = {3, 4},
+                           .lease_end = clock.now(),
+                           .epoch = 5,
+                           .policy_changes = 6};
   state.rule_id = "r";
   state.flow = "f";
   BucketReading& reading = state.reading;

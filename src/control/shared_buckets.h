@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What control asks of the cluster about buckets whose scope is CLUSTER.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "control/bucket_sharing.h"
+#include "core/engine.h"
+#include "drip/bucket_settings.h"
+
+namespace drip::control {
+
+/// What a node goes by for one bucket at present.
+enum class PolicyState : std::uint8_t {
+  kShared,     ///< The cluster's word: a lease is in force, or Redis answers.
+  kSafeShare,  ///< Its own, by the bucket's failure policy, from here on.
+  kLastShare,
+  kClosed,
+  kOpen,
+};
+
+struct ShareState {
+  PolicyState policy_state = PolicyState::kClosed;
+  LeasedRates share;   ///< SPLIT: in force now.
+  LeasedRates demand;  ///< SPLIT: what it could use, as last measured.
+  TimePoint lease_end;
+  std::uint64_t epoch = 0;           ///< Of the leader that granted it.
+  std::uint64_t policy_changes = 0;  ///< How often policy_state has changed.
+};
+
+/// One node's part of one bucket, as the cluster knows it.
+struct NodeShare {
+  std::string node_id;
+  double share = 0;       ///< Of the rate, 0 to 1, in force; the safe share included.
+  double safe_share = 0;  ///< Of the rate: what it falls back to.
+  double demand = 0;      ///< Of the rate; may exceed 1.
+};
+struct BucketShares {
+  std::string bucket_id;
+  std::vector<NodeShare> nodes;
+};
+
+/// A request's place in an exact bucket, by Redis's clock.
+struct SharedTicket {
+  RejectReason reason = RejectReason::kAdmitted;
+  bool duplicate = false;
+  std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
+  Duration wait;               ///< Until its service starts.
+  Duration until_departure;
+  std::uint64_t sequence = 0;  ///< In the bucket's line; names the request from here on.
+};
+
+/// What became of a request that was admitted.
+struct SharedTurn {
+  enum class State : std::uint8_t { kWaits, kDeparted, kDropped, kReleased };
+  State state = State::kWaits;
+  Duration until_departure;  ///< kWaits.
+  Duration sojourn;          ///< kDeparted: arrival to due departure.
+  Duration since_departure;  ///< kDeparted: how long ago it was due.
+};
+
+struct SharedQueueEntry {
+  std::string request_id;
+  std::uint64_t sequence = 0;
+  std::uint64_t position = 0;
+  Duration wait;
+  Duration since_arrival;
+};
+
+/// Counters over the whole cluster.
+struct SharedReading {
+  BucketReading reading;
+  Duration since_last_departure;  ///< Meaningful if reading.departed > 0.
+};
+
+/// Thread safe. Answers come on a thread of its own, within the bucket's `decide_within` and a
+/// little; done() must not block. An answer of UNAVAILABLE is the failure policy's CLOSED.
+class SharedBuckets {
+ public:
+  template <class Result>
+  using Done = std::function<void(absl::StatusOr<Result>)>;
+  /// An exact bucket as a call needs it.
+  struct Bucket {
+    std::string id;
+    BucketSettings settings;
+    Duration decide_within;
+  };
+
+  virtual ~SharedBuckets() = default;
+
+  // Exact buckets.
+
+  /// The same request_id, while it waits, is the same request.
+  virtual void admit(const Bucket& bucket, const std::string& request_id,
+                     Done<SharedTicket> done) = 0;
+  virtual void look_at_turn(const Bucket& bucket, std::uint64_t sequence,
+                            Done<SharedTurn> done) = 0;
+  virtual void release(const Bucket& bucket, std::uint64_t sequence, Done<SharedTurn> done) = 0;
+  virtual void read(const Bucket& bucket, Done<SharedReading> done) = 0;
+  /// Up to `limit` from `first` on.
+  virtual void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
+                    Done<std::vector<SharedQueueEntry>> done) = 0;
+  /// Makes the queue or changes it live; what is left of the present service is rescaled.
+  virtual void configure(const Bucket& bucket, Done<bool> done) = 0;
+  virtual void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) = 0;
+  /// Whether Redis answers at present. Where it does not, an OPEN bucket goes by the node alone.
+  [[nodiscard]] virtual bool reachable() const = 0;
+
+  // Shares. At once, from what is known.
+
+  /// None for a bucket of scope NODE, or one that it does not know yet.
+  [[nodiscard]] virtual std::optional<ShareState> share_of(std::string_view bucket_id) const = 0;
+  [[nodiscard]] virtual std::vector<BucketShares> shares() const = 0;
+};
+
+}  // namespace drip::control
