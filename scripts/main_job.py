@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The main job: traffic of real programs through dripd, measured on the receiver's side."""
 import argparse
+import json
 import pathlib
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 import in_process_link
 import namespace_link
 from daemon import Daemon
+from histogram import difference, quantile_ns
+from meter import least_rate, now, slope
 from plot import draw_rates
 from rates import format_rate, parse_rate
 from report import Row, print_table
@@ -24,45 +26,57 @@ def say(text):
     print(f"== {text}", flush=True)
 
 
-def measure(samples, begin, end):
-    """Units a second over [begin, end], from running totals: the line of least squares through all
-    samples, since each is read some milliseconds off its time on a busy machine."""
-    inside = [(t, value) for t, value in samples if begin <= t <= end]
-    if len(inside) < 3:
-        raise SystemExit(f"main_job: only {len(inside)} samples between two changes of rate")
-    mean_t = sum(t for t, _ in inside) / len(inside)
-    mean_v = sum(value for _, value in inside) / len(inside)
-    return (sum((t - mean_t) * (value - mean_v) for t, value in inside)
-            / sum((t - mean_t) ** 2 for t, _ in inside))
+def show_progress(meter, begin, end):
+    """Samples until the end and says every two seconds what arrives."""
+    while (from_here := now()) < end:
+        meter.sample_until(min(from_here + 2, end))
+        inside = [sample for sample in meter.received if sample[0] >= from_here]
+        if len(inside) > 2:
+            rate = format_rate(8 * slope(meter.received, from_here, end))
+            print(f"   {now() - begin:4.1f} s: {rate} received", flush=True)
 
 
 def shaped_phase(link, daemon, flow, rate_bps):
     """Sends at rate, then at half of it; returns a table row for each half, and plot series."""
     bucket = flow.bucket
     daemon.ctl("bucket", "set", bucket, "--rate", f"{rate_bps:.0f}bit")
-    begin = time.monotonic()
-    flow.start(2 * HALF_SECONDS + 1.5)
-    meter = daemon.meter(bucket, flow.received_bytes, flow.offered_bytes)
-    meter.sample_until(begin + 0.5 + HALF_SECONDS)
-    first = daemon.bucket(bucket)
-    change = time.monotonic()
-    daemon.ctl("bucket", "set", bucket, "--rate", f"{rate_bps / 2:.0f}bit")
-    meter.sample_until(change + HALF_SECONDS)
-    second = daemon.bucket(bucket)
-    end = time.monotonic()
+    begin = now()
+    flow.start()
+    with daemon.meter(bucket, flow.received_bytes, flow.offered_bytes) as meter:
+        show_progress(meter, begin, begin + 0.5 + HALF_SECONDS)
+        change = now()
+        first = daemon.bucket(bucket)
+        daemon.ctl("bucket", "set", bucket, "--rate", f"{rate_bps / 2:.0f}bit")
+        changed = now()  # It is applied when the call returns, which may take long on a busy machine.
+        show_progress(meter, begin, changed + HALF_SECONDS)
+        end = now()
+        second = daemon.bucket(bucket)
     flow.finish()
     rows = []
     for asked, start, stop, before, after in (
-            (rate_bps, begin + 1.2, change - 0.1, None, first),
-            (rate_bps / 2, change + 0.5, end - 0.1, first, second)):
+            (rate_bps, begin + 1.2, change, None, first),
+            (rate_bps / 2, changed + 0.3, end, first, second)):
         rejected = {name: int(after.get(name, 0)) - int((before or {}).get(name, 0))
                     for name in ("rejected_full", "rejected_full_bytes", "rejected_draining",
                                  "rejected_too_long")}
-        rows.append(Row(flow.label, asked, 8 * measure(meter.sent, start, stop),
-                        8 * measure(meter.received, start, stop),
-                        8 * measure(meter.offered, start, stop) if meter.offered else None,
-                        rejected, after["sojourn"], flow.must_be_exact))
-    return rows, meter, (begin, change)
+        sojourn = difference(after["sojourn"], (before or {}).get("sojourn", {}))
+        rows.append(Row(flow.label, asked, 8 * slope(meter.sent, start, stop),
+                        8 * slope(meter.received, start, stop),
+                        8 * slope(meter.offered, start, stop) if meter.offered else None,
+                        8 * least_rate(meter.offered, start, stop), rejected,
+                        quantile_ns(sojourn, 0.5), quantile_ns(sojourn, 0.99),
+                        flow.must_be_exact))
+    return rows, meter, (begin, changed)
+
+
+def write_samples(path, series):
+    """What the rates were worked out from: running totals of bytes, seconds since the flow began."""
+    flows = {}
+    for label, meter, (begin, change) in series:
+        flows[label] = {"change": change - begin}
+        for name in ("offered", "sent", "received"):
+            flows[label][name] = [[t - begin, value] for t, value in getattr(meter, name)]
+    path.write_text(json.dumps(flows))
 
 
 def main():
@@ -79,7 +93,7 @@ def main():
 
     in_process = arguments.in_process
     if not in_process:
-        reason = namespace_link.cannot()
+        reason = namespace_link.cannot() or namespace_link.no_hugepages()
         if reason:
             say(f"{reason}: the same job runs inside dripd, on DPDK's virtual devices")
             in_process = True
@@ -88,7 +102,7 @@ def main():
     rows, series = [], []
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch, \
             module.Link(pathlib.Path(scratch), rate_bps) as link:
-        say(f"{link.description}")
+        say(f"{link.description}, starting dripd")
         with Daemon(pathlib.Path(arguments.build), link, out / "dripd.log") as daemon:
             link.attach(daemon)
             for flow in link.flows():
@@ -99,6 +113,7 @@ def main():
             notes = link.notes(daemon)
             balance = daemon.balance()
     print_table(rows, notes, balance)
+    write_samples(out / "samples.json", series)
     plot = out / "rates.svg"
     draw_rates(plot, series, rate_bps)
     say(f"plot: {plot}")
@@ -108,6 +123,9 @@ def main():
         if row.must_be_exact and abs(row.received_bps / row.asked_bps - 1) > TOLERANCE:
             print(f"FAILED: {row.label}: {format_rate(row.received_bps)} received, "
                   f"{format_rate(row.asked_bps)} asked", file=sys.stderr)
+            if row.least_offered_bps < row.asked_bps:
+                print("        The machine was busy: the sender offered as little as "
+                      f"{format_rate(row.least_offered_bps)} for a while.", file=sys.stderr)
             failed = True
     if not balance.holds:
         print(f"FAILED: {balance.text}", file=sys.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A dripd of one's own: started, asked through dripctl, sampled, stopped."""
+"""A dripd of one's own: started, asked through dripctl, stopped."""
 import dataclasses
 import json
 import pathlib
@@ -8,39 +8,14 @@ import subprocess
 import sys
 import time
 
+from meter import Meter
+
 
 @dataclasses.dataclass
 class Balance:
     holds: bool
     waiting: int
     text: str
-
-
-class Meter:
-    """Samples running totals of bytes, each as a list of (seconds, bytes)."""
-
-    INTERVAL = 0.1
-
-    def __init__(self, daemon, bucket, received, offered):
-        self.daemon, self.bucket = daemon, bucket
-        self.read_received, self.read_offered = received, offered
-        self.sent, self.received, self.offered = [], [], []
-
-    def sample_until(self, end):
-        while (now := time.monotonic()) < end:
-            self.take(self.received, self.read_received)
-            self.take(self.offered, self.read_offered)
-            self.take(self.sent,
-                      lambda: int(self.daemon.bucket(self.bucket)["processed_bytes"]))
-            time.sleep(max(0.0, now + self.INTERVAL - time.monotonic()))
-
-    @staticmethod
-    def take(samples, read):
-        """What was read belongs to the middle of the time that reading took."""
-        before = time.monotonic()
-        value = read()
-        if value is not None:
-            samples.append(((before + time.monotonic()) / 2, value))
 
 
 class Daemon:
@@ -67,7 +42,7 @@ class Daemon:
         self.log = open(self.log_path, "w")
         self.process = subprocess.Popen(
             [*self.link.prefix, str(self.dripd.resolve()), "--listen", self.server,
-             *self.link.dripd_arguments()], stdout=self.log, stderr=self.log)
+             *self.link.dripd_arguments()], stdout=self.log, stderr=self.log, process_group=0)
         deadline = time.monotonic() + self.START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             if subprocess.run([self.dripctl, "--server", self.server, "node", "show"],
@@ -99,7 +74,9 @@ class Daemon:
         return state.get("bucket", state)
 
     def meter(self, bucket, received, offered):
-        return Meter(self, bucket, received, offered)
+        """A context manager, see Meter."""
+        return Meter([self.dripctl, "--server", self.server, "--json", "bucket", "watch", bucket,
+                      "--interval", f"{1000 * Meter.INTERVAL:.0f}ms"], received, offered)
 
     def balance(self):
         """rx = tx + drops by reason + waiting, once traffic has ended."""

@@ -30,7 +30,7 @@ class Flow:
     def __init__(self, link):
         self.link = link
 
-    def start(self, _seconds):
+    def start(self):
         pass
 
     def port(self, name):

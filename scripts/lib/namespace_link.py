@@ -30,10 +30,27 @@ def cannot():
         if shutil.which(program) is None:
             return f"{program} is not installed"
     probe = f"drip-probe-{os.getpid()}"
-    if run("ip", "netns", "add", probe, check=False).returncode != 0:
-        return "no network namespaces can be made"
-    run("ip", "netns", "delete", probe)
+    try:
+        for command in (("add", probe), ("exec", probe, "true")):
+            if (done := run("ip", "netns", *command, check=False)).returncode != 0:
+                return f"no network namespaces can be used ({done.stderr.strip()})"
+    finally:
+        run("ip", "netns", "delete", probe, check=False)
     return ""
+
+
+def no_hugepages():
+    """Why dripd cannot have them; empty if it can."""
+    try:
+        before = int(NR_HUGEPAGES.read_text())
+        try:
+            NR_HUGEPAGES.write_text(str(before + HUGEPAGES))
+            got = int(NR_HUGEPAGES.read_text()) - before
+        finally:
+            NR_HUGEPAGES.write_text(str(before))
+    except OSError as error:
+        return f"no hugepages can be reserved ({error})"
+    return "" if got >= HUGEPAGES else f"of {HUGEPAGES} hugepages only {got} can be reserved"
 
 
 class Flow:
@@ -43,12 +60,14 @@ class Flow:
         self.link, self.label, self.bucket, self.port = link, label, bucket, port
         self.extra, self.must_be_exact = extra, must_be_exact
 
-    def start(self, seconds):
+    LONGEST_SECONDS = 60
+
+    def start(self):
         right, left = self.link.right, self.link.left
         self.server = right.spawn("iperf3", "--server", "--one-off", "--port", str(self.port))
         time.sleep(0.3)
         self.client = left.spawn("iperf3", "--client", right.address, "--port", str(self.port),
-                                 "--time", str(seconds), *self.extra)
+                                 "--time", str(self.LONGEST_SECONDS), *self.extra)
 
     def received_bytes(self):
         return self.link.right.udp_bytes("In") if self.bucket == "udp" else \
@@ -58,6 +77,7 @@ class Flow:
         return self.link.left.udp_bytes("Out") if self.bucket == "udp" else None
 
     def finish(self):
+        self.client.terminate()
         for process in (self.client, self.server):
             try:
                 process.wait(15)
@@ -72,13 +92,17 @@ class Host:
     def __init__(self, name, address, cpus):
         self.name, self.address, self.cpus = name, address, cpus
         self.processes = []
-        run("ip", "netns", "add", name)
+
+    def make(self):
+        run("ip", "netns", "add", self.name)
         self.holder = self.spawn("sleep", "600")
 
-    def spawn(self, *command):
+    def spawn(self, *command, stdout=subprocess.DEVNULL):
+        """Not in our process group: at an interrupt from the terminal we end it, in order."""
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.name, *command], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+            ["ip", "netns", "exec", self.name, *command], stdout=stdout, text=True,
+            stderr=subprocess.DEVNULL, process_group=0,
+            preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
         self.processes.append(process)
         return process
 
@@ -125,6 +149,7 @@ class Link:
         self.prefix = ["ip", "netns", "exec", self.names[2]]
         self.kinds = list(kinds)
         self.hosts = []
+        self.hugepages_before = None
         self.ping_text = ""
 
     @property
@@ -140,14 +165,18 @@ class Link:
         return self
 
     def build(self):
-        self.hugepages_before = int(NR_HUGEPAGES.read_text())
-        NR_HUGEPAGES.write_text(str(self.hugepages_before + HUGEPAGES))
+        try:
+            self.hugepages_before = int(NR_HUGEPAGES.read_text())
+            NR_HUGEPAGES.write_text(str(self.hugepages_before + HUGEPAGES))
+        except OSError:
+            self.hugepages_before = None  # dripd does with small pages what it can.
         cpus = sorted(os.sched_getaffinity(0))
         traffic_cpus = set(cpus[:-1] or cpus)
         run("ip", "netns", "add", self.names[2])
         for i, side in enumerate(("left", "right")):
             host = Host(self.names[i], f"10.99.0.{i + 1}", traffic_cpus)
             self.hosts.append(host)
+            host.make()
             run("ip", "link", "add", side, "netns", self.names[2], "type", "veth", "peer", "name",
                 "eth0", "netns", host.name)
             # A shaper has no addresses of its own, and sends nothing of its own.
@@ -161,7 +190,8 @@ class Link:
         for host in self.hosts:
             host.close()
         run("ip", "netns", "delete", self.names[2], check=False)
-        NR_HUGEPAGES.write_text(str(self.hugepages_before))
+        if self.hugepages_before is not None:
+            NR_HUGEPAGES.write_text(str(self.hugepages_before))
 
     def dripd_arguments(self):
         kind = self.kinds[0]
@@ -190,9 +220,8 @@ class Link:
         yield Flow(self, "UDP at 3 times the rate", "udp", 5201,
                    ["--udp", "--bitrate", f"{3 * self.rate_bps:.0f}", "--length", str(UDP_PAYLOAD),
                     "--window", "2M"], True)
-        ping = subprocess.Popen(
-            ["ip", "netns", "exec", self.left.name, "ping", "-q", "-i", "0.2", "-c", "40",
-             self.right.address], stdout=subprocess.PIPE, text=True)
+        ping = self.left.spawn("ping", "-q", "-i", "0.2", "-c", "40", self.right.address,
+                               stdout=subprocess.PIPE)
         yield Flow(self, "TCP", "tcp", 5202, [], False)
         try:
             self.ping_text = ping.communicate(timeout=15)[0]

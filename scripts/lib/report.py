@@ -13,8 +13,10 @@ class Row:
     sent_bps: float
     received_bps: float
     offered_bps: Optional[float]
+    least_offered_bps: float  # Between two samples.
     rejected: dict
-    sojourn: dict
+    sojourn_p50_ns: float
+    sojourn_p99_ns: float
     must_be_exact: bool
 
 
@@ -34,8 +36,7 @@ def print_table(rows, notes, balance):
                       format_rate(row.asked_bps), format_rate(row.sent_bps),
                       format_rate(row.received_bps),
                       f"{(row.received_bps / row.asked_bps - 1) * 100:+.2f} %", rejected,
-                      milliseconds(row.sojourn.get("p50_ns", 0)),
-                      milliseconds(row.sojourn.get("p99_ns", 0))))
+                      milliseconds(row.sojourn_p50_ns), milliseconds(row.sojourn_p99_ns)))
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     print()
     for line in lines:

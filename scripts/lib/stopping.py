@@ -3,8 +3,17 @@
 import signal
 import sys
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def unwind_when_stopped():
-    """SIGTERM and SIGHUP end the program as an exception does, as SIGINT does anyway."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda got, _: sys.exit(128 + got))
+    """The first of these signals ends the program as an exception does, so that it cleans up; those
+    that follow find it doing so already."""
+    def stop(number, _):
+        for each in STOPS:
+            signal.signal(each, signal.SIG_IGN)
+        print(f"{signal.strsignal(number)}: cleaning up", file=sys.stderr, flush=True)
+        sys.exit(128 + number)
+
+    for number in STOPS:
+        signal.signal(number, stop)

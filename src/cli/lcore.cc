@@ -2,6 +2,7 @@
 // The noun `lcore`: list.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 
 #include "nouns.h"
@@ -14,6 +15,13 @@ std::string busy_share(const v1::Lcore& lcore) {
   if (lcore.loops() == 0) return "-";
   return fmt::format("{:.1f}%", 100 * static_cast<double>(lcore.busy_loops()) /
                                     static_cast<double>(lcore.loops()));
+}
+
+std::string late_p99(const v1::Lcore& lcore) {
+  const auto& counts = lcore.lateness().counts();
+  // Requests depart as well as packets.
+  const bool any = std::any_of(counts.begin(), counts.end(), [](auto n) { return n > 0; });
+  return any ? brief_duration(lcore.lateness().p99_ns()) : "-";
 }
 
 Exit list(Session& session) {
@@ -46,8 +54,7 @@ Exit list(Session& session) {
                fmt::format("{}", lcore.buckets()), busy_share(lcore),
                fmt::format("{}", lcore.rx_packets()), fmt::format("{}", lcore.tx_packets()),
                fmt::format("{}", lcore.passed_packets()),
-               fmt::format("{}", lcore.waiting_packets()),
-               lcore.tx_packets() == 0 ? "-" : brief_duration(lcore.lateness().p99_ns()),
+               fmt::format("{}", lcore.waiting_packets()), late_p99(lcore),
                fmt::format("{}", lcore.stalls()), brief_duration(lcore.longest_stall_ns()),
                brief_duration(lcore.forfeited_ns())});
     for (const v1::DropCount& drop : lcore.drops()) {

@@ -15,9 +15,8 @@
 namespace drip::cli {
 namespace {
 
-Exit apply(Session& session, const v1::RuleSet& rule_set) {
-  v1::SetRulesRequest request;
-  *request.mutable_rule_set() = rule_set;
+Exit apply(Session& session, const v1::SetRulesRequest& request) {
+  const v1::RuleSet& rule_set = request.rule_set();
   const v1::SetRulesResponse reply = session.connection.call(&Shaper::SetRules, request);
   if (session.json) {
     print(reply);
@@ -40,10 +39,20 @@ v1::RuleSet present_set(const v1::ListRulesResponse& list) {
 }
 
 Exit set_default(Session& session, const std::string& bucket) {
-  // The API sets the default only together with all rules.
-  v1::RuleSet rule_set = present_set(session.connection.call(&Shaper::ListRules, {}));
-  rule_set.set_default_bucket_id(bucket);
-  return apply(session, rule_set);
+  // The API sets the default only together with all rules; so only if nobody changes them
+  // meanwhile.
+  for (int tries_left = 4;; --tries_left) {
+    const v1::ListRulesResponse present = session.connection.call(&Shaper::ListRules, {});
+    v1::SetRulesRequest request;
+    *request.mutable_rule_set() = present_set(present);
+    request.mutable_rule_set()->set_default_bucket_id(bucket);
+    request.set_expected_revision(present.revision());
+    try {
+      return apply(session, request);
+    } catch (const CallError& error) {
+      if (error.code() != grpc::StatusCode::ABORTED || tries_left == 0) throw;
+    }
+  }
 }
 
 Exit add(Session& session, const v1::Rule& rule) {
@@ -91,6 +100,7 @@ void print_table(const v1::ListRulesResponse& list) {
   table.add({"-", "default", "the rest", rest.empty() ? "pass" : "bucket " + rest,
              fmt::format("{}", list.default_packets()), "-", "-", "-"});
   table.print();
+  print_line(fmt::format("revision {}", list.revision()));
   print_line(list.protect_control_traffic()
                  ? fmt::format("control traffic is protected: {} packets", list.protected_packets())
                  : "control traffic is not protected");
@@ -118,12 +128,20 @@ void add_rule_noun(CommandLine* line) {
   CLI::App* noun = line->add_noun("rule", "Rules: which packets go to which bucket");
 
   auto path = std::make_shared<std::string>();
-  CLI::App* verb = line->add_verb(
-      noun, "set", "Replace all rules in one step; no packet sees half of it",
-      {"rule set rules.toml", "rule set rules.json", "rule list --as-set | dripctl rule set -"},
-      [path](Session& session) { return apply(session, read_rule_file(*path)); });
+  auto replacement = std::make_shared<v1::SetRulesRequest>();
+  CLI::App* verb =
+      line->add_verb(noun, "set", "Replace all rules in one step; no packet sees half of it",
+                     {"rule set rules.toml", "rule set rules.json --if-revision 7",
+                      "rule list --as-set | dripctl rule set -"},
+                     [path, replacement](Session& session) {
+                       *replacement->mutable_rule_set() = read_rule_file(*path);
+                       return apply(session, *replacement);
+                     });
   verb->add_option("file", *path, "The API's RuleSet as TOML or JSON; - for standard input")
       ->required();
+  add_whole<std::uint64_t>(
+      verb, "--if-revision", "Only if this is the present revision, as `rule list` shows it",
+      [replacement](std::uint64_t revision) { replacement->set_expected_revision(revision); });
 
   // The verb runs after parsing, when the flags that are only made below have written theirs.
   auto flags = std::make_shared<std::shared_ptr<RuleFlags>>();

@@ -65,6 +65,9 @@ class AwaitTurnCall final : public grpc::ServerUnaryReactor, private Turn {
       case RequestRecord::State::kReleased:
         return Finish({grpc::StatusCode::ABORTED,
                        "request_id: another caller that awaited it gave its place up"});
+      case RequestRecord::State::kStopped:
+        return Finish(
+            {grpc::StatusCode::UNAVAILABLE, "request_id: the node stopped before its turn came"});
       default:
         response_.set_dropped(true);
         return Finish(grpc::Status::OK);

@@ -92,8 +92,13 @@ absl::StatusOr<Removal> Configuration::delete_bucket(std::string_view id, bool d
   return buckets_.remove(*bucket, drop_backlog);
 }
 
-absl::StatusOr<Configuration::Revision> Configuration::set_rules(RuleSetSpec rules) {
+absl::StatusOr<Configuration::Revision> Configuration::set_rules(
+    RuleSetSpec rules, std::optional<std::uint64_t> expected) {
   MutexLock lock(mutex_);
+  if (expected && *expected != rules_.revision()) {
+    return absl::AbortedError(joined("expected_revision: ", *expected,
+                                     " is not the present revision, which is ", rules_.revision()));
+  }
   if (absl::Status status = rules_.replace(std::move(rules)); !status.ok()) return status;
   return Revision{rules_.revision(), false};
 }

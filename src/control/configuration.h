@@ -47,7 +47,9 @@ class Configuration {
     std::uint64_t number = 0;
     bool created = false;
   };
-  [[nodiscard]] absl::StatusOr<Revision> set_rules(RuleSetSpec rules);
+  /// With `expected`: ABORTED unless that is the present revision.
+  [[nodiscard]] absl::StatusOr<Revision> set_rules(
+      RuleSetSpec rules, std::optional<std::uint64_t> expected = std::nullopt);
   [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
   [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
 

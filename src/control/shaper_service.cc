@@ -59,7 +59,9 @@ absl::Status set_rules(const ServicesContext& context, const v1::SetRulesRequest
                        v1::SetRulesResponse& response) {
   absl::StatusOr<RuleSetSpec> rules = read_rule_set(request.rule_set(), "rule_set.");
   if (!rules.ok()) return rules.status();
-  const auto revision = context.configuration.set_rules(*std::move(rules));
+  const auto revision = context.configuration.set_rules(
+      *std::move(rules),
+      request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
   return absl::OkStatus();

@@ -18,6 +18,7 @@ struct alignas(kCacheLineBytes) RequestRecord {
     kQueued,    ///< The transmitter writes, at admission.
     kDeparted,  ///< The transmitter writes, at departure; the record is control's again.
     kDropped,   ///< The transmitter writes, when the bucket was deleted with DROP; likewise.
+    kStopped,   ///< The transmitter writes, when the node stopped before its turn; likewise.
     kReleased,  ///< The transmitter writes, when control took the request back; likewise.
   };
   /// Written with release after, and read with acquire before, the fields below.

@@ -417,6 +417,8 @@ class Transmitter {
 
   std::uint64_t drop_backlog_of(Bucket& bucket, DropReason reason, TimePoint now) {
     std::uint64_t dropped = 0;
+    const auto fate = reason == DropReason::kShutdown ? RequestRecord::State::kStopped
+                                                      : RequestRecord::State::kDropped;
     for (; !bucket.ring.empty(); bucket.ring.pop()) {
       const UnitRef unit = bucket.ring.front().unit;
       if (unit.is_released()) continue;
@@ -424,7 +426,7 @@ class Transmitter {
       count_dropped(bucket, unit.wire_bytes());
       ++dropped;
       if (unit.is_request()) {
-        finish_request(unit, RequestRecord::State::kDropped, now, Duration{});
+        finish_request(unit, fate, now, Duration{});
       } else {
         waiting_packets_.set(waiting_packets_.get() - 1);
         drop(unit.address(), io_.frame(unit.address()).frame_bytes, reason);

@@ -160,18 +160,20 @@ v1::ListRulesResponse two_rules() {
   status->set_flows(5);
   list.set_default_bucket_id("old");
   list.set_default_packets(17);
+  list.set_revision(7);
   return list;
 }
 
 TEST_F(DripctlRuleTest, ListReadsWell) {
   server_->reply(two_rules());
   const auto table = lines(dripctl("rule list").out);
-  ASSERT_EQ(table.size(), 5U);
+  ASSERT_EQ(table.size(), 6U);
   EXPECT_THAT(table[1], ContainsRegex("0  web +dscp 0 +bucket web +42 +0b +- +-"));
   EXPECT_THAT(table[2],
               ContainsRegex("flows +any +per destination/24: 0.5/s, at most 9 flows +0 +0b +5 +0"));
   EXPECT_THAT(table[3], ContainsRegex("default +the rest +bucket old +17"));
-  EXPECT_EQ(table[4], "control traffic is not protected");
+  EXPECT_EQ(table[4], "revision 7");
+  EXPECT_EQ(table[5], "control traffic is not protected");
   EXPECT_EQ(dripctl("rule list --names").out, "web\nflows\n");
   EXPECT_EQ(json("rule list")["rules"][0]["rule"]["match"]["dscp"], 0);
 }
@@ -201,6 +203,32 @@ TEST_F(DripctlRuleTest, DefaultKeepsAllElse) {
   EXPECT_EQ(requests[0].rule_set().rules_size(), 2);
   EXPECT_TRUE(requests[0].rule_set().has_protect_control_traffic());
   EXPECT_EQ(requests[1].rule_set().default_bucket_id(), "");
+  for (const auto& request : requests) EXPECT_EQ(request.expected_revision(), 7U);
+}
+
+TEST_F(DripctlRuleTest, DefaultIsTriedAgainWhenRulesChangeMeanwhile) {
+  v1::ListRulesResponse list = two_rules();
+  server_->reply(list);
+  list.set_revision(8);
+  list.mutable_rules()->RemoveLast();
+  server_->reply(list);
+  server_->fail_next<v1::SetRulesRequest>({grpc::StatusCode::ABORTED, "expected_revision: ..."});
+  EXPECT_EQ(dripctl("rule default rest").exit_code, 0);
+  const auto requests = server_->asked<v1::SetRulesRequest>();
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_EQ(requests[0].expected_revision(), 7U);
+  EXPECT_EQ(requests[1].expected_revision(), 8U);
+  EXPECT_EQ(requests[1].rule_set().rules_size(), 1);
+  // Not for ever, and not for another reason.
+  server_->fail({grpc::StatusCode::FAILED_PRECONDITION, "because of this"});
+  EXPECT_EQ(dripctl("rule default rest").exit_code, 5);
+  EXPECT_EQ(server_->asked<v1::SetRulesRequest>().size(), 2U);
+}
+
+TEST_F(DripctlRuleTest, SetSendsTheRevisionThatItIsFor) {
+  EXPECT_EQ(dripctl("rule set - --if-revision 7", kSetInJson).exit_code, 0);
+  EXPECT_EQ(asked<v1::SetRulesRequest>().expected_revision(), 7U);
+  EXPECT_EQ(dripctl("rule set - --if-revision x", kSetInJson).exit_code, 2);
 }
 
 TEST_F(DripctlRuleTest, Deletes) {

@@ -185,6 +185,8 @@ TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   lcore->set_loops(1000);
   lcore->set_busy_loops(250);
   lcore->set_transmitter(0);
+  lcore->mutable_lateness()->add_counts(3);  // Of requests: no packet was sent.
+  lcore->mutable_lateness()->set_p99_ns(5'000);
   v1::DropCount* drop = lcore->add_drops();
   drop->set_reason("bucket_full");
   drop->set_packets(7);
@@ -192,6 +194,7 @@ TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   server_->reply(lcores);
   const std::string text = dripctl("lcore list").out;
   EXPECT_THAT(text, testing::ContainsRegex("floats .* fused .* 25.0%"));
+  EXPECT_THAT(text, testing::ContainsRegex("0 +0 +0 +0 +5us +0 "));
   EXPECT_THAT(text, testing::ContainsRegex("bucket_full +7 "));
   EXPECT_THAT(text, testing::Not(HasSubstr("never_seen")));
   // Present because it is set, though 0.

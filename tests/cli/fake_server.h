@@ -35,6 +35,13 @@ class Script {
     status_ = status;
   }
 
+  // The next call with such a request ends so.
+  template <typename Request>
+  void fail_next(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    next_status_[Request::descriptor()] = status;
+  }
+
   // All requests of one type so far.
   template <typename Request>
   std::vector<Request> asked() const {
@@ -67,7 +74,8 @@ class Script {
   grpc::Status take(const Request* request) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(std::make_unique<Request>(*request));
-    return status_;
+    const auto next = next_status_.extract(Request::descriptor());
+    return next.empty() ? status_ : next.mapped();
   }
   // What WatchBuckets is to send.
   std::vector<v1::WatchBucketsResponse> states() const;
@@ -81,6 +89,7 @@ class Script {
  private:
   mutable std::mutex mutex_;
   grpc::Status status_;
+  std::map<const google::protobuf::Descriptor*, grpc::Status> next_status_;
   std::vector<std::unique_ptr<google::protobuf::Message>> requests_;
   std::map<const google::protobuf::Descriptor*,
            std::deque<std::unique_ptr<google::protobuf::Message>>>

@@ -172,8 +172,8 @@ TEST_F(AwaitTurnRpc, AStopAnswersUnavailable) {
   node_->begin_drain();
   EXPECT_FALSE(one.is_done());
   (void)engine_.drain_and_stop({});
-  expect_status(one, grpc::OK);  // Told that it was dropped, before the server goes.
-  EXPECT_TRUE(one.reply.dropped());
+  expect_status(one, grpc::UNAVAILABLE);  // Before the server goes.
+  EXPECT_FALSE(one.reply.dropped());
   configure("bucket_id: 'c' capacity: 10 leak_rate: 0.1");
   Wait& two = await("bucket_id: 'c'");
   EXPECT_TRUE(eventually([&] { return status_of("c").queue_size() == 1; }));

@@ -65,12 +65,13 @@ class FakeBucket {
     units_.erase(unit);
   }
 
-  std::uint64_t drop_all() {
+  /// Those who wait learn that `fate` became of them.
+  std::uint64_t drop_all(RequestRecord::State fate) {
     const std::uint64_t dropped = units_.size();
     for (const Unit& unit : units_) {
       count_dropped(unit);
       if (unit.record != nullptr) {
-        unit.record->state.store(RequestRecord::State::kDropped, std::memory_order_release);
+        unit.record->state.store(fate, std::memory_order_release);
       }
     }
     units_.clear();

@@ -130,7 +130,7 @@ Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
   EXPECT_FALSE(fake.draining) << "removed twice";
   fake.draining = true;
   Removal removal;
-  if (drop_backlog) removal.dropped = fake.drop_all();
+  if (drop_backlog) removal.dropped = fake.drop_all(RequestRecord::State::kDropped);
   removal.draining = fake.backlog();
   retire_drained();
   return removal;
@@ -247,7 +247,7 @@ std::uint64_t FakeEngine::drain_and_stop(Duration bound) {
   std::uint64_t dropped = 0;
   for (auto& [slot, fake] : buckets_) {
     fake.run_until(now_ + bound);
-    dropped += fake.drop_all();
+    dropped += fake.drop_all(RequestRecord::State::kStopped);
   }
   return dropped;
 }

@@ -131,6 +131,22 @@ TEST_F(ShaperRpc, Rules) {
   expect_error(grpc::RESOURCE_EXHAUSTED, "1024 mbufs more would be needed");
 }
 
+TEST_F(ShaperRpc, RulesAreReplacedOnlyAtTheExpectedRevision) {
+  configure("bucket_id: 'web' capacity: 10 leak_rate_bps: 1e6");
+  EXPECT_EQ(call(*shaper_, &Stub::SetRules, "rule_set {} expected_revision: 0").revision(), 1U);
+  expect_ok();
+  call(*shaper_, &Stub::SetRules, "rule_set { default_bucket_id: 'web' } expected_revision: 0");
+  expect_error(grpc::ABORTED, "expected_revision: 0 is not the present revision, which is 1");
+  const auto listed = call(*shaper_, &Stub::ListRules, "");
+  EXPECT_EQ(listed.default_bucket_id(), "");
+  EXPECT_EQ(listed.revision(), 1U);
+  // What is refused for itself is no new revision.
+  call(*shaper_, &Stub::SetRules, "rule_set { default_bucket_id: 'no' } expected_revision: 1");
+  EXPECT_EQ(status_.error_code(), grpc::NOT_FOUND);
+  call(*shaper_, &Stub::SetRules, "rule_set { default_bucket_id: 'web' } expected_revision: 1");
+  expect_ok();
+}
+
 TEST_F(ShaperRpc, PortsLcoresAndNode) {
   engine_.port_readings = {
       {.name = "lan", .device = "net_null0", .link_up = true, .rx_packets = 7}};

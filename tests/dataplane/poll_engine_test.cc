@@ -200,7 +200,7 @@ TEST_P(PollEngineTest, StopsWithABoundAndCountsWhatItDropped) {
   EXPECT_EQ(engine_->drain_and_stop(Duration{1'000'000}), 5U);
   EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kDraining);
   for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(records_[static_cast<std::size_t>(i)].state.load(), RequestRecord::State::kDropped);
+    EXPECT_EQ(records_[static_cast<std::size_t>(i)].state.load(), RequestRecord::State::kStopped);
   }
 }
 
