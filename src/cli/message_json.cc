@@ -3,7 +3,10 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
 
 #include "output.h"
 
@@ -75,6 +78,20 @@ ordered_json element_to_json(const Message& message, const FieldDescriptor* fiel
   return nullptr;
 }
 
+// Keys are text in all of the API's maps.
+ordered_json map_to_json(const Message& message, const FieldDescriptor* field) {
+  std::map<std::string, ordered_json> sorted;
+  const Reflection& reflection = *message.GetReflection();
+  for (int index = 0; index < reflection.FieldSize(message, field); ++index) {
+    const Message& entry = reflection.GetRepeatedMessage(message, field, index);
+    sorted[entry.GetReflection()->GetString(entry, entry.GetDescriptor()->map_key())] =
+        singular_to_json(entry, entry.GetDescriptor()->map_value());
+  }
+  ordered_json json = ordered_json::object();
+  for (auto& [key, value] : sorted) json[key] = std::move(value);
+  return json;
+}
+
 }  // namespace
 
 ordered_json to_json(const Message& message) {
@@ -82,7 +99,9 @@ ordered_json to_json(const Message& message) {
   ordered_json json = ordered_json::object();
   for (int i = 0; i < message.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor* field = message.GetDescriptor()->field(i);
-    if (field->is_repeated()) {
+    if (field->is_map()) {
+      json[field->name()] = map_to_json(message, field);
+    } else if (field->is_repeated()) {
       ordered_json& list = json[field->name()] = ordered_json::array();
       const int size = reflection.FieldSize(message, field);
       for (int index = 0; index < size; ++index) {

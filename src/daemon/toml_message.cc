@@ -112,6 +112,19 @@ void set_field(const FieldDescriptor& field, const toml::node& node, const std::
   }
 }
 
+// A table of which each key is an entry.
+void fill_map(const FieldDescriptor& field, const toml::node& node, const std::string& path,
+              Message& message) {
+  if (!node.is_table()) fail(node, path, "a table is needed");
+  for (const auto& [key, value] : *node.as_table()) {
+    Message& entry = *message.GetReflection()->AddMessage(&message, &field);
+    entry.GetReflection()->SetString(&entry, entry.GetDescriptor()->map_key(),
+                                     std::string(key.str()));
+    set_field(*entry.GetDescriptor()->map_value(), value, fmt::format("{}.{}", path, key.str()),
+              entry);
+  }
+}
+
 }  // namespace
 
 void fill_field(const toml::node& node, const std::string& field, Message& message) {
@@ -131,6 +144,10 @@ void fill_message(const toml::table& table, const std::string& path, Message& me
         throw TomlFault{path + name, "another one of its kind is set already", key.source().begin};
       }
       set_field(*field, node, path + name, message);
+      continue;
+    }
+    if (field->is_map()) {
+      fill_map(*field, node, path + name, message);
       continue;
     }
     if (!node.is_array()) fail(node, path + name, "a list is needed");

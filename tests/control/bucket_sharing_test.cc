@@ -109,7 +109,7 @@ TEST(BucketSharing, MessagesReadBackTheSame) {
   request.set_decide_within_ns(config.decide_within_ns());
   request.set_safe_reserve(config.safe_reserve());
   *request.mutable_weights() = config.weights();
-  EXPECT_EQ(config_of(request).SerializeAsString(), config.SerializeAsString());
+  EXPECT_EQ(config_of(request).ShortDebugString(), config.ShortDebugString());
 }
 
 TEST(BucketSharing, ReadsWithinRanges) {
