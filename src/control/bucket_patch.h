@@ -48,6 +48,8 @@ struct BucketPatch {
   std::optional<Duration> decide_within;
   std::optional<double> safe_reserve;
   std::map<std::string, std::uint32_t> weights;  ///< A node that is not named keeps its own.
+  /// Which revision of the bucket this is to change; 0: it must not exist.
+  std::optional<std::uint64_t> expected_revision;
 };
 
 /// The settings after the patch. `present` is null for a bucket that does not exist yet; absent

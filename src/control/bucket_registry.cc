@@ -35,6 +35,7 @@ std::optional<BucketState> KnownBucket::state() const {
     state->transmitter = ref_.transmitter;
     state->settings = settings;
     state->sharing = sharing_;
+    state->revision = revision();
     state->reading = engine_.read(ref_);
   });
   if (!exists) return std::nullopt;

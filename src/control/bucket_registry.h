@@ -47,6 +47,11 @@ class KnownBucket {
   [[nodiscard]] const std::shared_ptr<RequestQueue>& requests() const { return requests_; }
   [[nodiscard]] BucketSettings settings() const;
   [[nodiscard]] BucketSharing sharing() const;
+  /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
+  [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
+  void set_revision(std::uint64_t revision) {
+    revision_.store(revision, std::memory_order_relaxed);
+  }
 
   /// None if the bucket was deleted meanwhile. Without `share`, which the cluster knows.
   [[nodiscard]] std::optional<BucketState> state() const;
@@ -63,6 +68,7 @@ class KnownBucket {
   const std::shared_ptr<RequestQueue> requests_;
   // Set before the exclusive lock is asked for, or a stream of readers would starve the deleter.
   std::atomic<bool> deleted_{false};
+  std::atomic<std::uint64_t> revision_{0};
   // Held shared by whoever uses ref_, exclusively by whoever deletes the bucket or changes it.
   mutable SharedMutex use_;
   BucketSettings settings_ ABSL_GUARDED_BY(use_);

@@ -21,6 +21,7 @@ struct BucketState {
   BucketSharing sharing;
   std::optional<ShareState> share;  ///< Of a bucket of scope CLUSTER.
   BucketReading reading;
+  std::uint64_t revision = 0;  ///< Of its configuration; 0 for one that a per-flow rule made.
   /// Of a bucket that a per-flow rule made; empty otherwise.
   std::string rule_id;
   std::string flow;

@@ -2,6 +2,7 @@
 // Changes of buckets and rules under their common lock, and replacement from a file.
 #include "control/configuration.h"
 
+#include <limits>
 #include <utility>
 
 #include "control/refusal.h"
@@ -65,41 +66,68 @@ class BucketRollback {
 
 }  // namespace
 
+absl::Status check_revision(std::string_view path, std::string_view bucket_id,
+                            std::optional<std::uint64_t> expected, std::uint64_t present) {
+  if (!expected || *expected == present) return absl::OkStatus();
+  const std::string is = present == 0 ? "does not exist (0)" : joined("is at revision ", present);
+  return absl::AbortedError(joined(path, "expected_revision: ", *expected, " is expected, but ",
+                                   quoted(bucket_id), " ", is));
+}
+
 absl::Status Configuration::start() {
   MutexLock lock(mutex_);
   return rules_.start();
 }
 
 absl::StatusOr<BucketRegistry::Applied> Configuration::configure(
-    std::span<const BucketPatch> patches) {
+    std::span<const BucketPatch> patches, std::uint64_t revision) {
   MutexLock lock(mutex_);
   for (const BucketPatch& patch : patches) {
+    const KnownBucketRef bucket = buckets_.find(patch.id);
+    absl::Status status = check_revision(patch.path, patch.id, patch.expected_revision,
+                                         bucket == nullptr ? 0 : bucket->revision());
+    if (!status.ok()) return status;
     // Packets cannot wait for Redis. Of a bucket without rules the registry judges.
     if (patch.scope != Scope::kCluster && !patch.sharing) continue;
     const std::vector<std::string> users = users_of(rules_.rules(), patch.id);
     if (users.empty() || buckets_.takes_packets(patch)) continue;
     return still_used(joined(patch.path, "sharing"), patch.id, users);
   }
-  return buckets_.apply(patches);
+  auto applied = buckets_.apply(patches);
+  if (applied.ok()) number(patches, revision);
+  return applied;
 }
 
-absl::StatusOr<Removal> Configuration::delete_bucket(std::string_view id, bool drop_backlog) {
+void Configuration::number(std::span<const BucketPatch> patches, std::uint64_t revision) {
+  revision_ = revision != 0 ? revision : revision_ + 1;
+  for (const BucketPatch& patch : patches) {
+    if (const KnownBucketRef bucket = buckets_.find(patch.id)) bucket->set_revision(revision_);
+  }
+}
+
+absl::StatusOr<Removal> Configuration::delete_bucket(
+    std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision) {
   MutexLock lock(mutex_);
   const absl::StatusOr<KnownBucketRef> bucket = buckets_.get("bucket_id", id);
   if (!bucket.ok()) return bucket.status();
+  if (auto status = check_revision("", id, expected_revision, (*bucket)->revision());
+      !status.ok()) {
+    return status;
+  }
   const std::vector<std::string> users = users_of(rules_.rules(), id);
   if (!users.empty()) return still_used("bucket_id", id, users);
   return buckets_.remove(*bucket, drop_backlog);
 }
 
 absl::StatusOr<Configuration::Revision> Configuration::set_rules(
-    RuleSetSpec rules, std::optional<std::uint64_t> expected) {
+    RuleSetSpec rules, std::optional<std::uint64_t> expected, std::uint64_t revision) {
   MutexLock lock(mutex_);
   if (expected && *expected != rules_.revision()) {
     return absl::AbortedError(joined("expected_revision: ", *expected,
                                      " is not the present revision, which is ", rules_.revision()));
   }
   if (absl::Status status = rules_.replace(std::move(rules)); !status.ok()) return status;
+  if (revision != 0) rules_.set_revision(revision);
   return Revision{rules_.revision(), false};
 }
 
@@ -177,10 +205,74 @@ absl::Status Configuration::replace(WantedConfig wanted) {
       return status;
     }
   }
+  if (!patches->empty()) number(*patches, 0);
   for (const KnownBucketRef& bucket : leaving) buckets_.remove(bucket, false);
   file_buckets_ = std::move(names);
   file_had_rules_ = wanted.rules.has_value();
   return absl::OkStatus();
+}
+
+void Configuration::reconcile_buckets(const SharedConfig& wanted, bool all,
+                                      std::vector<absl::Status>& refusals) {
+  std::vector<BucketPatch> patches;
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
+    const KnownBucketRef known = buckets_.find(bucket.patch.id);
+    if (!all && known != nullptr && known->revision() == bucket.revision) continue;
+    patches.push_back(bucket.patch);
+  }
+  std::set<std::string_view> refused;
+  // Mostly all of it fits, and one call is much faster than many.
+  if (!buckets_.apply(patches).ok()) {
+    for (const BucketPatch& patch : patches) {
+      const auto applied = buckets_.apply({&patch, 1});
+      if (applied.ok()) continue;
+      refused.insert(patch.id);
+      refusals.push_back(
+          absl::Status(applied.status().code(),
+                       joined("bucket ", quoted(patch.id), ": ", message_of(applied.status()))));
+    }
+  }
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
+    const KnownBucketRef known = buckets_.find(bucket.patch.id);
+    if (known != nullptr && !refused.contains(bucket.patch.id)) {
+      known->set_revision(bucket.revision);
+    }
+  }
+}
+
+void Configuration::remove_others(const SharedConfig& wanted, std::vector<absl::Status>& refusals) {
+  std::set<std::string_view> names;
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) names.insert(bucket.patch.id);
+  for (const KnownBucketRef& bucket :
+       buckets_.list("", "", std::numeric_limits<std::size_t>::max())) {
+    if (names.contains(bucket->id())) continue;
+    const std::vector<std::string> users = users_of(rules_.rules(), bucket->id());
+    if (users.empty()) {
+      buckets_.remove(bucket, false);
+    } else {
+      refusals.push_back(still_used("buckets", bucket->id(), users));
+    }
+  }
+}
+
+std::vector<absl::Status> Configuration::reconcile(const SharedConfig& wanted, bool all) {
+  MutexLock lock(mutex_);
+  std::vector<absl::Status> refusals;
+  // The second time with the memory of buckets that are gone.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    refusals.clear();
+    reconcile_buckets(wanted, all, refusals);
+    if (all || rules_.revision() != wanted.rules_revision) {
+      if (absl::Status status = rules_.replace(wanted.rules); status.ok()) {
+        rules_.set_revision(wanted.rules_revision);
+      } else {
+        refusals.push_back(status);
+      }
+    }
+    remove_others(wanted, refusals);
+    if (refusals.empty()) break;
+  }
+  return refusals;
 }
 
 }  // namespace drip::control

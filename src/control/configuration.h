@@ -23,10 +23,26 @@
 
 namespace drip::control {
 
+/// ABORTED naming both, unless `expected` is absent or `present`.
+[[nodiscard]] absl::Status check_revision(std::string_view path, std::string_view bucket_id,
+                                          std::optional<std::uint64_t> expected,
+                                          std::uint64_t present);
+
 /// What the configuration file says.
 struct WantedConfig {
   std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.
   std::optional<RuleSetSpec> rules;  ///< None: the file does not speak of rules.
+};
+
+/// What a cluster's configuration says.
+struct SharedConfig {
+  struct Bucket {
+    BucketPatch patch;  ///< Every field is set.
+    std::uint64_t revision = 0;
+  };
+  std::vector<Bucket> buckets;  ///< In order of id.
+  RuleSetSpec rules;
+  std::uint64_t rules_revision = 0;
 };
 
 /// Thread safe. A call may wait for others to end and for the polling threads: milliseconds.
@@ -38,18 +54,22 @@ class Configuration {
   /// Before all else.
   [[nodiscard]] absl::Status start();
 
+  /// ABORTED, naming both, if a bucket is not at the revision that is expected. `revision` is what
+  /// the changed buckets are at afterwards; 0: the next of this node's own count.
   [[nodiscard]] absl::StatusOr<BucketRegistry::Applied> configure(
-      std::span<const BucketPatch> patches);
-  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to it.
-  [[nodiscard]] absl::StatusOr<Removal> delete_bucket(std::string_view id, bool drop_backlog);
+      std::span<const BucketPatch> patches, std::uint64_t revision = 0);
+  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to it; ABORTED.
+  [[nodiscard]] absl::StatusOr<Removal> delete_bucket(
+      std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision = {});
 
   struct Revision {
     std::uint64_t number = 0;
     bool created = false;
   };
-  /// With `expected`: ABORTED unless that is the present revision.
+  /// With `expected`: ABORTED unless that is the present revision. `revision` as for configure().
   [[nodiscard]] absl::StatusOr<Revision> set_rules(
-      RuleSetSpec rules, std::optional<std::uint64_t> expected = std::nullopt);
+      RuleSetSpec rules, std::optional<std::uint64_t> expected = std::nullopt,
+      std::uint64_t revision = 0);
   [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
   [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
 
@@ -62,7 +82,19 @@ class Configuration {
   /// bucket that would go and that a rule still uses is FAILED_PRECONDITION.
   [[nodiscard]] absl::Status replace(WantedConfig wanted);
 
+  /// Makes the node what the cluster says, as far as that can be: what is refused, for want of
+  /// memory or of a port, stays as it was. Returns the refusals. Looks only at what is at another
+  /// revision, unless `all`.
+  [[nodiscard]] std::vector<absl::Status> reconcile(const SharedConfig& wanted, bool all);
+
  private:
+  void reconcile_buckets(const SharedConfig& wanted, bool all, std::vector<absl::Status>& refusals)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void remove_others(const SharedConfig& wanted, std::vector<absl::Status>& refusals)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What comes after a change that worked.
+  void number(std::span<const BucketPatch> patches, std::uint64_t revision)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The patches of buckets that are new or differ, with every field set.
   [[nodiscard]] absl::StatusOr<std::vector<BucketPatch>> differing(
       std::span<const BucketPatch> wanted) const;
@@ -73,6 +105,7 @@ class Configuration {
   BucketRegistry& buckets_;
   mutable Mutex mutex_;
   RuleStore rules_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<std::string> file_buckets_ ABSL_GUARDED_BY(mutex_);
   bool file_had_rules_ ABSL_GUARDED_BY(mutex_) = false;
 };

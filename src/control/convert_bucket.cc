@@ -191,6 +191,7 @@ absl::StatusOr<BucketPatch> read_fields(const v1::BucketConfig& config, std::str
        {read_capacities, read_rates, read_accounting, read_departure, read_sharing}) {
     if (absl::Status status = read(config, path, patch); !status.ok()) return status;
   }
+  if (config.has_expected_revision()) patch.expected_revision = config.expected_revision();
   return patch;
 }
 
@@ -210,6 +211,10 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
   if (config.scope() == v1::SCOPE_CLUSTER) {
     return not_allowed(joined(path, "scope"), "SCOPE_CLUSTER",
                        "SCOPE_NODE (1) or unset, for a flow's bucket is its node's");
+  }
+  if (config.has_expected_revision()) {
+    return not_allowed(joined(path, "expected_revision"), joined(config.expected_revision()),
+                       "unset, for what is configured here is no bucket yet");
   }
   return read_fields(config, path);
 }
@@ -231,6 +236,7 @@ v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
   if (request.has_decide_within_ns()) config.set_decide_within_ns(request.decide_within_ns());
   if (request.has_safe_reserve()) config.set_safe_reserve(request.safe_reserve());
   *config.mutable_weights() = request.weights();
+  if (request.has_expected_revision()) config.set_expected_revision(request.expected_revision());
   return config;
 }
 
@@ -331,6 +337,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   bucket.set_flow(state.flow);
   bucket.set_ring_slots(reading.ring_slots);
   bucket.set_memory_bytes(reading.ring_slots * sizeof(FlowRingEntry));
+  bucket.set_revision(state.revision);
 }
 
 v1::RejectReason reject_reason(RejectReason reason) {

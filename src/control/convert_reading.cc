@@ -107,6 +107,7 @@ void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response) 
   response.set_address(leader.address);
   response.set_epoch(leader.epoch);
   response.set_is_self(leader.is_self);
+  response.set_knowledge_age_ms(leader.knowledge_age.count());
 }
 
 void write_shares(const BucketShares& shares, v1::BucketShares& message) {
@@ -123,6 +124,10 @@ void write_shares(const BucketShares& shares, v1::BucketShares& message) {
 void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& response) {
   response.set_clustered(status.clustered);
   response.set_epoch(status.epoch);
+  response.set_connected(status.connected);
+  response.set_knowledge_age_ms(status.knowledge_age.count());
+  response.set_cut_off_reason(status.cut_off_reason);
+  response.set_config_revision(status.config_revision);
   for (const ClusterMember& member : status.members) {
     v1::ClusterNode& node = *response.add_nodes();
     node.set_node_id(member.node_id);
@@ -132,11 +137,13 @@ void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& re
     node.set_state(node_state(member.state));
     node.set_last_seen_time(member.last_seen_epoch_ms);
     node.set_version(member.version);
-    node.set_buckets(member.buckets);
-    node.set_total_requests(member.total_requests);
-    node.set_allowed_requests(member.allowed_requests);
-    node.set_rejected_requests(member.rejected_requests);
-    node.set_processed_requests(member.processed_requests);
+    node.set_buckets(member.totals.buckets);
+    node.set_total_requests(member.totals.allowed_requests + member.totals.rejected_requests);
+    node.set_allowed_requests(member.totals.allowed_requests);
+    node.set_rejected_requests(member.totals.rejected_requests);
+    node.set_processed_requests(member.totals.processed_requests);
+    node.set_config_revision(member.config_revision);
+    node.set_config_error(member.config_error);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "control/node.h"
 
 #include <array>
+#include <future>
 #include <utility>
 
 #include "control/bucket_listing.h"
@@ -33,6 +34,22 @@ NodeIdentity identity_of(const NodeOptions& options) {
   return {options.node_id, std::move(address), options.version};
 }
 
+// Waits for its end; does nothing once the thread has stopped.
+void run_on(WorkThread& thread, const WorkThread::Work& work) {
+  std::promise<void> done;
+  const bool posted = thread.post([&] {
+    work();
+    done.set_value();
+  });
+  if (posted) done.get_future().wait();
+}
+
+std::unique_ptr<Cluster> cluster_of(const ClusterParts& parts, const ClusterFactory& make,
+                                    const NodeOptions& options) {
+  if (make != nullptr) return make(parts);
+  return std::make_unique<SingleNode>(parts.engine, parts.buckets, identity_of(options));
+}
+
 NodeFacts facts_of(const Engine& engine, const NodeOptions& options) {
   const EpochClock clock(engine);
   return {options.node_id, options.version, options.dpdk_version, clock.epoch_ms(clock.now()),
@@ -43,7 +60,7 @@ NodeFacts facts_of(const Engine& engine, const NodeOptions& options) {
 
 // In the order in which they need one another.
 struct Node::Parts {
-  Parts(Engine& the_engine, NodeOptions the_options, std::unique_ptr<Cluster> the_cluster)
+  Parts(Engine& the_engine, NodeOptions the_options, const ClusterFactory& make_cluster)
       : engine(the_engine),
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
@@ -51,12 +68,21 @@ struct Node::Parts {
         buckets(engine, requests),
         configuration(engine, buckets),
         listing(engine, buckets, configuration),
-        cluster(the_cluster != nullptr
-                    ? std::move(the_cluster)
-                    : std::make_unique<SingleNode>(engine, buckets, identity_of(options))),
+        local_changes(configuration),
+        cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         turns(engine),
         work(kSweepPeriod, [this] { requests.sweep(); }),
-        context{engine, buckets, requests, configuration, listing, turns, work, *cluster, facts},
+        context{engine,
+                buckets,
+                requests,
+                configuration,
+                listing,
+                turns,
+                work,
+                *cluster,
+                cluster->changes() != nullptr ? *cluster->changes() : local_changes,
+                cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
+                facts},
         streams(context),
         rate_limiter(context),
         shaper(context, streams) {
@@ -70,6 +96,7 @@ struct Node::Parts {
   BucketRegistry buckets;
   Configuration configuration;
   BucketListing listing;
+  LocalChanges local_changes;
   std::unique_ptr<Cluster> cluster;
   TurnWatch turns;
   WorkThread work;
@@ -85,9 +112,10 @@ Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Node::~Node() { stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions options,
-                                                   std::unique_ptr<Cluster> cluster) {
-  auto parts = std::make_unique<Parts>(engine, std::move(options), std::move(cluster));
+                                                   const ClusterFactory& make_cluster) {
+  auto parts = std::make_unique<Parts>(engine, std::move(options), make_cluster);
   if (absl::Status status = parts->configuration.start(); !status.ok()) return status;
+  if (absl::Status status = parts->cluster->start(); !status.ok()) return status;
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
@@ -103,7 +131,10 @@ absl::Status Node::replace_config(const NodeConfig& config) {
     if (!rules.ok()) return rules.status();
     wanted.rules = *std::move(rules);
   }
-  return parts_->configuration.replace(std::move(wanted));
+  absl::Status status;
+  run_on(parts_->context.change_thread,
+         [&] { status = parts_->context.changes.replace(std::move(wanted)); });
+  return status;
 }
 
 absl::Status Node::start() {
@@ -120,12 +151,14 @@ std::vector<std::uint16_t> Node::ports() const {
 
 void Node::begin_drain() {
   if (parts_->server != nullptr) parts_->server->set_healthy(false);
+  parts_->cluster->begin_drain();
 }
 
 void Node::stop(std::chrono::milliseconds patience) {
   parts_->turns.stop();
   parts_->streams.stop();
   parts_->work.stop();
+  parts_->cluster->stop();
   if (parts_->server != nullptr) parts_->server->stop(patience);
 }
 

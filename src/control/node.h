@@ -49,9 +49,10 @@ struct NodeConfig {
 /// All calls are for one thread.
 class Node {
  public:
-  /// `engine` outlives the node. `cluster` is null on a node that runs by itself.
+  /// `engine` outlives the node. `make_cluster` is null for a node that runs by itself; otherwise
+  /// the node has joined its cluster, or tried to, when this returns.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> create(
-      Engine& engine, NodeOptions options, std::unique_ptr<Cluster> cluster = nullptr);
+      Engine& engine, NodeOptions options, const ClusterFactory& make_cluster = nullptr);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
@@ -65,7 +66,7 @@ class Node {
   /// In the order of the addresses; 0 for a unix socket. Empty before start().
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
 
-  /// Tells health checks that no new work should come. Calls go on being answered.
+  /// Tells health checks and the cluster that no new work should come. Calls go on being answered.
   void begin_drain();
   /// Ends callers that still wait for their turn and streams with UNAVAILABLE, lets other calls end
   /// for up to `patience`, and serves no more. Does nothing the second time.

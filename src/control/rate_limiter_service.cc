@@ -51,24 +51,28 @@ absl::Status write_state_of(const ServicesContext& context, const std::string& b
 
 absl::Status configure_bucket(const ServicesContext& context,
                               const v1::ConfigureBucketRequest& request,
-                              v1::ConfigureBucketResponse& response) {
+                              v1::ConfigureBucketResponse& response,
+                              ConfigurationChanges::Deadline deadline) {
   const absl::StatusOr<BucketPatch> patch = read_patch(config_of(request), "");
   if (!patch.ok()) return patch.status();
   const absl::StatusOr<BucketRegistry::Applied> applied =
-      context.configuration.configure(std::span(&*patch, 1));
+      context.changes.configure(std::span(&*patch, 1), deadline);
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created > 0);
   return write_state_of(context, request.bucket_id(), *response.mutable_bucket());
 }
 
 absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucketRequest& request,
-                           v1::DeleteBucketResponse& response) {
+                           v1::DeleteBucketResponse& response,
+                           ConfigurationChanges::Deadline deadline) {
   if (!v1::DeleteMode_IsValid(request.mode())) {
     return not_allowed("mode", joined(static_cast<int>(request.mode())),
                        "DELETE_MODE_DRAIN (1), DELETE_MODE_DROP (2) or unset");
   }
-  const absl::StatusOr<Removal> removal = context.configuration.delete_bucket(
-      request.bucket_id(), request.mode() == v1::DELETE_MODE_DROP);
+  const std::optional<std::uint64_t> expected =
+      request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt;
+  const absl::StatusOr<Removal> removal = context.changes.delete_bucket(
+      request.bucket_id(), request.mode() == v1::DELETE_MODE_DROP, expected, deadline);
   if (!removal.ok()) return removal.status();
   response.set_deleted(true);
   response.set_dropped(removal->dropped);
@@ -147,15 +151,17 @@ grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
 grpc::ServerUnaryReactor* RateLimiterService::ConfigureBucket(
     grpc::CallbackServerContext* call, const v1::ConfigureBucketRequest* request,
     v1::ConfigureBucketResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return configure_bucket(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return configure_bucket(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::DeleteBucket(grpc::CallbackServerContext* call,
                                                            const v1::DeleteBucketRequest* request,
                                                            v1::DeleteBucketResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return delete_bucket(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return delete_bucket(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetQueuedRequests(

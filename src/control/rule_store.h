@@ -51,7 +51,9 @@ class RuleStore {
   [[nodiscard]] absl::Status erase(std::string_view id);
 
   [[nodiscard]] const RuleSetSpec& rules() const { return rules_; }
+  /// Grows by one with each change, unless somebody else counts.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
+  void set_revision(std::uint64_t revision) { revision_ = revision; }
   /// In the order in which they are tried.
   [[nodiscard]] std::vector<RuleState> list() const;
   [[nodiscard]] HitTotals default_hits() const;

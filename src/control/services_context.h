@@ -10,6 +10,7 @@
 #include "control/bucket_registry.h"
 #include "control/cluster_view.h"
 #include "control/configuration.h"
+#include "control/configuration_changes.h"
 #include "control/request_registry.h"
 #include "control/turn_watch.h"
 #include "control/work_thread.h"
@@ -31,11 +32,13 @@ struct ServicesContext {
   Engine& engine;
   BucketRegistry& buckets;
   RequestRegistry& requests;
-  Configuration& configuration;
+  const Configuration& configuration;  ///< For reading.
   const BucketListing& listing;
   TurnWatch& turns;
   WorkThread& work;
   const Cluster& cluster;
+  ConfigurationChanges& changes;  ///< All calls on `change_thread`.
+  WorkThread& change_thread;
   const NodeFacts& facts;
 };
 

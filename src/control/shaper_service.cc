@@ -21,14 +21,16 @@ namespace {
 
 absl::Status configure_buckets(const ServicesContext& context,
                                const v1::ConfigureBucketsRequest& request,
-                               v1::ConfigureBucketsResponse& response) {
+                               v1::ConfigureBucketsResponse& response,
+                               ConfigurationChanges::Deadline deadline) {
   std::vector<BucketPatch> patches;
   for (int i = 0; i < request.buckets_size(); ++i) {
     absl::StatusOr<BucketPatch> patch = read_patch(request.buckets(i), joined("buckets[", i, "]."));
     if (!patch.ok()) return patch.status();
     patches.push_back(*std::move(patch));
   }
-  const absl::StatusOr<BucketRegistry::Applied> applied = context.configuration.configure(patches);
+  const absl::StatusOr<BucketRegistry::Applied> applied =
+      context.changes.configure(patches, deadline);
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created);
   response.set_changed(applied->changed);
@@ -56,22 +58,23 @@ absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsR
 }
 
 absl::Status set_rules(const ServicesContext& context, const v1::SetRulesRequest& request,
-                       v1::SetRulesResponse& response) {
+                       v1::SetRulesResponse& response, ConfigurationChanges::Deadline deadline) {
   absl::StatusOr<RuleSetSpec> rules = read_rule_set(request.rule_set(), "rule_set.");
   if (!rules.ok()) return rules.status();
-  const auto revision = context.configuration.set_rules(
+  const auto revision = context.changes.set_rules(
       *std::move(rules),
-      request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt);
+      request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt,
+      deadline);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
   return absl::OkStatus();
 }
 
 absl::Status set_rule(const ServicesContext& context, const v1::SetRuleRequest& request,
-                      v1::SetRuleResponse& response) {
+                      v1::SetRuleResponse& response, ConfigurationChanges::Deadline deadline) {
   absl::StatusOr<RuleSpec> rule = read_rule(request.rule(), "rule.");
   if (!rule.ok()) return rule.status();
-  const auto revision = context.configuration.set_rule(*std::move(rule));
+  const auto revision = context.changes.set_rule(*std::move(rule), deadline);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
   response.set_created(revision->created);
@@ -79,9 +82,10 @@ absl::Status set_rule(const ServicesContext& context, const v1::SetRuleRequest& 
 }
 
 absl::Status delete_rule(const ServicesContext& context, const v1::DeleteRuleRequest& request,
-                         v1::DeleteRuleResponse& response) {
+                         v1::DeleteRuleResponse& response,
+                         ConfigurationChanges::Deadline deadline) {
   if (absl::Status name = check_name("rule_id", request.rule_id()); !name.ok()) return name;
-  const auto revision = context.configuration.delete_rule(request.rule_id());
+  const auto revision = context.changes.delete_rule(request.rule_id(), deadline);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
   return absl::OkStatus();
@@ -132,8 +136,9 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
 grpc::ServerUnaryReactor* ShaperService::ConfigureBuckets(
     grpc::CallbackServerContext* call, const v1::ConfigureBucketsRequest* request,
     v1::ConfigureBucketsResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return configure_buckets(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return configure_buckets(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* ShaperService::ListBuckets(grpc::CallbackServerContext* call,
@@ -152,22 +157,25 @@ grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::WatchBuckets(
 grpc::ServerUnaryReactor* ShaperService::SetRules(grpc::CallbackServerContext* call,
                                                   const v1::SetRulesRequest* request,
                                                   v1::SetRulesResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return set_rules(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return set_rules(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* ShaperService::SetRule(grpc::CallbackServerContext* call,
                                                  const v1::SetRuleRequest* request,
                                                  v1::SetRuleResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return set_rule(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return set_rule(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* ShaperService::DeleteRule(grpc::CallbackServerContext* call,
                                                     const v1::DeleteRuleRequest* request,
                                                     v1::DeleteRuleResponse* response) {
-  return answer_in_order(call, context_.work,
-                         [=, this] { return delete_rule(context_, *request, *response); });
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return delete_rule(context_, *request, *response, call->deadline());
+  });
 }
 
 grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* call,

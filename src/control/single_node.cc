@@ -2,10 +2,8 @@
 // Answers for the node itself.
 #include "control/single_node.h"
 
-#include <limits>
-#include <optional>
-
 #include "control/epoch_clock.h"
+#include "control/node_totals.h"
 
 namespace drip::control {
 
@@ -22,17 +20,10 @@ absl::StatusOr<ClusterStatus> SingleNode::status() const {
   self.state = ClusterMember::State::kUp;
   self.last_seen_epoch_ms = clock.epoch_ms(clock.now());
   self.version = identity_.version;
-  constexpr auto kAll = std::numeric_limits<std::size_t>::max();
-  for (const KnownBucketRef& bucket : buckets_.list("", "", kAll)) {
-    const std::optional<BucketState> state = bucket->state();
-    if (!state) continue;
-    ++self.buckets;
-    self.allowed_requests += state->reading.admitted;
-    self.rejected_requests += state->rejected();
-    self.processed_requests += state->reading.departed;
-  }
-  self.total_requests = self.allowed_requests + self.rejected_requests;
-  return ClusterStatus{false, {self}, 0};
+  self.totals = totals_of(buckets_);
+  ClusterStatus status;
+  status.members.push_back(std::move(self));
+  return status;
 }
 
 }  // namespace drip::control

@@ -219,6 +219,7 @@ TEST(WriteBucket, FillsEveryField) {
   BucketState state;
   state.id = "b";
   state.transmitter = 2;
+  state.revision = 3;
   state.settings = {.capacity = 5, .units_per_second = 10, .bits_per_second = 8};
   state.sharing.scope = Scope::kCluster;
   state.share = ShareState{.policy_state = PolicyState::kShared,
