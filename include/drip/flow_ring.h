@@ -21,16 +21,19 @@ static_assert(sizeof(FlowRingEntry) == 16, "four slots a cache line");
 
 /// Single producer (push), single consumer (all else that changes it); the two may be one thread or
 /// two. Head and tail count all units that ever went through, modulo 2^32, so the ring is full at
-/// mask + 1 without a wasted slot. The slots are memory of whoever configures the bucket: the ring
-/// does not own them, so that a bucket is a few cache lines in a slab and its ring is placed on the
-/// NUMA node of the core that serves it.
+/// slot_count() without a wasted slot. The slots are memory of whoever configures the bucket: the
+/// ring does not own them, so that a bucket is a few cache lines in a slab and its ring is placed
+/// on the NUMA node of the core that serves it.
 class FlowRing {
  public:
   FlowRing() = default;
   /// REQUIRES: slot_count is a power of two up to 2^31 and `slots` has so many. Head and tail begin
   /// at `first_sequence`.
   FlowRing(FlowRingEntry* slots, std::uint32_t slot_count, std::uint32_t first_sequence = 0)
-      : slots_(slots), mask_(slot_count - 1), head_(first_sequence), tail_(first_sequence) {
+      : slots_(slots),
+        head_(first_sequence),
+        tail_(first_sequence),
+        slots_log2_(static_cast<std::uint8_t>(std::countr_zero(slot_count))) {
     assert(std::has_single_bit(slot_count));
   }
   FlowRing(const FlowRing&) = delete;
@@ -39,22 +42,22 @@ class FlowRing {
   /// Producer. False if full.
   [[nodiscard]] bool push(FlowRingEntry entry) {
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);
-    if (tail - head_.load(std::memory_order_acquire) > mask_) return false;
-    slots_[tail & mask_] = entry;
+    if (tail - head_.load(std::memory_order_acquire) > mask()) return false;
+    slots_[tail & mask()] = entry;
     tail_.store(tail + 1, std::memory_order_release);
     return true;
   }
 
   /// Consumer. The oldest entry. REQUIRES: !empty() seen by the consumer.
   [[nodiscard]] const FlowRingEntry& front() const {
-    return slots_[head_.load(std::memory_order_relaxed) & mask_];
+    return slots_[head_.load(std::memory_order_relaxed) & mask()];
   }
   /// Consumer. REQUIRES: !empty().
   void pop() { head_.store(head_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
   /// Consumer. The entry with the given tail() value at its push. REQUIRES: still in the ring.
   [[nodiscard]] FlowRingEntry& at(std::uint32_t sequence) {
     assert(sequence - head() < size());
-    return slots_[sequence & mask_];
+    return slots_[sequence & mask()];
   }
 
   /// Both ends at rest: moves what waits into another ring memory, keeping head and tail, and
@@ -62,11 +65,11 @@ class FlowRing {
   FlowRingEntry* move_to(FlowRingEntry* slots, std::uint32_t slot_count) {
     assert(std::has_single_bit(slot_count) && slot_count >= size());
     for (std::uint32_t i = head(); i != tail(); ++i) {
-      slots[i & (slot_count - 1)] = slots_[i & mask_];
+      slots[i & (slot_count - 1)] = slots_[i & mask()];
     }
     FlowRingEntry* const old = slots_;
     slots_ = slots;
-    mask_ = slot_count - 1;
+    slots_log2_ = static_cast<std::uint8_t>(std::countr_zero(slot_count));
     return old;
   }
 
@@ -77,20 +80,22 @@ class FlowRing {
     return tail_.load(std::memory_order_acquire) - head;
   }
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] std::uint32_t slot_count() const { return mask_ + 1; }
+  [[nodiscard]] std::uint32_t slot_count() const { return 1U << slots_log2_; }
 
   void prefetch_front() const {
-    __builtin_prefetch(&slots_[head_.load(std::memory_order_relaxed) & mask_]);
+    __builtin_prefetch(&slots_[head_.load(std::memory_order_relaxed) & mask()]);
   }
   void prefetch_back() const {
-    __builtin_prefetch(&slots_[tail_.load(std::memory_order_relaxed) & mask_], 1);
+    __builtin_prefetch(&slots_[tail_.load(std::memory_order_relaxed) & mask()], 1);
   }
 
  private:
+  [[nodiscard]] std::uint32_t mask() const { return slot_count() - 1; }
+
   FlowRingEntry* slots_ = nullptr;
-  std::uint32_t mask_ = 0;
   std::atomic<std::uint32_t> head_{0};  // The consumer writes, both read.
   std::atomic<std::uint32_t> tail_{0};  // The producer writes, both read.
+  std::uint8_t slots_log2_ = 0;
 };
 static_assert(sizeof(FlowRing) == 24, "part of a bucket's first cache line");
 

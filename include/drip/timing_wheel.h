@@ -5,10 +5,12 @@
 // 2019). Level 0 has 65536 slots of 128 ns (8.4 ms), level 1 8192 of 4.2 ms (34 s), level 2 8192 of
 // 17 s (39 h). What is due later waits in the last slot of level 2 and is looked at again there.
 //
-// Three things are unusual:
-// - A slot is a chain of chunks of 14 ids, one cache line each, not a linked list through the
-//   buckets: walking it misses the cache once in 14 buckets instead of at each, and those to come
-//   can be prefetched (docs/decisions/wheel.md has the figures).
+// Four things are unusual:
+// - A slot is one id and, behind it, a chain of chunks of 13 ids, one cache line each, not a linked
+//   list through the buckets: walking it misses the cache once in 13 buckets instead of at each,
+//   and those to come can be prefetched (docs/decisions/wheel.md has the figures).
+// - The one id lies in the slot's own word: where there are more slots than buckets, as at level 0
+//   there mostly are, no chunk is needed at all.
 // - A slot is 128 ns wide but nothing leaves early: in the slot of the present moment each bucket's
 //   own due time decides.
 // - Each level has twice the slots that one slot of the level above covers. So the upper slot that
@@ -18,6 +20,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -32,16 +35,30 @@
 
 namespace drip {
 
+/// A point in time that one thread sets and any thread may read.
+class PublishedTimePoint {
+ public:
+  PublishedTimePoint& operator=(TimePoint at) {
+    ns_.store(at.ns, std::memory_order_relaxed);
+    return *this;
+  }
+  // NOLINTNEXTLINE(google-explicit-constructor): it is a TimePoint to whoever reads it.
+  operator TimePoint() const { return TimePoint{ns_.load(std::memory_order_relaxed)}; }
+
+ private:
+  std::atomic<std::uint64_t> ns_{0};
+};
+
 /// The part of an item that the wheel needs; it lives in the item, whose hot line is being touched
 /// anyway.
 struct WheelHook {
   static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
 
-  TimePoint due;                   ///< Set by the caller before insert().
-  std::uint32_t slot = kNowhere;   ///< The wheel's own: slot over all levels.
-  std::uint32_t place = kNowhere;  ///< The wheel's own: chunk * 16 + index in it.
+  PublishedTimePoint due;  ///< Set by the caller before insert().
+  /// The wheel's own: slot | 2^31 for a slot's first id, else chunk * 16 + index in it.
+  std::uint32_t place = kNowhere;
 
-  [[nodiscard]] bool scheduled() const { return slot != kNowhere; }
+  [[nodiscard]] bool scheduled() const { return place != kNowhere; }
 };
 
 /// Not thread safe: it belongs to one transmitter. Items are ids below `max_items`; `Hooks` is
@@ -60,11 +77,10 @@ class TimingWheel {
   TimingWheel(std::uint32_t max_items, TimePoint now, Hooks hooks)
       : hooks_(hooks),
         now_ns_(now.ns & ~(kSlotNs - 1)),
-        heads_(kLevel0Slots + 2 * kUpperSlots, kNone),
-        // One partly filled chunk for each slot in use, and no more slots than items; one more for
-        // the chunk that collect() has in hand.
+        slots_(kLevel0Slots + 2 * kUpperSlots),
+        // Each chunk has an item, and each slot that has chunks one more of its own.
         chunks_(static_cast<std::size_t>(max_items) + 1) {
-    assert(max_items < kNone / kChunkStride);
+    assert(max_items < kFirstOfSlot / kChunkStride);
     for (std::uint32_t i = 0; i < chunks_.size(); ++i) chunks_[i].next = i + 1;
     chunks_.back().next = kNone;
   }
@@ -73,9 +89,12 @@ class TimingWheel {
 
   /// Schedules `id` at hooks(id).due; a due time that has passed means as soon as possible.
   /// REQUIRES: not scheduled.
-  void insert(std::uint32_t id) {
+  void insert(std::uint32_t id) { insert_at(id, hooks_(id).due); }
+  /// The same for an item that is due already and is not to be looked at again before `when`, to
+  /// a slot's width. REQUIRES: hooks(id).due <= when; within level 0.
+  void insert_at(std::uint32_t id, TimePoint when) {
     assert(!hooks_(id).scheduled());
-    put(id);
+    put(id, when);
     ++size_;
   }
 
@@ -129,26 +148,18 @@ class TimingWheel {
     // is due before its next slot begins.
     const std::uint64_t level2_begin = (now_ns_ | (upper_slot_ns(2) - 1)) + 1;
     std::uint64_t begin = block_end;
-    while (begin != level2_begin && heads_[upper_slot(1, begin)] == kNone) {
+    while (begin != level2_begin && slots_[upper_slot(1, begin)].empty()) {
       if (begin - block_end <= kBlockNs && any_used_in_block(begin)) break;
       begin += kBlockNs;
     }
     return TimePoint{begin};
   }
 
-  /// Brings the cache lines of the items that are due next into the cache: those of the first chunk
-  /// of the next slot in use.
-  void prefetch_next() const {
-    const auto next = next_used_slot(present_block_end() - kSlotNs);
-    if (!next) return;
-    const Chunk& chunk = chunks_[heads_[level0_slot(*next)]];
-    for (std::uint32_t i = 0; i < chunk.count; ++i) __builtin_prefetch(&hooks_(chunk.ids[i]), 1);
-  }
-
  private:
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-  static constexpr std::uint32_t kChunkIds = 14;
+  static constexpr std::uint32_t kChunkIds = 13;
   static constexpr std::uint32_t kChunkStride = 16;
+  static constexpr std::uint32_t kFirstOfSlot = 1U << 31;
   static constexpr std::uint64_t kSlotNs = std::uint64_t{1} << kSlotShift;
   // A block is what one slot of level 1 covers: half of level 0.
   static constexpr std::uint64_t kBlockNs = std::uint64_t{1} << kNextLevelShift[0];
@@ -156,9 +167,17 @@ class TimingWheel {
   static constexpr std::uint64_t kPulledAPoll = 16;
   static constexpr std::uint64_t kEverything = std::numeric_limits<std::uint64_t>::max();
 
+  // Has chunks only behind a first id.
+  struct Slot {
+    std::uint32_t first = kNone;
+    std::uint32_t chunk = kNone;  // Of a chain, of which only this one may be partly filled.
+
+    [[nodiscard]] bool empty() const { return first == kNone; }
+  };
   struct alignas(kCacheLineBytes) Chunk {
     std::uint32_t next;  // In the slot's chain, or in the free list.
     std::uint32_t count = 0;
+    std::uint32_t slot;
     std::array<std::uint32_t, kChunkIds> ids;
   };
   static_assert(sizeof(Chunk) == kCacheLineBytes);
@@ -193,69 +212,92 @@ class TimingWheel {
     return upper_slot(2, now_ns_ + (kUpperSlots - 1) * upper_slot_ns(2));
   }
 
-  void put(std::uint32_t id) {
+  void put(std::uint32_t id, TimePoint when) {
     WheelHook& hook = hooks_(id);
-    const std::uint32_t slot = slot_for(hook.due);
-    std::uint32_t head = heads_[slot];
-    if (head == kNone || chunks_[head].count == kChunkIds) {
+    const std::uint32_t number = slot_for(when);
+    Slot& slot = slots_[number];
+    if (slot.empty()) {
+      slot.first = id;
+      hook.place = kFirstOfSlot | number;
+      if (number < kLevel0Slots) mark_used(number);
+      return;
+    }
+    if (slot.chunk == kNone || chunks_[slot.chunk].count == kChunkIds) {
       const std::uint32_t fresh = free_;
       assert(fresh != kNone);
       Chunk& chunk = chunks_[fresh];
       free_ = chunk.next;
-      chunk.next = head;
+      chunk.next = slot.chunk;
       chunk.count = 0;
-      if (head == kNone && slot < kLevel0Slots) mark_used(slot);
-      heads_[slot] = head = fresh;
+      chunk.slot = number;
+      slot.chunk = fresh;
     }
-    Chunk& chunk = chunks_[head];
-    hook.slot = slot;
-    hook.place = head * kChunkStride + chunk.count;
+    Chunk& chunk = chunks_[slot.chunk];
+    hook.place = slot.chunk * kChunkStride + chunk.count;
     chunk.ids[chunk.count++] = id;
   }
 
-  void release(std::uint32_t chunk) {
-    chunks_[chunk].next = free_;
-    free_ = chunk;
+  // Takes an id off the slot's chunks. REQUIRES: it has one.
+  std::uint32_t pop_chunked(Slot& slot) {
+    Chunk& chunk = chunks_[slot.chunk];
+    const std::uint32_t id = chunk.ids[--chunk.count];
+    if (chunk.count == 0) {
+      const std::uint32_t emptied = slot.chunk;
+      slot.chunk = chunk.next;
+      chunk.next = free_;
+      free_ = emptied;
+    }
+    return id;
   }
-  void drop_head_chunk(std::uint32_t slot) {
-    const std::uint32_t head = heads_[slot];
-    heads_[slot] = chunks_[head].next;
-    release(head);
-    if (heads_[slot] == kNone && slot < kLevel0Slots) mark_unused(slot);
+  // Takes the slot's only id.
+  std::uint32_t pop_first(std::uint32_t number) {
+    Slot& slot = slots_[number];
+    const std::uint32_t id = slot.first;
+    slot.first = kNone;
+    if (number < kLevel0Slots) mark_unused(number);
+    return id;
   }
 
   void take(std::uint32_t id) {
     WheelHook& hook = hooks_(id);
-    Chunk& chunk = chunks_[heads_[hook.slot]];
-    // Only a slot's first chunk is partly filled: its last id takes the place that becomes free.
-    const std::uint32_t moved = chunk.ids[--chunk.count];
-    if (moved != id) {
-      chunks_[hook.place / kChunkStride].ids[hook.place % kChunkStride] = moved;
-      hooks_(moved).place = hook.place;
+    const std::uint32_t place = hook.place;
+    hook.place = WheelHook::kNowhere;
+    const bool is_first = (place & kFirstOfSlot) != 0;
+    const std::uint32_t number =
+        is_first ? place & ~kFirstOfSlot : chunks_[place / kChunkStride].slot;
+    Slot& slot = slots_[number];
+    if (slot.chunk == kNone) {
+      pop_first(number);
+      return;
     }
-    if (chunk.count == 0) drop_head_chunk(hook.slot);
-    hook.slot = hook.place = WheelHook::kNowhere;
+    // One of the slot's partly filled chunk takes the place that becomes free.
+    const std::uint32_t moved = pop_chunked(slot);
+    if (moved == id) return;
+    if (is_first) {
+      slot.first = moved;
+    } else {
+      chunks_[place / kChunkStride].ids[place % kChunkStride] = moved;
+    }
+    hooks_(moved).place = place;
   }
   // Takes items of a level-0 slot that has passed, as many as fit.
-  std::size_t take_all(std::uint32_t slot, std::span<std::uint32_t> out) {
+  std::size_t take_all(std::uint32_t number, std::span<std::uint32_t> out) {
+    Slot& slot = slots_[number];
     std::size_t count = 0;
-    while (heads_[slot] != kNone && count < out.size()) {
-      Chunk& chunk = chunks_[heads_[slot]];
-      while (chunk.count > 0 && count < out.size()) {
-        const std::uint32_t id = chunk.ids[--chunk.count];
-        WheelHook& hook = hooks_(id);
-        hook.slot = hook.place = WheelHook::kNowhere;
-        out[count++] = id;
-      }
-      if (chunk.count == 0) drop_head_chunk(slot);
+    while (count < out.size()) {
+      const bool last = slot.chunk == kNone;
+      const std::uint32_t id = last ? pop_first(number) : pop_chunked(slot);
+      hooks_(id).place = WheelHook::kNowhere;
+      out[count++] = id;
+      if (last) break;
     }
     return count;
   }
   // Takes items of the present slot that are due at `now`, as many as fit.
-  std::size_t take_due(std::uint32_t slot, TimePoint now, std::span<std::uint32_t> out) {
+  std::size_t take_due(std::uint32_t number, TimePoint now, std::span<std::uint32_t> out) {
     std::size_t count = 0;
     std::uint32_t next = kNone;
-    for (std::uint32_t at = heads_[slot]; at != kNone && count < out.size(); at = next) {
+    for (std::uint32_t at = slots_[number].chunk; at != kNone && count < out.size(); at = next) {
       Chunk& chunk = chunks_[at];
       next = chunk.next;  // take() may release the chunk when it has become empty.
       for (std::uint32_t i = 0; i < chunk.count && count < out.size();) {
@@ -267,6 +309,12 @@ class TimingWheel {
         take(id);
         out[count++] = id;
       }
+    }
+    // What takes the first one's place has been looked at.
+    if (const std::uint32_t id = slots_[number].first;
+        id != kNone && count < out.size() && hooks_(id).due <= now) {
+      take(id);
+      out[count++] = id;
     }
     return count;
   }
@@ -280,18 +328,22 @@ class TimingWheel {
            kPulledAPoll + (2 * passed_ns * size_ >> kNextLevelShift[level - 1]));
     }
   }
-  void pull(std::uint32_t slot, std::uint64_t budget) {
-    while (budget > 0 && heads_[slot] != kNone) {
-      Chunk& chunk = chunks_[heads_[slot]];
-      std::array<std::uint32_t, kChunkIds> ids;  // A copy: put() may take the released chunk.
+  void pull(std::uint32_t number, std::uint64_t budget) {
+    Slot& slot = slots_[number];
+    while (budget > 0 && !slot.empty()) {
+      // Taken out before any is put: put() may use the chunk that becomes free.
+      std::array<std::uint32_t, kChunkIds> ids;
       std::uint32_t count = 0;
-      while (chunk.count > 0 && budget > 0) {
-        ids[count++] = chunk.ids[--chunk.count];
+      while (slot.chunk != kNone && count < kChunkIds && budget > 0) {
+        ids[count++] = pop_chunked(slot);
         --budget;
       }
-      if (chunk.count == 0) drop_head_chunk(slot);
+      if (slot.chunk == kNone && count < kChunkIds && budget > 0) {
+        ids[count++] = pop_first(number);
+        --budget;
+      }
       for (std::uint32_t i = 0; i < count; ++i) __builtin_prefetch(&hooks_(ids[i]), 1);
-      for (std::uint32_t i = 0; i < count; ++i) put(ids[i]);
+      for (std::uint32_t i = 0; i < count; ++i) put(ids[i], hooks_(ids[i]).due);
     }
   }
 
@@ -351,7 +403,7 @@ class TimingWheel {
   std::uint64_t now_ns_;  // Begin of a slot; every slot of level 0 before it is empty.
   std::uint32_t size_ = 0;
   std::uint32_t free_ = 0;  // Head of the free chunks.
-  std::vector<std::uint32_t> heads_;
+  std::vector<Slot> slots_;
   std::vector<Chunk> chunks_;
   std::array<std::uint64_t, kLevel0Slots / 64> used_{};
   std::array<std::uint64_t, kLevel0Slots / 4096> used_words_{};

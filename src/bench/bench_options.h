@@ -15,6 +15,7 @@ struct BenchOptions {
   std::vector<std::uint32_t> buckets = {1, 64, 1024, 16384, 65536, 262144, 1048576};
   int repeat = 5;         ///< Interleaved runs, of which the median and the range are shown.
   double seconds = 0.2;   ///< Of one run.
+  std::string only;       ///< Of the variants of a case; empty: all.
   std::string json_path;  ///< Empty: none is written.
   unsigned cpu = 1;       ///< Where the first polling thread runs.
   std::uint64_t memory_mib = 3072;

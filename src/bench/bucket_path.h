@@ -43,8 +43,9 @@ class BucketPath {
   void offer(std::span<rte_mbuf* const> packets, std::span<const std::uint32_t> buckets) {
     const TimePoint now = clock_.now();
     for (const std::uint32_t bucket : buckets) transmitter_.prefetch(bucket);
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch_behind(bucket);
     for (std::size_t i = 0; i < packets.size(); ++i) {
-      transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now);
+      transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now, now);
     }
   }
   /// Lets go what is due; returns how many packets left.

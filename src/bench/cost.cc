@@ -165,6 +165,9 @@ absl::Status run_one(const Bench& bench, PacketPool& pool, BucketOrder::Kind kin
     variants.emplace_back("librte_sched", [&](Timed& t) { time_sched(*peer, pool, order, t); });
   }
 
+  if (!bench.options.only.empty()) {
+    std::erase_if(variants, [&](const auto& one) { return one.first != bench.options.only; });
+  }
   std::vector<Samples> cycles(variants.size());
   for (int run = 0; run < bench.options.repeat; ++run) {
     for (std::size_t i = 0; i < variants.size(); ++i) {

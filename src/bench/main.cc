@@ -65,6 +65,7 @@ int run_command_line(int argc, char** argv) {
     command->add_option("--seconds", options.seconds, "Of one run (0.001 to 600)")
         ->check(CLI::Range(0.001, 600.0))
         ->capture_default_str();
+    command->add_option("--only", options.only, "Of the variants of the case, for profiles");
     command->add_option("--json", options.json_path, "Write all results to this file");
     command->add_option("--cpu", options.cpu, "Where the first polling thread runs")
         ->capture_default_str();

@@ -10,22 +10,34 @@
 
 namespace drip::dataplane {
 
-/// Slots are numbered from 0 and handed out by control; a slot that was never used costs no memory.
+/// Slots are numbered from 0 and handed out by control; a slot that was never used costs no memory,
+/// nor does the history of a bucket that has let nothing go.
 class BucketTable {
  public:
   BucketTable(std::uint32_t slots, int numa_node)
-      : slots_(slots), memory_(std::size_t{slots} * sizeof(Bucket), numa_node) {}
+      : slots_(slots),
+        buckets_(std::size_t{slots} * sizeof(Bucket), numa_node),
+        histories_(std::size_t{slots} * sizeof(SpanHistory), numa_node) {}
 
   [[nodiscard]] std::uint32_t slots() const { return slots_; }
   [[nodiscard]] Bucket& operator[](std::uint32_t slot) const {
-    return reinterpret_cast<Bucket*>(memory_.data())[slot];
+    return reinterpret_cast<Bucket*>(buckets_.data())[slot];
+  }
+  [[nodiscard]] SpanHistory& history(std::uint32_t slot) const {
+    return reinterpret_cast<SpanHistory*>(histories_.data())[slot];
   }
   /// A new bucket in a free slot.
-  Bucket& construct(std::uint32_t slot) const { return *new (&(*this)[slot]) Bucket; }
+  Bucket& construct(std::uint32_t slot) const {
+    Bucket& bucket = (*this)[slot];
+    // A slot that was never used reads as zero, as if it had flushed nothing.
+    if (bucket.spans.flushed()) new (&history(slot)) SpanHistory{};
+    return *new (&bucket) Bucket;
+  }
 
  private:
   std::uint32_t slots_;
-  NodeMemory memory_;
+  NodeMemory buckets_;
+  NodeMemory histories_;
 };
 
 /// Where the timing wheel finds the part of a bucket that is its own.

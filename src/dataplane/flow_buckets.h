@@ -23,7 +23,8 @@ class FlowBuckets {
   /// Takes the packet into its flow's bucket, which is made if need be, or drops and counts it.
   /// False, and the packet is still the caller's, if there is no room for its flow.
   [[nodiscard]] bool offer_to_flow(std::uint32_t number, const FlowKey& key, void* packet,
-                                   std::uint32_t frame_bytes, std::uint16_t egress, TimePoint now) {
+                                   std::uint32_t frame_bytes, std::uint16_t egress,
+                                   TimePoint arrival, TimePoint now) {
     FlowSet* const set = sets_[number];
     if (set == nullptr) return false;
     const std::uint32_t hash = set->table.hash(key);
@@ -42,7 +43,7 @@ class FlowBuckets {
     }
     const std::uint32_t slot = set->slots[*flow];
     transmitter_.buckets()[slot].last_arrival = now;
-    transmitter_.offer(slot, packet, frame_bytes, egress, now);
+    transmitter_.offer(slot, packet, frame_bytes, egress, arrival, now);
     return true;
   }
 

@@ -56,7 +56,7 @@ class Lcore {
     if (transmitter_ != nullptr) work += transmitter_->transmit(clock_);
     if (worker_ != nullptr) work += worker_->receive(clock_);
     if (transmitter_ != nullptr) {
-      for (HandOff* const hand_off : inbound_) work += outlet_.take_in(*hand_off);
+      for (HandOff* const hand_off : inbound_) work += outlet_.take_in(*hand_off, now);
       flows_->sweep_some(now);
       transmitter_->flush();
     }
@@ -67,9 +67,9 @@ class Lcore {
   }
 
   /// Takes in all that workers have handed over so far; before anything that it may refer to goes.
-  void take_in_all() {
+  void take_in_all(TimePoint now) {
     for (HandOff* const hand_off : inbound_) {
-      while (outlet_.take_in(*hand_off) > 0) {
+      while (outlet_.take_in(*hand_off, now) > 0) {
       }
     }
   }

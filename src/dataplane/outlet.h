@@ -3,6 +3,7 @@
 // on.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -23,6 +24,7 @@ struct Arrival {
   std::uint16_t ingress;
   std::uint16_t egress;
   TimePoint at;
+  TimePoint now;  ///< When it is sent on: later, if it came from another thread.
 };
 
 /// One a polling thread. Buckets of this thread's own transmitter are reached at once, others
@@ -47,6 +49,12 @@ class Outlet {
   void prefetch(const RuleAction& action) const {
     if (action.kind == RuleAction::Kind::kBucket && is_local(action.bucket.transmitter)) {
       local_->transmitter().prefetch(action.bucket.slot);
+    }
+  }
+  /// The second step, some packets later.
+  void prefetch_behind(const RuleAction& action) const {
+    if (action.kind == RuleAction::Kind::kBucket && is_local(action.bucket.transmitter)) {
+      local_->transmitter().prefetch_behind(action.bucket.slot);
     }
   }
 
@@ -76,7 +84,7 @@ class Outlet {
   }
 
   /// Takes in a burst that another thread handed to this thread's transmitter; returns how many.
-  std::uint32_t take_in(HandOff& from) {
+  std::uint32_t take_in(HandOff& from, TimePoint now) {
     std::array<HandedPacket, HandOff::kBurst> packets;
     const auto count = static_cast<std::uint32_t>(from.take(packets));
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -84,7 +92,12 @@ class Outlet {
         local_->transmitter().prefetch(packets[i].target);
       }
     }
-    for (std::uint32_t i = 0; i < count; ++i) accept(packets[i]);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (packets[i].kind == HandedPacket::Kind::kBucket) {
+        local_->transmitter().prefetch_behind(packets[i].target);
+      }
+    }
+    for (std::uint32_t i = 0; i < count; ++i) accept(packets[i], now);
     return count;
   }
 
@@ -117,7 +130,8 @@ class Outlet {
       case RuleAction::Kind::kBucket:
         if (is_local(action.bucket.transmitter)) [[likely]] {
           return local_->transmitter().offer(action.bucket.slot, arrival.packet,
-                                             arrival.frame_bytes, arrival.egress, arrival.at);
+                                             arrival.frame_bytes, arrival.egress, arrival.at,
+                                             arrival.now);
         }
         return hand_off(action.bucket.transmitter, HandedPacket::Kind::kBucket, action.bucket.slot,
                         arrival, rules);
@@ -143,7 +157,7 @@ class Outlet {
   void offer_to_flow(std::uint32_t flow_set, const FlowKey& key, const Arrival& arrival,
                      const RuleSnapshot& rules) {
     if (!local_->offer_to_flow(flow_set, key, arrival.packet, arrival.frame_bytes, arrival.egress,
-                               arrival.at)) {
+                               arrival.at, arrival.now)) {
       send_plainly(rules.fallback, arrival, rules);
     }
   }
@@ -155,13 +169,14 @@ class Outlet {
     if (!hand_offs_[transmitter]->add(handed)) drop(arrival, DropReason::kHandOffFull);
   }
 
-  void accept(const HandedPacket& handed) {
-    const Arrival arrival{handed.packet, handed.frame_bytes, handed.ingress, handed.egress,
-                          handed.arrival};
+  void accept(const HandedPacket& handed, TimePoint now) {
+    // `now` was read at the begin of the loop; the packet may have come since.
+    const Arrival arrival{handed.packet, handed.frame_bytes, handed.ingress,
+                          handed.egress, handed.arrival,     std::max(now, handed.arrival)};
     switch (handed.kind) {
       case HandedPacket::Kind::kBucket:
         return local_->transmitter().offer(handed.target, arrival.packet, arrival.frame_bytes,
-                                           arrival.egress, arrival.at);
+                                           arrival.egress, arrival.at, arrival.now);
       case HandedPacket::Kind::kFlows: {
         // Read again: the headers are one cache line, as much as it would take to hand them over.
         const FrameBytes frame = io_.frame(handed.packet);

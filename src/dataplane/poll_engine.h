@@ -52,7 +52,7 @@ class PollEngine final : public Engine {
   [[nodiscard]] BucketReading read(BucketRef bucket) const override {
     const std::shared_lock lock(books_mutex_);
     const Thread& thread = *transmitters_[bucket.transmitter];
-    return read_bucket((*thread.buckets)[bucket.slot],
+    return read_bucket((*thread.buckets)[bucket.slot], thread.buckets->history(bucket.slot),
                        books_[bucket.transmitter]->record(bucket.slot),
                        thread.transmitter->leases().lapses());
   }

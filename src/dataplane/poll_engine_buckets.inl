@@ -181,7 +181,7 @@ Removal PollEngine<Io>::remove(BucketRef bucket, bool drop_backlog) {
   }
   const Removal removal = thread.mailbox.run([&](TimePoint now) {
     // Packets on their way may have been sent to it by rules that are gone.
-    thread.lcore->take_in_all();
+    thread.lcore->take_in_all(now);
     // A bucket that may leak nothing would never drain.
     const bool leaks = terms != nullptr ? thread.transmitter->end_lease(*terms, now)
                                         : !thread.transmitter->paused(bucket.slot);

@@ -37,7 +37,7 @@ template <class Io>
 void PollEngine<Io>::take_in_hand_offs() {
   for (int round = 0; round < 4 && !hand_offs_.empty(); ++round) {
     for (Thread* const thread : transmitters_) {
-      thread->mailbox.run([&](TimePoint) { thread->lcore->take_in_all(); });
+      thread->mailbox.run([&](TimePoint now) { thread->lcore->take_in_all(now); });
     }
     for (const auto& thread : threads_) {
       thread->mailbox.run([&](TimePoint) { thread->outlet->flush(); });
@@ -108,8 +108,8 @@ absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
 template <class Io>
 void PollEngine<Io>::remove_flow_set(std::uint32_t flow_set) {
   for (Thread* const thread : transmitters_) {
-    thread->mailbox.run([&](TimePoint) {
-      thread->lcore->take_in_all();
+    thread->mailbox.run([&](TimePoint now) {
+      thread->lcore->take_in_all(now);
       thread->flows->retire(flow_set);
     });
   }
@@ -132,6 +132,7 @@ std::vector<FlowReading> PollEngine<Io>::list_flows(std::uint32_t flow_set,
       const std::uint32_t slot = set.slots[flow];
       FlowReading reading{to_text(*key), transmitter,
                           read_bucket((*transmitters_[transmitter]->buckets)[slot],
+                                      transmitters_[transmitter]->buckets->history(slot),
                                       books_[transmitter]->record(slot), 0)};
       // The flow may have gone, and another come, while it was read.
       if (set.key_of(flow) == key) readings.push_back(std::move(reading));

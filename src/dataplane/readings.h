@@ -11,19 +11,19 @@ namespace drip::dataplane {
 /// Departures are read before admissions, so that a bucket never seems to have let out more than it
 /// took in.
 /// `lapses`: how often leases have ended on its transmitter.
-inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& record,
-                                 std::uint64_t lapses) {
+inline BucketReading read_bucket(const Bucket& bucket, const SpanHistory& history,
+                                 const BucketRecord& record, std::uint64_t lapses) {
   BucketReading reading;
   reading.departed = bucket.departed.get();
   reading.departed_bytes = bucket.departed_bytes.get();
   reading.dropped = bucket.dropped.get();
   reading.dropped_bytes = bucket.dropped_bytes.get();
-  reading.last_departure = TimePoint{bucket.last_departure_ns.get()};
-  reading.point = TimePoint{bucket.point_ns.get()};
+  reading.last_departure = bucket.spans.last_departure();
+  reading.point = bucket.hook.due;
   reading.backlog = bucket.backlog.get();
-  reading.backlog_bytes = bucket.backlog_bytes.get();
   reading.admitted = bucket.admitted.get();
   reading.admitted_bytes = bucket.admitted_bytes.get();
+  reading.backlog_bytes = reading.admitted_bytes - reading.departed_bytes - reading.dropped_bytes;
   for (std::size_t i = 0; i < kRejectReasons; ++i) reading.rejected[i] = bucket.rejected[i].get();
   reading.rejected_bytes = bucket.rejected_bytes.get();
   reading.forfeited_ns = bucket.forfeited_ns.get();
@@ -35,8 +35,9 @@ inline BucketReading read_bucket(const Bucket& bucket, const BucketRecord& recor
     if (!reading.paused) rates = leased;
   }
   reading.periods = ServicePeriods::of_rates(rates.units_per_second, rates.bits_per_second);
-  reading.sojourn = bucket.sojourn.read();
-  reading.lateness = bucket.lateness.read();
+  const SpanReading spans = bucket.spans.read(history);
+  reading.sojourn = spans.sojourn;
+  reading.lateness = spans.lateness;
   reading.ring_slots = record.ring_slots;
   return reading;
 }

@@ -39,23 +39,36 @@ class Transmitter {
 
   // ---- Packets
 
+  /// Asks the cache for what offer() will touch, some packets ahead of it.
   void prefetch(std::uint32_t slot) const {
-    __builtin_prefetch(&buckets_[slot], 1);
-    __builtin_prefetch(&buckets_[slot].periods, 1);
-    __builtin_prefetch(&buckets_[slot].admitted, 1);
+    const Bucket& bucket = buckets_[slot];
+    __builtin_prefetch(&bucket, 1);
+    __builtin_prefetch(&bucket.periods, 1);
+    __builtin_prefetch(&bucket.spans, 1);
+  }
+  /// The second step: what the bucket refers to, by what prefetch() has brought.
+  void prefetch_behind(std::uint32_t slot) const {
+    const Bucket& bucket = buckets_[slot];
+    bucket.ring.prefetch_back();
+    bucket.spans.prefetch_history(buckets_.history(slot));
   }
 
-  /// Takes a packet into its bucket, or drops and counts it.
+  /// Takes a packet that arrived at `arrival` into its bucket, or drops and counts it.
+  /// REQUIRES: arrival <= now.
   void offer(std::uint32_t slot, void* packet, std::uint32_t frame_bytes, std::uint16_t egress,
-             TimePoint now) {
+             TimePoint arrival, TimePoint now) {
     Bucket& bucket = buckets_[slot];
     const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
     if (wire_bytes > kMaxWireBytes) [[unlikely]] {
       count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
       return drop(packet, frame_bytes, DropReason::kTooLong);
     }
-    const RejectReason reason = admit(
-        bucket, slot, FlowRingEntry{UnitRef::packet(packet, wire_bytes, egress), now}, wire_bytes);
+    if (goes_straight(bucket, now) && admitting_ && stage_.has_room(egress)) {
+      return send_straight(bucket, slot, packet, wire_bytes, egress, arrival, now);
+    }
+    const RejectReason reason =
+        admit(bucket, slot, FlowRingEntry{UnitRef::packet(packet, wire_bytes, egress), arrival},
+              wire_bytes);
     if (reason == RejectReason::kAdmitted) [[likely]]
       return;
     drop(packet, frame_bytes, drop_reason(reason));
@@ -83,14 +96,23 @@ class Transmitter {
       if (leases_.lapsed(now)) [[unlikely]]
         lapse(now);
       const std::size_t count = wheel_.collect(now, due);
-      for (std::size_t i = 0; i < count; ++i) buckets_[due[i]].ring.prefetch_front();
+      for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
+      for (std::size_t i = 0; i < count; ++i) {
+        const Bucket& bucket = buckets_[due[i]];
+        bucket.ring.prefetch_front();
+        bucket.spans.prefetch_history(buckets_.history(due[i]));
+      }
       for (std::size_t i = 0; i < count; ++i) departed += serve(due[i], now);
       if (count < due.size()) break;
       visits += count;
     }
     return departed;
   }
-  void flush() { stage_.flush(); }
+  /// Gives to the ports what has left, and frees what was dropped.
+  void flush() {
+    stage_.flush();
+    if (dropped_ > 0) free_dropped();
+  }
 
   /// Nothing is due before this moment; none if nothing waits at all. Now, if packets wait for
   /// their port to take them.
@@ -124,7 +146,7 @@ class Transmitter {
     Bucket& bucket = buckets_[slot];
     const bool was_head = record.sequence == bucket.ring.head();
     bucket.ring.at(record.sequence).unit = UnitRef::released();
-    leave_backlog(bucket, record.wire_bytes);
+    leave_backlog(bucket);
     count_dropped(bucket, record.wire_bytes);
     record.departed = now;
     record.state.store(RequestRecord::State::kReleased, std::memory_order_release);
@@ -232,6 +254,7 @@ class Transmitter {
     }
     const std::uint64_t staged = stage_.drop_all();
     counters_.drops[static_cast<std::size_t>(DropReason::kShutdown)].add(staged);
+    free_dropped();
     return dropped + staged;
   }
 
@@ -247,7 +270,8 @@ class Transmitter {
 
   void drop(void* packet, std::uint32_t frame_bytes, DropReason reason) {
     counters_.drop(reason, frame_bytes);
-    io_.drop(std::span<void*>(&packet, 1));
+    dropping_[dropped_++] = packet;
+    if (dropped_ == dropping_.size()) free_dropped();
   }
 
  private:
@@ -270,9 +294,38 @@ class Transmitter {
       bucket.law.begin(bucket.law_time(entry.arrival), bucket.periods.service(wire_bytes),
                        bucket.departure);
       schedule(bucket, slot);
-      publish_point(bucket);
     }
     return reason;
+  }
+
+  // What nothing stands before leaves without ring and wheel.
+  void send_straight(Bucket& bucket, std::uint32_t slot, void* packet, std::uint32_t wire_bytes,
+                     std::uint16_t egress, TimePoint arrival, TimePoint now) {
+    count_admitted(bucket, wire_bytes);
+    bucket.law.begin(arrival, {}, Departure::kAtStart);
+    depart(bucket, slot, wire_bytes, arrival, now);
+    publish_point(bucket);
+    stage_.add(egress, packet);
+  }
+
+  // The law lets a unit of this bucket go, and all is counted; returns how late it is.
+  Duration depart(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival,
+                  TimePoint now) {
+    const Duration late = now - bucket.law.due();
+    // max_catchup lies on a line that is else not needed here.
+    const bool within_catchup = late.ns >> bucket.catchup_log2 == 0;
+    const Duration forfeited =
+        bucket.law.depart(now, bucket.periods.service(wire_bytes), bucket.departure,
+                          within_catchup ? late : bucket.max_catchup);
+    if (forfeited.ns > 0) [[unlikely]] {
+      bucket.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
+      counters_.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
+    }
+    bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
+    count_departed(bucket, wire_bytes);
+    bucket.spans.record(buckets_.history(slot), now, now - arrival, late);
+    counters_.lateness.record(late);
+    return late;
   }
 
   // Lets units of one bucket go that are due; returns how many.
@@ -282,23 +335,13 @@ class Transmitter {
       const FlowRingEntry entry = bucket.ring.front();
       const UnitRef unit = entry.unit;
       if (!unit.is_request() && !stage_.has_room(unit.egress())) [[unlikely]] {
-        bucket.hook.due = now + kPortRetry;
-        wheel_.insert(slot);
+        bucket.hook.due = bucket.law.due();
+        wheel_.insert_at(slot, now + kPortRetry);
         return count;
       }
-      const std::uint32_t wire_bytes = unit.wire_bytes();
-      const Duration late = now - bucket.law.due();
-      const Duration forfeited = bucket.law.depart(now, bucket.periods.service(wire_bytes),
-                                                   bucket.departure, bucket.max_catchup);
-      if (forfeited.ns > 0) [[unlikely]] {
-        bucket.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
-        counters_.forfeited_ns.add(static_cast<std::uint64_t>(forfeited.ns));
-      }
+      const Duration late = depart(bucket, slot, unit.wire_bytes(), entry.arrival, now);
       bucket.ring.pop();
-      bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
-      leave_backlog(bucket, wire_bytes);
-      count_departed(bucket, wire_bytes, now, now - entry.arrival, late);
-      counters_.lateness.record(late);
+      leave_backlog(bucket);
       deliver(unit, now, late);
       ++count;
       skip_released(bucket);
@@ -310,7 +353,6 @@ class Transmitter {
       const FlowRingEntry& next = bucket.ring.front();
       bucket.law.begin(next.arrival, bucket.periods.service(next.unit.wire_bytes()),
                        bucket.departure);
-      publish_point(bucket);
       if (bucket.law.due() > now) {
         schedule(bucket, slot);
         return count;
@@ -371,11 +413,11 @@ class Transmitter {
     if (bucket.paused != 0) return;
     if (bucket.hook.scheduled()) wheel_.remove(slot);
     bucket.law.stand_still(now, now);
-    bucket.hook.due = now;
+    bucket.paused_since = now;
     bucket.paused = 1;
   }
   static void go_on(Bucket& bucket, TimePoint now) {
-    bucket.law.stand_still(bucket.hook.due, now);
+    bucket.law.stand_still(bucket.paused_since, now);
     bucket.paused = 0;
   }
   // Another share, from now on.
@@ -422,7 +464,7 @@ class Transmitter {
     for (; !bucket.ring.empty(); bucket.ring.pop()) {
       const UnitRef unit = bucket.ring.front().unit;
       if (unit.is_released()) continue;
-      leave_backlog(bucket, unit.wire_bytes());
+      leave_backlog(bucket);
       count_dropped(bucket, unit.wire_bytes());
       ++dropped;
       if (unit.is_request()) {
@@ -442,6 +484,11 @@ class Transmitter {
     live_buckets_.set(live_buckets_.get() - 1);
   }
 
+  void free_dropped() {
+    io_.drop(std::span<void*>(dropping_.data(), dropped_));
+    dropped_ = 0;
+  }
+
   const BucketTable& buckets_;
   TimingWheel<BucketHooks> wheel_;
   LeaseList leases_;
@@ -451,6 +498,9 @@ class Transmitter {
   Counter waiting_packets_;
   Counter live_buckets_;
   bool admitting_ = true;
+  // Dropped and counted, to be freed together.
+  std::array<void*, 64> dropping_{};
+  std::uint32_t dropped_ = 0;
 };
 
 }  // namespace drip::dataplane

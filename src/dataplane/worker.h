@@ -61,14 +61,12 @@ class Worker {
     }
     const RuleSnapshot& rules = *rules_;
     rules.classifier.classify_burst(std::span(headers).first(packets.size()), ingress, decisions);
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      outlet_.prefetch(decisions[i] == kNoRule ? rules.fallback : rules.actions[decisions[i]]);
-    }
+    RuleHits* const hits = rules.hits[number_].get();
+    prefetch(rules, hits, std::span(decisions).first(packets.size()));
 
     const std::uint16_t egress = io_.egress(ingress);
-    RuleHits* const hits = rules.hits[number_].get();
     for (std::size_t i = 0; i < packets.size(); ++i) {
-      const Arrival arrival{packets[i], frames[i].frame_bytes, ingress, egress, now};
+      const Arrival arrival{packets[i], frames[i].frame_bytes, ingress, egress, now, now};
       if (egress == kNoPort) [[unlikely]] {
         outlet_.drop(arrival, DropReason::kNoEgress);
       } else if (rules.protect_control_traffic && is_control_traffic(headers[i], frames[i].bytes))
@@ -83,6 +81,21 @@ class Worker {
         outlet_.send(rules.fallback, arrival, headers[i], rules);
       }
     }
+  }
+
+  // What each packet will touch is asked for step by step, for the whole burst at a time: each step
+  // needs what the one before it has brought, and with many rules and buckets all of it is missed.
+  void prefetch(const RuleSnapshot& rules, RuleHits* hits,
+                std::span<std::uint32_t> decisions) const {
+    const auto action = [&rules](std::uint32_t decision) -> const RuleAction& {
+      return decision == kNoRule ? rules.fallback : rules.actions[decision];
+    };
+    for (const std::uint32_t decision : decisions) {
+      __builtin_prefetch(&action(decision));
+      __builtin_prefetch(&hits[decision == kNoRule ? rules.fallback_hits() : decision], 1);
+    }
+    for (const std::uint32_t decision : decisions) outlet_.prefetch(action(decision));
+    for (const std::uint32_t decision : decisions) outlet_.prefetch_behind(action(decision));
   }
 
   static void count(RuleHits& hits, const Arrival& arrival) {

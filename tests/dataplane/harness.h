@@ -47,6 +47,17 @@ class Harness {
   }
   std::uint32_t take_slot() { return next_slot_++; }
   [[nodiscard]] Bucket& bucket(std::uint32_t slot) { return table_[slot]; }
+  [[nodiscard]] SpanReading spans(std::uint32_t slot) {
+    return table_[slot].spans.read(table_.history(slot));
+  }
+  /// Wire bytes of what is in the bucket's ring, one by one.
+  [[nodiscard]] std::uint64_t ring_bytes(std::uint32_t slot) {
+    FlowRing& ring = table_[slot].ring;
+    std::uint64_t bytes = 0;
+    for (std::uint32_t i = ring.head(); i != ring.tail(); ++i)
+      bytes += ring.at(i).unit.wire_bytes();
+    return bytes;
+  }
 
   void set_rules(std::span<const ClassifierRule> rules, std::vector<RuleAction> actions,
                  RuleAction fallback, bool protect = true) {

@@ -56,9 +56,9 @@ class OneBucket : public testing::Test {
     EXPECT_EQ(h.ports.alive(), h.transmitter.waiting_packets());
     EXPECT_EQ(bucket().admitted.get(),
               bucket().departed.get() + bucket().dropped.get() + bucket().backlog.get());
-    EXPECT_EQ(bucket().admitted_bytes.get(), bucket().departed_bytes.get() +
-                                                 bucket().dropped_bytes.get() +
-                                                 bucket().backlog_bytes.get());
+    EXPECT_EQ(bucket().backlog_bytes(), h.ring_bytes(slot_));
+    EXPECT_EQ(h.spans(slot_).sojourn.total(), bucket().departed.get());
+    EXPECT_EQ(h.spans(slot_).lateness.total(), bucket().departed.get());
   }
 
   Harness h;

@@ -175,7 +175,6 @@ TEST(TimingWheel, ReturnsAllThatIsDueAndNothingElse) {
       // Now and then more is inserted before all is out.
       checked.collect(next, room);
       if (!draw.one_in(4)) checked.collect_all(next, room);
-      checked.wheel().prefetch_next();
       if (HasFailure()) FAIL() << "scenario " << scenario << ", step " << step;
     }
     if (scenario == 0) {
