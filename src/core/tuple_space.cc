@@ -31,7 +31,6 @@ TupleSpace<kWords>::TupleSpace(std::span<const MaskedRule<kWords>> rules) {
     rules_of_tuple.push_back(std::move(same_mask));
   }
   std::ranges::sort(rules_of_tuple, {}, [](const Rules& same_mask) { return same_mask[0].rank; });
-  port_checks_.emplace_back();  // Number 0 means "none".
   for (const Rules& same_mask : rules_of_tuple) add_tuple(same_mask);
   if (tuples_.size() > kFewTuples) add_filters(rules_of_tuple);
 }
@@ -65,12 +64,12 @@ void TupleSpace<kWords>::add_slot(const Tuple& tuple,
     return rule.src_ports == kAllPorts && rule.dst_ports == kAllPorts;
   };
   if (checks_nothing(best)) return;
-  slot.first_range = static_cast<std::uint32_t>(port_checks_.size());
+  std::vector<PortRanges::Rule> rules;
   for (const MaskedRule<kWords>& rule : same_key) {
-    port_checks_.push_back({rule.src_ports, rule.dst_ports, rule.rank, false});
+    rules.push_back({rule.src_ports, rule.dst_ports, rule.rank});
     if (checks_nothing(rule)) break;  // None behind it can decide.
   }
-  port_checks_.back().last = true;
+  slot.ranges = ranges_.add(rules);
 }
 
 template <std::size_t kWords>
@@ -128,26 +127,9 @@ void TupleSpace<kWords>::add_filters(const std::vector<Rules>& rules_of_tuple) {
 }
 
 template <std::size_t kWords>
-std::uint32_t TupleSpace<kWords>::check_ports(std::uint32_t first_range,
-                                              std::uint64_t transport_word,
-                                              std::uint32_t best) const {
-  const auto src = static_cast<std::uint16_t>(transport_word);
-  const auto dst = static_cast<std::uint16_t>(transport_word >> 16);
-  for (std::uint32_t i = first_range;; ++i) {
-    const PortCheck& check = port_checks_[i];
-    if (check.rank >= best) return best;
-    if (src >= check.src_ports.first && src <= check.src_ports.last &&
-        dst >= check.dst_ports.first && dst <= check.dst_ports.last) {
-      return check.rank;
-    }
-    if (check.last) return best;
-  }
-}
-
-template <std::size_t kWords>
 std::size_t TupleSpace<kWords>::memory_bytes() const {
   std::size_t bytes = tuples_.capacity() * sizeof(Tuple) + slots_.capacity() * sizeof(Slot) +
-                      port_checks_.capacity() * sizeof(PortCheck);
+                      ranges_.memory_bytes();
   for (const Filter& filter : filters_) bytes += sizeof filter + filter.tuples.memory_bytes();
   return bytes;
 }

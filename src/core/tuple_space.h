@@ -6,11 +6,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
 #include "core/interval_sets.h"
+#include "core/port_ranges.h"
 #include "drip/rule.h"
 #include "drip/time.h"
 
@@ -52,9 +52,6 @@ struct LinkWord {
   }
 };
 
-/// Rules of which lower ranks go before higher ones; 0 is the first.
-inline constexpr std::uint32_t kNoRank = std::numeric_limits<std::uint32_t>::max();
-
 /// A packet fits if (key & mask) == value and its ports are in the ranges.
 template <std::size_t kWords>
 struct MaskedRule {
@@ -67,7 +64,7 @@ struct MaskedRule {
 };
 
 /// Rules with the same mask ("tuple") are one hash table over the masked key; rules that differ in
-/// port ranges only are a list behind one key. Tuples are tried in the order of their best rank
+/// port ranges only are a set behind one key. Tuples are tried in the order of their best rank
 /// until none can beat what was found. Where tuples are many, those that cannot have a rule for
 /// this packet's addresses and ports are passed over: for each such field the packet's value picks
 /// a precomputed set of the tuples that are possible, and only what is in all of these sets is
@@ -95,14 +92,7 @@ class TupleSpace {
   struct Slot {
     PacketKey<kWords> key{};
     std::uint32_t best_rank = kNoRank;  ///< kNoRank: empty.
-    std::uint32_t first_range = 0;      ///< 0: no ranges, best_rank is the answer.
-  };
-  /// The rules behind one key, best first.
-  struct PortCheck {
-    PortRange src_ports;
-    PortRange dst_ports;
-    std::uint32_t rank = kNoRank;
-    bool last = false;
+    std::uint32_t ranges = 0;           ///< 0: no ranges, best_rank is the answer.
   };
   /// A field of the key by which tuples are passed over.
   struct Field {
@@ -127,15 +117,13 @@ class TupleSpace {
   /// The tuple's lowest fitting rank that is below `best`, or `best`.
   [[nodiscard]] std::uint32_t probe(const Tuple& tuple, const PacketKey<kWords>& key,
                                     std::uint32_t best) const;
-  [[nodiscard]] std::uint32_t check_ports(std::uint32_t first_range, std::uint64_t transport_word,
-                                          std::uint32_t best) const;
   void add_tuple(const Rules& rules);
   void add_slot(const Tuple& tuple, std::span<const MaskedRule<kWords>> same_key);
   void add_filters(const std::vector<Rules>& rules_of_tuple);
 
   std::vector<Tuple> tuples_;  ///< By best_rank.
   std::vector<Slot> slots_;
-  std::vector<PortCheck> port_checks_;
+  PortRanges ranges_;
   std::vector<Filter> filters_;  ///< Empty: all tuples are tried.
 };
 
@@ -173,7 +161,11 @@ template <std::size_t kWords>
       continue;
     }
     // An empty slot's key is 0, as a packet's may be; its rank is then above any `best`.
-    if (slot.first_range != 0) return check_ports(slot.first_range, key[kWords - 2], best);
+    if (slot.ranges != 0) {
+      const std::uint64_t transport = key[kWords - 2];
+      return ranges_.find(slot.ranges, static_cast<std::uint16_t>(transport),
+                          static_cast<std::uint16_t>(transport >> 16), best);
+    }
     return slot.best_rank < best ? slot.best_rank : best;
   }
   return best;

@@ -144,7 +144,9 @@ void read_placement(const toml::node& node, PlacementOptions& placement) {
 void read_memory(const toml::node& node, MemoryOptions& memory) {
   Section section(node, "memory.");
   section.whole("mbufs", memory.packets.mbufs, 1024, 1 << 26);
-  section.whole("mbuf_data", memory.packets.data_bytes, 256, 16384);
+  section.with("mbuf_data", [&](const toml::node& value) {
+    memory.mbuf_data = static_cast<std::uint32_t>(Section::whole_of(value, 256, 16384));
+  });
   section.whole("rx_descriptors", memory.packets.rx_descriptors, 32, 32768);
   section.whole("tx_descriptors", memory.packets.tx_descriptors, 32, 32768);
   section.whole("max_buckets", memory.max_buckets, 1, 1 << 24);
@@ -196,6 +198,7 @@ void read_ports(const toml::node& node, std::vector<dpdk::PortSpec>& ports) {
     section.text("name", port.name);
     section.text("device", port.device);
     section.text("peer", port.peer);
+    section.whole("mtu", port.mtu, dpdk::kLeastMtu, dpdk::kMostMtu);
     section.finish();
     if (port.name.empty() || port.device.empty() || port.peer.empty()) {
       throw TomlFault{fmt::format("ports[{}]", ports.size()),

@@ -38,7 +38,7 @@ dpdk::PortSpec port_of_flag(const std::string& text) {
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
     throw CLI::ValidationError("--port", fmt::format("'{}' is not NAME=DEVICE", text));
   }
-  return {text.substr(0, equals), text.substr(equals + 1), ""};
+  return {text.substr(0, equals), text.substr(equals + 1), "", 0};
 }
 
 dpdk::PortSpec& port_named(std::vector<dpdk::PortSpec>& ports, const std::string& name,
@@ -51,6 +51,19 @@ dpdk::PortSpec& port_named(std::vector<dpdk::PortSpec>& ports, const std::string
   return *found;
 }
 
+// NAME=BYTES, or BYTES for every port.
+void set_mtu_of_flag(const std::string& text, std::vector<dpdk::PortSpec>& ports) {
+  const std::size_t equals = text.find('=');
+  const auto mtu = parse_integer(text.substr(equals == std::string::npos ? 0 : equals + 1),
+                                 dpdk::kLeastMtu, dpdk::kMostMtu);
+  if (!mtu) throw CLI::ValidationError("--mtu", mtu.error());
+  if (equals != std::string::npos) {
+    port_named(ports, text.substr(0, equals), "--mtu").mtu = static_cast<std::uint16_t>(*mtu);
+    return;
+  }
+  for (dpdk::PortSpec& port : ports) port.mtu = static_cast<std::uint16_t>(*mtu);
+}
+
 std::uint64_t bytes_of_flag(const char* flag, const std::string& text) {
   const auto bytes = parse_bytes(text);
   if (!bytes) throw CLI::ValidationError(flag, bytes.error());
@@ -60,7 +73,7 @@ std::uint64_t bytes_of_flag(const char* flag, const std::string& text) {
 // The flags as given; what is absent leaves the file's word.
 struct Flags {
   std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle;
-  std::vector<std::string> listen, ports, pairs, hairpins, eal;
+  std::vector<std::string> listen, ports, pairs, hairpins, mtus, eal;
   std::vector<int> cpus, worker_cpus, transmitter_cpus;
   std::optional<int> realtime_priority;
   std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests;
@@ -78,6 +91,8 @@ void declare(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--pair", flags.pairs,
                  "A:B, what comes in by one leaves by the other; repeatable");
   app.add_option("--hairpin", flags.hairpins, "a port whose packets leave where they came in");
+  app.add_option("--mtu", flags.mtus,
+                 "NAME=BYTES, or BYTES for all ports; repeatable [the device's own]");
   app.add_option("--cpus", flags.cpus, "CPUs that each poll, receive and transmit, e.g. 2,3")
       ->delimiter(',');
   app.add_option("--worker-cpus", flags.worker_cpus, "CPUs that receive only")->delimiter(',');
@@ -88,7 +103,8 @@ void declare(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--realtime-priority", flags.realtime_priority, "SCHED_FIFO, 1 to 99; 0: off")
       ->check(CLI::Range(0, 99));
   app.add_option("--mbufs", flags.mbufs, "packet buffers over all ports [65535]");
-  app.add_option("--mbuf-data", flags.mbuf_data, "bytes of a frame in one buffer [2048]")
+  app.add_option("--mbuf-data", flags.mbuf_data,
+                 "bytes of a frame in one buffer [as the MTUs need, 2048 at least]")
       ->check(CLI::Range(256, 16384));
   app.add_option("--rx-descriptors", flags.rx_descriptors, "for each receive queue [1024]");
   app.add_option("--tx-descriptors", flags.tx_descriptors, "for each transmit queue [1024]");
@@ -138,7 +154,7 @@ void overlay(const Flags& flags, Options& options) {
 
   MemoryOptions& memory = options.memory;
   take(flags.mbufs, memory.packets.mbufs);
-  take(flags.mbuf_data, memory.packets.data_bytes);
+  if (flags.mbuf_data) memory.mbuf_data = flags.mbuf_data;
   take(flags.rx_descriptors, memory.packets.rx_descriptors);
   take(flags.tx_descriptors, memory.packets.tx_descriptors);
   take(flags.max_buckets, memory.max_buckets);
@@ -164,6 +180,17 @@ void overlay(const Flags& flags, Options& options) {
   for (const std::string& name : flags.hairpins) {
     port_named(options.ports, name, "--hairpin").peer = name;
   }
+  for (const std::string& mtu : flags.mtus) set_mtu_of_flag(mtu, options.ports);
+}
+
+// So that a frame fits into one buffer, whatever the device: not every one splits frames.
+std::uint32_t data_bytes_for(const Options& options) {
+  if (options.memory.mbuf_data) return *options.memory.mbuf_data;
+  std::uint32_t bytes = options.memory.packets.data_bytes;
+  for (const dpdk::PortSpec& port : options.ports) {
+    if (port.mtu != 0) bytes = std::max(bytes, dpdk::longest_frame(port.mtu));
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -191,6 +218,7 @@ CommandLine read_command_line(int argc, char** argv) {
     result.exit = EarlyExit{code == 0 ? 0 : 2};
     return result;
   }
+  result.options.memory.packets.data_bytes = data_bytes_for(result.options);
   if (result.options.node_id.empty()) result.options.node_id = host_name();
   if (result.options.advertise.empty()) result.options.advertise = result.options.listen.front();
   if (auto status = check(result.options); !status.ok()) {

@@ -30,6 +30,8 @@ struct PlacementOptions {
 
 struct MemoryOptions {
   dpdk::PacketMemory packets;
+  /// packets.data_bytes as asked for; none: it holds the longest frame of all ports' MTUs.
+  std::optional<std::uint32_t> mbuf_data;
   dpdk::Hugepages hugepages = dpdk::Hugepages::kIfAny;
   std::uint32_t max_buckets = 65536;  ///< For each transmitter.
   std::uint64_t ring_memory_bytes = std::uint64_t{1} << 30;

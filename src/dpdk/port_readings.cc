@@ -44,7 +44,7 @@ std::vector<std::string> PortSet::names() const {
 std::vector<PortReading> PortSet::read() const {
   std::vector<PortReading> readings;
   for (const auto& port : ports_) {
-    PortReading reading;
+    PortReading& reading = readings.emplace_back();
     reading.name = port->spec.name;
     reading.device = port->spec.device;
     reading.driver = port->driver;
@@ -67,7 +67,6 @@ std::vector<PortReading> PortSet::read() const {
       reading.tx_errors = stats.oerrors;
       reading.rx_no_mbuf = stats.rx_nombuf;
     }
-    readings.push_back(std::move(reading));
   }
   return readings;
 }

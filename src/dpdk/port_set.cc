@@ -122,6 +122,34 @@ absl::Status PortSet::create_pool(const PacketMemory& memory, int numa_node) {
                   memory.data_bytes, memory.bytes() >> 20, rte_strerror(rte_errno)));
 }
 
+absl::Status PortSet::set_mtu(const PortSpec& spec, const PacketMemory& memory,
+                              const rte_eth_dev_info& info, rte_eth_conf& configuration) {
+  if (spec.mtu == 0) return absl::OkStatus();
+  // As ethdev reckons: a device that bounds frames but no MTU counts Ethernet's header and the FCS.
+  const bool bounds_mtu = info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu;
+  const std::uint32_t overhead =
+      bounds_mtu ? info.max_rx_pktlen - info.max_mtu : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const std::uint32_t by_frame =
+      info.max_rx_pktlen > overhead ? info.max_rx_pktlen - overhead : info.max_mtu;
+  const std::uint32_t least = std::max<std::uint32_t>(kLeastMtu, info.min_mtu);
+  const std::uint32_t most = std::min<std::uint32_t>({kMostMtu, info.max_mtu, by_frame});
+  if (spec.mtu < least || spec.mtu > most) {
+    return absl::InvalidArgumentError(
+        fmt::format("port {} ({}): mtu: {} is not allowed: {} to {} with {}", spec.name,
+                    spec.device, spec.mtu, least, most, info.driver_name));
+  }
+  const bool splits = (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+  if (!splits && memory.data_bytes < longest_frame(spec.mtu)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "port {} ({}): mtu: {} allows frames of {} bytes, a packet buffer holds {} and {} does not "
+        "split frames over several: raise mbuf_data, or leave it out and it follows the MTU",
+        spec.name, spec.device, spec.mtu, longest_frame(spec.mtu), memory.data_bytes,
+        info.driver_name));
+  }
+  configuration.rxmode.mtu = spec.mtu;
+  return absl::OkStatus();
+}
+
 absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
                                 std::uint16_t transmitters) {
   const PortSpec& spec = port.spec;
@@ -156,11 +184,19 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
   }
   configuration.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER & info.rx_offload_capa;
   configuration.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS & info.tx_offload_capa;
+  if (auto status = set_mtu(spec, memory, info, configuration); !status.ok()) return status;
   if (const int error = rte_eth_dev_configure(device, port.rx_queues, transmitters, &configuration);
       error != 0) {
     return refuse(spec, "cannot be configured", error);
   }
   port.device = device;  // From here on ours to close.
+  // Devices of the kernel have an MTU of their own; those that have none say ENOTSUP.
+  if (spec.mtu != 0) {
+    const int error = rte_eth_dev_set_mtu(device, spec.mtu);
+    if (error != 0 && error != -ENOTSUP) {
+      return refuse(spec, fmt::format("does not take an mtu of {}", spec.mtu), error);
+    }
+  }
   std::uint16_t rx_descriptors = memory.rx_descriptors;
   std::uint16_t tx_descriptors = memory.tx_descriptors;
   (void)rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);

@@ -17,6 +17,8 @@
 #include "dpdk/dpdk_io.h"
 
 struct rte_mempool;
+struct rte_eth_conf;
+struct rte_eth_dev_info;
 
 namespace drip::dpdk {
 
@@ -26,7 +28,13 @@ struct PortSpec {
   std::string name;
   std::string device;
   std::string peer;  ///< The port its packets leave by; its own name for a hairpin; empty: none.
+  std::uint16_t mtu = 0;  ///< kLeastMtu to kMostMtu; 0: what the device starts with.
 };
+
+inline constexpr std::uint16_t kLeastMtu = 68;
+inline constexpr std::uint16_t kMostMtu = 16362;
+/// The longest frame that an MTU allows: Ethernet's header and two VLAN tags before it, no FCS.
+constexpr std::uint32_t longest_frame(std::uint16_t mtu) { return mtu + 14U + 8U; }
 
 struct PacketMemory {
   std::uint32_t mbufs = 65535;      ///< Packet buffers over all ports.
@@ -79,6 +87,9 @@ class PortSet final : public dataplane::Ports {
 
   PortSet() = default;
   absl::Status create_pool(const PacketMemory& memory, int numa_node);
+  /// Before the device is configured: refuses an MTU that it or the packet buffers cannot take.
+  static absl::Status set_mtu(const PortSpec& spec, const PacketMemory& memory,
+                              const rte_eth_dev_info& info, rte_eth_conf& configuration);
   absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
                          std::uint16_t transmitters);
   void share_out(const std::vector<dataplane::LcorePlan>& lcores,

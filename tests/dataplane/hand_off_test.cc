@@ -93,8 +93,20 @@ class HandOffTest : public testing::Test {
                                             std::vector<HandOff*>{nullptr}, std::vector{&there_},
                                             keys_.data(), spread_));
   }
+  // A worker and two transmitters.
+  void split_in_three() {
+    sides_.clear();
+    sides_.push_back(std::make_unique<Side>(&time, true, false, 0, 0, std::vector{&there_, &back_},
+                                            std::vector<HandOff*>{}, keys_.data(), spread_));
+    for (const std::uint32_t own : {0, 1}) {
+      sides_.push_back(std::make_unique<Side>(
+          &time, false, true, own, 0, std::vector<HandOff*>{nullptr, nullptr},
+          std::vector{own == 0 ? &there_ : &back_}, keys_.data(), spread_));
+    }
+  }
   Side& a() { return *sides_[0]; }
   Side& b() { return *sides_[1]; }
+  Side& c() { return *sides_[2]; }
 
   const RuleSnapshot& set_rules(RuleAction fallback, std::span<const ClassifierRule> rules = {},
                                 std::vector<RuleAction> actions = {}) {
@@ -182,6 +194,22 @@ TEST_F(HandOffTest, PassedAndControlTrafficGoesByATransmitterAsWell) {
   EXPECT_EQ(b().ports.sent(1).size(), 10U);
   EXPECT_EQ(b().counters.passed_packets.get(), 15U);
   expect_order(b().ports.sent(1));
+}
+
+TEST_F(HandOffTest, WhatPassesIsSpreadOverTransmittersByIngressAndStaysInOrder) {
+  split_in_three();
+  set_rules(RuleAction{});
+  for (int i = 0; i < 300; ++i) {
+    arrive(a(), 1, 0);
+    arrive(a(), 1, 1);
+  }
+  run(Duration{100'000}, Duration{1'000});
+  EXPECT_EQ(b().ports.sent(1).size(), 300U);  // What came in by port 0 leaves by port 1.
+  EXPECT_EQ(b().ports.sent(0).size(), 0U);
+  EXPECT_EQ(c().ports.sent(0).size(), 300U);
+  EXPECT_EQ(c().ports.sent(1).size(), 0U);
+  expect_order(b().ports.sent(1));
+  expect_order(c().ports.sent(0));
 }
 
 TEST_F(HandOffTest, ControlTrafficKeepsItsReserveAcrossTheHandOff) {

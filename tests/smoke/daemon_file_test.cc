@@ -61,6 +61,8 @@ std::vector<BadFile> bad_files() {
        "1:1: ports[0]: name, device and peer (itself for a hairpin) are needed"},
       {"[[ports]]\nname = \"a\"\ndevice = \"net_null0\"\npeer = \"b\"\n",
        "4:8: ports[0].peer: there is no port 'b'"},
+      {"[[ports]]\nname = \"a\"\ndevice = \"net_null0\"\npeer = \"a\"\nmtu = 20000\n",
+       "5:7: ports[0].mtu: a whole number from 68 to 16362 is needed"},
       // What the control plane refuses.
       {good + "\n[[buckets]]\nbucket_id = \"b\"\ncapacity = 0\nleak_rate = 1\n",
        "8:12: buckets[1].capacity: 0 is not allowed: 1 to 1048576 units"},

@@ -101,6 +101,27 @@ TEST(KernelDeviceTest, AfPacketOnAVethCarriesFramesBothWays) {
   command("ip link delete dripa");
 }
 
+TEST(KernelDeviceTest, TheMtuOfAKernelDeviceIsSetAndBounded) {
+  DRIP_NEEDS_NET_ADMIN();
+  command("ip link add dripa type veth peer name dripb && ip link set dripa up");
+  {
+    Node node({{"x", "net_af_packet0,iface=dripa", "x", 1400}});
+    ASSERT_TRUE(node.is_open()) << node.status();
+    EXPECT_EQ(node.engine().ports()[0].mtu, 1400U);
+    command("ip -o link show dripa | grep -q 'mtu 1400 '");
+    node.set_rules({}, {});
+    node.stop_and_check_balance();
+  }
+  // Its driver takes no longer frames from the kernel than 1514 bytes.
+  const Node jumbo({{"x", "net_af_packet0,iface=dripa", "x", 9000}}, {dataplane::LcorePlan{}},
+                   9022);
+  EXPECT_EQ(jumbo.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(jumbo.status().message().find("mtu: 9000 is not allowed: 68 to 1500 with"),
+            std::string::npos)
+      << jumbo.status();
+  command("ip link delete dripa");
+}
+
 TEST(KernelDeviceTest, TapCarriesFramesBothWays) {
   DRIP_NEEDS_NET_ADMIN();
   if (access("/dev/net/tun", R_OK | W_OK) != 0) GTEST_SKIP() << "there is no /dev/net/tun";

@@ -18,8 +18,10 @@ bool own_network = false;
 
 bool has_own_network() { return own_network; }
 
-Node::Node(const std::vector<dpdk::PortSpec>& ports, std::vector<dataplane::LcorePlan> lcores) {
+Node::Node(const std::vector<dpdk::PortSpec>& ports, std::vector<dataplane::LcorePlan> lcores,
+           std::uint32_t data_bytes) {
   dpdk::PacketMemory memory;
+  memory.data_bytes = data_bytes;
   memory.mbufs = 16384;
   memory.rx_descriptors = 512;
   memory.tx_descriptors = 512;

@@ -28,9 +28,10 @@ struct PortRule {
 
 class Node {
  public:
-  /// `ports`: as PortSpec. Fails the test with the reason if they cannot be opened.
+  /// If the ports cannot be opened, status() says why. `data_bytes`: of a packet buffer.
   explicit Node(const std::vector<dpdk::PortSpec>& ports,
-                std::vector<dataplane::LcorePlan> lcores = {dataplane::LcorePlan{}});
+                std::vector<dataplane::LcorePlan> lcores = {dataplane::LcorePlan{}},
+                std::uint32_t data_bytes = 2048);
 
   [[nodiscard]] bool is_open() const { return engine_ != nullptr; }
   [[nodiscard]] const absl::Status& status() const { return status_; }

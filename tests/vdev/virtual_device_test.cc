@@ -66,6 +66,40 @@ TEST_F(VirtualDeviceTest, PcapInGivesPcapOutInOrderAndSpaced) {
   EXPECT_NEAR(static_cast<double>(gaps[gaps.size() / 2]), 20e6, 1e6);
 }
 
+TEST_F(VirtualDeviceTest, JumboFramesArriveWholeAndAreChargedWhole) {
+  constexpr std::uint32_t kFrames = 40;
+  constexpr std::uint16_t kMtu = 9000;
+  std::vector<Frame> frames;
+  for (std::uint32_t i = 0; i < kFrames; ++i) frames.push_back(numbered_frame(i, kMtu + 14));
+  write_pcap(path("in.pcap"), frames);
+  {
+    Node node({{"in", "net_pcap0,rx_pcap=" + path("in.pcap"), "out", kMtu},
+               {"out", "net_pcap1,tx_pcap=" + path("out.pcap"), "in", kMtu}},
+              {dataplane::LcorePlan{}}, dpdk::longest_frame(kMtu));
+    ASSERT_TRUE(node.is_open()) << node.status();
+    for (const PortReading& port : node.engine().ports()) EXPECT_EQ(port.mtu, kMtu);
+    const BucketRef bucket = node.add_bucket(bits(1e9, kFrames));
+    node.set_rules({{0, to_bucket(bucket)}}, {bucket});
+    EXPECT_TRUE(Node::eventually([&] { return node.tx() == kFrames; }));
+    EXPECT_EQ(node.engine().read(bucket).departed_bytes, kFrames * (kMtu + 14U));
+    node.stop_and_check_balance();
+  }
+  const std::vector<Captured> out = read_pcap(path("out.pcap"));
+  ASSERT_EQ(out.size(), kFrames);
+  for (std::uint32_t i = 0; i < kFrames; ++i) EXPECT_EQ(out[i].frame, frames[i]) << i;
+}
+
+TEST_F(VirtualDeviceTest, RefusesAnMtuThatDoesNotFit) {
+  const Node small_buffers({{"x", "net_null0", "x", 9000}});
+  EXPECT_EQ(small_buffers.status().message(),
+            "port x (net_null0): mtu: 9000 allows frames of 9022 bytes, a packet buffer holds 2048 "
+            "and net_null does not split frames over several: raise mbuf_data, or leave it out and "
+            "it follows the MTU");
+  const Node below_all({{"x", "net_null0", "x", 67}});
+  EXPECT_EQ(below_all.status().message(),
+            "port x (net_null0): mtu: 67 is not allowed: 68 to 16362 with net_null");
+}
+
 TEST_F(VirtualDeviceTest, NullDeviceOffersMoreThanTheRateAndAllIsAccountedFor) {
   Node node({{"in", "net_null0,size=200", "out"}, {"out", "net_null1,no-rx=1", "in"}});
   ASSERT_TRUE(node.is_open()) << node.status();
