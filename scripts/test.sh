@@ -5,7 +5,8 @@
 #   scripts/test.sh [--suite NAME]... [--build DIR]
 #
 # Suites: unit (pure logic, virtual time), component (stages on fakes), vdev (DPDK's virtual
-# devices), smoke (real programs in network namespaces, needs root); all of them by default.
+# devices), smoke (real programs in network namespaces, needs root), bench (the measuring scripts in
+# their quick form: counts are judged, times are not); all of them by default.
 # Nothing that a test needs of the machine, hugepages included, is left behind.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,7 +24,7 @@ while [[ $# -gt 0 ]]; do
       shift 2
       ;;
     -h | --help)
-      sed -n '3,10s/^# \{0,1\}//p' scripts/test.sh
+      sed -n '3,11s/^# \{0,1\}//p' scripts/test.sh
       exit 0
       ;;
     *)

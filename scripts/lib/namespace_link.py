@@ -141,6 +141,7 @@ class Host:
 
 class Link:
     never_rests = False
+    hugepages = HUGEPAGES
 
     def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet")):
         self.scratch, self.rate_bps = scratch, rate_bps
@@ -167,7 +168,7 @@ class Link:
     def build(self):
         try:
             self.hugepages_before = int(NR_HUGEPAGES.read_text())
-            NR_HUGEPAGES.write_text(str(self.hugepages_before + HUGEPAGES))
+            NR_HUGEPAGES.write_text(str(self.hugepages_before + self.hugepages))
         except OSError:
             self.hugepages_before = None  # dripd does with small pages what it can.
         cpus = sorted(os.sched_getaffinity(0))
