@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of `drip-bench control` and the order of its cases.
+#include "bench/control.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "CLI/CLI.hpp"
+#include "fmt/format.h"
+
+namespace drip::bench {
+namespace {
+
+bool wanted(const ControlOptions& options, const std::string& name) {
+  return options.cases.empty() || std::ranges::find(options.cases, name) != options.cases.end();
+}
+
+int failed(const absl::Status& status) {
+  fmt::print(stderr, "drip-bench control: {}\n", std::string(status.message()));
+  return 1;
+}
+
+}  // namespace
+
+int run_control(int argc, const char* const* argv) {
+  ControlOptions options;
+  CLI::App app("The control plane of a real dripd, measured over gRPC on the loopback.");
+  app.add_option("--dripd", options.dripd, "the daemon to measure")->capture_default_str();
+  app.add_option("--runs", options.runs, "interleaved runs of each figure")->capture_default_str();
+  app.add_option("--seconds", options.seconds, "of each run")->capture_default_str();
+  app.add_option("--buckets", options.buckets, "in the bulk case")->capture_default_str();
+  app.add_option("--case", options.cases, "allow, bulk or change; repeatable [all]")
+      ->check(CLI::IsMember({"allow", "bulk", "change"}));
+  app.add_option("--json", options.json_path, "also write the figures to this file");
+  CLI11_PARSE(app, argc, argv);
+
+  // First of all: a fork must not have gRPC's threads behind it.
+  const absl::StatusOr<ChildServer> empty = ChildServer::start_empty();
+  if (!empty.ok()) return failed(empty.status());
+  ControlReport report;
+  if (wanted(options, "allow")) {
+    if (auto status = measure_allow(options, *empty, report); !status.ok()) return failed(status);
+  }
+  if (wanted(options, "bulk")) {
+    if (auto status = measure_bulk(options, report); !status.ok()) return failed(status);
+  }
+  if (wanted(options, "change")) {
+    if (auto status = measure_change(options, report); !status.ok()) return failed(status);
+  }
+  report.print();
+  if (!options.json_path.empty()) {
+    std::ofstream file(options.json_path);
+    file << report.json().dump(2) << "\n";
+    if (!file) return failed(absl::UnavailableError("cannot write " + options.json_path));
+  }
+  return 0;
+}
+
+}  // namespace drip::bench

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// AllowRequest against a method that does nothing, on the same machine and the same threads.
+#include <array>
+#include <string>
+
+#include "bench/control.h"
+#include "bench/control_load.h"
+#include "drip/v1/rate_limiter.grpc.pb.h"
+#include "drip/v1/shaper.grpc.pb.h"
+#include "fmt/format.h"
+
+namespace drip::bench {
+namespace {
+
+using Limiter = v1::RateLimiterService::Stub;
+
+constexpr unsigned kBuckets = 1000;
+
+// Rates and capacities under which nothing is rejected and what was admitted leaks at about the
+// pace at which it comes.
+absl::Status configure(const ChildServer& dripd) {
+  v1::ShaperService::Stub shaper(connect(dripd.address()));
+  v1::ConfigureBucketsRequest request;
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    v1::BucketConfig& bucket = *request.add_buckets();
+    bucket.set_bucket_id(fmt::format("customer-{}", i));
+    bucket.set_capacity(4096);
+    bucket.set_leak_rate(1000);
+  }
+  grpc::ClientContext context;
+  v1::ConfigureBucketsResponse response;
+  const grpc::Status status = shaper.ConfigureBuckets(&context, request, &response);
+  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
+}
+
+struct Rows {
+  Series per_second, cpu_us, p50_us, p99_us, ratio;
+};
+
+void record(const LoadResult& result, Rows& rows) {
+  rows.per_second.add(result.per_second());
+  rows.cpu_us.add(result.server_cpu_us());
+  rows.p50_us.add(result.latency_us(0.50));
+  rows.p99_us.add(result.latency_us(0.99));
+}
+
+void write(const std::string& name, const Rows& rows, ControlReport& report) {
+  const std::string test_case = "allow";
+  report.add(test_case, name, "calls/s", rows.per_second);
+  if (!rows.ratio.empty()) report.add(test_case, name, "of the empty method", rows.ratio);
+  report.add(test_case, name, "p50 us", rows.p50_us);
+  report.add(test_case, name, "p99 us", rows.p99_us);
+  report.add(test_case, name, "server CPU us/call", rows.cpu_us);
+}
+
+}  // namespace
+
+absl::Status measure_allow(const ControlOptions& options, const ChildServer& empty,
+                           ControlReport& report) {
+  const auto dripd = ChildServer::start_dripd(options.dripd, {"--max-buckets", "65536"});
+  if (!dripd.ok()) return dripd.status();
+  if (auto status = configure(*dripd); !status.ok()) return status;
+  const UnaryMethod<Limiter, v1::AllowRequestRequest, v1::AllowRequestResponse> method{
+      &Limiter::AsyncAllowRequest};
+  const auto nothing = [](unsigned, std::uint64_t, v1::AllowRequestRequest&) {};
+  const auto request = [](unsigned connection, std::uint64_t number,
+                          v1::AllowRequestRequest& message) {
+    message.set_bucket_id(fmt::format("customer-{}", (connection * 37 + number) % kBuckets));
+  };
+  for (const LoadShape shape : {LoadShape{1, 1}, LoadShape{1, 64}, LoadShape{2, 64}}) {
+    Rows do_nothing;
+    Rows allow;
+    for (int run = 0; run < options.runs; ++run) {
+      // The order changes from run to run, so that a drift of the machine falls on both.
+      LoadResult results[2];
+      for (int step = 0; step < 2; ++step) {
+        const int which = (run + step) % 2;
+        results[which] = which == 0 ? load(empty, method, shape, options.seconds, nothing)
+                                    : load(*dripd, method, shape, options.seconds, request);
+        if (results[which].failed > 0) return absl::UnavailableError(results[which].first_error);
+      }
+      record(results[0], do_nothing);
+      record(results[1], allow);
+      allow.ratio.add(results[1].per_second() / results[0].per_second());
+    }
+    const std::string of =
+        fmt::format("{} connections x {} calls", shape.connections, shape.outstanding);
+    write("empty method, " + of, do_nothing, report);
+    write("AllowRequest, " + of, allow, report);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace drip::bench
