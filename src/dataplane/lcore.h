@@ -2,7 +2,9 @@
 // The loop of one polling thread: jobs, departures, arrivals.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -11,13 +13,14 @@
 #include "dataplane/hand_off.h"
 #include "dataplane/lcore_counters.h"
 #include "dataplane/mailbox.h"
+#include "dataplane/no_ports.h"
 #include "dataplane/worker.h"
 
 namespace drip::dataplane {
 
 /// A thread that polls: a worker, a transmitter, or both fused. `Clock` has `TimePoint now()`.
 template <class Io, class Clock>
-class Lcore {
+class Lcore final : private Mailbox::StandIn {
  public:
   /// Parts that the thread does not play are null. `inbound`: the hand-off rings to its
   /// transmitter.
@@ -77,9 +80,18 @@ class Lcore {
   [[nodiscard]] Clock& clock() { return clock_; }
 
  private:
-  static constexpr int kIdleLoopsBeforeSleep = 2000;
-  // Waking takes some time: wake before the next departure and poll until it is due.
+  // A node without ports has nobody to poll: it sleeps at once, and callers stand in.
+  static constexpr bool kEmbedded = std::same_as<Io, NoPorts>;
+  static constexpr int kIdleLoopsBeforeSleep = kEmbedded ? 1 : 2000;
+  // Waking takes some time: wake before the next departure and poll until it is due. If departures
+  // are so frequent that this would take a good part of a CPU, an embedded node takes them together.
   static constexpr Duration kWakeEarly{60'000};
+  static constexpr Duration kFrequent{1'000'000};
+  static constexpr Duration kShortestSleep{50'000};
+  // Callers who stand in see to departures as well. While they come that often the thread is only
+  // there for the case that they stop.
+  static constexpr std::uint32_t kManyStandIns = 4;
+  static constexpr Duration kShortestSleepWithMany{1'000'000};
 
   void watch_for_stalls(TimePoint now) {
     const Duration gap = now - last_loop_;
@@ -98,12 +110,39 @@ class Lcore {
     if (++idle_loops_ < kIdleLoopsBeforeSleep) return;
     idle_loops_ = 0;
     Duration bound{100'000'000};
+    const TimePoint now = clock_.now();
     if (transmitter_ != nullptr) {
-      const TimePoint now = clock_.now();
-      if (const auto next = transmitter_->idle_until(now)) bound = *next - now - kWakeEarly;
+      if (const auto next = transmitter_->idle_until(now)) bound = rest_until_due(*next - now);
     }
-    if (bound.ns > 0) mailbox_.sleep(bound);
+    if (bound.ns > 0) {
+      wakes_ = now + bound;
+      mailbox_.sleep(bound, kEmbedded ? this : nullptr);
+    }
     last_loop_ = clock_.now();  // A sleep is no stall.
+  }
+  Duration rest_until_due(Duration left) {
+    if (!kEmbedded) return left - kWakeEarly;
+    const bool awaits_it = std::exchange(woke_early_, false) && left <= kWakeEarly;
+    const bool many = std::exchange(stand_ins_, 0) >= kManyStandIns;
+    shortest_sleep_ = many ? kShortestSleepWithMany : kShortestSleep;
+    if (many || (left < kFrequent && !awaits_it)) return std::max(left, shortest_sleep_);
+    woke_early_ = true;
+    return left - kWakeEarly;
+  }
+
+  // On a caller's thread, while the polling thread sleeps. Departures first: what is due must not
+  // take the place of what comes in now.
+  TimePoint stand_in() override {
+    counters_.commands.add(1);
+    ++stand_ins_;
+    if (transmitter_ != nullptr) transmitter_->transmit(clock_);
+    return clock_.now();
+  }
+  bool sleeps_too_long() override {
+    if (transmitter_ == nullptr) return false;
+    const TimePoint now = clock_.now();
+    const auto next = transmitter_->idle_until(now);
+    return next && std::max(*next, now + shortest_sleep_) < wakes_;
   }
 
   Clock clock_;
@@ -116,7 +155,11 @@ class Lcore {
   std::vector<HandOff*> inbound_;
   bool sleeps_when_idle_;
   TimePoint last_loop_;
+  TimePoint wakes_;
   int idle_loops_ = 0;
+  bool woke_early_ = false;
+  std::uint32_t stand_ins_ = 0;  // Since the thread fell asleep.
+  Duration shortest_sleep_ = kShortestSleep;
 };
 
 }  // namespace drip::dataplane

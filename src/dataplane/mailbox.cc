@@ -33,20 +33,27 @@ Mailbox::Mailbox() : event_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
 
 Mailbox::~Mailbox() { ::close(event_fd_); }
 
+void Mailbox::wake() const {
+  const std::uint64_t one = 1;
+  (void)!write(event_fd_, &one, sizeof one);
+}
+
 void Mailbox::post_and_wait(Job job) {
-  for (int tries = 0;; ++tries) {
+  for (;;) {
     {
       const std::lock_guard lock(producers_);
       if (closed_) return job.invoke(closed_now_(closed_clock_));
-      if (jobs_.push(&job)) break;
+      if (sleeping_ && stand_in_ != nullptr) {
+        job.invoke(stand_in_->stand_in());
+        if (stand_in_->sleeps_too_long()) wake();
+        return;
+      }
+      if (jobs_.push(&job)) {
+        if (sleeping_) wake();
+        break;
+      }
     }
     std::this_thread::sleep_for(kNap);
-  }
-  // Pairs with the fence in sleep(): either the polling thread sees the job or we see it asleep.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (sleeping_.load(std::memory_order_relaxed)) {
-    const std::uint64_t one = 1;
-    (void)!write(event_fd_, &one, sizeof one);
   }
   for (int tries = 0; !job.done(); ++tries) {
     if (tries < kSpins) {
@@ -59,19 +66,21 @@ void Mailbox::post_and_wait(Job job) {
   }
 }
 
-void Mailbox::sleep(Duration bound) {
-  sleeping_.store(true, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (jobs_.empty()) {
-    pollfd waiting{event_fd_, POLLIN, 0};
-    const Duration capped = std::clamp(bound, Duration{0}, kLongestSleep);
-    const timespec timeout{0, static_cast<long>(capped.ns)};
-    if (ppoll(&waiting, 1, &timeout, nullptr) > 0) {
-      std::uint64_t events = 0;
-      (void)!read(event_fd_, &events, sizeof events);
-    }
+void Mailbox::sleep(Duration bound, StandIn* stand_in) {
+  {
+    const std::lock_guard lock(producers_);
+    if (!jobs_.empty()) return;
+    sleeping_ = true;
+    stand_in_ = stand_in;
   }
-  sleeping_.store(false, std::memory_order_relaxed);
+  pollfd waiting{event_fd_, POLLIN, 0};
+  const Duration capped = std::clamp(bound, Duration{0}, kLongestSleep);
+  const timespec timeout{0, static_cast<long>(capped.ns)};
+  const bool woken = ppoll(&waiting, 1, &timeout, nullptr) > 0;
+  const std::lock_guard lock(producers_);
+  sleeping_ = false;
+  std::uint64_t events = 0;
+  if (woken) (void)!read(event_fd_, &events, sizeof events);
 }
 
 void Mailbox::close(TimePoint (*now)(const void* clock), const void* clock) {

@@ -8,7 +8,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "drip/cache_line.h"
 #include "drip/spsc_ring.h"
 #include "drip/time.h"
 
@@ -16,13 +15,27 @@ namespace drip::dataplane {
 
 /// One a polling thread. Callers post a function and wait for its end; the polling thread takes a
 /// bounded number in each loop, busy or idle, and neither locks nor allocates for it: the call lies
-/// on the caller's stack. Callers lock among themselves. After close() calls run on their caller's
-/// thread, one at a time, since the polling thread has gone.
+/// on the caller's stack. Callers lock among themselves, and the polling thread takes their lock
+/// only to sleep and to wake. After close() calls run on their caller's thread, one at a time, since
+/// the polling thread has gone.
 ///
-/// The idea is Gatekeeper's mailbox; the parking is the usual flag, fence, look-again of an
-/// eventfd.
+/// The idea is Gatekeeper's mailbox.
 class Mailbox {
  public:
+  /// What callers do in the place of a polling thread that sleeps, so that nobody is woken for a
+  /// job: the lock hands all that the thread owns over to them, one at a time (flat combining,
+  /// Hendler et al., SPAA 2010).
+  class StandIn {
+   public:
+    /// Before the job: brings up to date what time alone has changed. Returns the present time.
+    virtual TimePoint stand_in() = 0;
+    /// After the job: the thread must be woken, for it would sleep too long now.
+    virtual bool sleeps_too_long() = 0;
+
+   protected:
+    ~StandIn() = default;
+  };
+
   Mailbox();
   ~Mailbox();
   Mailbox(const Mailbox&) = delete;
@@ -55,8 +68,9 @@ class Mailbox {
     }
     return done;
   }
-  /// Sleeps until a job comes or `bound` has passed; at most 100 ms.
-  void sleep(Duration bound);
+  /// Sleeps until a job comes or `bound` has passed; at most 100 ms. With `stand_in` jobs wake
+  /// nobody meanwhile, but run on their callers' threads.
+  void sleep(Duration bound, StandIn* stand_in = nullptr);
   /// The last act of the polling thread. `now` is the time that later jobs are told.
   void close(TimePoint (*now)(const void* clock), const void* clock);
 
@@ -84,14 +98,17 @@ class Mailbox {
   };
 
   void post_and_wait(Job job);
+  void wake() const;
 
   SpscRing<Job*> jobs_{1024};
   std::mutex producers_;
-  bool closed_ = false;  // Guarded by producers_.
+  // All guarded by producers_.
+  bool closed_ = false;
+  bool sleeping_ = false;
+  StandIn* stand_in_ = nullptr;
   TimePoint (*closed_now_)(const void*) = nullptr;
   const void* closed_clock_ = nullptr;
   int event_fd_;
-  alignas(kCacheLineBytes) std::atomic<bool> sleeping_{false};
 };
 
 }  // namespace drip::dataplane

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ namespace drip::dataplane {
 namespace {
 
 constexpr int kLowestNice = -20;
+constexpr unsigned long kTimerSlackNs = 1000;
 
 // With throttling on, the kernel takes a SCHED_FIFO thread that never sleeps off its CPU for 50 ms
 // of each second (sched(7), sched_rt_runtime_us).
@@ -40,6 +42,8 @@ std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string&
           fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu, std::strerror(error)));
     }
   }
+  // The kernel may otherwise round a wake-up by 50 us.
+  if (plan.sleeps_when_idle) (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   // On a CPU of its own a polling thread should lose as little as may be to whatever else the
   // kernel puts there. A wish: without the right to it the thread runs all the same.
   if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
