@@ -26,8 +26,8 @@ ROOMS = {
     "src/cli": ({"drip", "proto"}, {"absl", "fmt", "grpc", "cli", "json", "toml"}),
     "src/bench/link": (set(), {"fmt", "cli"}),
     "src/bench": (
-        {"dpdk", "dataplane", "core", "drip"},
-        {"absl", "fmt", "numa", "rte", "cli", "json", "benchmark"},
+        {"control", "dpdk", "dataplane", "core", "drip", "proto"},
+        {"absl", "fmt", "grpc", "numa", "rte", "cli", "json", "benchmark"},
     ),
 }
 LIBRARIES = [

@@ -3,7 +3,6 @@
 #include "bench/control.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
@@ -22,22 +21,32 @@ int failed(const absl::Status& status) {
 
 }  // namespace
 
-int run_control(int argc, const char* const* argv) {
+int run_control(std::vector<std::string> arguments) {
   ControlOptions options;
-  CLI::App app("The control plane of a real dripd, measured over gRPC on the loopback.");
+  CLI::App app("The control plane of a real dripd, measured over gRPC on the loopback.",
+               "drip-bench control");
   app.add_option("--dripd", options.dripd, "the daemon to measure")->capture_default_str();
   app.add_option("--runs", options.runs, "interleaved runs of each figure")->capture_default_str();
   app.add_option("--seconds", options.seconds, "of each run")->capture_default_str();
   app.add_option("--buckets", options.buckets, "in the bulk case")->capture_default_str();
+  app.add_option("--cpu", options.polling_cpu, "where dripd polls in the change case")
+      ->capture_default_str();
   app.add_option("--case", options.cases, "allow, bulk or change; repeatable [all]")
       ->check(CLI::IsMember({"allow", "bulk", "change"}));
   app.add_option("--json", options.json_path, "also write the figures to this file");
-  CLI11_PARSE(app, argc, argv);
+  std::ranges::reverse(arguments);  // As CLI11 wants them.
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
 
   // First of all: a fork must not have gRPC's threads behind it.
   const absl::StatusOr<ChildServer> empty = ChildServer::start_empty();
   if (!empty.ok()) return failed(empty.status());
-  ControlReport report;
+  Report report("control");
+  report.context("runs", options.runs);
+  report.context("seconds", options.seconds);
   if (wanted(options, "allow")) {
     if (auto status = measure_allow(options, *empty, report); !status.ok()) return failed(status);
   }
@@ -47,13 +56,8 @@ int run_control(int argc, const char* const* argv) {
   if (wanted(options, "change")) {
     if (auto status = measure_change(options, report); !status.ok()) return failed(status);
   }
-  report.print();
-  if (!options.json_path.empty()) {
-    std::ofstream file(options.json_path);
-    file << report.json().dump(2) << "\n";
-    if (!file) return failed(absl::UnavailableError("cannot write " + options.json_path));
-  }
-  return 0;
+  const absl::Status written = report.write(options.json_path);
+  return written.ok() ? 0 : failed(written);
 }
 
 }  // namespace drip::bench

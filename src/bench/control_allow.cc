@@ -34,7 +34,7 @@ absl::Status configure(const ChildServer& dripd) {
 }
 
 struct Rows {
-  Series per_second, cpu_us, p50_us, p99_us, ratio;
+  Samples per_second, cpu_us, p50_us, p99_us, ratio;
 };
 
 void record(const LoadResult& result, Rows& rows) {
@@ -44,19 +44,24 @@ void record(const LoadResult& result, Rows& rows) {
   rows.p99_us.add(result.latency_us(0.99));
 }
 
-void write(const std::string& name, const Rows& rows, ControlReport& report) {
-  const std::string test_case = "allow";
-  report.add(test_case, name, "calls/s", rows.per_second);
-  if (!rows.ratio.empty()) report.add(test_case, name, "of the empty method", rows.ratio);
-  report.add(test_case, name, "p50 us", rows.p50_us);
-  report.add(test_case, name, "p99 us", rows.p99_us);
-  report.add(test_case, name, "server CPU us/call", rows.cpu_us);
+void write(const char* method, LoadShape shape, const Rows& rows, Report& report) {
+  report
+      .row({{"case", "allow"},
+            {"method", method},
+            {"connections", shape.connections},
+            {"outstanding", shape.outstanding}})
+      .figure("calls_per_second", rows.per_second)
+      .figure("p50_us", rows.p50_us)
+      .figure("p99_us", rows.p99_us)
+      .figure("server_cpu_us", rows.cpu_us);
+  if (!rows.ratio.empty()) report.figure("of_empty", rows.ratio);
+  report.end_row();
 }
 
 }  // namespace
 
 absl::Status measure_allow(const ControlOptions& options, const ChildServer& empty,
-                           ControlReport& report) {
+                           Report& report) {
   const auto dripd = ChildServer::start_dripd(options.dripd, {"--max-buckets", "65536"});
   if (!dripd.ok()) return dripd.status();
   if (auto status = configure(*dripd); !status.ok()) return status;
@@ -83,10 +88,8 @@ absl::Status measure_allow(const ControlOptions& options, const ChildServer& emp
       record(results[1], allow);
       allow.ratio.add(results[1].per_second() / results[0].per_second());
     }
-    const std::string of =
-        fmt::format("{} connections x {} calls", shape.connections, shape.outstanding);
-    write("empty method, " + of, do_nothing, report);
-    write("AllowRequest, " + of, allow, report);
+    write("empty", shape, do_nothing, report);
+    write("AllowRequest", shape, allow, report);
   }
   return absl::OkStatus();
 }

@@ -76,42 +76,42 @@ absl::StatusOr<double> watch_interval(v1::ShaperService::Stub& shaper) {
 
 }  // namespace
 
-absl::Status measure_bulk(const ControlOptions& options, ControlReport& report) {
+absl::Status measure_bulk(const ControlOptions& options, Report& report) {
   const auto dripd = ChildServer::start_dripd(
       options.dripd, {"--max-buckets", fmt::format("{}", options.buckets), "--ring-memory", "4gb"});
   if (!dripd.ok()) return dripd.status();
   v1::ShaperService::Stub shaper(connect(dripd->address()));
-  const std::string test_case = "bulk";
-  const std::string row = fmt::format("{} buckets", options.buckets);
+  report.row({{"case", "bulk"}, {"buckets", options.buckets}});
   if (auto listed = list_all(shaper); !listed.ok()) return listed.status();
 
   const ProcessUse before = dripd->use();
   auto began = Clock::now();
   if (auto status = configure(shaper, options.buckets, 100); !status.ok()) return status;
   const ProcessUse after = dripd->use();
-  report.add(test_case, row, "create, s", seconds_since(began));
-  report.add(test_case, row, "create, server CPU s", after.cpu_seconds - before.cpu_seconds);
+  report.figure("create_s", seconds_since(began));
+  report.figure("create_server_cpu_s", after.cpu_seconds - before.cpu_seconds);
   const double per_bucket = static_cast<double>(after.resident_bytes - before.resident_bytes) /
                             static_cast<double>(options.buckets);
-  report.add(test_case, row, "RSS, bytes/bucket", per_bucket);
-  report.add(test_case, row, "RSS less the ring, bytes/bucket", per_bucket - kRingBytes);
+  report.figure("rss_bytes", per_bucket);
+  report.figure("rss_less_ring_bytes", per_bucket - kRingBytes);
 
   began = Clock::now();
   if (auto status = configure(shaper, options.buckets, 200); !status.ok()) return status;
-  report.add(test_case, row, "change, s", seconds_since(began));
+  report.figure("change_s", seconds_since(began));
 
   began = Clock::now();
   const auto listed = list_all(shaper);
   if (!listed.ok()) return listed.status();
-  report.add(test_case, row, "list in pages of 1000, s", seconds_since(began));
+  report.figure("list_s", seconds_since(began));
   if (*listed != options.buckets) return absl::InternalError("not all buckets were listed");
 
   const auto interval = watch_interval(shaper);
   if (!interval.ok()) return interval.status();
-  report.add(test_case, row, "interval of a watch for 1 s, s", *interval);
-  report.add(test_case, row, "RSS at the end, bytes/bucket",
-             static_cast<double>(dripd->use().resident_bytes - before.resident_bytes) /
-                 static_cast<double>(options.buckets));
+  report.figure("watch_interval_s", *interval);
+  report.figure("rss_end_bytes",
+                static_cast<double>(dripd->use().resident_bytes - before.resident_bytes) /
+                    static_cast<double>(options.buckets));
+  report.end_row();
   return absl::OkStatus();
 }
 

@@ -133,8 +133,8 @@ LoadResult load(const ChildServer& server, UnaryMethod<Stub, Request, Response> 
       began + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   for (unsigned i = 0; i < shape.connections; ++i) {
     threads.emplace_back([&, i] {
-      results[i] = internal::load_one_connection(server.address(), method, i, shape.outstanding,
-                                                 end, fill);
+      results[i] =
+          internal::load_one_connection(server.address(), method, i, shape.outstanding, end, fill);
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "bench/bench_options.h"
+#include "bench/control.h"
 #include "bench/cost.h"
 #include "dataplane/poll_thread.h"
 #include "dpdk/eal.h"
@@ -77,6 +78,11 @@ int run_command_line(int argc, char** argv) {
         [&result, &options, name, run_case] { result = run(options, name, run_case); });
   };
   add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost);
+  CLI::App* const control =
+      app.add_subcommand("control", "gRPC to a real dripd: see drip-bench control --help");
+  control->set_help_flag();
+  control->prefix_command();
+  control->callback([&result, control] { result = run_control(control->remaining()); });
   CLI11_PARSE(app, argc, argv);
   return result;
 }

@@ -84,7 +84,8 @@ class Lcore final : private Mailbox::StandIn {
   static constexpr bool kEmbedded = std::same_as<Io, NoPorts>;
   static constexpr int kIdleLoopsBeforeSleep = kEmbedded ? 1 : 2000;
   // Waking takes some time: wake before the next departure and poll until it is due. If departures
-  // are so frequent that this would take a good part of a CPU, an embedded node takes them together.
+  // are so frequent that this would take a good part of a CPU, an embedded node takes them
+  // together.
   static constexpr Duration kWakeEarly{60'000};
   static constexpr Duration kFrequent{1'000'000};
   static constexpr Duration kShortestSleep{50'000};

@@ -16,8 +16,8 @@ namespace drip::dataplane {
 /// One a polling thread. Callers post a function and wait for its end; the polling thread takes a
 /// bounded number in each loop, busy or idle, and neither locks nor allocates for it: the call lies
 /// on the caller's stack. Callers lock among themselves, and the polling thread takes their lock
-/// only to sleep and to wake. After close() calls run on their caller's thread, one at a time, since
-/// the polling thread has gone.
+/// only to sleep and to wake. After close() calls run on their caller's thread, one at a time,
+/// since the polling thread has gone.
 ///
 /// The idea is Gatekeeper's mailbox.
 class Mailbox {
