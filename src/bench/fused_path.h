@@ -37,7 +37,7 @@ class FusedPath {
       rules_.actions.push_back({RuleAction::Kind::kBucket, BucketRef{0, i}, 0});
     }
     rules_.classifier = Classifier::build(rules).value();
-    rules_.hits.push_back(std::make_unique<RuleHits[]>(rules_.actions.size() + 2));
+    rules_.prepare_workers(1);
     worker_.set_rules(&rules_);
   }
 

@@ -93,9 +93,6 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
     snapshot->fallback.bucket = *bucket;
   }
   snapshot->protect_control_traffic = rules.protect_control_traffic;
-  for (std::uint32_t worker = 0; worker < engine_.worker_count(); ++worker) {
-    snapshot->hits.push_back(std::make_unique<RuleHits[]>(snapshot->protected_hits() + 1));
-  }
   return snapshot;
 }
 
@@ -108,6 +105,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     if (plan.sets()[i]) (*compiled)->actions[i].flow_set = plan.sets()[i]->number;
   }
+  (*compiled)->prepare_workers(engine_.worker_count());
   std::shared_ptr<const RuleSnapshot> snapshot = *std::move(compiled);
   const auto before = engine_.swap_rules(snapshot, packet_buckets_of(*snapshot));
   if (!before.ok()) return before.status();
@@ -144,7 +142,7 @@ absl::Status RuleStore::erase(std::string_view id) {
 HitTotals RuleStore::snapshot_hits(std::size_t index) const {
   HitTotals sum;
   if (snapshot_ == nullptr) return sum;
-  for (const std::unique_ptr<RuleHits[]>& worker : snapshot_->hits) {
+  for (const std::unique_ptr<WorkerRule[]>& worker : snapshot_->workers) {
     sum = sum + HitTotals{worker[index].packets.get(), worker[index].bytes.get()};
   }
   return sum;
@@ -161,8 +159,8 @@ void RuleStore::keep_hits(const RuleSetSpec& next) {
   for (const RuleSpec& rule : next.rules) {
     if (const auto sum = sums.find(rule.id); sum != sums.end()) kept_hits_.insert(*sum);
   }
-  kept_default_ = kept_default_ + snapshot_hits(snapshot_->fallback_hits());
-  kept_protected_ = kept_protected_ + snapshot_hits(snapshot_->protected_hits());
+  kept_default_ = kept_default_ + snapshot_hits(snapshot_->fallback_index());
+  kept_protected_ = kept_protected_ + snapshot_hits(snapshot_->protected_index());
 }
 
 std::vector<RuleState> RuleStore::list() const {
@@ -183,12 +181,12 @@ std::vector<RuleState> RuleStore::list() const {
 
 HitTotals RuleStore::default_hits() const {
   return snapshot_ == nullptr ? kept_default_
-                              : kept_default_ + snapshot_hits(snapshot_->fallback_hits());
+                              : kept_default_ + snapshot_hits(snapshot_->fallback_index());
 }
 
 HitTotals RuleStore::protected_hits() const {
   return snapshot_ == nullptr ? kept_protected_
-                              : kept_protected_ + snapshot_hits(snapshot_->protected_hits());
+                              : kept_protected_ + snapshot_hits(snapshot_->protected_index());
 }
 
 std::vector<std::string> users_of(const RuleSetSpec& rules, std::string_view bucket_id) {

@@ -58,8 +58,15 @@ class Classifier {
   TupleSpace<kIpv4KeyWords> ipv4_;
   TupleSpace<kIpv6KeyWords> ipv6_;
   TupleSpace<kOtherKeyWords> other_;
+  [[nodiscard]] std::uint32_t rule_of(std::uint32_t rank) const {
+    static_assert(kNoRank == kNoRule);
+    return rank == kNoRank || ranks_are_indices_ ? rank : rule_of_rank_[rank];
+  }
+
   /// Rules by rank: 0 is the one that decides whenever it fits.
   std::vector<std::uint32_t> rule_of_rank_;
+  /// The rules came in the order of their ranks: one look-up less a packet.
+  bool ranks_are_indices_ = true;
 };
 
 }  // namespace drip

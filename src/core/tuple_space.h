@@ -79,6 +79,16 @@ class TupleSpace {
   /// The lowest rank that fits; kNoRank if none does.
   [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key) const;
 
+  /// Asks the cache for where find() will look first, if that is known without a search.
+  void prefetch(const PacketKey<kWords>& key) const {
+    if (!filters_.empty() || tuples_.empty()) return;
+    const Tuple& tuple = tuples_.front();
+    if (tuple.slot_mask == 0) return;
+    PacketKey<kWords> wanted;
+    for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
+    __builtin_prefetch(&slots_[tuple.first_slot + (hash(wanted) & tuple.slot_mask)]);
+  }
+
   [[nodiscard]] std::size_t tuple_count() const { return tuples_.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;
 

@@ -49,7 +49,9 @@ class Transmitter {
   /// The second step: what the bucket refers to, by what prefetch() has brought.
   void prefetch_behind(std::uint32_t slot) const {
     const Bucket& bucket = buckets_[slot];
-    bucket.ring.prefetch_back();
+    if (bucket.backlog.get() > 0 || bucket.departure == Departure::kAtEnd) {
+      return bucket.ring.prefetch_back();
+    }
     bucket.spans.prefetch_history(buckets_.history(slot));
   }
 

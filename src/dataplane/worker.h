@@ -22,7 +22,7 @@ class Worker {
  public:
   static constexpr std::size_t kBurst = 32;
 
-  /// `number` is the worker's place in RuleSnapshot::hits.
+  /// `number` is the worker's place in RuleSnapshot::workers.
   Worker(std::uint32_t number, Io& io, Outlet<Io>& outlet, LcoreCounters& counters)
       : number_(number), io_(io), outlet_(outlet), counters_(counters) {}
 
@@ -61,8 +61,12 @@ class Worker {
     }
     const RuleSnapshot& rules = *rules_;
     rules.classifier.classify_burst(std::span(headers).first(packets.size()), ingress, decisions);
-    RuleHits* const hits = rules.hits[number_].get();
-    prefetch(rules, hits, std::span(decisions).first(packets.size()));
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      if (decisions[i] == kNoRule)
+        decisions[i] = static_cast<std::uint32_t>(rules.fallback_index());
+    }
+    WorkerRule* const mine = rules.workers[number_].get();
+    prefetch(mine, std::span(decisions).first(packets.size()));
 
     const std::uint16_t egress = io_.egress(ingress);
     for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -71,36 +75,27 @@ class Worker {
         outlet_.drop(arrival, DropReason::kNoEgress);
       } else if (rules.protect_control_traffic && is_control_traffic(headers[i], frames[i].bytes))
           [[unlikely]] {
-        count(hits[rules.protected_hits()], arrival);
+        count(mine[rules.protected_index()], arrival);
         outlet_.pass(arrival, true, rules);
-      } else if (decisions[i] != kNoRule) {
-        count(hits[decisions[i]], arrival);
-        outlet_.send(rules.actions[decisions[i]], arrival, headers[i], rules);
       } else {
-        count(hits[rules.fallback_hits()], arrival);
-        outlet_.send(rules.fallback, arrival, headers[i], rules);
+        WorkerRule& rule = mine[decisions[i]];
+        count(rule, arrival);
+        outlet_.send(rule.action, arrival, headers[i], rules);
       }
     }
   }
 
   // What each packet will touch is asked for step by step, for the whole burst at a time: each step
   // needs what the one before it has brought, and with many rules and buckets all of it is missed.
-  void prefetch(const RuleSnapshot& rules, RuleHits* hits,
-                std::span<std::uint32_t> decisions) const {
-    const auto action = [&rules](std::uint32_t decision) -> const RuleAction& {
-      return decision == kNoRule ? rules.fallback : rules.actions[decision];
-    };
-    for (const std::uint32_t decision : decisions) {
-      __builtin_prefetch(&action(decision));
-      __builtin_prefetch(&hits[decision == kNoRule ? rules.fallback_hits() : decision], 1);
-    }
-    for (const std::uint32_t decision : decisions) outlet_.prefetch(action(decision));
-    for (const std::uint32_t decision : decisions) outlet_.prefetch_behind(action(decision));
+  void prefetch(WorkerRule* rules, std::span<const std::uint32_t> decisions) const {
+    for (const std::uint32_t decision : decisions) __builtin_prefetch(&rules[decision], 1);
+    for (const std::uint32_t decision : decisions) outlet_.prefetch(rules[decision].action);
+    for (const std::uint32_t decision : decisions) outlet_.prefetch_behind(rules[decision].action);
   }
 
-  static void count(RuleHits& hits, const Arrival& arrival) {
-    hits.packets.add(1);
-    hits.bytes.add(arrival.frame_bytes);
+  static void count(WorkerRule& rule, const Arrival& arrival) {
+    rule.packets.add(1);
+    rule.bytes.add(arrival.frame_bytes);
   }
 
   std::uint32_t number_;

@@ -54,8 +54,8 @@ bool FakeEngine::offer_packet(BucketRef ref, std::uint32_t bytes) {
 void FakeEngine::count_hits(std::uint32_t worker, std::size_t rule, std::uint64_t packets,
                             std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  rules_->hits.at(worker)[rule].packets.add(packets);
-  rules_->hits.at(worker)[rule].bytes.add(bytes);
+  rules_->workers.at(worker)[rule].packets.add(packets);
+  rules_->workers.at(worker)[rule].bytes.add(bytes);
 }
 
 Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const {
@@ -212,7 +212,7 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
   const std::lock_guard lock(mutex_);
   ++swaps;
   if (!refuse_swap.ok()) return refuse_swap;
-  EXPECT_EQ(rules->hits.size(), worker_count());
+  EXPECT_EQ(rules->workers.size(), worker_count());
   for (const RuleAction& action : rules->actions) {
     if (action.kind == RuleAction::Kind::kBucket) (void)bucket(action.bucket);
     if (action.kind == RuleAction::Kind::kFlows) {

@@ -114,9 +114,7 @@ class HandOffTest : public testing::Test {
     snapshot->classifier = std::move(Classifier::build(rules)).value();
     snapshot->actions = std::move(actions);
     snapshot->fallback = fallback;
-    for (int i = 0; i < 2; ++i) {
-      snapshot->hits.push_back(std::make_unique<RuleHits[]>(snapshot->actions.size() + 2));
-    }
+    snapshot->prepare_workers(2);
     for (const auto& side : sides_) {
       if (side->worker) side->worker->set_rules(snapshot.get());
     }

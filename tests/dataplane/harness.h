@@ -66,7 +66,7 @@ class Harness {
     snapshot->actions = std::move(actions);
     snapshot->fallback = fallback;
     snapshot->protect_control_traffic = protect;
-    snapshot->hits.push_back(std::make_unique<RuleHits[]>(snapshot->actions.size() + 2));
+    snapshot->prepare_workers(1);
     worker.set_rules(snapshot.get());
     snapshots_.push_back(std::move(snapshot));
   }

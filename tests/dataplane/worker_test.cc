@@ -60,7 +60,7 @@ class WorkerTest : public testing::Test {
     while (h.ports.queued(0) > 0 || h.ports.queued(1) > 0) h.lcore.poll_once();
   }
   std::pair<std::uint64_t, std::uint64_t> hits(std::size_t index) const {
-    const RuleHits& one = h.rules().hits[0][index];
+    const WorkerRule& one = h.rules().workers[0][index];
     return {one.packets.get(), one.bytes.get()};
   }
   void TearDown() override {
@@ -98,8 +98,8 @@ TEST_F(WorkerTest, EachRuleDoesWhatItSaysAndIsCounted) {
   EXPECT_EQ(hits(1), Hits(5, 550));
   EXPECT_EQ(hits(2), Hits(5, 600));
   EXPECT_EQ(hits(3), Hits(5, 650));
-  EXPECT_EQ(hits(h.rules().fallback_hits()), Hits(5, 700));
-  EXPECT_EQ(hits(h.rules().protected_hits()), Hits(0, 0));
+  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(5, 700));
+  EXPECT_EQ(hits(h.rules().protected_index()), Hits(0, 0));
   EXPECT_EQ(h.bucket(first).admitted.get(), 5U);
   EXPECT_EQ(h.bucket(second).admitted.get(), 10U);
   EXPECT_EQ(h.counters.passed_packets.get(), 5U);
@@ -141,8 +141,8 @@ TEST_F(WorkerTest, ControlTrafficPassesAFullBucket) {
   h.ports.arrive(0, frame_to(3784));  // BFD.
   poll();
   EXPECT_EQ(h.ports.sent(1).size(), 5U);  // And the one that found the bucket idle.
-  EXPECT_EQ(hits(h.rules().protected_hits()), Hits(4, 280));
-  EXPECT_EQ(hits(h.rules().fallback_hits()), Hits(10, 1000));
+  EXPECT_EQ(hits(h.rules().protected_index()), Hits(4, 280));
+  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(10, 1000));
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 
@@ -161,8 +161,8 @@ TEST_F(WorkerTest, ControlTrafficIsShapedIfItIsNotProtected) {
   h.set_rules({}, {}, into(slot), /*protect=*/false);
   for (int i = 0; i < 10; ++i) h.ports.arrive(0, arp());
   poll();
-  EXPECT_EQ(hits(h.rules().protected_hits()), Hits(0, 0));
-  EXPECT_EQ(hits(h.rules().fallback_hits()), Hits(10, 600));
+  EXPECT_EQ(hits(h.rules().protected_index()), Hits(0, 0));
+  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(10, 600));
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 

@@ -57,9 +57,7 @@ void Node::set_rules(const std::vector<PortRule>& rules, const std::vector<Bucke
   snapshot->classifier = *std::move(classifier);
   snapshot->fallback = drop_all();
   snapshot->protect_control_traffic = false;
-  for (std::uint32_t worker = 0; worker < engine_->worker_count(); ++worker) {
-    snapshot->hits.push_back(std::make_unique<RuleHits[]>(rules.size() + 2));
-  }
+  snapshot->prepare_workers(engine_->worker_count());
   const auto old = engine_->swap_rules(snapshot, buckets);
   ASSERT_TRUE(old.ok()) << old.status();
 }

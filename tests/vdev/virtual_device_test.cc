@@ -201,7 +201,7 @@ TEST_F(VirtualDeviceTest, RefusesMoreThanThePacketBuffersCanHold) {
   const BucketRef bucket = node.add_bucket(bits(1e6, 1 << 16));
   auto snapshot = std::make_shared<RuleSnapshot>();
   snapshot->fallback = to_bucket(bucket);
-  snapshot->hits.push_back(std::make_unique<RuleHits[]>(2));
+  snapshot->prepare_workers(1);
   const auto refused = node.engine().swap_rules(snapshot, std::vector{bucket});
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(refused.status().message().find("would add up to 65536"), std::string::npos)
