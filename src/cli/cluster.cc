@@ -32,6 +32,17 @@ std::string state_in_words(v1::NodeState state) {
   }
 }
 
+std::string status_in_words(const v1::GetClusterStatusResponse& reply) {
+  if (!reply.clustered()) return "a single node, not clustered";
+  if (reply.connected()) {
+    return fmt::format("clustered, epoch {}, configuration revision {}", reply.epoch(),
+                       reply.config_revision());
+  }
+  return fmt::format("CUT OFF from the cluster; what follows is {:.1f} s old: {}",
+                     static_cast<double>(reply.knowledge_age_ms()) / 1e3,
+                     or_dash(reply.cut_off_reason()));
+}
+
 Exit leader(Session& session) {
   const v1::GetLeaderResponse reply = session.connection.call(&RateLimiter::GetLeader, {});
   if (session.json) {
@@ -50,13 +61,13 @@ Exit status(Session& session) {
     print(reply);
     return Exit::kOk;
   }
-  print_line(reply.clustered() ? fmt::format("clustered, epoch {}", reply.epoch())
-                               : "a single node, not clustered");
+  print_line(status_in_words(reply));
   Table table({{"NODE", Table::Align::kLeft},
                {"ADDRESS", Table::Align::kLeft},
                {"ROLE", Table::Align::kLeft},
                {"STATE", Table::Align::kLeft},
                {"VERSION", Table::Align::kLeft},
+               {"REVISION"},
                {"BUCKETS"},
                {"ALLOWED"},
                {"REJECTED"},
@@ -65,11 +76,17 @@ Exit status(Session& session) {
   for (const v1::ClusterNode& node : reply.nodes()) {
     table.add({node.node_id(), or_dash(node.address()), role_in_words(node.role()),
                state_in_words(node.state()), or_dash(node.version()),
-               fmt::format("{}", node.buckets()), fmt::format("{}", node.allowed_requests()),
+               fmt::format("{}", node.config_revision()), fmt::format("{}", node.buckets()),
+               fmt::format("{}", node.allowed_requests()),
                fmt::format("{}", node.rejected_requests()),
                fmt::format("{}", node.processed_requests()), format_time(node.last_seen_time())});
   }
   table.print();
+  for (const v1::ClusterNode& node : reply.nodes()) {
+    if (!node.config_error().empty()) {
+      print_line(fmt::format("{} cannot apply: {}", node.node_id(), node.config_error()));
+    }
+  }
   return Exit::kOk;
 }
 

@@ -74,6 +74,12 @@ absl::Status check_revision(std::string_view path, std::string_view bucket_id,
                                    quoted(bucket_id), " ", is));
 }
 
+absl::Status check_unused(std::string_view field, std::string_view bucket_id,
+                          const RuleSetSpec& rules) {
+  const std::vector<std::string> users = users_of(rules, bucket_id);
+  return users.empty() ? absl::OkStatus() : still_used(field, bucket_id, users);
+}
+
 absl::Status Configuration::start() {
   MutexLock lock(mutex_);
   return rules_.start();

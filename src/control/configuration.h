@@ -28,6 +28,10 @@ namespace drip::control {
                                           std::optional<std::uint64_t> expected,
                                           std::uint64_t present);
 
+/// FAILED_PRECONDITION naming the rules that send packets to the bucket.
+[[nodiscard]] absl::Status check_unused(std::string_view field, std::string_view bucket_id,
+                                        const RuleSetSpec& rules);
+
 /// What the configuration file says.
 struct WantedConfig {
   std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.

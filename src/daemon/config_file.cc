@@ -129,6 +129,27 @@ void read_node(const toml::node& node, Options& options) {
   section.finish();
 }
 
+void read_duration(Section& section, const char* key, Duration& value) {
+  section.with(key, [&](const toml::node& node) {
+    const auto span = parse_duration(Section::text_of(node));
+    if (!span) throw span.error();
+    value = Duration{span->count()};
+  });
+}
+
+void read_cluster(const toml::node& node, ClusterOptions& cluster) {
+  Section section(node, "cluster.");
+  section.text("url", cluster.url);
+  section.text("name", cluster.name);
+  section.text("ca", cluster.ca_file);
+  section.text("cert", cluster.cert_file);
+  section.text("key", cluster.key_file);
+  section.text("password_file", cluster.password_file);
+  read_duration(section, "heartbeat", cluster.heartbeat);
+  read_duration(section, "lease", cluster.lease);
+  section.finish();
+}
+
 void read_placement(const toml::node& node, PlacementOptions& placement) {
   Section section(node, "placement.");
   section.cpus("cpus", placement.fused_cpus);
@@ -279,14 +300,17 @@ absl::Status read_options(const std::string& path, Options& options) {
         read_placement(node, options.placement);
       } else if (name == "memory") {
         read_memory(node, options.memory);
+      } else if (name == "cluster") {
+        read_cluster(node, options.cluster);
       } else if (name == "ports") {
         read_ports(node, options.ports);
       } else if (name != "buckets" && name != "rules" && name != "default_bucket_id" &&
                  name != "protect_control_traffic") {
-        throw TomlFault{std::string(name),
-                        "there is no such section; known are node, placement, memory, ports, "
-                        "buckets, rules, default_bucket_id and protect_control_traffic",
-                        key.source().begin};
+        throw TomlFault{
+            std::string(name),
+            "there is no such section; known are node, placement, memory, cluster, ports, "
+            "buckets, rules, default_bucket_id and protect_control_traffic",
+            key.source().begin};
       }
     }
     return absl::OkStatus();

@@ -15,7 +15,7 @@ namespace drip::daemon {
 
 // A wrong file is refused as a whole, with `file:line:column: field: reason`.
 
-/// [node], [placement], [memory] and [[ports]] over what `options` holds.
+/// [node], [placement], [memory], [cluster] and [[ports]] over what `options` holds.
 absl::Status read_options(const std::string& path, Options& options);
 
 /// [[buckets]], [[rules]], default_bucket_id and protect_control_traffic: the API's own messages

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/redis_cluster.h"
 #include "control/node.h"
 #include "daemon/config_file.h"
 #include "daemon/options.h"
@@ -89,8 +90,31 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   return node;
 }
 
+void log_line(cluster::LogLevel level, const std::string& line) {
+  switch (level) {
+    case cluster::LogLevel::kInfo:
+      return spdlog::info("{}", line);
+    case cluster::LogLevel::kWarning:
+      return spdlog::warn("{}", line);
+    case cluster::LogLevel::kError:
+      return spdlog::error("{}", line);
+  }
+}
+
+// Null for a node that runs by itself.
+absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) {
+  if (options.cluster.url.empty()) return nullptr;
+  auto membership = membership_options(options.cluster, options.node_id, options.advertise);
+  if (!membership.ok()) return membership.status();
+  return [membership = *membership](const control::ClusterParts& parts) {
+    return std::make_unique<cluster::RedisCluster>(membership, log_line, parts);
+  };
+}
+
 int run(const Options& options) {
   const sigset_t signals = block_signals();
+  const auto make_cluster = cluster_factory(options);
+  if (!make_cluster.ok()) return refuse(make_cluster.status());
   const auto placement = place(options);
   if (!placement.ok()) return refuse(placement.status());
   stay_on(placement->control_cpus);
@@ -104,8 +128,11 @@ int run(const Options& options) {
 
   control::NodeOptions settings = node_options(options, **running, *placement);
   for (const std::string& warning : settings.warnings) spdlog::warn("{}", warning);
-  auto node = control::Node::create(engine, std::move(settings));
-  if (!node.ok()) return refuse(node.status());
+  auto node = control::Node::create(engine, std::move(settings), *make_cluster);
+  if (!node.ok()) {
+    engine.drain_and_stop(Duration{0});
+    return refuse(node.status());
+  }
   if (auto status = load_config(options.config_path, **node); !status.ok()) {
     engine.drain_and_stop(Duration{0});
     return refuse(status);

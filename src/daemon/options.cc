@@ -25,6 +25,8 @@ Examples:
                                          a bump in the wire between two ports of a NIC
   dripd --port a=net_af_xdp0,iface=eth1 --port b=net_af_xdp1,iface=eth2 --pair a:b --cpus 1
                                          between two kernel interfaces, polled on CPU 1
+  dripd --cluster redis://10.0.0.1 --node-id n1 --advertise 10.0.0.2:50051
+                                         one of several nodes with one configuration
   dripd --config /etc/drip/dripd.toml    all of it, buckets and rules from a file
 Signals: SIGTERM and SIGINT drain and stop, SIGHUP reads buckets and rules of the file again.)";
 
@@ -73,6 +75,8 @@ std::uint64_t bytes_of_flag(const char* flag, const std::string& text) {
 // The flags as given; what is absent leaves the file's word.
 struct Flags {
   std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle;
+  std::optional<std::string> cluster, cluster_name, cluster_ca, cluster_cert, cluster_key,
+      cluster_password_file, cluster_heartbeat, cluster_lease;
   std::vector<std::string> listen, ports, pairs, hairpins, mtus, eal;
   std::vector<int> cpus, worker_cpus, transmitter_cpus;
   std::optional<int> realtime_priority;
@@ -80,6 +84,22 @@ struct Flags {
   std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
   std::optional<double> overcommit;
 };
+
+void declare_cluster(CLI::App& app, Flags& flags) {
+  app.add_option("--cluster", flags.cluster,
+                 "Redis of the cluster to join: redis://, rediss://, unix:// or "
+                 "sentinel://HOST:PORT,.../NAME; without it the node runs by itself");
+  app.add_option("--cluster-name", flags.cluster_name, "which cluster of that Redis [drip]");
+  app.add_option("--cluster-ca", flags.cluster_ca, "PEM of who signs Redis's certificate");
+  app.add_option("--cluster-cert", flags.cluster_cert, "PEM of this node's certificate for Redis");
+  app.add_option("--cluster-key", flags.cluster_key, "PEM of its key");
+  app.add_option("--cluster-password-file", flags.cluster_password_file,
+                 "file whose first line is Redis's password");
+  app.add_option("--cluster-heartbeat", flags.cluster_heartbeat, "20ms to 10s [100ms]");
+  app.add_option(
+      "--cluster-lease", flags.cluster_lease,
+      "a node that is silent for so long is gone, and another leads: 100ms to 60s [700ms]");
+}
 
 void declare(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--config", config_path, "TOML file; flags win over it")->check(CLI::ExistingFile);
@@ -122,6 +142,7 @@ void declare(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error [info]")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_option("--eal", flags.eal, "a further argument for DPDK's EAL; repeatable");
+  declare_cluster(app, flags);
 }
 
 template <class T, class U>
@@ -133,17 +154,35 @@ void take(const std::vector<T>& flag, std::vector<T>& option) {
   if (!flag.empty()) option = flag;
 }
 
+Duration duration_of_flag(const char* flag, const std::string& text) {
+  const auto span = parse_duration(text);
+  if (!span) throw CLI::ValidationError(flag, span.error());
+  return Duration{span->count()};
+}
+
+void overlay_cluster(const Flags& flags, ClusterOptions& cluster) {
+  take(flags.cluster, cluster.url);
+  take(flags.cluster_name, cluster.name);
+  take(flags.cluster_ca, cluster.ca_file);
+  take(flags.cluster_cert, cluster.cert_file);
+  take(flags.cluster_key, cluster.key_file);
+  take(flags.cluster_password_file, cluster.password_file);
+  if (flags.cluster_heartbeat) {
+    cluster.heartbeat = duration_of_flag("--cluster-heartbeat", *flags.cluster_heartbeat);
+  }
+  if (flags.cluster_lease) {
+    cluster.lease = duration_of_flag("--cluster-lease", *flags.cluster_lease);
+  }
+}
+
 void overlay(const Flags& flags, Options& options) {
+  overlay_cluster(flags, options.cluster);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);
   take(flags.log_level, options.log_level);
   take(flags.eal, options.eal_arguments);
-  if (flags.drain) {
-    const auto bound = parse_duration(*flags.drain);
-    if (!bound) throw CLI::ValidationError("--drain", bound.error());
-    options.drain_bound = Duration{bound->count()};
-  }
+  if (flags.drain) options.drain_bound = duration_of_flag("--drain", *flags.drain);
 
   PlacementOptions& placement = options.placement;
   take(flags.cpus, placement.fused_cpus);
@@ -258,7 +297,8 @@ absl::Status check(const Options& options) {
         "placement: workers need a transmitter and transmitters a worker: give CPUs to both, or "
         "fused ones");
   }
-  return absl::OkStatus();
+  if (options.cluster.url.empty()) return absl::OkStatus();
+  return membership_options(options.cluster, options.node_id, options.advertise).status();
 }
 
 }  // namespace drip::daemon

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/cluster_options.h"
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
 #include "drip/time.h"
@@ -47,6 +48,7 @@ struct Options {
   std::string log_level = "info";
   PlacementOptions placement;
   MemoryOptions memory;
+  ClusterOptions cluster;
   std::vector<dpdk::PortSpec> ports;
   std::vector<std::string> eal_arguments;
   std::string config_path;  ///< Empty: none.
@@ -65,7 +67,8 @@ struct CommandLine {
 };
 CommandLine read_command_line(int argc, char** argv);
 
-/// Names of ports are filled in, every port has a peer, CPUs are not used twice.
+/// Names of ports are filled in, every port has a peer, CPUs are not used twice, the cluster's
+/// options go together.
 absl::Status check(const Options& options);
 
 }  // namespace drip::daemon

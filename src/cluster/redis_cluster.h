@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A node's cluster on Redis: membership and configuration put together.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cluster/cluster_log.h"
+#include "cluster/membership.h"
+#include "cluster/shared_configuration.h"
+#include "control/cluster_view.h"
+
+namespace drip::cluster {
+
+class RedisCluster final : public control::Cluster {
+ public:
+  RedisCluster(MembershipOptions options, Log log, const control::ClusterParts& parts);
+  ~RedisCluster() override { RedisCluster::stop(); }
+
+  absl::StatusOr<control::ClusterLeader> leader() const override { return membership_.leader(); }
+  absl::StatusOr<control::ClusterStatus> status() const override { return membership_.status(); }
+
+  absl::Status start() override { return membership_.start(); }
+  void begin_drain() override { membership_.begin_drain(); }
+  void stop() override;
+
+  /// Thread safe.
+  [[nodiscard]] LeaderState leader_state() const { return membership_.leader_state(); }
+
+  control::ConfigurationChanges* changes() override { return &configuration_; }
+  control::WorkThread* change_thread() override { return &configuration_.thread(); }
+
+ private:
+  const std::string incarnation_ = make_incarnation();
+  SharedConfiguration configuration_;
+  Membership membership_;
+};
+
+}  // namespace drip::cluster

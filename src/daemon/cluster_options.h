@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How a node is told of its cluster.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "cluster/membership.h"
+#include "drip/time.h"
+
+namespace drip::daemon {
+
+struct ClusterOptions {
+  std::string url;  ///< Of Redis; empty: the node runs by itself.
+  std::string name = "drip";
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string password_file;
+  Duration heartbeat{100'000'000};
+  Duration lease{700'000'000};
+};
+
+/// INVALID_ARGUMENT naming the flag. Reads the password file.
+[[nodiscard]] absl::StatusOr<cluster::MembershipOptions> membership_options(
+    const ClusterOptions& options, const std::string& node_id, const std::string& advertise);
+
+}  // namespace drip::daemon
