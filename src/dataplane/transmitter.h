@@ -104,8 +104,15 @@ class Transmitter {
         bucket.ring.prefetch_front();
         bucket.spans.prefetch_history(buckets_.history(due[i]));
       }
-      for (std::size_t i = 0; i < count; ++i) departed += serve(due[i], now);
-      if (count < due.size()) break;
+      // A bucket whose visit ended before its packets did is due again at once; one that has the
+      // core to itself would else send a visit's worth a loop, however much comes in.
+      bool more_is_due = count == due.size();
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::uint32_t sent = serve(due[i], now);
+        departed += sent;
+        more_is_due |= sent == kDeparturesAVisit;
+      }
+      if (!more_is_due) break;
       visits += count;
     }
     return departed;
