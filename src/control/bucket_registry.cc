@@ -34,6 +34,7 @@ std::optional<BucketState> KnownBucket::state() const {
     state->id = id_;
     state->transmitter = ref_.transmitter;
     state->settings = settings;
+    use_.assert_held_shared();
     state->sharing = sharing_;
     state->revision = revision();
     state->reading = engine_.read(ref_);

@@ -33,6 +33,7 @@ class ABSL_LOCKABLE SharedMutex {
   void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   void lock_shared() ABSL_SHARED_LOCK_FUNCTION() { mutex_.lock_shared(); }
   void unlock_shared() ABSL_UNLOCK_FUNCTION() { mutex_.unlock_shared(); }
+  void assert_held_shared() const ABSL_ASSERT_SHARED_LOCK() {}
 
  private:
   std::shared_mutex mutex_;

@@ -31,9 +31,9 @@ struct LeaseTerms {
 
  private:
   friend class LeaseList;
-  LeaseTerms* next = nullptr;
-  LeaseTerms* previous = nullptr;
-  bool linked = false;
+  LeaseTerms* next_ = nullptr;
+  LeaseTerms* previous_ = nullptr;
+  bool linked_ = false;
 };
 
 /// All but the calls that say otherwise are for the transmitter's thread.
@@ -45,18 +45,18 @@ class LeaseList {
   explicit LeaseList(TimePoint now) { set_ends({now + kNever, now + kNever}); }
 
   void link(LeaseTerms& terms) {
-    if (terms.linked) return;
-    terms.linked = true;
-    terms.previous = nullptr;
-    terms.next = first_;
-    if (first_ != nullptr) first_->previous = &terms;
+    if (terms.linked_) return;
+    terms.linked_ = true;
+    terms.previous_ = nullptr;
+    terms.next_ = first_;
+    if (first_ != nullptr) first_->previous_ = &terms;
     first_ = &terms;
   }
   void unlink(LeaseTerms& terms) {
-    if (!terms.linked) return;
-    terms.linked = false;
-    (terms.previous != nullptr ? terms.previous->next : first_) = terms.next;
-    if (terms.next != nullptr) terms.next->previous = terms.previous;
+    if (!terms.linked_) return;
+    terms.linked_ = false;
+    (terms.previous_ != nullptr ? terms.previous_->next_ : first_) = terms.next_;
+    if (terms.next_ != nullptr) terms.next_->previous_ = terms.previous_;
   }
 
   /// One thread of control.
@@ -87,7 +87,7 @@ class LeaseList {
     if (fallback_over) {
       lapsed_fallback_end_ns_ = fallback_end_ns_.load(std::memory_order_relaxed);
     }
-    for (LeaseTerms* terms = first_; terms != nullptr; terms = terms->next) {
+    for (LeaseTerms* terms = first_; terms != nullptr; terms = terms->next_) {
       visit(*terms, terms->fallback_ends && fallback_over);
     }
     lapses_.add(1);
