@@ -7,6 +7,7 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -55,6 +56,8 @@ class ArrivalPace {
 /// as a driver does.
 class BenchPort {
  public:
+  static constexpr std::size_t kMostReceived = 64;
+
   BenchPort(PacketPool& pool, BucketOrder& order) : pool_(&pool), order_(&order) {}
 
   void set_pace(const ArrivalPace& pace) { pace_ = pace; }
@@ -70,10 +73,18 @@ class BenchPort {
   }
 
   std::uint32_t rx(std::uint16_t, std::span<void*> packets) {
-    const std::uint32_t count = pace_.take(static_cast<std::uint32_t>(packets.size()));
-    const std::span<rte_mbuf*> mbufs(reinterpret_cast<rte_mbuf**>(packets.data()), count);
-    if (count == 0 || !pool_->take(mbufs)) return 0;
-    for (rte_mbuf* const mbuf : mbufs) pool_->write(mbuf, order_->next());
+    std::array<std::uint32_t, kMostReceived> buckets;
+    return receive({reinterpret_cast<rte_mbuf**>(packets.data()), packets.size()}, buckets);
+  }
+  /// The same, for a caller without rules: says which bucket each packet is for.
+  std::uint32_t receive(std::span<rte_mbuf*> packets, std::span<std::uint32_t> buckets) {
+    const std::uint32_t count =
+        pace_.take(static_cast<std::uint32_t>(std::min(packets.size(), buckets.size())));
+    if (count == 0 || !pool_->take(packets.first(count))) return 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      buckets[i] = order_->next();
+      pool_->write(packets[i], buckets[i]);
+    }
     return count;
   }
   std::uint32_t tx(std::uint16_t, std::span<void*> packets) {

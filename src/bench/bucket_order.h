@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace drip::bench {
@@ -22,6 +23,9 @@ class BucketOrder {
 
   /// The same for the same arguments.
   BucketOrder(Kind kind, std::uint32_t buckets);
+
+  /// These, in this order, again and again. REQUIRES: not empty.
+  explicit BucketOrder(std::vector<std::uint32_t> numbers) : order_(std::move(numbers)) {}
 
   [[nodiscard]] std::uint32_t next() {
     const std::uint32_t bucket = order_[at_];

@@ -29,7 +29,9 @@ class BucketPath {
         rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(FlowRingEntry), -1),
         transmitter_(table_, clock_.now(), port, 1, counters_) {
     auto* ring = reinterpret_cast<FlowRingEntry*>(rings_.data());
+    rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
+      table_.populate(slot);
       transmitter_.create(slot, settings, ring, ring_slots(settings.capacity), clock_.now());
       ring += ring_slots(settings.capacity);
     }
@@ -54,6 +56,17 @@ class BucketPath {
     transmitter_.flush();
     return departed;
   }
+  /// Other settings for one bucket, with a ring of its own.
+  void use(std::uint32_t slot, const BucketSettings& settings) {
+    const std::uint32_t slots = ring_slots(settings.capacity);
+    larger_ring_ = dataplane::NodeMemory(slots * sizeof(FlowRingEntry), -1);
+    larger_ring_.populate(0, larger_ring_.bytes());
+    transmitter_.change(slot, settings, reinterpret_cast<FlowRingEntry*>(larger_ring_.data()),
+                        slots, clock_.now());
+  }
+  [[nodiscard]] std::uint32_t backlog(std::uint32_t slot) const {
+    return table_[slot].backlog.get();
+  }
   [[nodiscard]] dataplane::Transmitter<BenchPort>& transmitter() { return transmitter_; }
   [[nodiscard]] const dataplane::LcoreCounters& counters() const { return counters_; }
 
@@ -62,6 +75,7 @@ class BucketPath {
   dataplane::LcoreCounters counters_;
   dataplane::BucketTable table_;
   dataplane::NodeMemory rings_;
+  dataplane::NodeMemory larger_ring_;
   dataplane::Transmitter<BenchPort> transmitter_;
 };
 

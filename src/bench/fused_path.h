@@ -28,12 +28,7 @@ class FusedPath {
                &path_.transmitter(), &flows_, {}, false) {
     std::vector<ClassifierRule> rules(buckets);
     for (std::uint32_t i = 0; i < buckets; ++i) {
-      const std::uint32_t address = PacketPool::kFirstAddress + i;
-      IpAddress bytes{};
-      for (std::size_t at = 0; at < 4; ++at) {
-        bytes[at] = static_cast<std::uint8_t>(address >> (24 - 8 * at));
-      }
-      rules[i].match.dst_prefix = IpPrefix::of(IpVersion::kV4, bytes, 32);
+      rules[i].match.dst_prefix = PacketPool::destination(i);
       rules_.actions.push_back({RuleAction::Kind::kBucket, BucketRef{0, i}, 0});
     }
     rules_.classifier = Classifier::build(rules).value();

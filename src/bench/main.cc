@@ -8,6 +8,9 @@
 #include "bench/bench_options.h"
 #include "bench/control.h"
 #include "bench/cost.h"
+#include "bench/precision.h"
+#include "bench/scale.h"
+#include "bench/throttled.h"
 #include "dataplane/poll_thread.h"
 #include "dpdk/eal.h"
 #include "fmt/format.h"
@@ -83,6 +86,10 @@ int run_command_line(int argc, char** argv) {
   control->set_help_flag();
   control->prefix_command();
   control->callback([&result, control] { result = run_control(control->remaining()); });
+  add_case("precision", "Gaps, rate and excess of one backlogged bucket", run_precision);
+  add_case("scale", "Throughput of one and of two polling cores", run_scale);
+  add_case("throttled", "Twice the allowed load: what leaves, and the most that can",
+           run_throttled);
   CLI11_PARSE(app, argc, argv);
   return result;
 }

@@ -13,6 +13,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "drip/rule.h"
 
 namespace drip::bench {
 
@@ -50,9 +51,18 @@ class PacketPool {
   }
   [[nodiscard]] std::uint32_t frame_bytes() const { return frame_bytes_; }
 
-  static constexpr std::uint32_t kFirstAddress = 10U << 24;
+  /// Where packets of a bucket go, for a rule that names it.
+  [[nodiscard]] static IpPrefix destination(std::uint32_t bucket) {
+    const std::uint32_t address = kFirstAddress + bucket;
+    IpAddress bytes{};
+    for (std::size_t at = 0; at < 4; ++at) {
+      bytes[at] = static_cast<std::uint8_t>(address >> (24 - 8 * at));
+    }
+    return IpPrefix::of(IpVersion::kV4, bytes, 32);
+  }
 
  private:
+  static constexpr std::uint32_t kFirstAddress = 10U << 24;
   static constexpr std::uint16_t kReadableBytes = 60;
   static constexpr std::size_t kDstAddressOffset = 14 + 16;
 

@@ -18,6 +18,7 @@ absl::StatusOr<std::uint32_t> BucketBook::take_slot() {
         fmt::format("buckets: {} of {} slots of this transmitter are in use, one more is needed",
                     records_.size(), buckets_.slots()));
   }
+  buckets_.populate(static_cast<std::uint32_t>(records_.size()));
   records_.emplace_back();
   return static_cast<std::uint32_t>(records_.size() - 1);
 }

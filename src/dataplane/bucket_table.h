@@ -10,8 +10,7 @@
 
 namespace drip::dataplane {
 
-/// Slots are numbered from 0 and handed out by control; a slot that was never used costs no memory,
-/// nor does the history of a bucket that has let nothing go.
+/// Slots are numbered from 0 and handed out by control; a slot that was never used costs no memory.
 class BucketTable {
  public:
   BucketTable(std::uint32_t slots, int numa_node)
@@ -25,6 +24,12 @@ class BucketTable {
   }
   [[nodiscard]] SpanHistory& history(std::uint32_t slot) const {
     return reinterpret_cast<SpanHistory*>(histories_.data())[slot];
+  }
+  /// Control, before it hands out a slot that was never used: the polling thread will not have to
+  /// wait for its pages.
+  void populate(std::uint32_t slot) const {
+    buckets_.populate(std::size_t{slot} * sizeof(Bucket), sizeof(Bucket));
+    histories_.populate(std::size_t{slot} * sizeof(SpanHistory), sizeof(SpanHistory));
   }
   /// A new bucket in a free slot.
   Bucket& construct(std::uint32_t slot) const {

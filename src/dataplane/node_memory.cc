@@ -25,4 +25,13 @@ NodeMemory::~NodeMemory() {
   if (data_ != nullptr) munmap(data_, bytes_);
 }
 
+void NodeMemory::populate(std::size_t offset, std::size_t size) const {
+  constexpr std::size_t kPageBytes = 4096;
+  // One write a page: MADV_POPULATE_WRITE would do the same from Linux 5.14 on.
+  for (std::size_t at = offset; at < offset + size; at += kPageBytes) {
+    static_cast<volatile std::byte*>(data_)[at] = std::byte{0};
+  }
+  if (size > 0) static_cast<volatile std::byte*>(data_)[offset + size - 1] = std::byte{0};
+}
+
 }  // namespace drip::dataplane

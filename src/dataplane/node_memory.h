@@ -24,6 +24,11 @@ class NodeMemory {
     return *this;
   }
 
+  /// Has the kernel give the pages of [offset, offset + size) now, so that no polling thread has to
+  /// wait for them at their first touch. REQUIRES: nobody else uses that part yet; it reads as
+  /// zero.
+  void populate(std::size_t offset, std::size_t size) const;
+
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 

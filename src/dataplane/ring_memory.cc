@@ -20,7 +20,7 @@ absl::StatusOr<FlowRingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
   if (free.empty()) {
     try {
       if (bytes >= kRegionBytes) {
-        regions_.emplace_back(bytes, numa_node_);
+        regions_.emplace_back(bytes, numa_node_).populate(0, bytes);
         free.push_back(reinterpret_cast<FlowRingEntry*>(regions_.back().data()));
       } else {
         // Powers of two from regions of a power of two: what is left of a region always fits a
@@ -34,7 +34,7 @@ absl::StatusOr<FlowRingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
             region_next_ += piece;
             region_left_ -= piece;
           }
-          regions_.emplace_back(kRegionBytes, numa_node_);
+          regions_.emplace_back(kRegionBytes, numa_node_).populate(0, kRegionBytes);
           region_next_ = regions_.back().data();
           region_left_ = kRegionBytes;
         }

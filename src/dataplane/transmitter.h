@@ -49,9 +49,12 @@ class Transmitter {
   /// The second step: what the bucket refers to, by what prefetch() has brought.
   void prefetch_behind(std::uint32_t slot) const {
     const Bucket& bucket = buckets_[slot];
-    if (bucket.backlog.get() > 0 || bucket.departure == Departure::kAtEnd) {
-      return bucket.ring.prefetch_back();
+    const std::uint32_t backlog = bucket.backlog.get();
+    if (backlog + 1 >= bucket.capacity) {
+      __builtin_prefetch(&bucket.rejected, 1);
+      if (backlog >= bucket.capacity) return;
     }
+    if (backlog > 0 || bucket.departure == Departure::kAtEnd) return bucket.ring.prefetch_back();
     bucket.spans.prefetch_history(buckets_.history(slot));
   }
 
