@@ -46,20 +46,17 @@ end
 local function counts(port) return pktgen.portStats(port, "port")[tonumber(port)] end
 
 -- Lets traffic run for drip.seconds, waits until nothing more comes, and returns what was sent and
--- received, with rates over the middle of the run.
+-- received. Pktgen reads the ports' counts once a second: so rates are totals over the time of sending.
 function drip.measure()
   pktgen.clr()
-  pktgen.delay(100)
+  pktgen.delay(1200)
   local sent_before, received_before = counts(drip.send).opackets, counts(drip.receive).ipackets
   pktgen.start(drip.send)
-  pktgen.delay(200)
-  local sent_first, received_first = counts(drip.send).opackets, counts(drip.receive).ipackets
   pktgen.delay(math.floor(1000 * drip.seconds))
-  local sent_last, received_last = counts(drip.send).opackets, counts(drip.receive).ipackets
   pktgen.stop(drip.send)
   local received = -1
   repeat
-    pktgen.delay(300)
+    pktgen.delay(1200)
     local before = received
     received = counts(drip.receive).ipackets
   until received == before
@@ -69,8 +66,8 @@ function drip.measure()
     sent = sent,
     received = received,
     lost = sent - received,
-    sent_pps = (sent_last - sent_first) / drip.seconds,
-    received_pps = (received_last - received_first) / drip.seconds,
+    sent_pps = sent / drip.seconds,
+    received_pps = received / drip.seconds,
   }
 end
 

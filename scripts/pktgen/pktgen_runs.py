@@ -18,7 +18,7 @@ from node import DUT_CPU, TESTER_CPU, Node, Place, bits, one_bucket, per_flow, v
 from stopping import unwind_when_stopped
 
 NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
-HUGEPAGES = 136 + 2100  # dripd's 65535 packet buffers; Pktgen's pools, some 250 MiB each, twelve of them.
+HUGEPAGES = 136 + 1720  # dripd's 65535 packet buffers; Pktgen's pools, some 250 MiB each, twelve of them.
 FLOWS = 1024
 FREE = one_bucket(bits("400gbit"), 4096)
 # RUN: what the bucket does meanwhile.
@@ -39,7 +39,7 @@ def run_lua(name, scratch, seconds):
                ("--vdev", f"net_virtio_user{i},path={scratch / side}.sock,queue_size=1024,"
                           "speed=10000")]
     command = ["pktgen", "--lcores", f"0@{TESTER_CPU},1@{TESTER_CPU}", "--no-pci", "--no-telemetry",
-               "--in-memory", "--single-file-segments", "-m", "4096",
+               "--in-memory", "--single-file-segments", "-m", "3400",
                f"--file-prefix=drip-pktgen-{os.getpid()}", *devices, "--", "-P", "-m", "1.[0-1]",
                "-f", str(HERE / f"{name}.lua")]
     environment = {**os.environ, "DRIP_RESULTS": str(results), "DRIP_SECONDS": str(seconds),
