@@ -37,13 +37,13 @@ class Testpmd:
                                         stderr=subprocess.STDOUT)
         self.text = b""
         try:
-            self.until_prompt(20)
+            self.until_prompt(60)
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def until_prompt(self, seconds=10):
+    def until_prompt(self, seconds=30):
         """What was written until the next prompt."""
         deadline = time.monotonic() + seconds
         while PROMPT not in self.text:
