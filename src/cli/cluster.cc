@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `cluster`: leader, status.
+// The noun `cluster`: leader, status, watch.
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <memory>
 #include <string>
+#include <thread>
 
+#include "drip/quantity.h"
+#include "flags.h"
 #include "nouns.h"
 #include "output.h"
 
@@ -90,6 +98,68 @@ Exit status(Session& session) {
   return Exit::kOk;
 }
 
+// All that is worth a line when it changes: not the counters, nor when a node was seen.
+std::string situation_in_words(const v1::GetClusterStatusResponse& reply) {
+  if (!reply.connected() && reply.clustered()) {
+    return fmt::format("CUT OFF: {}", or_dash(reply.cut_off_reason()));
+  }
+  std::string leader = "no leader";
+  std::string nodes;
+  for (const v1::ClusterNode& node : reply.nodes()) {
+    if (node.role() == v1::NODE_ROLE_LEADER) leader = node.node_id() + " leads";
+    nodes += fmt::format(", {} {}{}", node.node_id(), state_in_words(node.state()),
+                         node.config_error().empty() ? "" : " with an error");
+  }
+  return fmt::format("epoch {}, {}, revision {}{}", reply.epoch(), leader, reply.config_revision(),
+                     nodes);
+}
+
+Exit watch(Session& session, std::chrono::nanoseconds interval, std::uint64_t count) {
+  std::string before;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (i > 0) std::this_thread::sleep_for(interval);
+    const v1::GetClusterStatusResponse reply =
+        session.connection.call(&RateLimiter::GetClusterStatus, {});
+    std::string now = situation_in_words(reply);
+    if (now == before) continue;
+    before = std::move(now);
+    if (session.json) {
+      print(reply);
+    } else {
+      const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now().time_since_epoch());
+      print_line(fmt::format("{}  {}", format_time(time.count()), before));
+    }
+    std::fflush(stdout);
+  }
+  return Exit::kOk;
+}
+
+void add_watch(CommandLine* line, CLI::App* noun) {
+  auto interval = std::make_shared<std::chrono::nanoseconds>(std::chrono::milliseconds(200));
+  auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
+  CLI::App* verb = line->add_verb(
+      noun, "watch", "A line whenever leader, nodes or revision change, until it is interrupted",
+      {"cluster watch", "cluster watch --interval 50ms", "cluster watch --json | jq .epoch"},
+      [interval, count](Session& session) { return watch(session, *interval, *count); });
+  add_parsed(
+      verb, "--interval", "DURATION", "How often it looks, 200ms unless given; 10ms to 1h",
+      [](std::string_view text) -> Parsed<std::chrono::nanoseconds> {
+        const auto span = parse_duration(text);
+        if (span && (*span < std::chrono::milliseconds(10) || *span > std::chrono::hours(1))) {
+          return not_allowed<std::chrono::nanoseconds>(text, "10ms to 1h");
+        }
+        return span;
+      },
+      [interval](std::chrono::nanoseconds span) { *interval = span; });
+  add_parsed(
+      verb, "--count", "N", "Stop after having looked so often",
+      [](std::string_view text) {
+        return parse_integer(text, 1, std::numeric_limits<std::int64_t>::max());
+      },
+      [count](std::int64_t looks) { *count = static_cast<std::uint64_t>(looks); });
+}
+
 }  // namespace
 
 void add_cluster_noun(CommandLine* line) {
@@ -98,6 +168,7 @@ void add_cluster_noun(CommandLine* line) {
                  leader);
   line->add_verb(noun, "status", "All nodes, their roles and counters",
                  {"cluster status", "cluster status --json"}, status);
+  add_watch(line, noun);
 }
 
 }  // namespace drip::cli
