@@ -58,7 +58,8 @@ TestCertificate make_certificate(const TemporaryDirectory& directory, const std:
   return made;
 }
 
-RedisServer::RedisServer(std::vector<std::string> more, const TestCertificate* certificate) {
+RedisServer::RedisServer(std::vector<std::string> more, const TestCertificate* certificate,
+                         const std::string& network_namespace) {
   const std::string port = std::to_string(port_);
   words_ = {"redis-server",
             "--bind",
@@ -91,6 +92,10 @@ RedisServer::RedisServer(std::vector<std::string> more, const TestCertificate* c
     }
   }
   words_.insert(words_.end(), more.begin(), more.end());
+  if (!network_namespace.empty()) {
+    const std::vector<std::string> inside = {"ip", "netns", "exec", network_namespace};
+    words_.insert(words_.begin(), inside.begin(), inside.end());
+  }
   start();
 }
 

@@ -30,8 +30,10 @@ class RedisServer {
  public:
   /// Starts it, with more words for its command line: "--requirepass", "secret". With a certificate
   /// its port speaks TLS only.
+  /// With a `network_namespace` it runs inside it.
   explicit RedisServer(std::vector<std::string> more = {},
-                       const TestCertificate* certificate = nullptr);
+                       const TestCertificate* certificate = nullptr,
+                       const std::string& network_namespace = {});
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string address() const;
