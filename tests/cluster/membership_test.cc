@@ -187,7 +187,7 @@ TEST(Membership, ANodeThatIsCutOffSaysSoInsteadOfGuessing) {
   auto b = started(redis, "b");
   wait_until([&] { return (*a)->status().members.size() == 2; });
   redis.pause();
-  wait_until([&] { return !(*b)->status().connected; });
+  wait_until([&] { return !(*a)->status().connected && !(*b)->status().connected; });
   const control::ClusterStatus status = (*b)->status();
   EXPECT_GT(status.knowledge_age, milliseconds(500));
   ASSERT_EQ(status.members.size(), 2U);
