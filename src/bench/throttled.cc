@@ -17,7 +17,9 @@ namespace drip::bench {
 namespace {
 
 constexpr std::uint32_t kBurst = BucketPath::kBurst;
-constexpr std::uint32_t kMostPackets = 2U << 20;
+constexpr std::uint32_t kMostWaiting = 1U << 21;
+// Beyond those that wait: in bursts and caches.
+constexpr std::uint32_t kMorePackets = 1U << 14;
 constexpr double kAllowedError = 0.005;
 // librte_sched's own rates are off by up to 1.2 %, and it is not held to its receive ring.
 constexpr double kSchedAllowedError = 0.03;
@@ -28,9 +30,8 @@ constexpr double kAllowedMissed = 0.03;
 constexpr double kMostPps = 60e6;
 constexpr int kSearchSteps = 7;
 
-// As deep as the packets that there are allow, 64 at the most.
 std::uint32_t capacity_for(std::uint32_t buckets) {
-  return std::clamp(std::bit_floor(kMostPackets / 2 / buckets), 2U, 64U);
+  return std::clamp(std::bit_floor(kMostWaiting / buckets), 2U, 16U);
 }
 
 // What one loop did.
@@ -282,9 +283,11 @@ absl::Status run_most(const Setting& setting) {
 }  // namespace
 
 absl::Status run_throttled(const Bench& bench) {
-  auto pool = PacketPool::create(kMostPackets + (1U << 18), kSmallFrameBytes);
-  if (!pool.ok()) return pool.status();
   for (const std::uint32_t buckets : bench.options.buckets) {
+    // No more than it takes: a larger pool is a larger walk through memory for each packet.
+    auto pool =
+        PacketPool::create(buckets * capacity_for(buckets) + kMorePackets, kSmallFrameBytes);
+    if (!pool.ok()) return pool.status();
     const Setting setting{bench, **pool, buckets};
     if (bench.options.only.empty() || bench.options.only == "load") {
       for (const double offered : {1e6, 4e6, 8e6}) {

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD [--quick]; plots go beside it."""
+import json
+import math
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "pktgen"))
+import kernel_report
+import machine
+import testpmd_report
+from kernel_report import panel, table
+
+STAGES = ["straight", "scheduled", "librte_sched", "source", "parse", "classify", "whole"]
+STYLE = """<style>.t{font-size:15px;font-weight:bold} .a{font-size:11px;fill:#444} .g{stroke:#ddd}
+polyline{fill:none;stroke-width:1.6}</style>"""
+
+
+def text(value):
+    if value == 0:
+        return "0"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}" if abs(value) >= 0.01 else f"{value:.1g}"
+
+
+def shown(figure):
+    """The median with its range, or a single value."""
+    if not isinstance(figure, dict):
+        return text(figure)
+    if figure["low"] == figure["high"]:
+        return text(figure["median"])
+    return f"{text(figure['median'])} ({text(figure['low'])} to {text(figure['high'])})"
+
+
+def count_text(buckets):
+    if buckets >= 1 << 20:
+        return f"{buckets >> 20}M"
+    return f"{buckets >> 10}k" if buckets >= 1024 else str(buckets)
+
+
+def cost(rows):
+    parts = []
+    for order in dict.fromkeys(row["order"] for row in rows):
+        mine = {(row["path"], row["buckets"]): row["cycles"]
+                for row in rows if row["order"] == order}
+        counts = sorted({buckets for _, buckets in mine})
+        lines = [[path, *(shown(mine[path, n]) if (path, n) in mine else "" for n in counts)]
+                 for path in STAGES]
+        for path in ("straight", "scheduled"):
+            lines.append([f"{path} / librte_sched", *(
+                text(mine[path, n]["median"] / mine["librte_sched", n]["median"])
+                if ("librte_sched", n) in mine else "" for n in counts)])
+        parts.append(f"{order}, cycles a packet by number of buckets:\n\n" +
+                     table(["path", *map(count_text, counts)], lines))
+    return f"""### Cost of a packet, nothing throttled
+
+64-byte frames, one core. *straight*: admit and depart of a bucket whose packets leave at the start of
+their service; *scheduled*: admit, timing wheel, depart, at the end of it; *librte_sched*: enqueue and
+dequeue of a pipe for each bucket, one class in use. *source*: mbufs allocated, written, freed;
+*parse* and *classify* add these stages (a rule for each bucket); *whole*: dripd's loop with all of it.
+
+""" + "\n".join(parts)
+
+
+def throttled(rows):
+    load = [row for row in rows if row["case"] == "load"]
+    most = [row for row in rows if row["case"] == "most"]
+    return f"""### Twice the allowed load offered
+
+*buckets*: admit, wheel, depart; *whole*: with parsing and rules. Arrivals are paced, into a receive
+ring of 4096; *missed* is what that ring lost, stalls of the machine included.
+
+{table(["path", "buckets", "offered Mpps", "left Mpps", "missed %", "core busy %",
+        "cycles a packet offered"],
+       [[row["path"], count_text(row["buckets"]), text(row["offered_mpps"]),
+         shown(row["departed_mpps"]), shown(row["missed_percent"]), shown(row["busy_percent"]),
+         shown(row["busy_cycles"])] for row in load])}
+The most that leaves, by binary search: within 0.5 % of what is allowed and less than 3 % missed at the
+receive ring. librte_sched is held to 3 % of the rate and to no receive ring.
+
+{table(["path", "buckets", "left Mpps", "rate off by %", "million polls of the receive ring a second"],
+       [[row["path"], count_text(row["buckets"]), shown(row["departed_mpps"]),
+         shown(row["error_percent"]), shown(row["million_polls"])] for row in most])}"""
+
+
+def precision(rows):
+    return f"""### Departures of one backlogged bucket
+
+Distance of each gap from the ideal gap, in ns; *calm*: without the gaps that a stall of the machine
+touched (a loop of more than 1 us, measured in the same loop). Rate against CLOCK_MONOTONIC_RAW, between
+the first and the last calm departure. *Excess*: the most units that were ever out ahead of the leaky
+bucket's curve, which is what was made up for after a stall. *Beside*: other buckets, busy with 2 Mpps
+together while 4 are offered.
+
+{table(["path", "rate", "beside", "p50", "p99", "p99.9", "max", "calm p50", "calm p99", "calm p99.9",
+        "rate off by ppm", "excess units", "gaps"],
+       [[row["path"], row["rate"], count_text(row["beside"]), *(text(row[key]) for key in (
+           "p50_ns", "p99_ns", "p999_ns", "max_ns", "calm_p50_ns", "calm_p99_ns", "calm_p999_ns",
+           "rate_error_ppm", "excess_units", "gaps"))] for row in rows])}"""
+
+
+def scale(rows):
+    return f"""### Two polling cores
+
+dripd's engine on threads, closed loop, nothing throttled, the whole path.
+
+{table(["layout", "buckets", "Mpps", "times one core"],
+       [[row["layout"], count_text(row["buckets"]), shown(row["mpps"]), text(row["times_one"])]
+        for row in rows])}"""
+
+
+def control(rows):
+    parts = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        mine = [row for row in rows if row["case"] == case]
+        keys = list(dict.fromkeys(key for row in mine for key in row if key != "case"))
+        cell = lambda row, key: ("" if key not in row else row[key] if isinstance(row[key], str)
+                                 else shown(row[key]))
+        parts.append(f"`{case}`:\n\n" + table(keys, [[cell(row, key) for key in keys]
+                                                     for row in mine]))
+    return ("### Control plane\n\nA real gRPC client against a real dripd on the loopback; `empty` is a "
+            "gRPC method that does nothing, on a server with the same threads.\n\n" + "\n".join(parts))
+
+
+def cost_plot(rows):
+    mine = [row for row in rows if row["order"] == "round-robin"]
+    counts = sorted({row["buckets"] for row in mine})
+    highest = 1.05 * max(row["cycles"]["median"] for row in mine if row["path"] != "librte_sched")
+    place = lambda n: math.log2(n) / max(1, math.log2(counts[-1]))
+    lines = [(path, [(place(row["buckets"]), min(1, row["cycles"]["median"] / highest))
+                     for row in sorted(mine, key=lambda row: row["buckets"])
+                     if row["path"] == path]) for path in STAGES]
+    return panel("Cycles a packet, round robin, nothing throttled", 0, lines,
+                 [(place(n), count_text(n)) for n in counts],
+                 [(i / 4, text(highest * i / 4)) for i in range(5)], "buckets")
+
+
+def spacing_plot(rows, rate, top):
+    mine = [row for row in rows if row["rate"] == rate]
+    place = lambda ns: min(1, max(0, math.log10(max(ns, 1)) / 6))
+    lines = [(f"{row['path']}, {count_text(row['beside'])} beside",
+              [(place(calm), i / 200) for i, (_, calm) in enumerate(row["error_quantiles_ns"])])
+             for row in mine]
+    return panel(f"Distance from the ideal gap at {rate}, calm gaps: share below", top, lines,
+                 [(i / 6, f"{10 ** i} ns") for i in range(7)],
+                 [(i / 4, f"{25 * i} %") for i in range(5)], "ns")
+
+
+def draw(path, panels):
+    height = kernel_report.PANEL * len(panels) + 20
+    body = "\n".join(panels)
+    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {kernel_report.WIDTH} '
+                    f'{height}" font-family="sans-serif">{STYLE}<rect width="100%" height="100%" '
+                    f'fill="white"/>{body}</svg>\n')
+
+
+def main():
+    out, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    quick = "--quick" in sys.argv[3:]
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
+    about = machine.describe("scripts/bench/all.sh")
+    about["command"] = "scripts/bench/all.sh" + (" --quick" if quick else "")
+    sections = []
+    for name, write in (("cost", cost), ("throttled", throttled), ("precision", precision),
+                        ("scale", scale), ("control", control)):
+        if name in results and results[name]["rows"]:
+            sections.append(write(results[name]["rows"]))
+        else:
+            sections.append(f"`{name}` was not measured.")
+    for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
+        sections.append(module.markdown(results[name]) if name in results else
+                        f"`{name}` was not measured.")
+    hugepages = results.get("cost", {}).get("context", {}).get("hugepages")
+    plots = []
+    if "cost" in results:
+        draw(page.parent / "benchmarks_cost.svg", [cost_plot(results["cost"]["rows"])])
+        plots.append("![Cycles a packet over the number of buckets](benchmarks_cost.svg)")
+    if "precision" in results:
+        rows = results["precision"]["rows"]
+        rates = [rate for rate in ("100 Mbit/s", "1 Gbit/s") if any(r["rate"] == rate for r in rows)]
+        draw(page.parent / "benchmarks_spacing.svg",
+             [spacing_plot(rows, rate, i * kernel_report.PANEL) for i, rate in enumerate(rates)])
+        plots.append("![Distance of gaps from the ideal](benchmarks_spacing.svg)")
+    analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
+    page.write_text(f"""# Benchmarks
+
+{machine.head(about)}{" A quick run: too short to be quoted." if quick else ""}
+Hugepages for packets: {"yes" if hugepages else "no"}.
+
+This page is made by `scripts/bench/all.sh`; every peer was measured in the same run as Drip, in turns
+with it. Figures are medians of interleaved runs with their range. Cycles are those of the TSC. Absolute
+figures of a shared virtual machine move by a third from run to run: the ratios count.
+
+{analysis}
+{chr(10).join(plots)}
+
+{chr(10).join(section.rstrip() + chr(10) for section in sections)}""")
+
+
+if __name__ == "__main__":
+    main()
