@@ -31,8 +31,8 @@ int run_control(std::vector<std::string> arguments) {
   app.add_option("--buckets", options.buckets, "in the bulk case")->capture_default_str();
   app.add_option("--cpu", options.polling_cpu, "where dripd polls in the change case")
       ->capture_default_str();
-  app.add_option("--case", options.cases, "allow, bulk or change; repeatable [all]")
-      ->check(CLI::IsMember({"allow", "bulk", "change"}));
+  app.add_option("--case", options.cases, "allow, stream, bulk or change; repeatable [all]")
+      ->check(CLI::IsMember({"allow", "stream", "bulk", "change"}));
   app.add_option("--json", options.json_path, "also write the figures to this file");
   std::ranges::reverse(arguments);  // As CLI11 wants them.
   try {
@@ -49,6 +49,9 @@ int run_control(std::vector<std::string> arguments) {
   report.context("seconds", options.seconds);
   if (wanted(options, "allow")) {
     if (auto status = measure_allow(options, *empty, report); !status.ok()) return failed(status);
+  }
+  if (wanted(options, "stream")) {
+    if (auto status = measure_stream(options, report); !status.ok()) return failed(status);
   }
   if (wanted(options, "bulk")) {
     if (auto status = measure_bulk(options, report); !status.ok()) return failed(status);

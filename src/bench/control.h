@@ -18,7 +18,7 @@ struct ControlOptions {
   double seconds = 1;                 ///< Of each run.
   std::uint32_t buckets = 1'000'000;  ///< For the bulk case.
   int polling_cpu = 1;                ///< Where dripd polls in the change case.
-  /// Those to run: allow, bulk, change. Empty: all.
+  /// Those to run: allow, stream, bulk, change. Empty: all.
   std::vector<std::string> cases;
   std::string json_path;  ///< Empty: none.
 };
@@ -31,6 +31,8 @@ int run_control(std::vector<std::string> arguments);
 
 /// AllowRequest against a method that does nothing.
 absl::Status measure_allow(const ControlOptions& options, const ChildServer& empty, Report& report);
+/// AllowRequests: many entries a message.
+absl::Status measure_stream(const ControlOptions& options, Report& report);
 /// Many buckets configured, listed and watched; memory.
 absl::Status measure_bulk(const ControlOptions& options, Report& report);
 /// Buckets changed one by one under full packet load.

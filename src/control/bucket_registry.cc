@@ -2,6 +2,8 @@
 // Looks buckets up, and changes them in the engine and by name.
 #include "control/bucket_registry.h"
 
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "control/refusal.h"
@@ -9,44 +11,10 @@
 
 namespace drip::control {
 
-BucketSettings KnownBucket::settings() const {
-  ReaderLock lock(use_);
-  return settings_;
-}
-
-BucketSharing KnownBucket::sharing() const {
-  ReaderLock lock(use_);
-  return sharing_;
-}
-
-bool KnownBucket::while_it_exists(absl::FunctionRef<void(const BucketSettings&)> use) const {
-  if (deleted_.load(std::memory_order_acquire)) return false;
-  ReaderLock lock(use_);
-  if (deleted_.load(std::memory_order_acquire)) return false;
-  use(settings_);
-  return true;
-}
-
-std::optional<BucketState> KnownBucket::state() const {
-  std::optional<BucketState> state;
-  const bool exists = while_it_exists([&](const BucketSettings& settings) {
-    state.emplace();
-    state->id = id_;
-    state->transmitter = ref_.transmitter;
-    state->settings = settings;
-    use_.assert_held_shared();
-    state->sharing = sharing_;
-    state->revision = revision();
-    state->reading = engine_.read(ref_);
-  });
-  if (!exists) return std::nullopt;
-  return state;
-}
-
 KnownBucketRef BucketRegistry::find(std::string_view id) const {
   ReaderLock lock(names_);
   const auto known = buckets_.find(id);
-  return known == buckets_.end() ? nullptr : known->second;
+  return known == buckets_.end() ? nullptr : *known;
 }
 
 absl::StatusOr<KnownBucketRef> BucketRegistry::get(std::string_view field,
@@ -65,10 +33,10 @@ std::vector<KnownBucketRef> BucketRegistry::list(std::string_view prefix, std::s
                                                  std::size_t limit) const {
   std::vector<KnownBucketRef> result;
   ReaderLock lock(names_);
-  auto next = after < prefix ? buckets_.lower_bound(prefix) : buckets_.upper_bound(after);
-  for (; next != buckets_.end() && result.size() < limit; ++next) {
-    if (!std::string_view(next->first).starts_with(prefix)) break;
-    result.push_back(next->second);
+  auto next = after < prefix ? in_order_.lower_bound(prefix) : in_order_.upper_bound(after);
+  for (; next != in_order_.end() && result.size() < limit; ++next) {
+    if (!(*next)->id().starts_with(prefix)) break;
+    result.emplace_back(*next);
   }
   return result;
 }
@@ -124,18 +92,15 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
   for (std::size_t i = 0; i < patches.size(); ++i) {
     if (known[i] != nullptr) {
       ++applied.changed;
-      WriterLock lock(known[i]->use_);
-      known[i]->settings_ = definitions[i].settings;
-      known[i]->sharing_ = std::move(definitions[i].sharing);
+      known[i]->change(definitions[i].settings, definitions[i].sharing);
       continue;
     }
     ++applied.created;
-    const BucketRef ref = changes[i].ref.value();
-    auto bucket =
-        std::make_shared<KnownBucket>(engine_, patches[i].id, ref, definitions[i].settings,
-                                      std::move(definitions[i].sharing), requests_.make_queue(ref));
+    const KnownBucketRef bucket(new KnownBucket(requests_, patches[i].id, changes[i].ref.value(),
+                                                definitions[i].settings, definitions[i].sharing));
     WriterLock lock(names_);
-    buckets_.emplace(patches[i].id, std::move(bucket));
+    buckets_.insert(bucket);
+    in_order_.insert(bucket.get());
   }
   return applied;
 }
@@ -148,10 +113,10 @@ bool BucketRegistry::takes_packets(const BucketPatch& patch) const {
 Removal BucketRegistry::remove(const KnownBucketRef& bucket, bool drop_backlog) {
   {
     WriterLock lock(names_);
+    in_order_.erase(bucket.get());
     buckets_.erase(bucket->id());
   }
-  bucket->deleted_.store(true, std::memory_order_release);
-  WriterLock lock(bucket->use_);
+  bucket->end_existence();
   return engine_.remove(bucket->ref(), drop_backlog);
 }
 

@@ -2,80 +2,27 @@
 // The configured buckets by name.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/bucket_patch.h"
 #include "control/bucket_sharing.h"
-#include "control/bucket_state.h"
+#include "control/known_bucket.h"
 #include "control/mutex.h"
-#include "control/request_queue.h"
 #include "control/request_registry.h"
 #include "control/shared_buckets.h"
 #include "core/engine.h"
 
 namespace drip::control {
-
-/// One configured bucket. Thread safe. It may be held longer than the bucket exists: the calls that
-/// need the bucket then say so.
-class KnownBucket {
- public:
-  KnownBucket(Engine& engine, std::string id, BucketRef ref, const BucketSettings& settings,
-              BucketSharing sharing, std::shared_ptr<RequestQueue> requests)
-      : engine_(engine),
-        id_(std::move(id)),
-        ref_(ref),
-        requests_(std::move(requests)),
-        settings_(settings),
-        sharing_(std::move(sharing)) {}
-
-  [[nodiscard]] const std::string& id() const { return id_; }
-  [[nodiscard]] BucketRef ref() const { return ref_; }
-  [[nodiscard]] const std::shared_ptr<RequestQueue>& requests() const { return requests_; }
-  [[nodiscard]] BucketSettings settings() const;
-  [[nodiscard]] BucketSharing sharing() const;
-  /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
-  [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
-  void set_revision(std::uint64_t revision) {
-    revision_.store(revision, std::memory_order_relaxed);
-  }
-
-  /// None if the bucket was deleted meanwhile. Without `share`, which the cluster knows.
-  [[nodiscard]] std::optional<BucketState> state() const;
-
-  /// Calls use(settings) while the bucket cannot be deleted; false, without calling, if it was.
-  [[nodiscard]] bool while_it_exists(absl::FunctionRef<void(const BucketSettings&)> use) const;
-
- private:
-  friend class BucketRegistry;
-
-  Engine& engine_;
-  const std::string id_;
-  const BucketRef ref_;
-  const std::shared_ptr<RequestQueue> requests_;
-  // Set before the exclusive lock is asked for, or a stream of readers would starve the deleter.
-  std::atomic<bool> deleted_{false};
-  std::atomic<std::uint64_t> revision_{0};
-  // Held shared by whoever uses ref_, exclusively by whoever deletes the bucket or changes it.
-  mutable SharedMutex use_;
-  BucketSettings settings_ ABSL_GUARDED_BY(use_);
-  BucketSharing sharing_ ABSL_GUARDED_BY(use_);
-};
-
-using KnownBucketRef = std::shared_ptr<KnownBucket>;
 
 /// Reading is thread safe. Changes (the non-const calls) may not overlap one another.
 class BucketRegistry {
@@ -116,6 +63,30 @@ class BucketRegistry {
     BucketSettings settings;
     BucketSharing sharing;
   };
+  static std::string_view id_of(std::string_view id) { return id; }
+  static std::string_view id_of(const KnownBucket* bucket) { return bucket->id(); }
+  static std::string_view id_of(const KnownBucketRef& bucket) { return bucket->id(); }
+  struct IdHash {
+    using is_transparent = void;
+    template <class Key>
+    std::size_t operator()(const Key& key) const {
+      return std::hash<std::string_view>{}(id_of(key));
+    }
+  };
+  struct IdEqual {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return id_of(a) == id_of(b);
+    }
+  };
+  struct IdLess {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return id_of(a) < id_of(b);
+    }
+  };
   [[nodiscard]] absl::StatusOr<Definition> define(const BucketPatch& patch,
                                                   const KnownBucket* present) const;
 
@@ -123,7 +94,8 @@ class BucketRegistry {
   RequestRegistry& requests_;
   const SharedBuckets* shared_ = nullptr;
   mutable SharedMutex names_;
-  std::map<std::string, KnownBucketRef, std::less<>> buckets_ ABSL_GUARDED_BY(names_);
+  absl::flat_hash_set<KnownBucketRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
+  absl::btree_set<KnownBucket*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.
 };
 
 }  // namespace drip::control

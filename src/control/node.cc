@@ -6,6 +6,7 @@
 #include <future>
 #include <utility>
 
+#include "control/admit_stream.h"
 #include "control/bucket_listing.h"
 #include "control/bucket_registry.h"
 #include "control/configuration.h"
@@ -84,7 +85,8 @@ struct Node::Parts {
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts},
         streams(context),
-        rate_limiter(context),
+        admit_streams(context),
+        rate_limiter(context, admit_streams),
         shaper(context, streams) {
     buckets.set_shared(cluster->shared_buckets());
   }
@@ -102,6 +104,7 @@ struct Node::Parts {
   WorkThread work;
   ServicesContext context;
   WatchStreams streams;
+  AdmitStreams admit_streams;
   RateLimiterService rate_limiter;
   ShaperService shaper;
   std::unique_ptr<Server> server;
@@ -157,6 +160,7 @@ void Node::begin_drain() {
 void Node::stop(std::chrono::milliseconds patience) {
   parts_->turns.stop();
   parts_->streams.stop();
+  parts_->admit_streams.stop();
   parts_->work.stop();
   parts_->cluster->stop();
   if (parts_->server != nullptr) parts_->server->stop(patience);

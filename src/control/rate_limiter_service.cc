@@ -136,6 +136,11 @@ grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerC
   return answer(call, allow_request(context_, *request, *response));
 }
 
+grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
+RateLimiterService::AllowRequests(grpc::CallbackServerContext* call) {
+  return streams_.open();
+}
+
 grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerContext* call,
                                                         const v1::AwaitTurnRequest* request,
                                                         v1::AwaitTurnResponse* response) {

@@ -2,6 +2,7 @@
 // drip.v1.RateLimiterService: requests through leaky buckets.
 #pragma once
 
+#include "control/admit_stream.h"
 #include "control/services_context.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 
@@ -11,12 +12,15 @@ namespace drip::control {
 /// polling thread takes to admit a request.
 class RateLimiterService final : public v1::RateLimiterService::CallbackService {
  public:
-  /// `context` outlives the service.
-  explicit RateLimiterService(const ServicesContext& context) : context_(context) {}
+  /// Both outlive the service.
+  RateLimiterService(const ServicesContext& context, AdmitStreams& streams)
+      : context_(context), streams_(streams) {}
 
   grpc::ServerUnaryReactor* AllowRequest(grpc::CallbackServerContext* call,
                                          const v1::AllowRequestRequest* request,
                                          v1::AllowRequestResponse* response) override;
+  grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* AllowRequests(
+      grpc::CallbackServerContext* call) override;
   grpc::ServerUnaryReactor* AwaitTurn(grpc::CallbackServerContext* call,
                                       const v1::AwaitTurnRequest* request,
                                       v1::AwaitTurnResponse* response) override;
@@ -44,6 +48,7 @@ class RateLimiterService final : public v1::RateLimiterService::CallbackService 
 
  private:
   const ServicesContext& context_;
+  AdmitStreams& streams_;
 };
 
 }  // namespace drip::control

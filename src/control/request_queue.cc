@@ -37,9 +37,30 @@ Ticket RequestQueue::admit(RequestHandle request, std::uint32_t wire_bytes, Depa
     request->admitting = true;
     by_id_.emplace(request->id, request);
   }
+  const Admission admission = engine_.admit(bucket_, request->record, wire_bytes);
+  return settle(std::move(request), admission);
+}
+
+bool RequestQueue::begin(const RequestHandle& request, Departure departure,
+                         std::optional<Ticket>& known) {
+  MutexLock lock(mutex_);
+  reap_locked(kReapedACall);
+  if (const auto same = by_id_.find(request->id); same != by_id_.end()) {
+    if (same->second->admitting) return false;
+    if (Request* const waiting = find_settled(request->id)) {
+      known = ticket_for(*waiting, departure);
+      return true;
+    }
+  }
+  request->admitting = true;
+  by_id_.emplace(request->id, request);
+  return true;
+}
+
+Ticket RequestQueue::settle(RequestHandle request, const Admission& admission) {
   Ticket ticket;
   ticket.request_id = request->id;
-  ticket.admission = engine_.admit(bucket_, request->record, wire_bytes);
+  ticket.admission = admission;
   bool is_new_to_sweep = false;
   {
     MutexLock lock(mutex_);

@@ -46,6 +46,12 @@ class RequestQueue : public std::enable_shared_from_this<RequestQueue> {
   /// Of two calls at one time with the same id, one admits and the other waits for its answer.
   /// REQUIRES: the bucket exists throughout.
   [[nodiscard]] Ticket admit(RequestHandle request, std::uint32_t wire_bytes, Departure departure);
+  /// The two halves of admit(), around the engine's admission of the record. begin() never waits:
+  /// false if another call admits this id at this moment. If the request waits already, `known`
+  /// tells its place and nothing is begun. What was begun must be settled.
+  [[nodiscard]] bool begin(const RequestHandle& request, Departure departure,
+                           std::optional<Ticket>& known);
+  Ticket settle(RequestHandle request, const Admission& admission);
   /// The place of the request with this id if it waits, without admitting anything.
   [[nodiscard]] std::optional<Ticket> find(std::string_view id, Departure departure);
 

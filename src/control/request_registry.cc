@@ -45,6 +45,17 @@ absl::StatusOr<Ticket> RequestRegistry::admit(RequestQueue& queue, std::string_v
   return queue.admit(std::move(request), wire_bytes, departure);
 }
 
+std::optional<RequestRegistry::Begun> RequestRegistry::begin(RequestQueue& queue,
+                                                             std::string_view request_id,
+                                                             Departure departure) {
+  Begun begun;
+  begun.request = pool_.take();
+  if (!begun.request) return std::nullopt;
+  begun.request->id = std::string(request_id);
+  if (!queue.begin(begun.request, departure, begun.known)) return std::nullopt;
+  return begun;
+}
+
 void RequestRegistry::sweep_from_now_on(std::shared_ptr<RequestQueue> queue) {
   MutexLock lock(mutex_);
   swept_.push_back(std::move(queue));

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,24 @@ class RequestRegistry {
   /// At most `max_requests` wait at one time.
   RequestRegistry(Engine& engine, std::size_t max_requests);
 
+  [[nodiscard]] Engine& engine() const { return engine_; }
   [[nodiscard]] std::shared_ptr<RequestQueue> make_queue(BucketRef bucket);
 
   /// RequestQueue::admit() with a record from the pool, and with an id made up if `request_id` is
   /// empty. RESOURCE_EXHAUSTED with the figure if `max_requests` wait already.
   [[nodiscard]] absl::StatusOr<Ticket> admit(RequestQueue& queue, std::string_view request_id,
                                              std::uint32_t wire_bytes, Departure departure);
+
+  /// The first half of admit(), which never waits; see RequestQueue::begin(). REQUIRES: request_id
+  /// is not empty.
+  struct Begun {
+    RequestHandle request;
+    std::optional<Ticket> known;
+  };
+  /// None if only admit() can decide it: another call admits this id at this moment, or too many
+  /// wait already.
+  [[nodiscard]] std::optional<Begun> begin(RequestQueue& queue, std::string_view request_id,
+                                           Departure departure);
 
   /// Takes back the memory of requests that are gone, so that a bucket that nobody asks any more
   /// does not keep it. To be called about once a second.

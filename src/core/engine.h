@@ -83,6 +83,18 @@ struct Admission {
   Duration wait;               ///< Until its service starts.
 };
 
+/// Units for one bucket, one behind the other.
+struct UnitsToAdmit {
+  BucketRef bucket;
+  RequestRecord* record = nullptr;  ///< Null: units without a name, of which nothing is kept.
+  std::uint32_t count = 1;          ///< 1 with a record.
+  std::uint32_t wire_bytes = 0;     ///< Of each.
+  bool all_or_none = false;
+  // The answer.
+  std::uint32_t admitted = 0;
+  Admission admission;  ///< The first one's place; `reason` is why the others were not admitted.
+};
+
 struct Removal {
   std::uint64_t dropped = 0;
   std::uint64_t draining = 0;
@@ -164,6 +176,8 @@ class Engine {
 
   /// Any thread, any time.
   [[nodiscard]] virtual BucketReading read(BucketRef bucket) const = 0;
+  /// read().backlog alone, for less.
+  [[nodiscard]] virtual std::uint64_t backlog(BucketRef bucket) const = 0;
   [[nodiscard]] virtual TimePoint now() const = 0;
 
   // Leases of buckets with `rate_is_leased`. Any thread, any time.
@@ -181,6 +195,8 @@ class Engine {
   /// Admits `record`, charged as wire_bytes. The record must stay until gone(). `bucket` must
   /// exist.
   virtual Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) = 0;
+  /// The same for many, each by itself, in their order within a bucket.
+  virtual void admit_many(std::span<UnitsToAdmit> units) = 0;
   /// Takes back a request that still waits: those behind it move up. Does nothing if it is gone.
   virtual void release(BucketRef bucket, RequestRecord& record) = 0;
 

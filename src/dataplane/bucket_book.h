@@ -13,15 +13,20 @@
 
 namespace drip::dataplane {
 
+/// A lease as control put it in force; apart, for most buckets never have one.
+struct BookedLease {
+  LeaseTerms terms;  ///< The transmitter's.
+  RateLease lease;
+  std::uint64_t lapses_before = 0;  ///< The transmitter's when `lease` was put in force.
+};
+
 /// What control knows of a slot.
 struct BucketRecord {
   BucketSettings settings;
   FlowRingEntry* ring = nullptr;
   std::uint32_t ring_slots = 0;
   bool holds_packets = false;  ///< A rule sends packets there, so mbufs are promised to it.
-  std::unique_ptr<LeaseTerms> lease_terms;  ///< Null before the first lease.
-  RateLease lease;
-  std::uint64_t lapses_before = 0;  ///< The transmitter's when `lease` was put in force.
+  std::unique_ptr<BookedLease> leased;  ///< Null before the first lease.
 };
 
 /// Not thread safe: its engine locks. Refuses with RESOURCE_EXHAUSTED and the figures.

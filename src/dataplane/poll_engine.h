@@ -56,6 +56,9 @@ class PollEngine final : public Engine {
                        books_[bucket.transmitter]->record(bucket.slot),
                        thread.transmitter->leases().lapses());
   }
+  [[nodiscard]] std::uint64_t backlog(BucketRef bucket) const override {
+    return (*transmitters_[bucket.transmitter]->buckets)[bucket.slot].backlog.get();
+  }
   [[nodiscard]] TimePoint now() const override { return clock_.now(); }
 
   Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override {
@@ -64,6 +67,7 @@ class PollEngine final : public Engine {
       return thread.transmitter->admit_request(bucket.slot, record, wire_bytes, now);
     });
   }
+  void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override {
     auto& thread = *transmitters_[bucket.transmitter];
     thread.mailbox.run(
@@ -119,6 +123,9 @@ class PollEngine final : public Engine {
   using Thread = PollThread<Io>;
   /// A job does so many changes at the most, so that no packet waits for a long one.
   static constexpr std::size_t kChangesAJob = 16;
+  // The same for admissions: so many entries, and no more entries once so many units are reached.
+  static constexpr std::size_t kEntriesAJob = 32;
+  static constexpr std::uint32_t kUnitsAJob = 256;
 
   void build(std::span<Io> ios);
   void start();

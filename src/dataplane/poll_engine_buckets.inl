@@ -110,7 +110,8 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
     const BucketBook& book = *books_[planned.front().ref.transmitter];
     for (std::size_t i = 0; i < planned.size(); ++i) {
       if (!planned[i].change->ref || planned[i].change->settings.rate_is_leased) continue;
-      leases[i] = book.record(planned[i].ref.slot).lease_terms.get();
+      BookedLease* const booked = book.record(planned[i].ref.slot).leased.get();
+      if (booked != nullptr) leases[i] = &booked->terms;
     }
   }
   thread.mailbox.run([&](TimePoint now) {
@@ -136,10 +137,7 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
       packets_promised_ -= record.settings.capacity;
     }
     record.settings = planned[i].change->settings;
-    if (!record.settings.rate_is_leased) {
-      record.lease_terms = nullptr;
-      record.lease = {};
-    }
+    if (!record.settings.rate_is_leased) record.leased = nullptr;
     if (planned[i].ring != nullptr) {
       record.ring = planned[i].ring;
       record.ring_slots = planned[i].ring_slots;
@@ -157,13 +155,13 @@ void PollEngine<Io>::lease(BucketRef bucket, const RateLease& lease) {
     const std::unique_lock lock(books_mutex_);
     BucketRecord& record = books_[bucket.transmitter]->record(bucket.slot);
     if (!record.settings.rate_is_leased) return;
-    if (record.lease_terms == nullptr) {
-      record.lease_terms = std::make_unique<LeaseTerms>();
-      record.lease_terms->slot = bucket.slot;
+    if (record.leased == nullptr) {
+      record.leased = std::make_unique<BookedLease>();
+      record.leased->terms.slot = bucket.slot;
     }
-    terms = record.lease_terms.get();
-    record.lease = lease;
-    record.lapses_before = thread.transmitter->leases().lapses();
+    terms = &record.leased->terms;
+    record.leased->lease = lease;
+    record.leased->lapses_before = thread.transmitter->leases().lapses();
   }
   thread.mailbox.run([&](TimePoint now) { thread.transmitter->lease(*terms, lease, now); });
 }
@@ -172,19 +170,17 @@ template <class Io>
 Removal PollEngine<Io>::remove(BucketRef bucket, bool drop_backlog) {
   Thread& thread = *transmitters_[bucket.transmitter];
   const std::lock_guard leases_lock(leases_mutex_);
-  std::unique_ptr<LeaseTerms> terms;
+  std::unique_ptr<BookedLease> leased;
   {
     const std::unique_lock lock(books_mutex_);
-    BucketRecord& record = books_[bucket.transmitter]->record(bucket.slot);
-    terms = std::move(record.lease_terms);
-    record.lease = {};
+    leased = std::move(books_[bucket.transmitter]->record(bucket.slot).leased);
   }
   const Removal removal = thread.mailbox.run([&](TimePoint now) {
     // Packets on their way may have been sent to it by rules that are gone.
     thread.lcore->take_in_all(now);
     // A bucket that may leak nothing would never drain.
-    const bool leaks = terms != nullptr ? thread.transmitter->end_lease(*terms, now)
-                                        : !thread.transmitter->paused(bucket.slot);
+    const bool leaks = leased != nullptr ? thread.transmitter->end_lease(leased->terms, now)
+                                         : !thread.transmitter->paused(bucket.slot);
     return thread.transmitter->remove(bucket.slot, drop_backlog || !leaks, now);
   });
   const std::unique_lock lock(books_mutex_);
@@ -192,6 +188,31 @@ Removal PollEngine<Io>::remove(BucketRef bucket, bool drop_backlog) {
   book.retire_when_empty(bucket.slot);
   book.reap();
   return removal;
+}
+
+template <class Io>
+void PollEngine<Io>::admit_many(std::span<UnitsToAdmit> units) {
+  std::array<UnitsToAdmit*, kEntriesAJob> job;
+  for (std::uint32_t to = 0; to < transmitters_.size(); ++to) {
+    Thread& thread = *transmitters_[to];
+    std::size_t entries = 0;
+    std::uint32_t unit_count = 0;
+    const auto run_job = [&] {
+      thread.mailbox.run([&](TimePoint now) {
+        for (std::size_t i = 0; i < entries; ++i) thread.transmitter->prefetch(job[i]->bucket.slot);
+        for (std::size_t i = 0; i < entries; ++i) thread.transmitter->admit_units(*job[i], now);
+      });
+      entries = 0;
+      unit_count = 0;
+    };
+    for (UnitsToAdmit& one : units) {
+      if (one.bucket.transmitter != to) continue;
+      job[entries++] = &one;
+      unit_count += one.count;
+      if (entries == job.size() || unit_count >= kUnitsAJob) run_job();
+    }
+    if (entries > 0) run_job();
+  }
 }
 
 }  // namespace drip::dataplane

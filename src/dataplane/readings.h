@@ -29,8 +29,10 @@ inline BucketReading read_bucket(const Bucket& bucket, const SpanHistory& histor
   reading.forfeited_ns = bucket.forfeited_ns.get();
   LeasedRates rates{record.settings.units_per_second, record.settings.bits_per_second};
   if (record.settings.rate_is_leased) {
-    const LeasedRates leased =
-        lapses > record.lapses_before ? record.lease.fallback : record.lease.share;
+    LeasedRates leased;  // None before the first lease.
+    if (const BookedLease* const booked = record.leased.get()) {
+      leased = lapses > booked->lapses_before ? booked->lease.fallback : booked->lease.share;
+    }
     reading.paused = leased.none();
     if (!reading.paused) rates = leased;
   }

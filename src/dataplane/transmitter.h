@@ -153,6 +153,37 @@ class Transmitter {
     return place;
   }
 
+  /// Units without a name, or one with.
+  void admit_units(UnitsToAdmit& units, TimePoint now) {
+    const std::uint32_t slot = units.bucket.slot;
+    if (units.record != nullptr) {
+      units.admission = admit_request(slot, *units.record, units.wire_bytes, now);
+      units.admitted = units.admission.reason == RejectReason::kAdmitted ? 1 : 0;
+      return;
+    }
+    Bucket& bucket = buckets_[slot];
+    units.admission = {RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
+                       wait_of_newcomer(bucket, now)};
+    units.admitted = 0;
+    RejectReason reason = RejectReason::kAdmitted;
+    if (units.all_or_none) {
+      reason = room_for(bucket, units.count, units.wire_bytes, now);
+      if (reason != RejectReason::kAdmitted) count_rejected(bucket, reason, units.wire_bytes);
+    }
+    const FlowRingEntry entry{UnitRef::request(&nobody_, units.wire_bytes), now};
+    while (reason == RejectReason::kAdmitted && units.admitted < units.count) {
+      reason = admit(bucket, slot, entry, units.wire_bytes);
+      if (reason == RejectReason::kAdmitted) ++units.admitted;
+    }
+    if (reason == RejectReason::kAdmitted) return;
+    // The one that found no room is counted already.
+    for (std::uint32_t left = units.count - units.admitted; left > 1; --left) {
+      count_rejected(bucket, reason, units.wire_bytes);
+    }
+    units.admission.reason = reason;
+    if (units.admitted == 0) units.admission = {reason, 0, {}};
+  }
+
   void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) {
     if (record.state.load(std::memory_order_relaxed) != RequestRecord::State::kQueued) return;
     Bucket& bucket = buckets_[slot];
@@ -419,6 +450,23 @@ class Transmitter {
     schedule(bucket, slot);
   }
 
+  // Whether so many units fit at one time; counts nothing.
+  [[nodiscard]] RejectReason room_for(const Bucket& bucket, std::uint32_t count,
+                                      std::uint32_t wire_bytes, TimePoint now) const {
+    if (!admitting_ || bucket.life.load(std::memory_order_relaxed) != Life::kActive) {
+      return RejectReason::kDraining;
+    }
+    if (std::uint64_t{bucket.occupancy(now)} + count > bucket.capacity ||
+        std::uint64_t{bucket.ring.size()} + count > bucket.ring.slot_count()) {
+      return RejectReason::kFull;
+    }
+    const std::uint64_t bytes = std::uint64_t{count} * wire_bytes;
+    if (bucket.capacity_bytes != 0 && bucket.backlog_bytes() + bytes > bucket.capacity_bytes) {
+      return RejectReason::kFullBytes;
+    }
+    return RejectReason::kAdmitted;
+  }
+
   // ---- Leases
 
   void pause(Bucket& bucket, std::uint32_t slot, TimePoint now) {
@@ -504,6 +552,7 @@ class Transmitter {
   const BucketTable& buckets_;
   TimingWheel<BucketHooks> wheel_;
   LeaseList leases_;
+  RequestRecord nobody_;  // What the places of units without a name refer to.
   TxStage<Io> stage_;
   Io& io_;
   LcoreCounters& counters_;

@@ -48,6 +48,39 @@ class FakeBucket {
     return admission;
   }
 
+  /// Units without a name.
+  void admit_units(UnitsToAdmit& units, TimePoint now) {
+    run_until(now);
+    std::uint32_t fit = 0;
+    const std::deque<Unit> units_before = units_;
+    const BucketReading before = reading_;
+    const Law law_before = law_;
+    units.admitted = 0;
+    for (RejectReason reason{}; fit < units.count; ++fit) {
+      const Admission one = admit(nullptr, units.wire_bytes, now);
+      reason = one.reason;
+      if (reason != RejectReason::kAdmitted) {
+        units.admission.reason = reason;
+        break;
+      }
+      if (fit == 0) units.admission = one;
+    }
+    const std::uint32_t rejected =
+        units.all_or_none && fit < units.count ? units.count : units.count - fit;
+    if (units.all_or_none && fit < units.count) {
+      units_ = units_before;
+      reading_ = before;
+      law_ = law_before;
+    }
+    if (rejected > 0) {
+      const auto reason = static_cast<std::size_t>(units.admission.reason);
+      reading_.rejected[reason] = before.rejected[reason] + rejected;
+      reading_.rejected_bytes = before.rejected_bytes + std::uint64_t{rejected} * units.wire_bytes;
+    }
+    units.admitted = units.count - rejected;
+    if (units.admitted == 0) units.admission = {units.admission.reason, 0, {}};
+  }
+
   void release(const RequestRecord& record, TimePoint now) {
     run_until(now);
     const auto unit = std::find_if(units_.begin(), units_.end(),

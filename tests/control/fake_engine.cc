@@ -156,6 +156,21 @@ Admission FakeEngine::admit(BucketRef ref, RequestRecord& record, std::uint32_t 
   return fake.admit(&record, wire_bytes, now_);
 }
 
+void FakeEngine::admit_many(std::span<UnitsToAdmit> units) {
+  for (UnitsToAdmit& one : units) {
+    if (one.record != nullptr) {
+      EXPECT_EQ(one.count, 1U);
+      one.admission = admit(one.bucket, *one.record, one.wire_bytes);
+      one.admitted = one.admission.reason == RejectReason::kAdmitted ? 1 : 0;
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    FakeBucket& fake = bucket(one.bucket);
+    EXPECT_FALSE(fake.draining) << "admission into a bucket that was removed";
+    fake.admit_units(one, now_);
+  }
+}
+
 void FakeEngine::release(BucketRef ref, RequestRecord& record) {
   const std::lock_guard lock(mutex_);
   ++releases;

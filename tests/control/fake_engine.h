@@ -54,8 +54,12 @@ class FakeEngine final : public Engine {
   absl::Status apply(std::span<BucketChange> changes) override;
   Removal remove(BucketRef bucket, bool drop_backlog) override;
   [[nodiscard]] BucketReading read(BucketRef bucket) const override;
+  [[nodiscard]] std::uint64_t backlog(BucketRef bucket) const override {
+    return read(bucket).backlog;
+  }
   [[nodiscard]] TimePoint now() const override;
   Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override;
+  void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
   void lease(BucketRef bucket, const RateLease& lease) override;
   void set_lease_ends(LeaseEnds ends) override;

@@ -183,5 +183,72 @@ TEST(Service, TheCountsOfEightClientsAddUp) {
       0);
 }
 
+// Streams and single calls into the same buckets of a polling thread that sleeps and wakes.
+TEST(DaemonService, StreamsOfRequestsAddUp) {
+  ServingDripd dripd;
+  Client control(dripd.address());
+  constexpr int kStreams = 3;
+  constexpr int kMessages = 200;
+  constexpr int kEntries = 100;
+  for (int i = 0; i < 4; ++i) control.configure("b" + std::to_string(i), 5000, 20'000);
+  std::atomic<std::uint64_t> admitted{0};
+  std::atomic<std::uint64_t> single{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < kStreams; ++caller) {
+    callers.emplace_back([&, caller] {
+      const Client client(dripd.address());
+      Limiter limiter(client.channel());
+      grpc::ClientContext context;
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+      const auto stream = limiter.AllowRequests(&context);
+      std::thread writer([&] {
+        for (int message = 0; message < kMessages; ++message) {
+          v1::AllowRequestsRequest request;
+          for (int i = 0; i < kEntries; ++i) {
+            v1::AllowRequestsEntry& entry = *request.add_entries();
+            entry.set_bucket_id("b" + std::to_string(i % 4));
+            if (i % 5 == 0) {
+              entry.set_request_id(std::to_string((caller * kMessages + message) * kEntries + i));
+            } else {
+              entry.set_count(static_cast<std::uint32_t>(i % 3 + 1));
+            }
+          }
+          if (!stream->Write(request)) break;
+        }
+        stream->WritesDone();
+      });
+      v1::AllowRequestsResponse response;
+      int messages = 0;
+      for (; stream->Read(&response); ++messages) {
+        EXPECT_EQ(response.results_size(), kEntries);
+        for (const v1::AllowRequestsResult& result : response.results()) {
+          EXPECT_EQ(result.code(), 0) << result.error();
+          admitted += result.admitted();
+        }
+      }
+      writer.join();
+      EXPECT_EQ(messages, kMessages);
+      EXPECT_TRUE(stream->Finish().ok());
+    });
+  }
+  callers.emplace_back([&] {
+    Client client(dripd.address());
+    for (int i = 0; i < 2000; ++i) single += client.allow("b1").allowed() ? 1 : 0;
+  });
+  for (std::thread& caller : callers) caller.join();
+  std::uint64_t allowed = 0;
+  for (int i = 0; i < 4; ++i) {
+    const std::string id = "b" + std::to_string(i);
+    v1::Bucket bucket = control.bucket(id);
+    allowed += bucket.allowed_requests();
+    for (int look = 0; look < 1000 && bucket.queue_size() > 0; ++look) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      bucket = control.bucket(id);
+    }
+    EXPECT_EQ(bucket.processed_requests(), bucket.allowed_requests()) << id;
+  }
+  EXPECT_EQ(allowed, admitted.load() + single.load());
+}
+
 }  // namespace
 }  // namespace drip
