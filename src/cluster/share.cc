@@ -68,15 +68,6 @@ std::uint64_t parts_of(std::uint64_t parts, const LeasedRates& of, const LeasedR
   return result >= 0x1p62 ? std::uint64_t{1} << 62 : static_cast<std::uint64_t>(result);
 }
 
-std::uint64_t parts_below(std::uint64_t parts, const LeasedRates& of, const LeasedRates& now) {
-  if (parts == 0 || of == now) return parts;
-  double ratio = 1e9;
-  if (now.units_per_second > 0) ratio = std::min(ratio, of.units_per_second / now.units_per_second);
-  if (now.bits_per_second > 0) ratio = std::min(ratio, of.bits_per_second / now.bits_per_second);
-  const double result = std::floor(static_cast<double>(parts) * ratio * (1 - 1e-12));
-  return result >= 0x1p62 ? std::uint64_t{1} << 62 : static_cast<std::uint64_t>(result);
-}
-
 std::string to_text(const Shares& shares) {
   std::string text;
   for (const auto& [id, share] : shares) {

@@ -35,10 +35,6 @@ using Demands = std::map<std::string, std::uint64_t, std::less<>>;
 /// the larger ratio counts. kWholeRate where `of` does not bound what `now` bounds.
 [[nodiscard]] std::uint64_t parts_of(std::uint64_t parts, const LeasedRates& of,
                                      const LeasedRates& now);
-/// The same rounded down, by the smaller ratio, and 0 where there is none.
-[[nodiscard]] std::uint64_t parts_below(std::uint64_t parts, const LeasedRates& of,
-                                        const LeasedRates& now);
-
 /// One line for each bucket; to_shares() reads what to_text() wrote, none if it is anything else.
 [[nodiscard]] std::string to_text(const Shares& shares);
 [[nodiscard]] std::optional<Shares> to_shares(std::string_view text);

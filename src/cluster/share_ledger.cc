@@ -19,8 +19,8 @@ const Share* find(const Shares& shares, std::string_view bucket) {
 struct Row {
   std::string session;
   ShareClaim in_force;  // At the most: held, taken, or granted and so to be taken at any moment.
-  ShareClaim at_present_rates;      // The same of what was granted at the rates of now only.
-  std::uint64_t safe_at_least = 0;  // It had so much, so nobody else has it.
+  ShareClaim at_present_rates;   // The same of what was granted at the rates of now only.
+  std::uint64_t known_safe = 0;  // In parts of its own rates: so much nobody else has.
   ShareClaim target;
   ShareClaim next;  // What shall be granted.
   bool lost = false;
@@ -83,8 +83,11 @@ Row row_of(const std::string& id, const ShareSession& session, std::string_view 
     const Share* const share = find(shares, bucket);
     if (share == nullptr) return;
     raise_to(row.in_force, *share, rates);
-    row.safe_at_least = std::max(row.safe_at_least, parts_below(share->safe, share->rates, rates));
-    if (share->rates == rates) raise_to(row.at_present_rates, *share, rates);
+    row.known_safe = std::max(row.known_safe, share->safe);
+    // At higher rates than now it is more than now adds up to, and on its way out.
+    if (parts_of(kWholeRate, share->rates, rates) <= kWholeRate) {
+      raise_to(row.at_present_rates, *share, rates);
+    }
   };
   add(session.held);
   if (session.taken) add(*session.taken);
@@ -213,10 +216,10 @@ SharePlan ShareLedger::plan(const ShareSnapshot& snapshot, const Buckets& bucket
     }
     // Safe shares first, then the rest; both within what the other leaves.
     std::uint64_t known_safe = 0;
-    for (const Row& row : rows) known_safe += row.safe_at_least;
+    for (const Row& row : rows) known_safe += row.known_safe;
     const std::uint64_t safe_room =
         plan.safe_frozen || snapshot.safe_frozen
-            ? known_safe
+            ? std::min(reserve, known_safe)
             : std::min(reserve, minus(kWholeRate, sum(rows, &ShareClaim::leased)));
     step(rows, &ShareClaim::safe, safe_room);
     // Of unknown safe shares all that was set aside may be in force.

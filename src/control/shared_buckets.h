@@ -46,14 +46,21 @@ struct BucketShares {
   std::vector<NodeShare> nodes;
 };
 
-/// A request's place in an exact bucket, by Redis's clock.
+/// Which request of an exact bucket: its number there, and that of the bucket, of which another one
+/// may have come to have the same name.
+struct SharedPlace {
+  std::string instance;
+  std::uint64_t sequence = 0;
+};
+
+/// What became of an admission to an exact bucket, by Redis's clock.
 struct SharedTicket {
   RejectReason reason = RejectReason::kAdmitted;
   bool duplicate = false;
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
   Duration wait;               ///< Until its service starts.
   Duration until_departure;
-  std::uint64_t sequence = 0;  ///< In the bucket's line; names the request from here on.
+  SharedPlace place;
 };
 
 /// What became of a request that was admitted.
@@ -61,8 +68,6 @@ struct SharedTurn {
   enum class State : std::uint8_t { kWaits, kDeparted, kDropped, kReleased };
   State state = State::kWaits;
   Duration until_departure;  ///< kWaits.
-  Duration sojourn;          ///< kDeparted: arrival to due departure.
-  Duration since_departure;  ///< kDeparted: how long ago it was due.
 };
 
 struct SharedQueueEntry {
@@ -77,6 +82,7 @@ struct SharedQueueEntry {
 struct SharedReading {
   BucketReading reading;
   Duration since_last_departure;  ///< Meaningful if reading.departed > 0.
+  Duration until_point;           ///< The law's; see BucketReading::point.
 };
 
 /// Thread safe. Answers come on a thread of its own, within the bucket's `decide_within` and a
@@ -89,6 +95,7 @@ class SharedBuckets {
   struct Bucket {
     std::string id;
     BucketSettings settings;
+    std::uint64_t revision = 0;  ///< Of these settings: a higher one than Redis knows changes it.
     Duration decide_within;
   };
 
@@ -99,15 +106,15 @@ class SharedBuckets {
   /// The same request_id, while it waits, is the same request.
   virtual void admit(const Bucket& bucket, const std::string& request_id,
                      Done<SharedTicket> done) = 0;
-  virtual void look_at_turn(const Bucket& bucket, std::uint64_t sequence,
-                            Done<SharedTurn> done) = 0;
-  virtual void release(const Bucket& bucket, std::uint64_t sequence, Done<SharedTurn> done) = 0;
+  virtual void look(const Bucket& bucket, const std::string& request_id, const SharedPlace& place,
+                    Done<SharedTurn> done) = 0;
+  /// Takes it back if it still waits: those behind it move up.
+  virtual void release(const Bucket& bucket, const std::string& request_id,
+                       const SharedPlace& place, Done<SharedTurn> done) = 0;
   virtual void read(const Bucket& bucket, Done<SharedReading> done) = 0;
   /// Up to `limit` from `first` on.
   virtual void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
                     Done<std::vector<SharedQueueEntry>> done) = 0;
-  /// Makes the queue or changes it live; what is left of the present service is rescaled.
-  virtual void configure(const Bucket& bucket, Done<bool> done) = 0;
   virtual void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) = 0;
   /// Whether Redis answers at present. Where it does not, an OPEN bucket goes by the node alone.
   [[nodiscard]] virtual bool reachable() const = 0;

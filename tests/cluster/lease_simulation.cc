@@ -402,6 +402,10 @@ class Simulation {
   }
 
   void check() {
+    // Whoever was not known of then may tell of its share when data are lost again, and keep it.
+    if (now_ < amnesia_until_ && (store_.data_of != store_.server || store_.data.learning)) {
+      amnesia_until_ = now_ + kTiming.at_leader(kTiming.lease + kTiming.safe_hold).ns;
+    }
     // A replica is behind by up to a second.
     if (now_ - copied_at_ > static_cast<std::int64_t>(draw(1'000)) * kMs) {
       behind_ = copy_;
@@ -428,10 +432,28 @@ class Simulation {
         result_.safe = false;
         result_.trouble = fmt::format("at {:.3f} ms bucket {} leaks {} times its rate ({} parts)",
                                       static_cast<double>(now_) / kMs, id, in_force / bound, parts);
+        result_.trouble += fmt::format("; data of {} at {}{}{}", store_.data_of, store_.server,
+                                       store_.data.learning ? ", learning" : "",
+                                       store_.data.safe_frozen ? ", frozen" : "");
         for (const auto& node : nodes_) {
           result_.trouble += fmt::format("; {} {} {}", node->session, node->up ? "up" : "down",
                                          node->holder->in_force(id, clock(*node)));
           const auto held = node->holder->held().find(id);
+          const auto known = store_.data.sessions.find(node->session);
+          if (known != store_.data.sessions.end()) {
+            const auto text = [&](const Shares& shares) {
+              const auto share = shares.find(id);
+              return share == shares.end()
+                         ? std::string("-")
+                         : fmt::format("{}+{} of {}", share->second.leased, share->second.safe,
+                                       factor(share->second.rates));
+            };
+            result_.trouble += fmt::format(
+                " [{}held {}, taken {}, granted {}]", known->second.lost ? "lost, " : "",
+                text(known->second.held),
+                known->second.taken ? text(*known->second.taken) : std::string("none"),
+                known->second.granted ? text(*known->second.granted) : std::string("none"));
+          }
           if (held == node->holder->held().end()) continue;
           result_.trouble += fmt::format(" (leased {}, safe {} of {})", held->second.leased,
                                          held->second.safe, factor(held->second.rates));

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Arguments and replies of scripts/exact.lua.
+#include "cluster/exact_calls.h"
+
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "cluster/exact_lua.h"
+#include "control/text.h"
+
+namespace drip::cluster {
+namespace {
+
+using control::joined;
+
+constexpr char kOwnClock[] =
+    "local time = redis.call('TIME')\n"
+    "local now = tonumber(time[1]) * 1000000 + tonumber(time[2])\n";
+constexpr char kGivenTime[] = "local now = tonumber(ARGV[#ARGV])\n";
+
+absl::Status malformed() {
+  return absl::InternalError("Redis answered to an exact bucket's call in a way that it cannot");
+}
+
+// The reply's texts, with the first of them a word.
+class Words {
+ public:
+  explicit Words(const RedisReply& reply) : array_(reply.array()) {}
+
+  [[nodiscard]] std::string_view word() const { return text(0); }
+  [[nodiscard]] std::size_t size() const { return array_ == nullptr ? 0 : array_->size(); }
+  [[nodiscard]] std::string_view text(std::size_t index) const {
+    if (index >= size()) return {};
+    const std::string* const text = (*array_)[index].text();
+    return text == nullptr ? std::string_view() : std::string_view(*text);
+  }
+  [[nodiscard]] std::int64_t number(std::size_t index) {
+    std::int64_t result = 0;
+    const std::string_view digits = text(index);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), result);
+    if (read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) good_ = false;
+    return result;
+  }
+  [[nodiscard]] std::uint64_t count(std::size_t index) {
+    return static_cast<std::uint64_t>(number(index));
+  }
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  const RedisReply::Array* array_;
+  bool good_ = true;
+};
+
+absl::Status gone() { return absl::NotFoundError("bucket_id: the bucket was deleted"); }
+
+}  // namespace
+
+const RedisScript& exact_script() {
+  static const RedisScript script(joined(kOwnClock, kExactLua));
+  return script;
+}
+
+const RedisScript& exact_script_at_given_time() {
+  static const RedisScript script(joined(kGivenTime, kExactLua));
+  return script;
+}
+
+ExactPeriod ExactPeriod::of_rate(double units_per_second) {
+  const long double us = 1e6L / units_per_second;
+  ExactPeriod period;
+  period.us = static_cast<std::uint64_t>(us);
+  period.fraction =
+      static_cast<std::uint64_t>(std::round((us - static_cast<long double>(period.us)) * 0x1p32L));
+  if (period.fraction >> 32 != 0) period = {period.us + 1, 0};
+  return period;
+}
+
+ExactCalls::ExactCalls(std::string_view prefix, const RedisScript& script)
+    : prefix_(joined(prefix, "exact:")), script_(script) {}
+
+ScriptCall ExactCalls::call(const ExactBucket& bucket, std::string_view operation,
+                            std::vector<std::string> more) const {
+  const ExactPeriod period = ExactPeriod::of_rate(bucket.settings.units_per_second);
+  ScriptCall call;
+  call.script = &script_;
+  call.keys = {joined(prefix_, bucket.id)};
+  call.arguments = {std::string(operation),
+                    joined(bucket.revision),
+                    joined(period.us),
+                    joined(period.fraction),
+                    joined(bucket.settings.capacity),
+                    bucket.settings.departure == Departure::kAtStart ? "1" : "0"};
+  for (std::string& argument : more) call.arguments.push_back(std::move(argument));
+  return call;
+}
+
+ScriptCall ExactCalls::admit(const ExactBucket& bucket, std::string_view request_id) const {
+  return call(bucket, "admit", {std::string(request_id)});
+}
+ScriptCall ExactCalls::look(const ExactBucket& bucket, std::string_view request_id,
+                            const control::SharedPlace& place) const {
+  return call(bucket, "look", {std::string(request_id), place.instance, joined(place.sequence)});
+}
+ScriptCall ExactCalls::release(const ExactBucket& bucket, std::string_view request_id,
+                               const control::SharedPlace& place) const {
+  return call(bucket, "release", {std::string(request_id), place.instance, joined(place.sequence)});
+}
+ScriptCall ExactCalls::read(const ExactBucket& bucket) const { return call(bucket, "read", {}); }
+ScriptCall ExactCalls::list(const ExactBucket& bucket, std::uint64_t first,
+                            std::size_t limit) const {
+  return call(bucket, "list", {joined(first), joined(limit)});
+}
+ScriptCall ExactCalls::remove(const ExactBucket& bucket, bool drop_backlog) const {
+  return call(bucket, "remove", {drop_backlog ? "1" : "0"});
+}
+
+absl::StatusOr<control::SharedTicket> ticket_of(const RedisReply& reply) {
+  Words words(reply);
+  control::SharedTicket ticket;
+  if (words.word() == "gone") return gone();
+  if (words.word() == "full") {
+    ticket.reason = RejectReason::kFull;
+    return ticket;
+  }
+  ticket.duplicate = words.word() == "duplicate";
+  if (!ticket.duplicate && words.word() != "admitted") return malformed();
+  ticket.place.instance = std::string(words.text(1));
+  // Of one that waited already the arrival stands behind the sequence.
+  const std::string_view sequence = words.text(2);
+  const auto read =
+      std::from_chars(sequence.data(), sequence.data() + sequence.size(), ticket.place.sequence);
+  ticket.position = words.count(3);
+  ticket.wait = {words.number(4)};
+  ticket.until_departure = {words.number(5)};
+  if (read.ec != std::errc{} || !words.good()) return malformed();
+  return ticket;
+}
+
+absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
+  using State = control::SharedTurn::State;
+  Words words(reply);
+  control::SharedTurn turn;
+  if (words.word() == "waits") {
+    turn.until_departure = {words.number(1)};
+    if (!words.good()) return malformed();
+  } else if (words.word() == "departed") {
+    turn.state = State::kDeparted;
+  } else if (words.word() == "released") {
+    turn.state = State::kReleased;
+  } else if (words.word() == "dropped") {
+    turn.state = State::kDropped;
+  } else {
+    return malformed();
+  }
+  return turn;
+}
+
+absl::StatusOr<control::SharedReading> reading_of(const RedisReply& reply,
+                                                  const ExactBucket& bucket) {
+  Words words(reply);
+  if (words.word() == "gone") return gone();
+  if (words.word() != "read") return malformed();
+  control::SharedReading result;
+  BucketReading& reading = result.reading;
+  reading.admitted = words.count(1);
+  reading.rejected[static_cast<std::size_t>(RejectReason::kFull)] = words.count(2);
+  reading.departed = words.count(3);
+  reading.dropped = words.count(4);
+  reading.backlog = words.count(5);
+  result.since_last_departure = {words.number(6)};
+  result.until_point = {words.number(7)};
+  reading.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
+  if (!words.good()) return malformed();
+  return result;
+}
+
+absl::StatusOr<std::vector<control::SharedQueueEntry>> entries_of(const RedisReply& reply) {
+  Words words(reply);
+  std::vector<control::SharedQueueEntry> entries;
+  if (words.word() == "gone") return gone();
+  if (words.word() != "list" || words.size() % 5 != 1) return malformed();
+  for (std::size_t i = 1; i < words.size(); i += 5) {
+    control::SharedQueueEntry& entry = entries.emplace_back();
+    entry.request_id = std::string(words.text(i));
+    entry.sequence = words.count(i + 1);
+    entry.position = words.count(i + 2);
+    entry.wait = {words.number(i + 3)};
+    entry.since_arrival = {words.number(i + 4)};
+  }
+  if (!words.good()) return malformed();
+  return entries;
+}
+
+absl::StatusOr<Removal> removal_of(const RedisReply& reply) {
+  Words words(reply);
+  if (words.word() == "gone") return Removal{};
+  if (words.word() != "removed") return malformed();
+  const Removal removal{words.count(1), words.count(2)};
+  if (!words.good()) return malformed();
+  return removal;
+}
+
+}  // namespace drip::cluster
