@@ -200,6 +200,8 @@ SharePlan ShareLedger::plan(const ShareSnapshot& snapshot, const Buckets& bucket
     for (Row& row : rows) {
       const ShareSession& session = sessions[row.session];
       row.target.safe = reserve / rows.size();
+      // Nobody has more of what is set aside than before, so that what is unknown of it fits.
+      if (snapshot.safe_frozen) row.target.safe = std::min(row.target.safe, row.known_safe);
       if (row.lost) continue;
       ShareDemand& demand = demands.emplace_back();
       if (const auto found = session.demands.find(bucket_id); found != session.demands.end()) {

@@ -12,6 +12,7 @@
 #include "control/convert_page.h"
 #include "control/convert_reading.h"
 #include "control/epoch_clock.h"
+#include "control/exact_requests.h"
 #include "control/refusal.h"
 #include "control/text.h"
 #include "control/unary_call.h"
@@ -49,6 +50,19 @@ absl::Status write_state_of(const ServicesContext& context, const std::string& b
   return absl::OkStatus();
 }
 
+// The queue is made or changed with its first call at the new revision: this one.
+absl::Status write_exact_state_of(const ServicesContext& context, const KnownBucket& bucket,
+                                  v1::Bucket& message) {
+  const absl::StatusOr<SharedReading> reading = read_exact_now(context, shared_bucket(bucket));
+  std::optional<BucketState> state = bucket.state();
+  if (!state) return not_found("bucket_id", "bucket", bucket.id());
+  // The configuration stands, whether or not its counters can be read now.
+  if (reading.ok()) put_reading(context, *reading, *state);
+  add_share(context.cluster, *state);
+  write_bucket(*state, EpochClock(context.engine), message);
+  return absl::OkStatus();
+}
+
 absl::Status configure_bucket(const ServicesContext& context,
                               const v1::ConfigureBucketRequest& request,
                               v1::ConfigureBucketResponse& response,
@@ -59,6 +73,9 @@ absl::Status configure_bucket(const ServicesContext& context,
       context.changes.configure(std::span(&*patch, 1), deadline);
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created > 0);
+  if (const KnownBucketRef exact = exact_bucket(context, request.bucket_id())) {
+    return write_exact_state_of(context, *exact, *response.mutable_bucket());
+  }
   return write_state_of(context, request.bucket_id(), *response.mutable_bucket());
 }
 
@@ -71,8 +88,13 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   }
   const std::optional<std::uint64_t> expected =
       request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt;
-  const absl::StatusOr<Removal> removal = context.changes.delete_bucket(
-      request.bucket_id(), request.mode() == v1::DELETE_MODE_DROP, expected, deadline);
+  const bool drop = request.mode() == v1::DELETE_MODE_DROP;
+  const KnownBucketRef exact = exact_bucket(context, request.bucket_id());
+  std::optional<SharedBuckets::Bucket> shared;
+  if (exact != nullptr) shared = shared_bucket(*exact);
+  absl::StatusOr<Removal> removal =
+      context.changes.delete_bucket(request.bucket_id(), drop, expected, deadline);
+  if (removal.ok() && shared) removal = remove_exact_now(context, *shared, drop);
   if (!removal.ok()) return removal.status();
   response.set_deleted(true);
   response.set_dropped(removal->dropped);
@@ -133,6 +155,9 @@ absl::Status get_cluster_shares(const ServicesContext& context,
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
                                                            const v1::AllowRequestRequest* request,
                                                            v1::AllowRequestResponse* response) {
+  if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
+    return allow_exact(context_, *exact, call, *request, *response);
+  }
   return answer(call, allow_request(context_, *request, *response));
 }
 
@@ -144,12 +169,20 @@ RateLimiterService::AllowRequests(grpc::CallbackServerContext* call) {
 grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerContext* call,
                                                         const v1::AwaitTurnRequest* request,
                                                         v1::AwaitTurnResponse* response) {
+  if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
+    const absl::Status id = check_request_id("request_id", request->request_id());
+    if (!id.ok()) return answer(call, id);
+    return await_exact(context_, *exact, *request, *response);
+  }
   return await_turn(context_, call, *request, *response);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
     grpc::CallbackServerContext* call, const v1::GetBucketStatusRequest* request,
     v1::GetBucketStatusResponse* response) {
+  if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
+    return read_exact(context_, exact, call, *response->mutable_bucket());
+  }
   return answer(call, write_state_of(context_, request->bucket_id(), *response->mutable_bucket()));
 }
 
@@ -172,6 +205,9 @@ grpc::ServerUnaryReactor* RateLimiterService::DeleteBucket(grpc::CallbackServerC
 grpc::ServerUnaryReactor* RateLimiterService::GetQueuedRequests(
     grpc::CallbackServerContext* call, const v1::GetQueuedRequestsRequest* request,
     v1::GetQueuedRequestsResponse* response) {
+  if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
+    return list_exact(context_, *exact, call, *request, *response);
+  }
   return answer(call, get_queued_requests(context_, *request, *response));
 }
 

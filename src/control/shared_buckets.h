@@ -106,8 +106,9 @@ class SharedBuckets {
   /// The same request_id, while it waits, is the same request.
   virtual void admit(const Bucket& bucket, const std::string& request_id,
                      Done<SharedTicket> done) = 0;
+  /// Asks after `in`, or now if it is 0.
   virtual void look(const Bucket& bucket, const std::string& request_id, const SharedPlace& place,
-                    Done<SharedTurn> done) = 0;
+                    Duration in, Done<SharedTurn> done) = 0;
   /// Takes it back if it still waits: those behind it move up.
   virtual void release(const Bucket& bucket, const std::string& request_id,
                        const SharedPlace& place, Done<SharedTurn> done) = 0;
@@ -116,8 +117,6 @@ class SharedBuckets {
   virtual void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
                     Done<std::vector<SharedQueueEntry>> done) = 0;
   virtual void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) = 0;
-  /// Whether Redis answers at present. Where it does not, an OPEN bucket goes by the node alone.
-  [[nodiscard]] virtual bool reachable() const = 0;
 
   // Shares. At once, from what is known.
 

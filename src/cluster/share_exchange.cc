@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The thread of a node's shares.
+#include "cluster/share_exchange.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "cluster/share_allocation.h"
+#include "control/text.h"
+
+namespace drip::cluster {
+
+using control::BucketSharing;
+using control::FailurePolicy;
+using control::joined;
+using control::PolicyState;
+
+namespace {
+
+constexpr double kSecondsOfMemory = 0.5;  // Of the arrivals' mean.
+constexpr double kBacklogWithin = 0.25;   // What waits should be gone in so many seconds.
+constexpr std::size_t kBucketsAtOnce = 256;
+constexpr std::uint64_t kTicksALook = 10;
+constexpr std::chrono::milliseconds kConnectPatience{250};
+
+std::uint64_t random_generation() {
+  std::random_device device;
+  return 1 + (static_cast<std::uint64_t>(device()) << 20) + (device() & 0xfffffU);
+}
+
+std::uint64_t parts_of_rate(double rate, double whole) {
+  if (whole <= 0 || rate <= 0) return 0;
+  return static_cast<std::uint64_t>(std::min(rate / whole, 1000.0) *
+                                    static_cast<double>(kWholeRate));
+}
+
+PolicyState state_by(FailurePolicy policy) {
+  switch (policy) {
+    case FailurePolicy::kClosed:
+      return PolicyState::kClosed;
+    case FailurePolicy::kSafeShare:
+      return PolicyState::kSafeShare;
+    case FailurePolicy::kLastShare:
+      return PolicyState::kLastShare;
+    case FailurePolicy::kOpen:
+      return PolicyState::kOpen;
+  }
+  return PolicyState::kClosed;
+}
+
+const char* in_words(PolicyState state) {
+  switch (state) {
+    case PolicyState::kShared:
+      return "its share by the cluster's word";
+    case PolicyState::kSafeShare:
+      return "its safe share";
+    case PolicyState::kLastShare:
+      return "its last share, until the lease ends";
+    case PolicyState::kClosed:
+      return "nothing (closed)";
+    case PolicyState::kOpen:
+      return "the full rate (open)";
+  }
+  return "";
+}
+
+bool less(const LeasedRates& a, const LeasedRates& b) {
+  return a.units_per_second < b.units_per_second || a.bits_per_second < b.bits_per_second;
+}
+
+}  // namespace
+
+ShareExchange::ShareExchange(ShareExchangeOptions options, Engine& engine,
+                             control::BucketRegistry& buckets, std::function<ShareLeader()> leader,
+                             Log log)
+    : options_(std::move(options)),
+      engine_(engine),
+      buckets_(buckets),
+      leader_(std::move(leader)),
+      log_(std::move(log)),
+      scripts_(options_.prefix, options_.leader_key),
+      session_(joined(options_.node_id, ":", options_.incarnation)),
+      link_(options_.redis),
+      holder_(options_.timing) {}
+
+void ShareExchange::start() {
+  // Before the first lease nothing that is leased may leak.
+  const TimePoint now = engine_.now();
+  engine_.set_lease_ends({now, now});
+  measured_ = now;
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "drip-shares");
+    run();
+  });
+}
+
+void ShareExchange::stop() {
+  {
+    control::MutexLock lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  changed_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // Nothing of this node leaks on leases any more: what it had is free at once.
+  const TimePoint now = engine_.now();
+  engine_.set_lease_ends({now, now});
+  if (!link_.connected() || run_id_.empty()) return;
+  const ScriptCall leave = scripts_.leave(run_id_, session_);
+  (void)link_.scripts(std::span(&leave, 1), Clock::now() + std::chrono::milliseconds(100));
+}
+
+void ShareExchange::run() {
+  auto next = Clock::now();
+  while (true) {
+    tick();
+    next = std::max(next + options_.period + std::chrono::microseconds(100 * splits_.size()),
+                    Clock::now() + std::chrono::milliseconds(1));
+    control::MutexLock lock(mutex_);
+    while (!stopped_ && Clock::now() < next) {
+      changed_.wait_for(mutex_, next - Clock::now());
+    }
+    if (stopped_) return;
+  }
+}
+
+void ShareExchange::tick() {
+  measure(engine_.now());
+  if (splits_.empty()) return publish(engine_.now());
+  std::int64_t patience_ns = control::kMaxDecideWithin.ns;
+  for (const auto& [id, split] : splits_) {
+    patience_ns = std::min(patience_ns, split.sharing.decide_within.ns);
+  }
+  const std::chrono::milliseconds patience(std::max<std::int64_t>(patience_ns / 1'000'000, 1));
+  const TimePoint begun = engine_.now();
+  exchange(patience);
+  if (unanswered_since_) unanswered_since_ = std::min(*unanswered_since_, begun);
+  put_in_force();
+  if (!unanswered_since_) {
+    lead(patience);
+    if (!leader_().is_self && ticks_ % kTicksALook == 0) look(patience);
+  }
+  ++ticks_;
+  publish(engine_.now());
+}
+
+// The mean of what arrives, and what waits: so much this node could use.
+void ShareExchange::measure(TimePoint now) {
+  const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
+  measured_ = now;
+  const double fresh = std::clamp(seconds / kSecondsOfMemory, 0.0, 1.0);
+  std::map<std::string, Split, std::less<>> found;
+  std::string after;
+  while (true) {
+    const auto known = buckets_.list("", after, kBucketsAtOnce);
+    for (const control::KnownBucketRef& bucket : known) {
+      const std::optional<control::BucketState> state = bucket->state();
+      if (!state || !state->sharing.split()) continue;
+      Split split;
+      if (const auto before = splits_.find(bucket->id());
+          before != splits_.end() && before->second.bucket == bucket) {
+        split = std::move(before->second);
+      }
+      split.bucket = bucket;
+      split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
+      split.sharing = state->sharing;
+      const BucketReading& reading = state->reading;
+      const std::uint64_t units = reading.admitted + state->rejected();
+      const std::uint64_t bytes = reading.admitted_bytes + reading.rejected_bytes;
+      if (split.measured && seconds > 0) {
+        const double units_now = static_cast<double>(units - split.units_seen) / seconds;
+        const double bits_now = 8 * static_cast<double>(bytes - split.bytes_seen) / seconds;
+        split.units_per_second += (units_now - split.units_per_second) * fresh;
+        split.bits_per_second += (bits_now - split.bits_per_second) * fresh;
+      }
+      split.measured = true;
+      split.units_seen = units;
+      split.bytes_seen = bytes;
+      const double units_wanted =
+          split.units_per_second + static_cast<double>(reading.backlog) / kBacklogWithin;
+      const double bits_wanted =
+          split.bits_per_second + 8 * static_cast<double>(reading.backlog_bytes) / kBacklogWithin;
+      split.demand = std::max(parts_of_rate(units_wanted, split.rates.units_per_second),
+                              parts_of_rate(bits_wanted, split.rates.bits_per_second));
+      found.emplace(bucket->id(), std::move(split));
+    }
+    if (known.size() < kBucketsAtOnce) break;
+    after = known.back()->id();
+  }
+  splits_ = std::move(found);
+}
+
+// Which process answers on this connection.
+bool ShareExchange::find_run_id(Deadline deadline) {
+  if (link_.connected() && run_id_of_connection_ == link_.connections() && !run_id_.empty()) {
+    return true;
+  }
+  const auto info = link_.command({"INFO", "server"}, deadline);
+  if (!info.ok() || info->text() == nullptr) {
+    trouble_ = std::string(info.ok() ? "INFO has no text" : control::message_of(info.status()));
+    return false;
+  }
+  const std::string& text = *info->text();
+  const std::size_t begin = text.find("run_id:");
+  if (begin == std::string::npos) return false;
+  run_id_ = text.substr(begin + 7, text.find_first_of("\r\n", begin) - begin - 7);
+  run_id_of_connection_ = link_.connections();
+  return true;
+}
+
+void ShareExchange::exchange(std::chrono::milliseconds patience) {
+  const Deadline deadline = Clock::now() + patience;
+  const auto failed = [&] {
+    if (!unanswered_since_) unanswered_since_ = engine_.now();
+  };
+  // Where the policies are applied already, connecting may take its time.
+  const bool away = unanswered_since_ && engine_.now() - *unanswered_since_ >
+                                             Duration{std::chrono::nanoseconds(patience).count()};
+  if (!link_.connected()) {
+    const absl::Status status = link_.connect(away ? Clock::now() + kConnectPatience : deadline);
+    if (!status.ok()) {
+      trouble_ = std::string(control::message_of(status));
+      return failed();
+    }
+  }
+  if (!find_run_id(deadline)) return failed();
+  Demands demands;
+  for (const auto& [id, split] : splits_) demands[id] = split.demand;
+  const ShareHolder::Exchange exchange = holder_.begin(engine_.now());
+  const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
+  const auto replies = link_.scripts(std::span(&call, 1), deadline);
+  if (!replies.ok() || run_id_of_connection_ != link_.connections()) {
+    if (!replies.ok()) trouble_ = std::string(control::message_of(replies.status()));
+    return failed();
+  }
+  if (const absl::Status status = status_of(replies->front()); !status.ok()) {
+    trouble_ = std::string(control::message_of(status));
+    return failed();
+  }
+  const auto reply = exchange_of(replies->front());
+  if (!reply.ok()) {
+    trouble_ = std::string(control::message_of(reply.status()));
+    return failed();
+  }
+  holder_.on_answer(exchange.sequence, reply->answer, reply->generation,
+                    reply->granted ? &*reply->granted : nullptr);
+  // Redis without data answers, but gives no lease: what is held runs on until it ends.
+  if (reply->answer == ExchangeAnswer::kRenewed) granted_epoch_ = reply->epoch;
+  unanswered_since_.reset();
+}
+
+RateLease ShareExchange::lease_of(const std::string& id, const Split& split) const {
+  Share share;
+  if (const auto held = holder_.held().find(id); held != holder_.held().end()) {
+    share = held->second;
+  }
+  RateLease lease;
+  lease.share = part_of(share.rates, share.leased + share.safe);
+  switch (split.sharing.failure_policy) {
+    case FailurePolicy::kSafeShare:
+      lease.fallback = part_of(share.rates, share.safe);
+      break;
+    case FailurePolicy::kOpen:
+      lease.fallback = split.rates;
+      lease.fallback_ends = false;
+      break;
+    case FailurePolicy::kClosed:
+    case FailurePolicy::kLastShare:
+      break;
+  }
+  // Nobody answers: the policy is applied before the lease ends.
+  if (split.state && *split.state != PolicyState::kShared &&
+      *split.state != PolicyState::kLastShare) {
+    lease.share = lease.fallback;
+  }
+  return lease;
+}
+
+void ShareExchange::apply_policies(TimePoint now) {
+  const bool lease_over = now >= holder_.ends().share;
+  for (auto& [id, split] : splits_) {
+    const bool away = unanswered_since_ && now - *unanswered_since_ >= split.sharing.decide_within;
+    PolicyState state = PolicyState::kShared;
+    if (away || lease_over) state = state_by(split.sharing.failure_policy);
+    if (state == PolicyState::kLastShare && lease_over) state = PolicyState::kClosed;
+    if (split.state == state) continue;
+    // The first word of all is no change, unless it is bad news.
+    if (split.state || state != PolicyState::kShared) {
+      ++split.policy_changes;
+      log_(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
+           joined("bucket ", id, ": leaks ", in_words(state),
+                  away ? joined("; Redis does not answer: ", trouble_)
+                       : std::string(lease_over ? "; it has no lease" : "")));
+    }
+    split.state = state;
+  }
+}
+
+// What becomes less first, then the new ends, then what becomes more.
+void ShareExchange::put_in_force() {
+  apply_policies(engine_.now());
+  const bool lapsed = engine_.lapses() != lapses_;
+  lapses_ = engine_.lapses();
+  const auto put = [&](const std::string& id, Split& split, const RateLease& lease) {
+    (void)split.bucket->while_it_exists(
+        [&](const BucketSettings&) { engine_.lease(split.bucket->ref(), lease); });
+    split.in_force = lease;
+    (void)id;
+  };
+  std::vector<std::pair<const std::string*, RateLease>> later;
+  for (auto& [id, split] : splits_) {
+    const RateLease lease = lease_of(id, split);
+    if (split.in_force == lease && !lapsed) continue;
+    if (split.in_force && !lapsed &&
+        (less(lease.share, split.in_force->share) ||
+         less(lease.fallback, split.in_force->fallback))) {
+      put(id, split, lease);
+    } else {
+      later.emplace_back(&id, lease);
+    }
+  }
+  const LeaseEnds ends = holder_.ends();
+  if (ends.share != TimePoint{}) engine_.set_lease_ends(ends);
+  for (const auto& [id, lease] : later) put(*id, splits_.find(*id)->second, lease);
+}
+
+void ShareExchange::lead(std::chrono::milliseconds patience) {
+  const ShareLeader leader = leader_();
+  if (!leader.is_self) {
+    ledger_.reset();
+    return;
+  }
+  if (!ledger_ || ledger_epoch_ != leader.epoch) {
+    ledger_.emplace(options_.timing);
+    ledger_epoch_ = leader.epoch;
+  }
+  const Deadline deadline = Clock::now() + patience;
+  const ScriptCall ask = scripts_.snapshot(run_id_, leader.epoch, random_generation());
+  const auto replies = link_.scripts(std::span(&ask, 1), deadline);
+  if (!replies.ok() || run_id_of_connection_ != link_.connections()) return;
+  if (!status_of(replies->front()).ok()) return;
+  auto snapshot = snapshot_of(replies->front());
+  if (!snapshot.ok()) return;
+  ShareLedger::Buckets buckets;
+  for (const auto& [id, split] : splits_) {
+    SplitBucket& bucket = buckets[id];
+    bucket.rates = split.rates;
+    bucket.weights = split.sharing.weights;
+    if (split.sharing.failure_policy == FailurePolicy::kSafeShare) {
+      bucket.reserve =
+          static_cast<std::uint64_t>(split.sharing.safe_reserve * static_cast<double>(kWholeRate));
+    }
+  }
+  const SharePlan plan = ledger_->plan(*snapshot, buckets, engine_.now());
+  if (plan.learned) {
+    log_(LogLevel::kInfo, joined("shares: leases of before have run out; granting from now on, "
+                                 "epoch ",
+                                 leader.epoch));
+  }
+  for (const auto& [id, sequence] : plan.lost) {
+    log_(LogLevel::kWarning, joined("shares: ", id, " has not been heard of for a lease"));
+  }
+  if (!plan.changes_nothing(*snapshot)) {
+    const ScriptCall write = scripts_.carry_out(run_id_, leader.epoch, *snapshot, plan);
+    (void)link_.scripts(std::span(&write, 1), deadline);
+  }
+  seen_ = *std::move(snapshot);
+}
+
+void ShareExchange::look(std::chrono::milliseconds patience) {
+  const ScriptCall ask = scripts_.look(run_id_);
+  const auto replies = link_.scripts(std::span(&ask, 1), Clock::now() + patience);
+  if (!replies.ok() || !status_of(replies->front()).ok()) return;
+  auto snapshot = snapshot_of(replies->front());
+  if (snapshot.ok()) seen_ = *std::move(snapshot);
+}
+
+void ShareExchange::publish(TimePoint now) {
+  std::map<std::string, control::ShareState, std::less<>> states;
+  std::vector<control::BucketShares> shares;
+  for (const auto& [id, split] : splits_) {
+    control::ShareState& state = states[id];
+    state.policy_state = split.state.value_or(PolicyState::kClosed);
+    if (split.in_force) {
+      state.share = now < holder_.ends().share ? split.in_force->share : split.in_force->fallback;
+    }
+    state.demand = part_of(split.rates, split.demand);
+    state.lease_end = holder_.ends().share;
+    state.epoch = granted_epoch_;
+    state.policy_changes = split.policy_changes;
+    control::BucketShares& bucket = shares.emplace_back();
+    bucket.bucket_id = id;
+    const auto part = [](std::uint64_t parts) {
+      return static_cast<double>(parts) / static_cast<double>(kWholeRate);
+    };
+    for (const auto& [session, known] : seen_.sessions) {
+      control::NodeShare& node = bucket.nodes.emplace_back();
+      node.node_id = known.node_id;
+      if (const auto held = known.held.find(id); held != known.held.end()) {
+        node.share = part(held->second.leased + held->second.safe);
+        node.safe_share = part(held->second.safe);
+      }
+      if (const auto demand = known.demands.find(id); demand != known.demands.end()) {
+        node.demand = part(demand->second);
+      }
+    }
+  }
+  control::MutexLock lock(mutex_);
+  states_ = std::move(states);
+  shares_ = std::move(shares);
+}
+
+std::optional<control::ShareState> ShareExchange::share_of(std::string_view bucket_id) const {
+  control::MutexLock lock(mutex_);
+  const auto state = states_.find(bucket_id);
+  if (state == states_.end()) return std::nullopt;
+  return state->second;
+}
+
+std::vector<control::BucketShares> ShareExchange::shares() const {
+  control::MutexLock lock(mutex_);
+  return shares_;
+}
+
+}  // namespace drip::cluster
