@@ -15,7 +15,7 @@ page. Nothing else should run.
   --quick      a tenth of the time: to see that it works
   --out DIR    where figures (JSON) go (default: out/bench)
   --build DIR  the build directory (default: build)
-  --page FILE  the page; its plots go beside it (default: docs/benchmarks.md)
+  --page FILE  the page; its plots go into a folder of its name (default: docs/benchmarks.md)
 TXT
 }
 

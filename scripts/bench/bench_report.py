@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD [--quick]; plots go beside it."""
+"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD [--quick]. Plots go to a folder PAGE."""
 import json
 import math
 import pathlib
@@ -169,20 +169,27 @@ def main():
             sections.append(write(results[name]["rows"]))
         else:
             sections.append(f"`{name}` was not measured.")
+    plots_at = page.parent / page.stem
+    plots_at.mkdir(exist_ok=True)
     for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        sections.append(module.markdown(results[name]) if name in results else
-                        f"`{name}` was not measured.")
+        if name in results:
+            sections.append(module.markdown(results[name]))
+        elif (plots_at / f"{name}.md").exists():
+            sections.append(f"`{name}` was not measured in this run; an earlier one: "
+                            f"[{name}.md]({page.stem}/{name}.md).")
+        else:
+            sections.append(f"`{name}` was not measured.")
     hugepages = results.get("cost", {}).get("context", {}).get("hugepages")
     plots = []
     if "cost" in results:
-        draw(page.parent / "benchmarks_cost.svg", [cost_plot(results["cost"]["rows"])])
-        plots.append("![Cycles a packet over the number of buckets](benchmarks_cost.svg)")
+        draw(plots_at / "cost.svg", [cost_plot(results["cost"]["rows"])])
+        plots.append(f"![Cycles a packet over the number of buckets]({page.stem}/cost.svg)")
     if "precision" in results:
         rows = results["precision"]["rows"]
         rates = [rate for rate in ("100 Mbit/s", "1 Gbit/s") if any(r["rate"] == rate for r in rows)]
-        draw(page.parent / "benchmarks_spacing.svg",
+        draw(plots_at / "spacing.svg",
              [spacing_plot(rows, rate, i * kernel_report.PANEL) for i, rate in enumerate(rates)])
-        plots.append("![Distance of gaps from the ideal](benchmarks_spacing.svg)")
+        plots.append(f"![Distance of gaps from the ideal]({page.stem}/spacing.svg)")
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
     page.write_text(f"""# Benchmarks
 
