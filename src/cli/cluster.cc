@@ -140,7 +140,8 @@ void add_watch(CommandLine* line, CLI::App* noun) {
   auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
   CLI::App* verb = line->add_verb(
       noun, "watch", "A line whenever leader, nodes or revision change, until it is interrupted",
-      {"cluster watch", "cluster watch --interval 50ms", "cluster watch --json | jq .epoch"},
+      {"cluster watch --count 5", "cluster watch --interval 50ms --count 20",
+       "cluster watch --json --count 2"},
       [interval, count](Session& session) { return watch(session, *interval, *count); });
   add_parsed(
       verb, "--interval", "DURATION", "How often it looks, 200ms unless given; 10ms to 1h",
