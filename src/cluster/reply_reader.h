@@ -29,11 +29,11 @@ class ReplyReader {
     return value == nullptr ? std::string() : *value;
   }
   const RedisReply::Array& array() {
-    static const RedisReply::Array kNone;
+    static const RedisReply::Array none;
     const RedisReply* const field = next();
     const RedisReply::Array* const value = field == nullptr ? nullptr : field->array();
     if (value == nullptr) ok_ = false;
-    return value == nullptr ? kNone : *value;
+    return value == nullptr ? none : *value;
   }
   [[nodiscard]] bool ok() const { return ok_; }
 

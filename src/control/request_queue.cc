@@ -86,16 +86,23 @@ std::optional<Ticket> RequestQueue::find(std::string_view id, Departure departur
 }
 
 Ticket RequestQueue::ticket_for(Request& request, Departure departure) {
+  Ticket ticket;
+  // Held from here on: it may leave at any moment, and then the reaping takes it off the line and
+  // gives its name up.
+  ticket.request = by_id_.find(request.id)->second;
+  ticket.request_id = request.id;
+  ticket.duplicate = true;
   // So that the first of the line is one that waits.
   reap_locked(line_.size());
+  if (request.record.gone()) {
+    // It was the head when it was asked about.
+    ticket.admission = {RejectReason::kAdmitted, 1, Duration{}};
+    return ticket;
+  }
   const BucketReading reading = engine_.read(bucket_);
   const Released behind = line_.released_behind(request.record.sequence);
   const Place now = place(request, reading, behind, departure, engine_.now());
-  Ticket ticket;
   ticket.admission = {RejectReason::kAdmitted, now.position, now.wait};
-  ticket.duplicate = true;
-  ticket.request_id = request.id;
-  ticket.request = by_id_.find(request.id)->second;
   return ticket;
 }
 

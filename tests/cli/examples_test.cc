@@ -92,7 +92,7 @@ TEST_F(ExamplesTest, EveryVerbHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(verbs, 18);
+  EXPECT_EQ(verbs, 19);
 }
 
 TEST_F(ExamplesTest, GuidesShowEveryVerbAndWork) {

@@ -61,7 +61,7 @@ std::vector<std::uint8_t> frame_of(std::uint32_t frame_bytes) {
 
 class Burst {
  public:
-  Burst(const SendOptions& options) : flows_(options.flows) {
+  explicit Burst(const SendOptions& options) : flows_(options.flows) {
     for (std::uint32_t i = 0; i < kBurst; ++i) {
       frames_[i] = frame_of(options.frame_bytes);
       parts_[i] = {frames_[i].data(), frames_[i].size()};
