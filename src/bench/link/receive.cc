@@ -102,8 +102,7 @@ class Ring {
 
 double quantile(const std::vector<double>& sorted, double q) {
   if (sorted.empty()) return 0;
-  const auto at =
-      static_cast<std::size_t>(std::lround(q * static_cast<double>(sorted.size() - 1)));
+  const auto at = static_cast<std::size_t>(std::lround(q * static_cast<double>(sorted.size() - 1)));
   return sorted[at];
 }
 
