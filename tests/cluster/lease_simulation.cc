@@ -246,7 +246,7 @@ class Simulation {
           result_.exchanges += reply.answer == ExchangeAnswer::kRenewed ? 1U : 0U;
           return reply;
         },
-        [this, &node, sequence = exchange.sequence](Reply reply) {
+        [&node, sequence = exchange.sequence](Reply reply) {
           node.holder->on_answer(sequence, reply.answer, reply.generation,
                                  reply.granted ? &*reply.granted : nullptr);
         });
@@ -441,8 +441,8 @@ class Simulation {
           const auto held = node->holder->held().find(id);
           const auto known = store_.data.sessions.find(node->session);
           if (known != store_.data.sessions.end()) {
-            const auto text = [&](const Shares& shares) {
-              const auto share = shares.find(id);
+            const auto text = [&bucket_id = id](const Shares& shares) {
+              const auto share = shares.find(bucket_id);
               return share == shares.end()
                          ? std::string("-")
                          : fmt::format("{}+{} of {}", share->second.leased, share->second.safe,
