@@ -55,7 +55,7 @@ class Configuration {
   Configuration(Engine& engine, BucketRegistry& buckets)
       : buckets_(buckets), rules_(engine, buckets) {}
 
-  /// Before all else.
+  /// After what a file says, if there is one: until then no packet is taken.
   [[nodiscard]] absl::Status start();
 
   /// ABORTED, naming both, if a bucket is not at the revision that is expected. `revision` is what

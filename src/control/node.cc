@@ -117,7 +117,6 @@ Node::~Node() { stop(std::chrono::milliseconds(0)); }
 absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions options,
                                                    const ClusterFactory& make_cluster) {
   auto parts = std::make_unique<Parts>(engine, std::move(options), make_cluster);
-  if (absl::Status status = parts->configuration.start(); !status.ok()) return status;
   if (absl::Status status = parts->cluster->start(); !status.ok()) return status;
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
@@ -141,6 +140,7 @@ absl::Status Node::replace_config(const NodeConfig& config) {
 }
 
 absl::Status Node::start() {
+  if (absl::Status status = parts_->configuration.start(); !status.ok()) return status;
   const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
   absl::StatusOr<std::unique_ptr<Server>> server = Server::start(parts_->options.server, services);
   if (!server.ok()) return server.status();

@@ -32,6 +32,7 @@ std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
 }  // namespace
 
 absl::Status RuleStore::start() {
+  if (snapshot_ != nullptr) return absl::OkStatus();
   absl::Status status = replace({});
   revision_ = 0;
   return status;

@@ -39,7 +39,8 @@ class RuleStore {
  public:
   RuleStore(Engine& engine, const BucketRegistry& buckets) : engine_(engine), buckets_(buckets) {}
 
-  /// Puts an empty rule set in place, so that what passes is counted from the beginning.
+  /// Puts an empty rule set in place unless there is one. Until then no packet is taken, so that
+  /// the rules of a file hold for the first one.
   [[nodiscard]] absl::Status start();
 
   /// Replaces all, or nothing: NOT_FOUND naming a bucket or port that does not exist, or what the
