@@ -147,6 +147,14 @@ RedisSentinels::RedisSentinels(const RedisServer& master) {
     processes_.push_back(
         std::make_unique<Process>(std::vector<std::string>{"redis-sentinel", config}));
   }
+  // Not before all answer: a Sentinel that has yet to listen refuses, which is another error than
+  // the one that a test asks about.
+  for (const std::uint16_t port : ports_) {
+    wait_until("answering: redis-sentinel", [&] {
+      Process process({"redis-cli", "-p", std::to_string(port), "PING"});
+      return process.wait().out == "PONG\n";
+    });
+  }
 }
 
 std::string RedisSentinels::url() const {

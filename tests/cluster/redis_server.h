@@ -62,6 +62,7 @@ class RedisServer {
 /// dead after 1 s.
 class RedisSentinels {
  public:
+  /// Starts three and waits until each answers.
   explicit RedisSentinels(const RedisServer& master);
   /// sentinel://.../drip
   [[nodiscard]] std::string url() const;
