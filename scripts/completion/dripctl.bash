@@ -36,6 +36,9 @@ _dripctl() {
 
   case $previous in
     --departure) words='start end' ;;
+    --scope) words='node cluster' ;;
+    --sharing) words='exact split' ;;
+    --on-failure) words='closed safe-share last-share open' ;;
     --per-flow) words='five-tuple source destination' ;;
     --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
     --ether-type) words='ipv4 ipv6 arp mpls' ;;
@@ -44,7 +47,8 @@ _dripctl() {
     --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
       --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
-      --dscp | --server | --timeout) return ;;
+      --dscp | --decide-within | --safe-reserve | --weight | --expected-revision | --server | \
+      --timeout) return ;;
     *)
       if [[ $current == -* || -z $noun || -z $verb ]]; then
         words=$("$program" __words ${noun:+"$noun"} ${verb:+"$verb"} 2>/dev/null)

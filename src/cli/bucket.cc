@@ -7,6 +7,7 @@
 #include <string>
 
 #include "bucket_settings.h"
+#include "bucket_sharing.h"
 #include "bucket_text.h"
 #include "flags.h"
 #include "nouns.h"
@@ -72,6 +73,8 @@ void print_properties(const v1::Bucket& bucket) {
   properties.add("transmitter", fmt::format("{}", bucket.transmitter()));
   properties.add("memory", fmt::format("{}, {} ring slots", brief_bytes(bucket.memory_bytes()),
                                        bucket.ring_slots()));
+  properties.add("revision", fmt::format("{}", bucket.revision()));
+  add_sharing_properties(bucket, &properties);
   properties.print();
 }
 
@@ -151,13 +154,21 @@ void add_bucket_noun(CommandLine* line) {
       {"bucket set web --rate 100mbit --capacity 1000", "bucket set web --rate 50mbit",
        "bucket set dns --rate 10kpps --rate 5mbit --capacity 500 --capacity-bytes 150kb",
        "bucket set wire --rate 1gbit --capacity 4096 --overhead 24 --min-frame 64",
-       "bucket set jobs --rate 10/s --capacity 100 --departure end"},
+       "bucket set jobs --rate 10/s --capacity 100 --departure end",
+       "bucket set api --rate 500/s --capacity 1000 --scope cluster",
+       "bucket set cust-7 --rate 1gbit --capacity 4096 --scope cluster --on-failure last-share",
+       "bucket set web --rate 60mbit --expected-revision 17"},
       [config](Session& session) { return set(session, *config); });
   verb->add_option_function<std::string>(
           "bucket", [config](const std::string& id) { config->set_bucket_id(id); },
           "Name of the bucket")
       ->required();
   add_bucket_settings(verb, config);
+  add_sharing_settings(verb, config);
+  add_whole<std::uint64_t>(
+      verb, "--expected-revision",
+      "Only if this is the bucket's revision (`bucket show`); 0: only if there is none yet",
+      [config](std::uint64_t revision) { config->set_expected_revision(revision); });
 
   auto status = std::make_shared<v1::GetBucketStatusRequest>();
   verb = line->add_verb(bucket, "show", "All settings, state and counters of one bucket",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `cluster`: leader, status, watch.
+// The noun `cluster`: leader, status, shares, watch.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -135,6 +135,41 @@ Exit watch(Session& session, std::chrono::nanoseconds interval, std::uint64_t co
   return Exit::kOk;
 }
 
+Exit shares(Session& session, const v1::GetClusterSharesRequest& request) {
+  const v1::GetClusterSharesResponse reply =
+      session.connection.call(&RateLimiter::GetClusterShares, request);
+  if (session.json) {
+    print(reply);
+    return Exit::kOk;
+  }
+  const auto percent = [](double part) { return fmt::format("{:.1f} %", 100 * part); };
+  Table table({{"BUCKET", Table::Align::kLeft},
+               {"NODE", Table::Align::kLeft},
+               {"SHARE"},
+               {"SAFE SHARE"},
+               {"DEMAND"}});
+  for (const v1::BucketShares& bucket : reply.buckets()) {
+    for (const v1::NodeShare& node : bucket.nodes()) {
+      table.add({bucket.bucket_id(), node.node_id(), percent(node.share()),
+                 percent(node.safe_share()), percent(node.demand())});
+    }
+  }
+  table.print();
+  return Exit::kOk;
+}
+
+void add_shares(CommandLine* line, CLI::App* noun) {
+  auto request = std::make_shared<v1::GetClusterSharesRequest>();
+  CLI::App* verb =
+      line->add_verb(noun, "shares", "Which node may leak which part of the split buckets' rates",
+                     {"cluster shares", "cluster shares --bucket cust-7", "cluster shares --json"},
+                     [request](Session& session) { return shares(session, *request); });
+  verb->add_option_function<std::string>(
+          "--bucket", [request](const std::string& id) { request->set_bucket_id(id); },
+          "Only of this one")
+      ->type_name("NAME");
+}
+
 void add_watch(CommandLine* line, CLI::App* noun) {
   auto interval = std::make_shared<std::chrono::nanoseconds>(std::chrono::milliseconds(200));
   auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
@@ -169,6 +204,7 @@ void add_cluster_noun(CommandLine* line) {
                  leader);
   line->add_verb(noun, "status", "All nodes, their roles and counters",
                  {"cluster status", "cluster status --json"}, status);
+  add_shares(line, noun);
   add_watch(line, noun);
 }
 

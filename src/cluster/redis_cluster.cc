@@ -2,20 +2,56 @@
 // Who asks whom.
 #include "cluster/redis_cluster.h"
 
+#include <algorithm>
+
 #include "control/node_totals.h"
 
 namespace drip::cluster {
+namespace {
+
+// Two exchanges a heartbeat: one tells the demand, the next one brings what was granted for it.
+// With a slow heartbeat still often enough that the shares' lease outlives a lost one or two.
+constexpr std::chrono::milliseconds kLongestSharePeriod{250};
+
+ShareExchangeOptions share_options(const MembershipOptions& options,
+                                   const std::string& incarnation) {
+  const ClusterKeys keys(options.cluster_name);
+  ShareExchangeOptions result;
+  result.redis = options.redis;
+  result.prefix = keys.prefix;
+  result.leader_key = keys.leader;
+  result.node_id = options.node_id;
+  result.incarnation = incarnation;
+  result.period = std::min(options.heartbeat / 2, kLongestSharePeriod);
+  return result;
+}
+
+}  // namespace
 
 RedisCluster::RedisCluster(MembershipOptions options, Log log, const control::ClusterParts& parts)
     : configuration_(options, incarnation_, log, parts.configuration),
       membership_(
           options, incarnation_, log, [this] { return configuration_.applied(); },
           [&buckets = parts.buckets] { return control::totals_of(buckets); },
-          [this](const ConfigHead& head) { configuration_.head_seen(head); }) {}
+          [this](const ConfigHead& head) { configuration_.head_seen(head); }),
+      shared_buckets_(std::make_unique<RedisSharedBuckets>(
+          share_options(options, incarnation_), parts.engine, parts.buckets,
+          [this] {
+            const LeaderState state = membership_.leader_state();
+            return ShareLeader{state.is_self, state.epoch};
+          },
+          log)) {}
+
+absl::Status RedisCluster::start() {
+  if (absl::Status status = membership_.start(); !status.ok()) return status;
+  shared_buckets_->start();
+  return absl::OkStatus();
+}
 
 void RedisCluster::stop() {
   // Changes end before this node has left: it may still be told of them until then.
   configuration_.stop();
+  shared_buckets_->stop();
   membership_.stop();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A node's cluster on Redis: membership and configuration put together.
+// A node's cluster on Redis: membership, configuration and shared buckets put together.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 
 #include "cluster/cluster_log.h"
 #include "cluster/membership.h"
+#include "cluster/redis_shared_buckets.h"
 #include "cluster/shared_configuration.h"
 #include "control/cluster_view.h"
 
@@ -20,7 +21,9 @@ class RedisCluster final : public control::Cluster {
   absl::StatusOr<control::ClusterLeader> leader() const override { return membership_.leader(); }
   absl::StatusOr<control::ClusterStatus> status() const override { return membership_.status(); }
 
-  absl::Status start() override { return membership_.start(); }
+  control::SharedBuckets* shared_buckets() const override { return shared_buckets_.get(); }
+
+  absl::Status start() override;
   void begin_drain() override { membership_.begin_drain(); }
   void stop() override;
 
@@ -34,6 +37,8 @@ class RedisCluster final : public control::Cluster {
   const std::string incarnation_ = make_incarnation();
   SharedConfiguration configuration_;
   Membership membership_;
+  // Stopped before membership: while this node leads, it grants under that epoch.
+  const std::unique_ptr<RedisSharedBuckets> shared_buckets_;
 };
 
 }  // namespace drip::cluster

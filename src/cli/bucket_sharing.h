@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What makes a bucket the cluster's: flags of `bucket set`, and lines of `bucket show`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "drip/v1/bucket.pb.h"
+#include "drip/v1/rate_limiter.pb.h"
+#include "output.h"
+
+namespace drip::cli {
+
+void add_sharing_settings(CLI::App* app,
+                          const std::shared_ptr<v1::ConfigureBucketRequest>& request);
+// Nothing for a bucket of one node.
+void add_sharing_properties(const v1::Bucket& bucket, Properties* properties);
+
+}  // namespace drip::cli
