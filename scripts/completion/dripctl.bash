@@ -47,7 +47,7 @@ _dripctl() {
     --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
       --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
-      --dscp | --decide-within | --safe-reserve | --weight | --expected-revision | --server | \
+      --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
       --timeout) return ;;
     *)
       if [[ $current == -* || -z $noun || -z $verb ]]; then

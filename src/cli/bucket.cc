@@ -157,7 +157,7 @@ void add_bucket_noun(CommandLine* line) {
        "bucket set jobs --rate 10/s --capacity 100 --departure end",
        "bucket set api --rate 500/s --capacity 1000 --scope cluster",
        "bucket set cust-7 --rate 1gbit --capacity 4096 --scope cluster --on-failure last-share",
-       "bucket set web --rate 60mbit --expected-revision 17"},
+       "bucket set web --rate 60mbit --if-revision 17"},
       [config](Session& session) { return set(session, *config); });
   verb->add_option_function<std::string>(
           "bucket", [config](const std::string& id) { config->set_bucket_id(id); },
@@ -166,7 +166,7 @@ void add_bucket_noun(CommandLine* line) {
   add_bucket_settings(verb, config);
   add_sharing_settings(verb, config);
   add_whole<std::uint64_t>(
-      verb, "--expected-revision",
+      verb, "--if-revision",
       "Only if this is the bucket's revision (`bucket show`); 0: only if there is none yet",
       [config](std::uint64_t revision) { config->set_expected_revision(revision); });
 

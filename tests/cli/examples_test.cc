@@ -92,7 +92,7 @@ TEST_F(ExamplesTest, EveryVerbHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(verbs, 19);
+  EXPECT_EQ(verbs, 20);
 }
 
 TEST_F(ExamplesTest, GuidesShowEveryVerbAndWork) {
