@@ -143,8 +143,10 @@ class Link:
     never_rests = False
     hugepages = HUGEPAGES
 
-    def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet")):
-        self.scratch, self.rate_bps = scratch, rate_bps
+    def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet"),
+                 ways=("--pair", "left:right")):
+        """`ways`: dripd's flags for where the packets of ports `left` and `right` leave."""
+        self.scratch, self.rate_bps, self.ways = scratch, rate_bps, ways
         tag = f"drip{os.getpid() % 100000}"
         self.names = [f"{tag}-{side}" for side in ("left", "right", "mid")]
         self.prefix = ["ip", "netns", "exec", self.names[2]]
@@ -197,7 +199,7 @@ class Link:
     def dripd_arguments(self):
         kind = self.kinds[0]
         device = lambda i, side: f"{side}=net_{kind}{i},iface={side}"
-        return ["--port", device(0, "left"), "--port", device(1, "right"), "--pair", "left:right",
+        return ["--port", device(0, "left"), "--port", device(1, "right"), *self.ways,
                 "--mbufs", "16384"]
 
     def set_link(self, namespace, interface, state):

@@ -137,6 +137,10 @@ class PollEngine final : public Engine {
     FlowRingEntry* ring = nullptr;  // New memory, if it takes some.
     std::uint32_t ring_slots = 0;
   };
+  /// Packet buffers promised to buckets and flows.
+  [[nodiscard]] std::uint64_t packets_promised() const {
+    return packets_promised_to_buckets_ + flow_registry_.packets_promised();
+  }
   [[nodiscard]] std::uint64_t promised_after(std::span<const BucketChange> changes) const;
   absl::Status plan(BucketChange& change, PlannedChange& planned);
   void unplan(const PlannedChange& planned);
@@ -164,7 +168,7 @@ class PollEngine final : public Engine {
   std::vector<std::unique_ptr<BucketBook>> books_;  // By transmitter.
   FlowRegistry flow_registry_;
   std::shared_ptr<const RuleSnapshot> rules_;
-  std::uint64_t packets_promised_ = 0;
+  std::uint64_t packets_promised_to_buckets_ = 0;  // To those that rules name.
   std::uint32_t next_transmitter_ = 0;
 
   // Held while leases are made, moved or ended; taken before books_mutex_.

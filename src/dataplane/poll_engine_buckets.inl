@@ -24,7 +24,7 @@ absl::Status PollEngine<Io>::check_packet_promise(std::uint64_t promised) const 
 // Packet buffers promised once all of `changes` are made.
 template <class Io>
 std::uint64_t PollEngine<Io>::promised_after(std::span<const BucketChange> changes) const {
-  std::uint64_t promised = packets_promised_;
+  std::uint64_t promised = packets_promised();
   for (const BucketChange& change : changes) {
     if (!change.ref) continue;
     const BucketRecord& record = books_[change.ref->transmitter]->record(change.ref->slot);
@@ -133,8 +133,8 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
     BucketRecord& record = book.record(planned[i].ref.slot);
     if (replaced[i] != nullptr) book.rings().release(replaced[i], record.ring_slots);
     if (record.holds_packets) {
-      packets_promised_ += planned[i].change->settings.capacity;
-      packets_promised_ -= record.settings.capacity;
+      packets_promised_to_buckets_ += planned[i].change->settings.capacity;
+      packets_promised_to_buckets_ -= record.settings.capacity;
     }
     record.settings = planned[i].change->settings;
     if (!record.settings.rate_is_leased) record.leased = nullptr;

@@ -11,12 +11,15 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine<Io>::swap_rules(
   {
     const std::unique_lock lock(books_mutex_);
     flow_registry_.reap(books_);
-    std::uint64_t promised = flow_registry_.packets_promised();
+    std::uint64_t promised = 0;
     for (const BucketRef ref : packet_buckets) {
       promised += books_[ref.transmitter]->record(ref.slot).settings.capacity;
     }
-    if (auto status = check_packet_promise(promised); !status.ok()) return status;
-    packets_promised_ = promised;
+    if (auto status = check_packet_promise(promised + flow_registry_.packets_promised());
+        !status.ok()) {
+      return status;
+    }
+    packets_promised_to_buckets_ = promised;
     for (const auto& book : books_) book->forget_packets();
     for (const BucketRef ref : packet_buckets) {
       books_[ref.transmitter]->record(ref.slot).holds_packets = true;
@@ -53,13 +56,12 @@ absl::StatusOr<std::uint32_t> PollEngine<Io>::create_flow_set(const FlowSetSetti
     for (const auto& book : books_) book->reap();
     flow_registry_.reap(books_);
     const std::uint64_t packets = std::uint64_t{settings.max_flows} * settings.bucket.capacity;
-    if (auto status = check_packet_promise(packets_promised_ + packets); !status.ok()) {
+    if (auto status = check_packet_promise(packets_promised() + packets); !status.ok()) {
       return status;
     }
     auto created = flow_registry_.create(settings, books_);
     if (!created.ok()) return created.status();
     number = *created;
-    packets_promised_ += packets;
   }
   flow_keys_[number] = settings.key;
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {

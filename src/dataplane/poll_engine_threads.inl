@@ -155,7 +155,7 @@ MemoryReading PollEngine<Io>::memory() const {
   }
   reading.mbufs = ports_.packets();
   reading.mbufs_free = ports_.packets_free();
-  reading.mbufs_promised = packets_promised_;
+  reading.mbufs_promised = packets_promised();
   reading.hugepages = ports_.hugepages();
   return reading;
 }

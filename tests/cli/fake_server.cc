@@ -11,7 +11,7 @@ namespace {
 
 using grpc::ServerContext;
 using grpc::Status;
-using namespace v1;
+using namespace v1;  // NOLINT(google-build-using-namespace): for all messages of the API.
 
 void wait_until_gone(ServerContext* context, Script* script) {
   while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(2));

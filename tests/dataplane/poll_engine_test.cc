@@ -181,6 +181,23 @@ TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsComeBack) {
   EXPECT_EQ(engine_->memory().promised_bytes, before);
 }
 
+TEST_P(PollEngineTest, PacketBuffersPromisedToFlowsComeBack) {
+  FlowSetSettings settings;
+  settings.bucket = requests(100, 1);
+  settings.max_flows = 64;
+  const auto promised = [&] {
+    EXPECT_TRUE(engine_->apply({}).ok());  // Takes back what is free by now.
+    return engine_->memory().mbufs_promised;
+  };
+  for (int round = 0; round < 3; ++round) {
+    const auto set = engine_->create_flow_set(settings);
+    ASSERT_TRUE(set.ok()) << set.status();
+    EXPECT_EQ(promised(), 6400U);
+    engine_->remove_flow_set(*set);
+    ASSERT_TRUE(eventually([&] { return promised() == 0; }));
+  }
+}
+
 TEST_P(PollEngineTest, DrainsOnDelete) {
   const BucketRef bucket = create(requests(100, 1000));
   for (int i = 0; i < 50; ++i) engine_->admit(bucket, record(), 0);

@@ -21,8 +21,8 @@ def pattern(size):
     return bytes((7 * i + size) % 256 for i in range(size))
 
 
-def udp(port, payload):
-    return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+def udp(port, payload, source_port=40000):
+    return struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
 
 
 def checksum(head):

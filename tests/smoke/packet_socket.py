@@ -7,6 +7,8 @@ import time
 from inside import inside
 
 ETH_P_ALL = 3
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
+TIMESPEC = struct.Struct("=qq")
 SOL_PACKET, PACKET_AUXDATA = 263, 8
 AUXDATA = struct.Struct("=IIIHHHH")  # struct tpacket_auxdata.
 VLAN_VALID, VLAN_TPID_VALID = 0x10, 0x40
@@ -18,6 +20,8 @@ class PacketSocket:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             self.socket.bind(("eth0", ETH_P_ALL))
         self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
     def __enter__(self):
         return self
@@ -29,11 +33,21 @@ class PacketSocket:
         self.socket.send(frame)
 
     def receive(self):
-        """The next frame that came in, as it was on the wire."""
+        """The next frame that came in, as it was on the wire, and the kernel's time of it in s."""
         while True:
             frame, control, _, address = self.socket.recvmsg(65536, 256)
             if address[2] != socket.PACKET_OUTGOING:
-                return with_tag(frame, control)
+                return with_tag(frame, control), time_of(control)
+
+    def arrived(self):
+        """What has come since it was last asked: (frame, time) in the order of their arrival."""
+        self.socket.settimeout(0)
+        frames = []
+        try:
+            while True:
+                frames.append(self.receive())
+        except BlockingIOError:
+            return frames
 
     def receives(self, frame, seconds=5):
         """Whether this very frame comes, among whatever else does."""
@@ -41,11 +55,19 @@ class PacketSocket:
         while (left := deadline - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                if self.receive() == frame:
+                if self.receive()[0] == frame:
                     return True
             except TimeoutError:
                 break
         return False
+
+
+def time_of(control):
+    for level, kind, data in control:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = TIMESPEC.unpack(data)
+            return seconds + nanoseconds / 1e9
+    raise OSError("a frame without a time stamp")
 
 
 def with_tag(frame, control):
