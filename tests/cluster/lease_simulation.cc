@@ -16,6 +16,7 @@
 #include "cluster/share_allocation.h"
 #include "cluster/share_holder.h"
 #include "cluster/share_ledger.h"
+#include "lease_store.h"
 
 namespace drip::cluster {
 namespace {
@@ -25,83 +26,6 @@ constexpr std::int64_t kFaultsEnd = 60'000 * kMs;
 
 // Short spans, so that a run sees many of them end.
 constexpr LeaseTiming kTiming{Duration{2'000 * kMs}, Duration{6'000 * kMs}, 1000};
-
-// What the scripts do (src/cluster/scripts/share_*.lua); share_scripts_test.cc compares the two.
-struct Store {
-  std::uint64_t server = 1;  // Which process answers.
-  std::uint64_t epoch = 0;
-  // 0: there are no data.
-  std::uint64_t data_of = 0;
-  ShareSnapshot data;
-
-  ExchangeAnswer exchange(const std::string& id, const std::string& node,
-                          const ShareHolder::Exchange& exchange, const Demands& demands,
-                          std::uint64_t& generation, std::optional<Shares>& granted) {
-    const auto& [sequence, meant_for, held] = exchange;
-    generation = data_of == server ? data.generation : 0;
-    if (generation == 0 || meant_for != generation) return ExchangeAnswer::kUnknown;
-    const bool holds_leased =
-        std::ranges::any_of(held, [](const auto& entry) { return entry.second.leased > 0; });
-    const auto known = data.sessions.find(id);
-    if (known == data.sessions.end()) {
-      if (!data.learning && !held.empty()) return ExchangeAnswer::kForgotten;
-    } else {
-      if (sequence <= known->second.sequence) return ExchangeAnswer::kStale;
-      if (known->second.lost && holds_leased) return ExchangeAnswer::kLost;
-    }
-    ShareSession& session = data.sessions[id];
-    session.node_id = node;
-    session.sequence = sequence;
-    session.held = held;
-    session.taken = session.granted;
-    session.lost = false;
-    session.demands = demands;
-    granted = session.granted;
-    return ExchangeAnswer::kRenewed;
-  }
-
-  // None: the leader is not the leader.
-  std::optional<ShareSnapshot> snapshot(std::uint64_t by_epoch, std::uint64_t new_version) {
-    if (by_epoch != epoch) return std::nullopt;
-    if (data_of != server) {
-      data = {};
-      data.generation = new_version;
-      data.version = new_version;
-      data.learning = true;
-      data_of = server;
-    }
-    return data;
-  }
-
-  bool carry_out(std::uint64_t by_epoch, const SharePlan& plan) {
-    if (by_epoch != epoch || data_of != server || data.version != plan.version) return false;
-    const auto unheard_of = [&](const auto& entry) {
-      const auto session = data.sessions.find(entry.first);
-      return session != data.sessions.end() && session->second.sequence == entry.second;
-    };
-    if (!std::ranges::all_of(plan.lost, unheard_of) ||
-        !std::ranges::all_of(plan.gone, unheard_of)) {
-      return false;
-    }
-    for (const auto& [id, sequence] : plan.lost) {
-      ShareSession& session = data.sessions[id];
-      session.lost = true;
-      session.held = plan.left.at(id);
-      session.taken = session.held;
-      session.granted = session.held;
-    }
-    for (const auto& [id, sequence] : plan.gone) data.sessions.erase(id);
-    for (const auto& [id, shares] : plan.grants) {
-      if (const auto session = data.sessions.find(id); session != data.sessions.end()) {
-        session->second.granted = shares;
-      }
-    }
-    if (plan.learned) data.learning = false;
-    data.safe_frozen = plan.safe_frozen;
-    ++data.version;
-    return true;
-  }
-};
 
 class Simulation {
  public:
@@ -288,9 +212,9 @@ class Simulation {
   void lead(Node& node, std::uint64_t epoch) {
     if (node.epoch != epoch) return;
     const std::uint64_t round = ++node.round;
-    const std::uint64_t version = draw(std::uint64_t{1} << 40) << 20;
+    const std::uint64_t generation = draw(std::uint64_t{1} << 40) << 20;
     call<std::optional<ShareSnapshot>>(
-        node, [this, epoch, version] { return store_.snapshot(epoch, version); },
+        node, [this, epoch, generation] { return store_.snapshot(epoch, generation); },
         [this, &node, epoch, round](std::optional<ShareSnapshot> snapshot) {
           if (node.epoch != epoch || node.round != round) return;
           if (!snapshot) {
@@ -301,8 +225,8 @@ class Simulation {
           if (plan.changes_nothing(*snapshot)) return;
           call<bool>(
               node,
-              [this, epoch, plan, name = node.name] {
-                const bool done = store_.carry_out(epoch, plan);
+              [this, epoch, generation = snapshot->generation, plan] {
+                const bool done = store_.carry_out(epoch, generation, plan);
                 if (done && plan.learned && !plan.safe_frozen) look_for_amnesia();
                 ++(done ? result_.plans : result_.refused);
                 return done;
@@ -495,7 +419,7 @@ class Simulation {
   std::int64_t now_ = 0;
   std::uint64_t order_ = 0;
   std::priority_queue<Event> events_;
-  Store store_;
+  LeaseStore store_;
   bool away_ = false;
   ShareSnapshot copy_, behind_;
   std::int64_t copied_at_ = 0;
