@@ -22,7 +22,6 @@ namespace {
 
 constexpr double kSecondsOfMemory = 0.5;  // Of the arrivals' mean.
 constexpr double kBacklogWithin = 0.25;   // What waits should be gone in so many seconds.
-constexpr std::size_t kBucketsAtOnce = 256;
 constexpr std::uint64_t kTicksALook = 10;
 constexpr std::chrono::milliseconds kConnectPatience{250};
 
@@ -118,7 +117,9 @@ void ShareExchange::run() {
   auto next = Clock::now();
   while (true) {
     tick();
-    next = std::max(next + options_.period + std::chrono::microseconds(100 * splits_.size()),
+    next = std::max(next + std::min<Clock::duration>(
+                               options_.period + std::chrono::microseconds(100 * splits_.size()),
+                               keep_alive_period()),
                     Clock::now() + std::chrono::milliseconds(1));
     control::MutexLock lock(mutex_);
     while (!stopped_ && Clock::now() < next) {
@@ -128,10 +129,21 @@ void ShareExchange::run() {
   }
 }
 
+// A lost exchange or two do not cost the lease.
+std::chrono::nanoseconds ShareExchange::keep_alive_period() const {
+  return std::chrono::nanoseconds(options_.timing.lease.ns / 4);
+}
+
 void ShareExchange::tick() {
   measure(engine_.now());
-  if (splits_.empty()) return publish(engine_.now());
-  std::int64_t patience_ns = control::kMaxDecideWithin.ns;
+  if (splits_.empty()) {
+    // The lease is kept all the same: the first split bucket then finds a cluster that knows who is
+    // there, and has its share at once.
+    if (Clock::now() - last_exchange_ < keep_alive_period()) return publish(engine_.now());
+  }
+  last_exchange_ = Clock::now();
+  std::int64_t patience_ns =
+      splits_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
   for (const auto& [id, split] : splits_) {
     patience_ns = std::min(patience_ns, split.sharing.decide_within.ns);
   }
@@ -154,42 +166,36 @@ void ShareExchange::measure(TimePoint now) {
   measured_ = now;
   const double fresh = std::clamp(seconds / kSecondsOfMemory, 0.0, 1.0);
   std::map<std::string, Split, std::less<>> found;
-  std::string after;
-  while (true) {
-    const auto known = buckets_.list("", after, kBucketsAtOnce);
-    for (const control::KnownBucketRef& bucket : known) {
-      const std::optional<control::BucketState> state = bucket->state();
-      if (!state || !state->sharing.split()) continue;
-      Split split;
-      if (const auto before = splits_.find(bucket->id());
-          before != splits_.end() && before->second.bucket == bucket) {
-        split = std::move(before->second);
-      }
-      split.bucket = bucket;
-      split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
-      split.sharing = state->sharing;
-      const BucketReading& reading = state->reading;
-      const std::uint64_t units = reading.admitted + state->rejected();
-      const std::uint64_t bytes = reading.admitted_bytes + reading.rejected_bytes;
-      if (split.measured && seconds > 0) {
-        const double units_now = static_cast<double>(units - split.units_seen) / seconds;
-        const double bits_now = 8 * static_cast<double>(bytes - split.bytes_seen) / seconds;
-        split.units_per_second += (units_now - split.units_per_second) * fresh;
-        split.bits_per_second += (bits_now - split.bits_per_second) * fresh;
-      }
-      split.measured = true;
-      split.units_seen = units;
-      split.bytes_seen = bytes;
-      const double units_wanted =
-          split.units_per_second + static_cast<double>(reading.backlog) / kBacklogWithin;
-      const double bits_wanted =
-          split.bits_per_second + 8 * static_cast<double>(reading.backlog_bytes) / kBacklogWithin;
-      split.demand = std::max(parts_of_rate(units_wanted, split.rates.units_per_second),
-                              parts_of_rate(bits_wanted, split.rates.bits_per_second));
-      found.emplace(bucket->id(), std::move(split));
+  for (const control::KnownBucketRef& bucket : buckets_.split_buckets()) {
+    const std::optional<control::BucketState> state = bucket->state();
+    if (!state || !state->sharing.split()) continue;
+    Split split;
+    if (const auto before = splits_.find(bucket->id());
+        before != splits_.end() && before->second.bucket == bucket) {
+      split = std::move(before->second);
     }
-    if (known.size() < kBucketsAtOnce) break;
-    after = known.back()->id();
+    split.bucket = bucket;
+    split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
+    split.sharing = state->sharing;
+    const BucketReading& reading = state->reading;
+    const std::uint64_t units = reading.admitted + state->rejected();
+    const std::uint64_t bytes = reading.admitted_bytes + reading.rejected_bytes;
+    if (split.measured && seconds > 0) {
+      const double units_now = static_cast<double>(units - split.units_seen) / seconds;
+      const double bits_now = 8 * static_cast<double>(bytes - split.bytes_seen) / seconds;
+      split.units_per_second += (units_now - split.units_per_second) * fresh;
+      split.bits_per_second += (bits_now - split.bits_per_second) * fresh;
+    }
+    split.measured = true;
+    split.units_seen = units;
+    split.bytes_seen = bytes;
+    const double units_wanted =
+        split.units_per_second + static_cast<double>(reading.backlog) / kBacklogWithin;
+    const double bits_wanted =
+        split.bits_per_second + 8 * static_cast<double>(reading.backlog_bytes) / kBacklogWithin;
+    split.demand = std::max(parts_of_rate(units_wanted, split.rates.units_per_second),
+                            parts_of_rate(bits_wanted, split.rates.bits_per_second));
+    found.emplace(bucket->id(), std::move(split));
   }
   splits_ = std::move(found);
 }

@@ -82,6 +82,7 @@ class ShareExchange {
 
   void run();
   void tick();
+  [[nodiscard]] std::chrono::nanoseconds keep_alive_period() const;
   [[nodiscard]] bool find_run_id(Deadline deadline);
   void measure(TimePoint now);
   void exchange(std::chrono::milliseconds patience);
@@ -112,6 +113,7 @@ class ShareExchange {
   std::optional<TimePoint> unanswered_since_;
   std::string trouble_;
   std::uint64_t ticks_ = 0;
+  Clock::time_point last_exchange_;
   TimePoint measured_;
   std::map<std::string, Split, std::less<>> splits_;
   ShareSnapshot seen_;

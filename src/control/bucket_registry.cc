@@ -41,6 +41,11 @@ std::vector<KnownBucketRef> BucketRegistry::list(std::string_view prefix, std::s
   return result;
 }
 
+std::vector<KnownBucketRef> BucketRegistry::split_buckets() const {
+  ReaderLock lock(names_);
+  return {split_.begin(), split_.end()};
+}
+
 absl::StatusOr<BucketRegistry::Definition> BucketRegistry::define(
     const BucketPatch& patch, const KnownBucket* present) const {
   std::optional<BucketSettings> settings_before;
@@ -90,9 +95,18 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
 
   Applied applied;
   for (std::size_t i = 0; i < patches.size(); ++i) {
+    const bool split = definitions[i].sharing.split();
     if (known[i] != nullptr) {
       ++applied.changed;
+      const bool was_split = known[i]->sharing().split();
       known[i]->change(definitions[i].settings, definitions[i].sharing);
+      if (split == was_split) continue;
+      WriterLock lock(names_);
+      if (split) {
+        split_.insert(known[i].get());
+      } else {
+        split_.erase(known[i].get());
+      }
       continue;
     }
     ++applied.created;
@@ -101,6 +115,7 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
     WriterLock lock(names_);
     buckets_.insert(bucket);
     in_order_.insert(bucket.get());
+    if (split) split_.insert(bucket.get());
   }
   return applied;
 }
@@ -114,6 +129,7 @@ Removal BucketRegistry::remove(const KnownBucketRef& bucket, bool drop_backlog) 
   {
     WriterLock lock(names_);
     in_order_.erase(bucket.get());
+    split_.erase(bucket.get());
     buckets_.erase(bucket->id());
   }
   bucket->end_existence();

@@ -43,6 +43,8 @@ class BucketRegistry {
   /// Up to `limit` buckets whose ids begin with `prefix` and come after `after`, in order of id.
   [[nodiscard]] std::vector<KnownBucketRef> list(std::string_view prefix, std::string_view after,
                                                  std::size_t limit) const;
+  /// Those whose rate is split among nodes, in order of id: few of many, and asked for often.
+  [[nodiscard]] std::vector<KnownBucketRef> split_buckets() const;
 
   struct Applied {
     std::uint32_t created = 0;
@@ -96,6 +98,7 @@ class BucketRegistry {
   mutable SharedMutex names_;
   absl::flat_hash_set<KnownBucketRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
   absl::btree_set<KnownBucket*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.
+  absl::btree_set<KnownBucket*, IdLess> split_ ABSL_GUARDED_BY(names_);
 };
 
 }  // namespace drip::control
