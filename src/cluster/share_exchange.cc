@@ -20,7 +20,10 @@ using control::PolicyState;
 
 namespace {
 
-constexpr double kSecondsOfMemory = 0.5;  // Of the arrivals' mean.
+// Of the arrivals' mean: what is not used any more is free for others within two heartbeats. A mean
+// that wavers does no harm, since what nobody asks for is spread over all, and what waits counts by
+// itself.
+constexpr double kPeriodsOfMemory = 2;
 constexpr double kBacklogWithin = 0.25;   // What waits should be gone in so many seconds.
 constexpr std::uint64_t kTicksALook = 10;
 constexpr std::chrono::milliseconds kConnectPatience{250};
@@ -164,7 +167,8 @@ void ShareExchange::tick() {
 void ShareExchange::measure(TimePoint now) {
   const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
   measured_ = now;
-  const double fresh = std::clamp(seconds / kSecondsOfMemory, 0.0, 1.0);
+  const double memory = kPeriodsOfMemory * std::chrono::duration<double>(options_.period).count();
+  const double fresh = std::clamp(seconds / memory, 0.0, 1.0);
   std::map<std::string, Split, std::less<>> found;
   for (const control::KnownBucketRef& bucket : buckets_.split_buckets()) {
     const std::optional<control::BucketState> state = bucket->state();

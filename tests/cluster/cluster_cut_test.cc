@@ -2,81 +2,30 @@
 // One of three real dripds loses its link to Redis, in network namespaces, and gets it back.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <string>
-#include <vector>
 
+#include "network_cut.h"
 #include "node_group.h"
 #include "redis_server.h"
-#include "temporary_directory.h"
 
 namespace drip {
 namespace {
 
-bool ip(const std::vector<std::string>& words) {
-  std::vector<std::string> command = {"ip"};
-  command.insert(command.end(), words.begin(), words.end());
-  return Process(command).wait().exit_code == 0;
-}
-
-// Two namespaces and a link between them: 10.0.0.1 in home(), 10.0.0.2 in away().
-class Link {
- public:
-  Link() {
-    made_ = ip({"netns", "add", home()}) && ip({"netns", "add", away()}) &&
-            ip({"-n", home(), "link", "add", "cut0", "type", "veth", "peer", "name", "cut0",
-                "netns", away()}) &&
-            ip({"-n", home(), "address", "add", "10.0.0.1/30", "dev", "cut0"}) &&
-            ip({"-n", away(), "address", "add", "10.0.0.2/30", "dev", "cut0"}) &&
-            ip({"-n", home(), "link", "set", "lo", "up"}) &&
-            ip({"-n", away(), "link", "set", "cut0", "up"}) && set(true);
-  }
-  ~Link() {
-    ip({"netns", "del", away()});
-    ip({"netns", "del", home()});
-  }
-  [[nodiscard]] bool made() const { return made_; }
-  bool set(bool up) { return ip({"-n", home(), "link", "set", "cut0", up ? "up" : "down"}); }
-  [[nodiscard]] std::string home() const { return name_ + "-home"; }
-  [[nodiscard]] std::string away() const { return name_ + "-away"; }
-
- private:
-  const std::string name_ = "drip-cut-" + std::to_string(getpid());
-  bool made_ = false;
-};
-
-// DRIPD is a program that runs the real one inside a namespace, while this lives.
-class Inside {
- public:
-  explicit Inside(const std::string& name) {
-    const std::string path = directory_.write(
-        "dripd", "#!/bin/sh\nexec ip netns exec " + name + " " + dripd_ + " \"$@\"\n");
-    Process({"chmod", "755", path}).wait();
-    setenv("DRIPD", path.c_str(), 1);
-  }
-  ~Inside() { setenv("DRIPD", dripd_.c_str(), 1); }
-
- private:
-  const std::string dripd_ = std::getenv("DRIPD");
-  TemporaryDirectory directory_;
-};
-
 TEST(ClusterCut, TheNodeSaysSoTheOthersGoOnAndItCatchesUp) {
-  Link link;
+  NetworkCut link;
   if (!link.made()) GTEST_SKIP() << "network namespaces cannot be made here (root is needed)";
   RedisServer redis({"--bind", "127.0.0.1", "10.0.0.1", "--protected-mode", "no"}, nullptr,
                     link.home());
   const std::string port = std::to_string(redis.port());
   ClusterNodes nodes;
   {
-    const Inside home(link.home());
+    const DripdInside home(link.home());
     nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n1"));
     nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n2"));
   }
   {
-    const Inside away(link.away());
+    const DripdInside away(link.away());
     nodes.push_back(std::make_unique<ClusterNode>("redis://10.0.0.1:" + port, "n3"));
   }
   wait_until("three nodes agree", [&] { return !common_leader(nodes).empty(); });
