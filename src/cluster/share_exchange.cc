@@ -91,7 +91,8 @@ ShareExchange::ShareExchange(ShareExchangeOptions options, Engine& engine,
 void ShareExchange::start() {
   // Before the first lease nothing that is leased may leak.
   const TimePoint now = engine_.now();
-  engine_.set_lease_ends({now, now});
+  ends_in_force_ = {now, now};
+  engine_.set_lease_ends(ends_in_force_);
   measured_ = now;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "drip-shares");
@@ -315,11 +316,10 @@ void ShareExchange::put_in_force() {
   apply_policies(engine_.now());
   const bool lapsed = engine_.lapses() != lapses_;
   lapses_ = engine_.lapses();
-  const auto put = [&](const std::string& id, Split& split, const RateLease& lease) {
+  const auto put = [&](Split& split, const RateLease& lease) {
     (void)split.bucket->while_it_exists(
         [&](const BucketSettings&) { engine_.lease(split.bucket->ref(), lease); });
     split.in_force = lease;
-    (void)id;
   };
   std::vector<std::pair<const std::string*, RateLease>> later;
   for (auto& [id, split] : splits_) {
@@ -328,14 +328,17 @@ void ShareExchange::put_in_force() {
     if (split.in_force && !lapsed &&
         (less(lease.share, split.in_force->share) ||
          less(lease.fallback, split.in_force->fallback))) {
-      put(id, split, lease);
-    } else {
-      later.emplace_back(&id, lease);
+      put(split, lease);
+      // Where the old lease was over, that was its fallback: the share follows with the new ends.
+      if (engine_.now() < ends_in_force_.share) continue;
     }
+    later.emplace_back(&id, lease);
   }
-  const LeaseEnds ends = holder_.ends();
-  if (ends.share != TimePoint{}) engine_.set_lease_ends(ends);
-  for (const auto& [id, lease] : later) put(*id, splits_.find(*id)->second, lease);
+  if (const LeaseEnds ends = holder_.ends(); ends.share != TimePoint{}) {
+    engine_.set_lease_ends(ends);
+    ends_in_force_ = ends;
+  }
+  for (const auto& [id, lease] : later) put(splits_.find(*id)->second, lease);
 }
 
 void ShareExchange::lead(std::chrono::milliseconds patience) {

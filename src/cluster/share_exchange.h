@@ -110,6 +110,7 @@ class ShareExchange {
   std::uint64_t ledger_epoch_ = 0;
   std::uint64_t granted_epoch_ = 0;
   std::uint64_t lapses_ = 0;
+  LeaseEnds ends_in_force_;  // As the engine was told.
   std::optional<TimePoint> unanswered_since_;
   std::string trouble_;
   std::uint64_t ticks_ = 0;
