@@ -24,7 +24,7 @@ namespace {
 // that wavers does no harm, since what nobody asks for is spread over all, and what waits counts by
 // itself.
 constexpr double kPeriodsOfMemory = 2;
-constexpr double kBacklogWithin = 0.25;   // What waits should be gone in so many seconds.
+constexpr double kBacklogWithin = 0.25;  // What waits should be gone in so many seconds.
 constexpr std::uint64_t kTicksALook = 10;
 constexpr std::chrono::milliseconds kConnectPatience{250};
 

@@ -7,9 +7,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
+#include "holding_proxy.h"
 #include "network_cut.h"
 #include "redis_server.h"
 #include "split_group.h"
@@ -133,6 +136,48 @@ TEST_F(SplitFailure, TheLeaderStandsStillForTenSeconds) {
         shares, [](const auto& share) { return std::abs(share.second - kRate / 3) < 1; });
   });
   wait_until("the rate departs again", [&] { return steady(sink_, 0.95); });
+  finish({});
+}
+
+TEST_F(SplitFailure, WhatAStaleLeaderGrantsArrivesLateAndIsRefused) {
+  RedisServer redis;
+  std::map<std::string, std::unique_ptr<HoldingProxy>> networks;
+  ClusterNodes nodes;
+  for (const char* const id : {"n1", "n2", "n3"}) {
+    networks[id] = std::make_unique<HoldingProxy>(redis.port());
+    nodes.push_back(std::make_unique<ClusterNode>(
+        "redis://127.0.0.1:" + std::to_string(networks[id]->port()), id));
+  }
+  start(std::move(nodes), v1::FAILURE_POLICY_SAFE_SHARE);
+  const auto refusals = [&redis] { return redis.cli({"INFO", "errorstats"}); };
+  ASSERT_THAT(refusals(), testing::Not(testing::HasSubstr("FENCED")));
+  const std::string id = leader_id(nodes_);
+  const std::uint64_t epoch = epoch_of(common_leader(nodes_));
+  // Redis's protocol frames each argument; this one is what the leader writes.
+  networks[id]->hold_at("\r\nplan\r\n");
+  // Demand that changes is granted for.
+  const std::string other = id == "n1" ? "n2" : "n1";
+  sink_.starve(other);
+  wait_until("a grant of the leader is under way", [&] { return networks[id]->holds(); });
+  wait_until("the others have another leader", [&] {
+    return std::ranges::all_of(nodes_, [&](const auto& node) {
+      if (node->id() == id) return true;
+      const std::string leader = node->leader();
+      return !leader.empty() && epoch_of(leader) > epoch;
+    });
+  });
+  ASSERT_THAT(refusals(), testing::Not(testing::HasSubstr("FENCED")));
+  networks[id]->let_go();
+  wait_until("the stale grant is refused",
+             [&] { return refusals().find("errorstat_FENCED:count=") != std::string::npos; });
+  sink_.feed(node_of(nodes_, other), 100);
+  wait_until("the one that was stale follows",
+             [&] { return !common_leader(nodes_).empty() && leader_id(nodes_) != id; });
+  wait_until("a third of the rate for each", [&] {
+    const auto shares = shares_of(nodes_, "a");
+    return std::ranges::all_of(
+        shares, [](const auto& share) { return std::abs(share.second - kRate / 3) < 1; });
+  });
   finish({});
 }
 
