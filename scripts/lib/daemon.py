@@ -21,10 +21,10 @@ class Balance:
 class Daemon:
     START_SECONDS = 20
 
-    def __init__(self, build, link, log):
+    def __init__(self, build, link, log, flags=()):
         self.dripd = build / "src/daemon/dripd"
         self.dripctl = build / "src/cli/dripctl"
-        self.link, self.log_path = link, log
+        self.link, self.log_path, self.flags = link, log, flags
         self.server = f"unix:{link.scratch / 'dripd.sock'}"
 
     def __enter__(self):
@@ -42,7 +42,7 @@ class Daemon:
         self.log = open(self.log_path, "w")
         self.process = subprocess.Popen(
             [*self.link.prefix, str(self.dripd.resolve()), "--listen", self.server,
-             *self.link.dripd_arguments()], stdout=self.log, stderr=self.log, process_group=0)
+             *self.link.dripd_arguments(), *self.flags], stdout=self.log, stderr=self.log, process_group=0)
         deadline = time.monotonic() + self.START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             if subprocess.run([self.dripctl, "--server", self.server, "node", "show"],
@@ -61,10 +61,17 @@ class Daemon:
                 self.process.wait()
         self.log.close()
 
+    def run_ctl(self, *arguments):
+        return subprocess.run([self.dripctl, "--server", self.server, "--json", *arguments],
+                              capture_output=True, text=True)
+
+    def try_ctl(self, *arguments):
+        """Whether dripctl could do it."""
+        return self.run_ctl(*arguments).returncode == 0
+
     def ctl(self, *arguments):
         """Runs dripctl with --json; returns what it printed."""
-        done = subprocess.run([self.dripctl, "--server", self.server, "--json", *arguments],
-                              capture_output=True, text=True)
+        done = self.run_ctl(*arguments)
         if done.returncode != 0:
             raise SystemExit(f"main_job: dripctl {' '.join(arguments)}: {done.stderr.strip()}")
         return json.loads(done.stdout) if done.stdout.strip() else {}

@@ -144,10 +144,11 @@ class Link:
     hugepages = HUGEPAGES
 
     def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet"),
-                 ways=("--pair", "left:right")):
-        """`ways`: dripd's flags for where the packets of ports `left` and `right` leave."""
+                 ways=("--pair", "left:right"), label=""):
+        """`ways`: dripd's flags for where the packets of ports `left` and `right` leave; `label`
+        tells several links of one process apart."""
         self.scratch, self.rate_bps, self.ways = scratch, rate_bps, ways
-        tag = f"drip{os.getpid() % 100000}"
+        tag = f"drip{os.getpid() % 100000}{label}"
         self.names = [f"{tag}-{side}" for side in ("left", "right", "mid")]
         self.prefix = ["ip", "netns", "exec", self.names[2]]
         self.kinds = list(kinds)
