@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A Redis and three nodes on this machine, to look at: configuration that is set on one and is on all,
-# a leader that is killed and replaced, a Redis that forgets and is told again.
+# one rate that all share while one of them is killed, a leader that is replaced, a Redis that forgets
+# and is told again.
 #
 #   scripts/cluster.sh [--build DIR] [--keep]
 #
@@ -22,7 +23,7 @@ while [[ $# -gt 0 ]]; do
       shift
       ;;
     -h | --help)
-      sed -n '3,8s/^# \{0,1\}//p' scripts/cluster.sh
+      sed -n '3,9s/^# \{0,1\}//p' scripts/cluster.sh
       exit 0
       ;;
     *)
@@ -96,6 +97,58 @@ say "A bucket that is set on n1 is on n3"
 on n1 bucket set shop/search --capacity 20 --rate 10
 until_it_holds on n3 bucket show shop/search
 on n3 bucket list
+
+# Asks NODE for as much as one client can, until it is ended.
+ask_for_all() {
+  exec >/dev/null 2>&1
+  while true; do
+    "$build/src/cli/dripctl" --server "unix:$directory/$1.sock" request allow shared || sleep 0.02
+  done
+}
+processed_by() {
+  "$build/src/cli/dripctl" --server "unix:$directory/$1.sock" --json bucket show shared |
+    sed -n 's/.*"processed_requests": *"\{0,1\}\([0-9]*\).*/\1/p'
+}
+# What leaves on NODES... during SECONDS, each by its own readings.
+leaves() {
+  local seconds=$1 node rate total=0 words=''
+  local -A before=() since=()
+  shift
+  for node in "$@"; do
+    before[$node]=$(processed_by "$node")
+    since[$node]=$(date +%s%N)
+  done
+  sleep "$seconds"
+  for node in "$@"; do
+    rate=$((($(processed_by "$node") - before[$node]) * 10 ** 10 / ($(date +%s%N) - since[$node])))
+    total=$((total + rate))
+    words+=$(printf ', %s %d.%d' "$node" $((rate / 10)) $((rate % 10)))
+  done
+  printf 'a second leave: %s; together %d.%d\n' "${words#, }" $((total / 10)) $((total % 10))
+}
+
+say "One rate for all nodes: 12 a second, and more is asked for on each"
+on n1 bucket set shared --rate 12/s --capacity 10 --scope cluster --sharing split --on-failure last-share
+for node in n1 n2 n3; do
+  ask_for_all "$node" &
+  processes[ask-$node]=$!
+done
+has_a_share() { ! on "$1" bucket show shared | grep -q '^share *0/s'; }
+for node in n1 n2 n3; do until_it_holds has_a_share "$node"; done
+sleep 3  # The queues fill.
+on n2 cluster shares
+leaves 5 n1 n2 n3
+
+say "n3 is killed: the others have its share when its lease, 2 s, has run out"
+end_by_force ask-n3
+end_by_force n3
+leaves 2 n1 n2
+sleep 1
+on n2 cluster shares
+leaves 5 n1 n2
+for node in n1 n2; do end_by_force "ask-$node"; done
+start_node n3
+until_it_holds on n3 cluster leader
 
 say "The leader is killed, and another one leads"
 leader=$("$build/src/cli/dripctl" --server "unix:$directory/n1.sock" cluster leader | cut -d ' ' -f 1)
