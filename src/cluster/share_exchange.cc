@@ -9,64 +9,25 @@
 #include <utility>
 
 #include "cluster/share_allocation.h"
+#include "cluster/share_policy.h"
 #include "control/text.h"
 
 namespace drip::cluster {
 
-using control::BucketSharing;
 using control::FailurePolicy;
 using control::joined;
 using control::PolicyState;
 
 namespace {
 
-// Of the arrivals' mean: what is not used any more is free for others within two heartbeats. A mean
-// that wavers does no harm, since what nobody asks for is spread over all, and what waits counts by
-// itself.
+// So what is not used any more is free for others within two heartbeats.
 constexpr double kPeriodsOfMemory = 2;
-constexpr double kBacklogWithin = 0.25;  // What waits should be gone in so many seconds.
 constexpr std::uint64_t kTicksALook = 10;
 constexpr std::chrono::milliseconds kConnectPatience{250};
 
 std::uint64_t random_generation() {
   std::random_device device;
   return 1 + (static_cast<std::uint64_t>(device()) << 20) + (device() & 0xfffffU);
-}
-
-std::uint64_t parts_of_rate(double rate, double whole) {
-  if (whole <= 0 || rate <= 0) return 0;
-  return static_cast<std::uint64_t>(std::min(rate / whole, 1000.0) *
-                                    static_cast<double>(kWholeRate));
-}
-
-PolicyState state_by(FailurePolicy policy) {
-  switch (policy) {
-    case FailurePolicy::kClosed:
-      return PolicyState::kClosed;
-    case FailurePolicy::kSafeShare:
-      return PolicyState::kSafeShare;
-    case FailurePolicy::kLastShare:
-      return PolicyState::kLastShare;
-    case FailurePolicy::kOpen:
-      return PolicyState::kOpen;
-  }
-  return PolicyState::kClosed;
-}
-
-const char* in_words(PolicyState state) {
-  switch (state) {
-    case PolicyState::kShared:
-      return "its share by the cluster's word";
-    case PolicyState::kSafeShare:
-      return "its safe share";
-    case PolicyState::kLastShare:
-      return "its last share, until the lease ends";
-    case PolicyState::kClosed:
-      return "nothing (closed)";
-    case PolicyState::kOpen:
-      return "the full rate (open)";
-  }
-  return "";
 }
 
 bool less(const LeasedRates& a, const LeasedRates& b) {
@@ -164,12 +125,10 @@ void ShareExchange::tick() {
   publish(engine_.now());
 }
 
-// The mean of what arrives, and what waits: so much this node could use.
 void ShareExchange::measure(TimePoint now) {
   const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
   measured_ = now;
   const double memory = kPeriodsOfMemory * std::chrono::duration<double>(options_.period).count();
-  const double fresh = std::clamp(seconds / memory, 0.0, 1.0);
   std::map<std::string, Split, std::less<>> found;
   for (const control::KnownBucketRef& bucket : buckets_.split_buckets()) {
     const std::optional<control::BucketState> state = bucket->state();
@@ -183,23 +142,10 @@ void ShareExchange::measure(TimePoint now) {
     split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
     split.sharing = state->sharing;
     const BucketReading& reading = state->reading;
-    const std::uint64_t units = reading.admitted + state->rejected();
-    const std::uint64_t bytes = reading.admitted_bytes + reading.rejected_bytes;
-    if (split.measured && seconds > 0) {
-      const double units_now = static_cast<double>(units - split.units_seen) / seconds;
-      const double bits_now = 8 * static_cast<double>(bytes - split.bytes_seen) / seconds;
-      split.units_per_second += (units_now - split.units_per_second) * fresh;
-      split.bits_per_second += (bits_now - split.bits_per_second) * fresh;
-    }
-    split.measured = true;
-    split.units_seen = units;
-    split.bytes_seen = bytes;
-    const double units_wanted =
-        split.units_per_second + static_cast<double>(reading.backlog) / kBacklogWithin;
-    const double bits_wanted =
-        split.bits_per_second + 8 * static_cast<double>(reading.backlog_bytes) / kBacklogWithin;
-    split.demand = std::max(parts_of_rate(units_wanted, split.rates.units_per_second),
-                            parts_of_rate(bits_wanted, split.rates.bits_per_second));
+    split.meter.update(
+        {reading.admitted + state->rejected(), reading.admitted_bytes + reading.rejected_bytes,
+         reading.backlog, reading.backlog_bytes},
+        seconds, memory);
     found.emplace(bucket->id(), std::move(split));
   }
   splits_ = std::move(found);
@@ -240,7 +186,7 @@ void ShareExchange::exchange(std::chrono::milliseconds patience) {
   }
   if (!find_run_id(deadline)) return failed();
   Demands demands;
-  for (const auto& [id, split] : splits_) demands[id] = split.demand;
+  for (const auto& [id, split] : splits_) demands[id] = split.meter.demand(split.rates);
   const ShareHolder::Exchange exchange = holder_.begin(engine_.now());
   const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
   const auto replies = link_.scripts(std::span(&call, 1), deadline);
@@ -265,39 +211,16 @@ void ShareExchange::exchange(std::chrono::milliseconds patience) {
 }
 
 RateLease ShareExchange::lease_of(const std::string& id, const Split& split) const {
-  Share share;
-  if (const auto held = holder_.held().find(id); held != holder_.held().end()) {
-    share = held->second;
-  }
-  RateLease lease;
-  lease.share = part_of(share.rates, share.leased + share.safe);
-  switch (split.sharing.failure_policy) {
-    case FailurePolicy::kSafeShare:
-      lease.fallback = part_of(share.rates, share.safe);
-      break;
-    case FailurePolicy::kOpen:
-      lease.fallback = split.rates;
-      lease.fallback_ends = false;
-      break;
-    case FailurePolicy::kClosed:
-    case FailurePolicy::kLastShare:
-      break;
-  }
-  // Nobody answers: the policy is applied before the lease ends.
-  if (split.state && *split.state != PolicyState::kShared &&
-      *split.state != PolicyState::kLastShare) {
-    lease.share = lease.fallback;
-  }
-  return lease;
+  const auto held = holder_.held().find(id);
+  return lease_by(split.sharing.failure_policy, split.state.value_or(PolicyState::kShared),
+                  held != holder_.held().end() ? held->second : Share{}, split.rates);
 }
 
 void ShareExchange::apply_policies(TimePoint now) {
   const bool lease_over = now >= holder_.ends().share;
   for (auto& [id, split] : splits_) {
     const bool away = unanswered_since_ && now - *unanswered_since_ >= split.sharing.decide_within;
-    PolicyState state = PolicyState::kShared;
-    if (away || lease_over) state = state_by(split.sharing.failure_policy);
-    if (state == PolicyState::kLastShare && lease_over) state = PolicyState::kClosed;
+    const PolicyState state = policy_state(split.sharing.failure_policy, away, lease_over);
     if (split.state == state) continue;
     // The first word of all is no change, unless it is bad news.
     if (split.state || state != PolicyState::kShared) {
@@ -401,7 +324,7 @@ void ShareExchange::publish(TimePoint now) {
     if (split.in_force) {
       state.share = now < holder_.ends().share ? split.in_force->share : split.in_force->fallback;
     }
-    state.demand = part_of(split.rates, split.demand);
+    state.demand = part_of(split.rates, split.meter.demand(split.rates));
     state.lease_end = holder_.ends().share;
     state.epoch = granted_epoch_;
     state.policy_changes = split.policy_changes;

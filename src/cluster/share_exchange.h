@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cluster/cluster_log.h"
+#include "cluster/demand_meter.h"
 #include "cluster/redis_link.h"
 #include "cluster/share_holder.h"
 #include "cluster/share_ledger.h"
@@ -67,13 +68,7 @@ class ShareExchange {
     control::KnownBucketRef bucket;
     LeasedRates rates;
     control::BucketSharing sharing;
-    // Demand.
-    std::uint64_t units_seen = 0;
-    std::uint64_t bytes_seen = 0;
-    bool measured = false;
-    double units_per_second = 0;
-    double bits_per_second = 0;
-    std::uint64_t demand = 0;  // In parts of kWholeRate.
+    DemandMeter meter;
     // What the engine was told last, and what the node goes by.
     std::optional<RateLease> in_force;
     std::optional<control::PolicyState> state;

@@ -224,11 +224,9 @@ SharePlan ShareLedger::plan(const ShareSnapshot& snapshot, const Buckets& bucket
             ? std::min(reserve, known_safe)
             : std::min(reserve, minus(kWholeRate, sum(rows, &ShareClaim::leased)));
     step(rows, &ShareClaim::safe, safe_room);
-    // Of unknown safe shares all that was set aside may be in force.
-    const std::uint64_t safe_at_most =
-        std::max(sum(rows, &ShareClaim::safe), snapshot.safe_frozen ? reserve : 0);
+    // Of unknown safe shares all that was set aside may be in force: that is never leased.
     step(rows, &ShareClaim::leased,
-         std::min(kWholeRate - reserve, minus(kWholeRate, safe_at_most)));
+         std::min(kWholeRate - reserve, minus(kWholeRate, sum(rows, &ShareClaim::safe))));
     for (const Row& row : rows) {
       if (row.lost) continue;
       const Share share{row.next.leased, row.next.safe, bucket.rates};
