@@ -36,18 +36,27 @@ void wait_until(const std::string& what, const std::function<bool()>& holds) {
 
 }  // namespace
 
+// Below the range from which the kernel gives ports to those who connect, and a stretch for each
+// process: so nobody takes a port between its choice and its use.
 std::uint16_t free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    throw std::runtime_error("no free port");
+  constexpr int kFirst = 10'000;
+  constexpr int kStretch = 20;
+  constexpr int kStretches = 1'000;
+  static int next = 0;
+  for (int tries = 0; tries < kStretch; ++tries) {
+    const int port = kFirst + getpid() % kStretches * kStretch + next++ % kStretch;
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    const int yes = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (free) return static_cast<std::uint16_t>(port);
   }
-  close(fd);
-  return ntohs(address.sin_port);
+  throw std::runtime_error("no free port");
 }
 
 TestCertificate make_certificate(const TemporaryDirectory& directory, const std::string& name) {
