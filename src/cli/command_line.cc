@@ -5,6 +5,12 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "flags.h"
 
@@ -31,6 +37,22 @@ void collect_words(const CLI::App* app, std::vector<std::string>* words) {
       words->push_back(subcommand->get_name());
     }
   }
+}
+
+// Protobuf would not send it, and the call would fail without a reason.
+std::optional<std::string> not_utf8(std::span<const char* const> words) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    try {
+      (void)nlohmann::json(words[i]).dump();
+    } catch (const nlohmann::json::type_error&) {
+      const std::string shown =
+          nlohmann::json(words[i]).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+      const std::string_view before = words[i - 1];
+      return fmt::format("{}: {} is not allowed; allowed: UTF-8",
+                         before.starts_with("--") ? before : "an argument", shown);
+    }
+  }
+  return std::nullopt;
 }
 
 // CLI11 says that "A subcommand is required", but neither which there are nor what was there
@@ -97,6 +119,10 @@ void CommandLine::set_default_verb(CLI::App* noun, Verb run) {
 }
 
 std::optional<Exit> CommandLine::parse(int argc, const char* const* argv) {
+  if (const auto error = not_utf8({argv, static_cast<std::size_t>(argc)})) {
+    print_error("USAGE", *error);
+    return Exit::kUsage;
+  }
   try {
     app_.parse(argc, argv);
     return std::nullopt;

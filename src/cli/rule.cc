@@ -178,7 +178,12 @@ void add_rule_noun(CommandLine* line) {
                      {"rule default rest", "rule default pass"}, [bucket](Session& session) {
                        return set_default(session, *bucket == "pass" ? std::string() : *bucket);
                      });
-  verb->add_option("bucket", *bucket, "Name of a bucket, or pass")->required();
+  verb->add_option("bucket", *bucket, "Name of a bucket, or pass")
+      ->required()
+      // The API takes no name for "pass"; in a script it is a variable that was not set.
+      ->check([](const std::string& name) {
+        return name.empty() ? "'' is not allowed; allowed: the name of a bucket, or pass" : "";
+      });
 }
 
 }  // namespace drip::cli

@@ -26,8 +26,8 @@ absl::StatusOr<std::uint32_t> FlowRegistry::create(
   const std::uint32_t ring_slots = RingMemory::slots_for(settings.bucket.capacity);
   if (std::uint64_t{std::bit_ceil(settings.max_flows)} * ring_slots > std::uint64_t{1} << 31) {
     return absl::ResourceExhaustedError(fmt::format(
-        "per_flow: max_flows {} with capacity {} would take {} bytes of ring memory",
-        settings.max_flows, settings.bucket.capacity,
+        "max_flows {} with capacity {} would take {} bytes of ring memory", settings.max_flows,
+        settings.bucket.capacity,
         RingMemory::bytes_for(ring_slots) * std::bit_ceil(std::uint64_t{settings.max_flows})));
   }
   auto entry = std::make_unique<Entry>();

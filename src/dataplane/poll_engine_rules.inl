@@ -79,7 +79,7 @@ absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
   if (RingMemory::slots_for(settings.bucket.capacity) >
       RingMemory::slots_for(entry.settings.bucket.capacity)) {
     return absl::FailedPreconditionError(
-        fmt::format("per_flow.bucket.capacity: {} needs larger rings than the {} that each of {} "
+        fmt::format("bucket.capacity: {} needs larger rings than the {} that each of {} "
                     "flows was promised; replace the rule instead",
                     settings.bucket.capacity, RingMemory::slots_for(entry.settings.bucket.capacity),
                     entry.settings.max_flows));

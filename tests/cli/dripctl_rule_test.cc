@@ -193,6 +193,15 @@ TEST_F(DripctlRuleTest, ListAsSetMakesTheSameRules) {
   EXPECT_FALSE(rule_set.protect_control_traffic());
 }
 
+TEST_F(DripctlRuleTest, AVariableThatWasNotSetIsNoDefault) {
+  std::vector<std::string> command = words("rule default");
+  command.emplace_back();
+  const Outcome outcome = Process(command, {}, {{"DRIPCTL_SERVER", server_.address()}}).wait();
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("'' is not allowed; allowed: the name of a bucket, or pass"));
+  EXPECT_EQ(server_->calls(), 0U);
+}
+
 TEST_F(DripctlRuleTest, DefaultKeepsAllElse) {
   server_->reply(two_rules());
   EXPECT_EQ(dripctl("rule default rest").exit_code, 0);

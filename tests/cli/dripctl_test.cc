@@ -103,6 +103,8 @@ TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
       {"frobnicate", "'frobnicate' is not allowed; allowed: bucket, request"},
       {"bucket set", "bucket is required"},
       {"bucket show a b", "b"},
+      {"bucket set b\xff --rate 10", "an argument: \"b\\ufffd\" is not allowed; allowed: UTF-8"},
+      {"bucket list --prefix \xc3", "--prefix: \"\\ufffd\" is not allowed; allowed: UTF-8"},
       {"bucket set b --rate", "--rate"},
       {"bucket set b --rate 10mbps", "it says bytes to tc and bits to others"},
       {"bucket set b --rate 10mbit --rate 20mbit", "one of bits and one of units"},
