@@ -195,6 +195,17 @@ TEST(Frame, WithoutIpTheAddressesAreThoseOfTheLink) {
   EXPECT_EQ(headers.l3_offset, 14);
 }
 
+TEST(Frame, AnAddressOfTheLinkIsThereWhenItsLastByteIs) {
+  const Bytes frame = FrameBuilder().be16(0x88b5).build();
+  const IpAddress none{};
+  const IpAddress dst{2, 0, 0, 0, 0, 2};
+  const IpAddress src{2, 0, 0, 0, 0, 1};
+  EXPECT_EQ(parse_begin(frame, 5, 5).dst_address, none);
+  EXPECT_EQ(parse_begin(frame, 6, 6).dst_address, dst);
+  EXPECT_EQ(parse_begin(frame, 11, 11).src_address, none);
+  EXPECT_EQ(parse_begin(frame, 12, 12).src_address, src);
+}
+
 TEST(Frame, PortsAreNotReadFromThePadding) {
   const Headers headers = parse(FrameBuilder().ipv4({}).build(26));
   EXPECT_EQ(headers.fault, FrameFault::kShortTransport);
@@ -220,6 +231,24 @@ TEST(Frame, OddHeadersKeepWhatCouldBeRead) {
   // Longer than the frame: a truncated packet whose ports are there.
   EXPECT_EQ(with(16, 5).dst_port, 2);
   EXPECT_FALSE(with(16, 5).malformed());
+}
+
+TEST(Frame, Ipv6OfAnotherVersionIsNone) {
+  Bytes frame = FrameBuilder().ipv6({}).ports(1, 2).build();
+  frame[14] = 0x45;
+  EXPECT_EQ(parse(frame).fault, FrameFault::kIpVersion);
+  EXPECT_EQ(parse(frame).ip_version, IpVersion::kNone);
+  EXPECT_EQ(parse(frame).src_address, (IpAddress{2, 0, 0, 0, 0, 1}));
+}
+
+// Nothing more is to come in another segment, whatever the lengths say.
+TEST(Frame, AFrameEndsWhereItEnds) {
+  Bytes ipv4 = FrameBuilder().ipv4({}).build();
+  ipv4[17] = 24;
+  EXPECT_EQ(parse(ipv4).fault, FrameFault::kShortTransport);
+  Bytes ipv6 = FrameBuilder().ipv6({}).build();
+  ipv6[19] = 8;
+  EXPECT_EQ(parse(ipv6).fault, FrameFault::kShortTransport);
 }
 
 // A field of the shorter frame is the whole frame's, or has not been read.
