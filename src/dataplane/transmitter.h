@@ -136,66 +136,10 @@ class Transmitter {
   // ---- Requests (on this thread, from control)
 
   Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
-                          TimePoint now) {
-    Bucket& bucket = buckets_[slot];
-    const Admission place{RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
-                          wait_of_newcomer(bucket, now)};
-    const std::uint32_t sequence = bucket.ring.tail();
-    const std::uint64_t bytes_before = bucket.admitted_bytes.get();
-    const RejectReason reason =
-        admit(bucket, slot, FlowRingEntry{UnitRef::request(&record, wire_bytes), now}, wire_bytes);
-    if (reason != RejectReason::kAdmitted) return Admission{reason, 0, {}};
-    record.wire_bytes = wire_bytes;
-    record.sequence = sequence;
-    record.bytes_before = bytes_before;
-    record.arrival = now;
-    record.state.store(RequestRecord::State::kQueued, std::memory_order_release);
-    return place;
-  }
-
+                          TimePoint now);
   /// Units without a name, or one with.
-  void admit_units(UnitsToAdmit& units, TimePoint now) {
-    const std::uint32_t slot = units.bucket.slot;
-    if (units.record != nullptr) {
-      units.admission = admit_request(slot, *units.record, units.wire_bytes, now);
-      units.admitted = units.admission.reason == RejectReason::kAdmitted ? 1 : 0;
-      return;
-    }
-    Bucket& bucket = buckets_[slot];
-    units.admission = {RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
-                       wait_of_newcomer(bucket, now)};
-    units.admitted = 0;
-    RejectReason reason = RejectReason::kAdmitted;
-    if (units.all_or_none) {
-      reason = room_for(bucket, units.count, units.wire_bytes, now);
-      if (reason != RejectReason::kAdmitted) count_rejected(bucket, reason, units.wire_bytes);
-    }
-    const FlowRingEntry entry{UnitRef::request(&nobody_, units.wire_bytes), now};
-    while (reason == RejectReason::kAdmitted && units.admitted < units.count) {
-      reason = admit(bucket, slot, entry, units.wire_bytes);
-      if (reason == RejectReason::kAdmitted) ++units.admitted;
-    }
-    if (reason == RejectReason::kAdmitted) return;
-    // The one that found no room is counted already.
-    for (std::uint32_t left = units.count - units.admitted; left > 1; --left) {
-      count_rejected(bucket, reason, units.wire_bytes);
-    }
-    units.admission.reason = reason;
-    if (units.admitted == 0) units.admission = {reason, 0, {}};
-  }
-
-  void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) {
-    if (record.state.load(std::memory_order_relaxed) != RequestRecord::State::kQueued) return;
-    Bucket& bucket = buckets_[slot];
-    const bool was_head = record.sequence == bucket.ring.head();
-    bucket.ring.at(record.sequence).unit = UnitRef::released();
-    leave_backlog(bucket);
-    count_dropped(bucket, record.wire_bytes);
-    record.departed = now;
-    record.state.store(RequestRecord::State::kReleased, std::memory_order_release);
-    if (was_head) take_over_service(bucket, slot, record.wire_bytes, now);
-    publish_point(bucket);
-  }
+  void admit_units(UnitsToAdmit& units, TimePoint now);
+  void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now);
 
   // ---- Configuration (on this thread, from control)
 
@@ -246,24 +190,10 @@ class Transmitter {
   }
 
   /// See Engine::lease(). `terms` is the bucket's own, and stays until end_lease().
-  void lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) {
-    terms.fallback = LeasedPeriods::of(lease.fallback);
-    terms.fallback_ends = lease.fallback_ends;
-    leases_.link(terms);
-    // This job may have been asked for before the lease ended and be done after.
-    if (!leases_.share_ended(now))
-      return put_rates(terms.slot, LeasedPeriods::of(lease.share), now);
-    fall_back(terms, lease.fallback_ends && leases_.fallback_ended(now), now);
-  }
+  void lease(LeaseTerms& terms, const RateLease& lease, TimePoint now);
   /// The bucket keeps the rate that it has at present, to drain by; a paused one the fallback's.
   /// False if there is none.
-  bool end_lease(LeaseTerms& terms, TimePoint now) {
-    leases_.unlink(terms);
-    if (buckets_[terms.slot].paused == 0) return true;
-    if (terms.fallback.none) return false;
-    put_rates(terms.slot, terms.fallback, now);
-    return true;
-  }
+  bool end_lease(LeaseTerms& terms, TimePoint now);
   [[nodiscard]] bool paused(std::uint32_t slot) const { return buckets_[slot].paused != 0; }
   [[nodiscard]] LeaseList& leases() { return leases_; }
   [[nodiscard]] const LeaseList& leases() const { return leases_; }
@@ -426,96 +356,20 @@ class Transmitter {
     bucket.hook.due = bucket.law.due();
     wheel_.insert(slot);
   }
-  // The head was taken back. The next in line takes over the service under way, so that the server
-  // is never busy for nobody; with no next the server is free when it would have been.
-  void take_over_service(Bucket& bucket, std::uint32_t slot, std::uint32_t head_bytes,
-                         TimePoint time) {
-    skip_released(bucket);
-    if (bucket.hook.scheduled()) wheel_.remove(slot);
-    const TimePoint now = bucket.law_time(time);
-    const bool at_end = bucket.departure == Departure::kAtEnd;
-    const FineSpan service = bucket.periods.service(head_bytes);
-    if (bucket.backlog.get() == 0) {
-      if (at_end) bucket.law.give_up_head(now, service);
-      return retire_if_drained(bucket);
-    }
-    const FlowRingEntry& next = bucket.ring.front();
-    const FineSpan next_service = bucket.periods.service(next.unit.wire_bytes());
-    const TimePoint arrival = std::min(next.arrival, now);  // Later in a paused bucket only.
-    if (at_end) {
-      bucket.law.replace_head(now, arrival, service, next_service);
-    } else {
-      bucket.law.begin(arrival, next_service, Departure::kAtStart);
-    }
-    schedule(bucket, slot);
-  }
+  // ---- Requests
 
-  // Whether so many units fit at one time; counts nothing.
+  void take_over_service(Bucket& bucket, std::uint32_t slot, std::uint32_t head_bytes,
+                         TimePoint time);
   [[nodiscard]] RejectReason room_for(const Bucket& bucket, std::uint32_t count,
-                                      std::uint32_t wire_bytes, TimePoint now) const {
-    if (!admitting_ || bucket.life.load(std::memory_order_relaxed) != Life::kActive) {
-      return RejectReason::kDraining;
-    }
-    if (std::uint64_t{bucket.occupancy(now)} + count > bucket.capacity ||
-        std::uint64_t{bucket.ring.size()} + count > bucket.ring.slot_count()) {
-      return RejectReason::kFull;
-    }
-    const std::uint64_t bytes = std::uint64_t{count} * wire_bytes;
-    if (bucket.capacity_bytes != 0 && bucket.backlog_bytes() + bytes > bucket.capacity_bytes) {
-      return RejectReason::kFullBytes;
-    }
-    return RejectReason::kAdmitted;
-  }
+                                      std::uint32_t wire_bytes, TimePoint now) const;
 
   // ---- Leases
 
-  void pause(Bucket& bucket, std::uint32_t slot, TimePoint now) {
-    if (bucket.paused != 0) return;
-    if (bucket.hook.scheduled()) wheel_.remove(slot);
-    bucket.law.stand_still(now, now);
-    bucket.paused_since = now;
-    bucket.paused = 1;
-  }
-  static void go_on(Bucket& bucket, TimePoint now) {
-    bucket.law.stand_still(bucket.paused_since, now);
-    bucket.paused = 0;
-  }
-  // Another share, from now on.
-  void put_rates(std::uint32_t slot, const LeasedPeriods& rates, TimePoint now) {
-    Bucket& bucket = buckets_[slot];
-    if (rates.none) {
-      pause(bucket, slot, now);
-      return publish_point(bucket);
-    }
-    if (bucket.paused != 0) {
-      go_on(bucket, now);
-    } else if (rates.periods == bucket.periods) {
-      return;
-    }
-    if (rates.periods != bucket.periods) {
-      const std::uint32_t in_service = bytes_in_service(bucket);
-      bucket.law.rescale(now, bucket.periods.service(in_service),
-                         rates.periods.service(in_service));
-      bucket.periods = rates.periods;
-    }
-    if (bucket.backlog.get() > 0) {
-      if (bucket.hook.scheduled()) wheel_.remove(slot);
-      schedule(bucket, slot);
-    }
-    publish_point(bucket);
-  }
-  void fall_back(const LeaseTerms& terms, bool fallback_over, TimePoint now) {
-    // What was late is not made up for: what the share allowed is allowed to others by now.
-    Bucket& bucket = buckets_[terms.slot];
-    bucket.law.stand_still(bucket.law_time(now), bucket.law_time(now));
-    put_rates(terms.slot, fallback_over ? LeasedPeriods{} : terms.fallback, now);
-  }
-  // Once at each end of a lease, for all leased buckets: about 100 ns for each.
-  void lapse(TimePoint now) {
-    leases_.lapse(now, [&](const LeaseTerms& terms, bool fallback_over) {
-      fall_back(terms, fallback_over, now);
-    });
-  }
+  void pause(Bucket& bucket, std::uint32_t slot, TimePoint now);
+  static void go_on(Bucket& bucket, TimePoint now);
+  void put_rates(std::uint32_t slot, const LeasedPeriods& rates, TimePoint now);
+  void fall_back(const LeaseTerms& terms, bool fallback_over, TimePoint now);
+  void lapse(TimePoint now);
 
   std::uint64_t drop_backlog_of(Bucket& bucket, DropReason reason, TimePoint now) {
     std::uint64_t dropped = 0;
@@ -565,3 +419,6 @@ class Transmitter {
 };
 
 }  // namespace drip::dataplane
+
+#include "dataplane/transmitter_leases.inl"
+#include "dataplane/transmitter_requests.inl"
