@@ -39,17 +39,19 @@ class HandOff {
 
   // ---- Worker
   [[nodiscard]] bool add(const HandedPacket& packet) {
-    if (count_ == kBurst && !flush()) return false;
+    if (count_ == kBurst) {
+      flush();
+      if (count_ == kBurst) return false;
+    }
     burst_[count_++] = packet;
     return true;
   }
-  /// True if the burst is empty afterwards.
-  bool flush() {
+  /// Hands over as much as the ring takes.
+  void flush() {
     const std::size_t pushed = ring_.push(std::span<const HandedPacket>(burst_.data(), count_));
     for (std::size_t i = pushed; i < count_; ++i) burst_[i - pushed] = burst_[i];
     count_ -= pushed;
     staged_.store(count_, std::memory_order_relaxed);
-    return count_ == 0;
   }
 
   // ---- Transmitter

@@ -5,6 +5,7 @@
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -51,16 +52,28 @@ grpc_connectivity_state connect_to(const std::string& address) {
 TEST(Server, ListensOnSeveralAddresses) {
   const TemporaryDirectory directory;
   const std::string path = "unix:" + directory.file("drip.sock");
-  const auto server = start({"127.0.0.1:0", path, "localhost:0"});
+  const auto server = start({"127.0.0.1:0", path, "127.0.0.1:0"});
   ASSERT_TRUE(server.ok()) << server.status();
   const std::vector<std::uint16_t> ports = (*server)->ports();
   ASSERT_EQ(ports.size(), 3U);
   EXPECT_GT(ports[0], 0);
   EXPECT_EQ(ports[1], 0);
+  EXPECT_GT(ports[2], 0);
   EXPECT_EQ(connect_to(joined("127.0.0.1:", ports[0])), GRPC_CHANNEL_READY);
   EXPECT_EQ(connect_to(path), GRPC_CHANNEL_READY);
-  // Not by its name: gRPC's resolver would look it up, and leaks a few bytes.
   EXPECT_EQ(connect_to(joined("127.0.0.1:", ports[2])), GRPC_CHANNEL_READY);
+}
+
+TEST(Server, ListensOnAName) {
+  addrinfo* found = nullptr;
+  if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0) {
+    GTEST_SKIP() << "\"localhost\" has no address here (/etc/hosts)";
+  }
+  freeaddrinfo(found);
+  const auto server = start({"localhost:0"});
+  ASSERT_TRUE(server.ok()) << server.status();
+  // Not by its name: gRPC's resolver would look it up, and leaks a few bytes.
+  EXPECT_EQ(connect_to(joined("127.0.0.1:", (*server)->ports()[0])), GRPC_CHANNEL_READY);
 }
 
 TEST(Server, NamesTheAddressThatCannotBeBound) {

@@ -223,6 +223,30 @@ TEST_F(HandOffTest, ControlTrafficKeepsItsReserveAcrossTheHandOff) {
   EXPECT_EQ(b().drops(DropReason::kTxFull), full);
 }
 
+TEST(HandOff, TakesAsMuchAsThereIsRoomForAndKeepsTheOrder) {
+  HandOff hand_off;
+  std::uint32_t added = 0;
+  const auto add = [&] {
+    HandedPacket packet{};
+    packet.target = added;
+    const bool taken = hand_off.add(packet);
+    if (taken) ++added;
+    return taken;
+  };
+  while (add()) {
+  }
+  EXPECT_EQ(added, HandOff::kSlots + HandOff::kBurst);
+  std::array<HandedPacket, 10> few;
+  std::uint32_t next = 0;
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_EQ(hand_off.take(few), few.size());
+    for (const HandedPacket& packet : few) ASSERT_EQ(packet.target, next++);
+    for (std::size_t i = 0; i < few.size(); ++i) ASSERT_TRUE(add()) << round << ", " << i;
+    ASSERT_FALSE(add());
+    EXPECT_EQ(hand_off.waiting(), HandOff::kSlots + HandOff::kBurst);
+  }
+}
+
 TEST_F(HandOffTest, AFullRingIsCountedAndRecovers) {
   split();
   const std::uint32_t slot = b().add_bucket(bits(8192, 8e9));
