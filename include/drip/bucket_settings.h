@@ -18,15 +18,16 @@ inline constexpr std::uint32_t kMaxMinFrameBytes = 9216;
 inline constexpr Duration kMaxMaxCatchup{10'000'000'000};
 inline constexpr Duration kDefaultMaxCatchup{100'000'000};
 
+/// In an order without holes: control keeps one for each bucket.
 struct BucketSettings {
-  std::uint32_t capacity = 0;         ///< Units, the one in service included: 1 to kMaxCapacity.
-  double units_per_second = 0;        ///< 0: no such rate. At least one of the two rates is set.
-  double bits_per_second = 0;         ///< Of wire bytes. 0: no such rate.
-  std::uint64_t capacity_bytes = 0;   ///< Wire bytes that may wait; 0: no such bound.
-  std::int32_t overhead_bytes = 0;    ///< Added to each frame for the accounting.
+  std::uint32_t capacity = 0;        ///< Units, the one in service included: 1 to kMaxCapacity.
+  std::int32_t overhead_bytes = 0;   ///< Added to each frame for the accounting.
+  double units_per_second = 0;       ///< 0: no such rate. At least one of the two rates is set.
+  double bits_per_second = 0;        ///< Of wire bytes. 0: no such rate.
+  std::uint64_t capacity_bytes = 0;  ///< Wire bytes that may wait; 0: no such bound.
+  Duration max_catchup = kDefaultMaxCatchup;
   std::uint32_t min_frame_bytes = 0;  ///< A shorter frame is charged as this long.
   Departure departure = Departure::kAtEnd;
-  Duration max_catchup = kDefaultMaxCatchup;
   /// The rates above are those of the whole cluster. What this node may leak is a lease (see
   /// core/engine.h); until there is one the bucket is paused.
   bool rate_is_leased = false;

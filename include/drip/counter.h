@@ -17,6 +17,8 @@ class BasicCounter {
   void raise_to(T n) {
     if (n > get()) set(n);
   }
+  /// Any thread: writes to its memory, and leaves the count as it is.
+  void touch() { value_.fetch_add(0, std::memory_order_relaxed); }
   [[nodiscard]] T get() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -77,15 +77,27 @@ class TimingWheel {
   TimingWheel(std::uint32_t max_items, TimePoint now, Hooks hooks)
       : hooks_(hooks),
         now_ns_(now.ns & ~(kSlotNs - 1)),
-        slots_(kLevel0Slots + 2 * kUpperSlots),
-        // Each chunk has an item, and each slot that has chunks one more of its own.
-        chunks_(static_cast<std::size_t>(max_items) + 1) {
+        slots_(kAllSlots),
+        chunks_(most_chunks(max_items)) {
     assert(max_items < kFirstOfSlot / kChunkStride);
     for (std::uint32_t i = 0; i < chunks_.size(); ++i) chunks_[i].next = i + 1;
     chunks_.back().next = kNone;
   }
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
+
+  /// Chunks of which there are always enough. A slot of k ids has one in its word and the others in
+  /// ceil((k - 1) / 13) chunks, at most (k + 11) / 13; the sum over m slots is at most
+  /// (n + 11 m) / 13, and m at most the slots there are, or half of the ids.
+  [[nodiscard]] static constexpr std::uint32_t most_chunks(std::uint32_t max_items) {
+    const std::uint64_t slots = std::min(max_items / 2, kAllSlots);
+    const std::uint64_t chunks = (max_items + (kChunkIds - 2) * slots) / kChunkIds;
+    return static_cast<std::uint32_t>(std::max<std::uint64_t>(chunks, 1));
+  }
+  /// What wheels for so many items take.
+  [[nodiscard]] static constexpr std::size_t memory_bytes(std::uint32_t max_items) {
+    return kAllSlots * sizeof(Slot) + most_chunks(max_items) * sizeof(Chunk);
+  }
 
   /// Schedules `id` at hooks(id).due; a due time that has passed means as soon as possible.
   /// REQUIRES: not scheduled.
@@ -157,6 +169,7 @@ class TimingWheel {
 
  private:
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t kAllSlots = kLevel0Slots + 2 * kUpperSlots;
   static constexpr std::uint32_t kChunkIds = 13;
   static constexpr std::uint32_t kChunkStride = 16;
   static constexpr std::uint32_t kFirstOfSlot = 1U << 31;

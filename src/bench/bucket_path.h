@@ -32,6 +32,7 @@ class BucketPath {
     rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
       table_.populate(slot);
+      table_.prepare_history(slot);
       transmitter_.create(slot, settings, ring, ring_slots(settings.capacity), clock_.now());
       ring += ring_slots(settings.capacity);
     }

@@ -8,6 +8,7 @@
 #include "bench/bench_options.h"
 #include "bench/control.h"
 #include "bench/cost.h"
+#include "bench/memory.h"
 #include "bench/precision.h"
 #include "bench/scale.h"
 #include "bench/throttled.h"
@@ -86,6 +87,7 @@ int run_command_line(int argc, char** argv) {
   control->set_help_flag();
   control->prefix_command();
   control->callback([&result, control] { result = run_control(control->remaining()); });
+  add_case("memory", "Bytes a bucket takes, by part, idle and full", run_memory);
   add_case("precision", "Gaps, rate and excess of one backlogged bucket", run_precision);
   add_case("scale", "Throughput of one and of two polling cores", run_scale);
   add_case("throttled", "Twice the allowed load: what leaves, and the most that can",

@@ -35,7 +35,7 @@ std::vector<KnownBucketRef> BucketRegistry::list(std::string_view prefix, std::s
   ReaderLock lock(names_);
   auto next = after < prefix ? in_order_.lower_bound(prefix) : in_order_.upper_bound(after);
   for (; next != in_order_.end() && result.size() < limit; ++next) {
-    if (!(*next)->id().starts_with(prefix)) break;
+    if (!(*next)->id_view().starts_with(prefix)) break;
     result.emplace_back(*next);
   }
   return result;
@@ -110,8 +110,8 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
       continue;
     }
     ++applied.created;
-    const KnownBucketRef bucket(new KnownBucket(requests_, patches[i].id, changes[i].ref.value(),
-                                                definitions[i].settings, definitions[i].sharing));
+    const KnownBucketRef bucket(KnownBucket::make(requests_, patches[i].id, changes[i].ref.value(),
+                                                  definitions[i].settings, definitions[i].sharing));
     WriterLock lock(names_);
     buckets_.insert(bucket);
     in_order_.insert(bucket.get());
@@ -130,7 +130,7 @@ Removal BucketRegistry::remove(const KnownBucketRef& bucket, bool drop_backlog) 
     WriterLock lock(names_);
     in_order_.erase(bucket.get());
     split_.erase(bucket.get());
-    buckets_.erase(bucket->id());
+    buckets_.erase(bucket->id_view());
   }
   bucket->end_existence();
   return engine_.remove(bucket->ref(), drop_backlog);

@@ -66,8 +66,8 @@ class BucketRegistry {
     BucketSharing sharing;
   };
   static std::string_view id_of(std::string_view id) { return id; }
-  static std::string_view id_of(const KnownBucket* bucket) { return bucket->id(); }
-  static std::string_view id_of(const KnownBucketRef& bucket) { return bucket->id(); }
+  static std::string_view id_of(const KnownBucket* bucket) { return bucket->id_view(); }
+  static std::string_view id_of(const KnownBucketRef& bucket) { return bucket->id_view(); }
   struct IdHash {
     using is_transparent = void;
     template <class Key>

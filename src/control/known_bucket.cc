@@ -2,15 +2,24 @@
 // A bucket's settings and its existence.
 #include "control/known_bucket.h"
 
+#include <cstring>
+
 namespace drip::control {
 
-KnownBucket::KnownBucket(RequestRegistry& requests, std::string id, BucketRef ref,
+KnownBucket* KnownBucket::make(RequestRegistry& requests, std::string_view id, BucketRef ref,
+                               const BucketSettings& settings, const BucketSharing& sharing) {
+  return new (IdBytes{id.size()}) KnownBucket(requests, id, ref, settings, sharing);
+}
+
+KnownBucket::KnownBucket(RequestRegistry& requests, std::string_view id, BucketRef ref,
                          const BucketSettings& settings, const BucketSharing& sharing)
     : registry_(requests),
-      id_(std::move(id)),
       ref_(ref),
+      id_bytes_(static_cast<std::uint8_t>(id.size())),
       settings_(settings),
-      sharing_(remembered(sharing)) {}
+      sharing_(remembered(sharing)) {
+  std::memcpy(reinterpret_cast<char*>(this + 1), id.data(), id.size());
+}
 
 std::unique_ptr<const BucketSharing> KnownBucket::remembered(const BucketSharing& sharing) {
   if (sharing == BucketSharing{}) return nullptr;
@@ -82,7 +91,7 @@ std::optional<BucketState> KnownBucket::state() const {
   const Use held = use();
   if (!held) return std::nullopt;
   std::optional<BucketState> state(std::in_place);
-  state->id = id_;
+  state->id = id();
   state->transmitter = ref_.transmitter;
   state->settings = settings();
   state->sharing = sharing();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -26,10 +27,19 @@ class KnownBucketRef;
 /// and no mutex.
 class KnownBucket {
  public:
-  KnownBucket(RequestRegistry& requests, std::string id, BucketRef ref,
-              const BucketSettings& settings, const BucketSharing& sharing);
+  /// For the first KnownBucketRef, which owns it. REQUIRES: the id is not longer than 255 bytes.
+  [[nodiscard]] static KnownBucket* make(RequestRegistry& requests, std::string_view id,
+                                         BucketRef ref, const BucketSettings& settings,
+                                         const BucketSharing& sharing);
+  KnownBucket(const KnownBucket&) = delete;
+  KnownBucket& operator=(const KnownBucket&) = delete;
+  static void operator delete(void* memory) { ::operator delete(memory); }
 
-  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] std::string id() const { return std::string(id_view()); }
+  /// As long as it is held.
+  [[nodiscard]] std::string_view id_view() const {
+    return {reinterpret_cast<const char*>(this + 1), id_bytes_};
+  }
   [[nodiscard]] BucketRef ref() const { return ref_; }
   /// Is made when it is first asked for.
   [[nodiscard]] std::shared_ptr<RequestQueue> requests();
@@ -77,6 +87,17 @@ class KnownBucket {
  private:
   friend class BucketRegistry;
   friend class KnownBucketRef;
+  // The bytes of the id lie behind it.
+  struct IdBytes {
+    std::size_t count;
+  };
+  static void* operator new(std::size_t bytes, IdBytes id) {
+    return ::operator new(bytes + id.count);
+  }
+  static void operator delete(void* memory, IdBytes /*id*/) { ::operator delete(memory); }
+  KnownBucket(RequestRegistry& requests, std::string_view id, BucketRef ref,
+              const BucketSettings& settings, const BucketSharing& sharing);
+  ~KnownBucket() = default;
   static constexpr std::uint32_t kDeleted = 1U << 31;
 
   void change(const BucketSettings& settings, const BucketSharing& sharing);
@@ -87,12 +108,12 @@ class KnownBucket {
   static std::unique_ptr<const BucketSharing> remembered(const BucketSharing& sharing);
 
   RequestRegistry& registry_;
-  const std::string id_;
   const BucketRef ref_;
   std::atomic<std::uint64_t> revision_{0};
   mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted.
   std::atomic<std::uint32_t> refs_{0};
   mutable SpinLock lock_;  // For copies and swaps of what follows.
+  const std::uint8_t id_bytes_;
   BucketSettings settings_ ABSL_GUARDED_BY(lock_);
   std::unique_ptr<const BucketSharing> sharing_ ABSL_GUARDED_BY(lock_);  // Null: the default.
   std::shared_ptr<RequestQueue> requests_ ABSL_GUARDED_BY(lock_);

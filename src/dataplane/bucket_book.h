@@ -20,22 +20,40 @@ struct BookedLease {
   std::uint64_t lapses_before = 0;  ///< The transmitter's when `lease` was put in force.
 };
 
-/// What control knows of a slot.
+/// As wide as BucketRecord::ring_slots.
+inline constexpr std::uint32_t kMaxRingSlots = (1U << 30) - 1;
+
+/// What control knows of a slot. There may be millions, and the bucket itself has most settings.
 struct BucketRecord {
-  BucketSettings settings;
   FlowRingEntry* ring = nullptr;
-  std::uint32_t ring_slots = 0;
-  bool holds_packets = false;  ///< A rule sends packets there, so mbufs are promised to it.
+  LeasedRates rates;  ///< As configured; those that a lease divides, if they are leased.
   std::unique_ptr<BookedLease> leased;  ///< Null before the first lease.
+  std::uint32_t capacity = 0;
+  std::uint32_t ring_slots : 30 = 0;
+  std::uint32_t holds_packets : 1 = 0;  ///< A rule sends packets there: mbufs are promised to it.
+  std::uint32_t rate_is_leased : 1 = 0;
+
+  void note(const BucketSettings& settings) {
+    rates = {settings.units_per_second, settings.bits_per_second};
+    capacity = settings.capacity;
+    rate_is_leased = static_cast<std::uint32_t>(settings.rate_is_leased);
+    if (!settings.rate_is_leased) leased = nullptr;
+  }
 };
+static_assert(sizeof(BucketRecord) == 40);
 
 /// Not thread safe: its engine locks. Refuses with RESOURCE_EXHAUSTED and the figures.
 class BucketBook {
  public:
   BucketBook(const BucketTable& buckets, std::uint64_t ring_budget_bytes, int numa_node)
-      : buckets_(buckets), rings_(ring_budget_bytes, numa_node) {}
+      : buckets_(buckets), rings_(ring_budget_bytes, numa_node) {
+    // Pages that no record has touched cost nothing, and a vector that grows is twice as large.
+    records_.reserve(buckets.slots());
+  }
 
   absl::StatusOr<std::uint32_t> take_slot();
+  /// See BucketTable::prepare_history().
+  void prepare_history(std::uint32_t slot) const { buckets_.prepare_history(slot); }
   void give_back_slot(std::uint32_t slot) { free_slots_.push_back(slot); }
 
   [[nodiscard]] RingMemory& rings() { return rings_; }
@@ -45,7 +63,7 @@ class BucketBook {
 
   /// No bucket holds packets, until said otherwise.
   void forget_packets() {
-    for (BucketRecord& record : records_) record.holds_packets = false;
+    for (BucketRecord& record : records_) record.holds_packets = 0;
   }
 
   /// The bucket drains; its slot and memory come back once it is empty.

@@ -2,7 +2,9 @@
 // The slab of one transmitter's buckets.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <new>
 
 #include "dataplane/bucket.h"
@@ -16,7 +18,8 @@ class BucketTable {
   BucketTable(std::uint32_t slots, int numa_node)
       : slots_(slots),
         buckets_(std::size_t{slots} * sizeof(Bucket), numa_node),
-        histories_(std::size_t{slots} * sizeof(SpanHistory), numa_node) {}
+        histories_(std::size_t{slots} * sizeof(SpanHistory), numa_node),
+        history_ready_(std::make_unique<std::atomic<bool>[]>(slots)) {}
 
   [[nodiscard]] std::uint32_t slots() const { return slots_; }
   [[nodiscard]] Bucket& operator[](std::uint32_t slot) const {
@@ -29,7 +32,15 @@ class BucketTable {
   /// wait for its pages.
   void populate(std::uint32_t slot) const {
     buckets_.populate(std::size_t{slot} * sizeof(Bucket), sizeof(Bucket));
-    histories_.populate(std::size_t{slot} * sizeof(SpanHistory), sizeof(SpanHistory));
+  }
+  /// Control, before anything can be admitted to the bucket: the same for its history, which takes
+  /// no memory as long as nobody sends to it. Any thread, also while the bucket is in use.
+  void prepare_history(std::uint32_t slot) const {
+    if (history_ready_[slot].load(std::memory_order_relaxed)) return;
+    // Another thread may have done it, and units may have left since: an atomic write of what is
+    // there takes no count of theirs away. It lies in one page.
+    history(slot).sojourn.front().touch();
+    history_ready_[slot].store(true, std::memory_order_relaxed);
   }
   /// A new bucket in a free slot.
   Bucket& construct(std::uint32_t slot) const {
@@ -43,6 +54,7 @@ class BucketTable {
   std::uint32_t slots_;
   NodeMemory buckets_;
   NodeMemory histories_;
+  std::unique_ptr<std::atomic<bool>[]> history_ready_;
 };
 
 /// Where the timing wheel finds the part of a bucket that is its own.

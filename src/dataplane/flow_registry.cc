@@ -45,7 +45,11 @@ absl::StatusOr<std::uint32_t> FlowRegistry::create(
     while (failure.ok() && slots.size() < settings.max_flows) {
       const auto slot = book->take_slot();
       if (slot.ok()) {
-        book->record(*slot) = BucketRecord{settings.bucket, nullptr, ring_slots, true};
+        BucketRecord& record = book->record(*slot);
+        record.note(settings.bucket);
+        record.ring_slots = ring_slots & kMaxRingSlots;
+        record.holds_packets = 1;
+        book->prepare_history(*slot);
         slots.push_back(*slot);
       } else {
         failure = slot.status();

@@ -63,6 +63,7 @@ class PollEngine final : public Engine {
 
   Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override {
     auto& thread = *transmitters_[bucket.transmitter];
+    thread.buckets->prepare_history(bucket.slot);
     return thread.mailbox.run([&](TimePoint now) {
       return thread.transmitter->admit_request(bucket.slot, record, wire_bytes, now);
     });

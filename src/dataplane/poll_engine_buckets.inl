@@ -28,9 +28,9 @@ std::uint64_t PollEngine<Io>::promised_after(std::span<const BucketChange> chang
   for (const BucketChange& change : changes) {
     if (!change.ref) continue;
     const BucketRecord& record = books_[change.ref->transmitter]->record(change.ref->slot);
-    if (!record.holds_packets) continue;
+    if (record.holds_packets == 0) continue;
     promised += change.settings.capacity;
-    promised -= record.settings.capacity;
+    promised -= record.capacity;
   }
   return promised;
 }
@@ -132,15 +132,14 @@ void PollEngine<Io>::commit(std::span<PlannedChange> planned) {
   for (std::size_t i = 0; i < planned.size(); ++i) {
     BucketRecord& record = book.record(planned[i].ref.slot);
     if (replaced[i] != nullptr) book.rings().release(replaced[i], record.ring_slots);
-    if (record.holds_packets) {
+    if (record.holds_packets != 0) {
       packets_promised_to_buckets_ += planned[i].change->settings.capacity;
-      packets_promised_to_buckets_ -= record.settings.capacity;
+      packets_promised_to_buckets_ -= record.capacity;
     }
-    record.settings = planned[i].change->settings;
-    if (!record.settings.rate_is_leased) record.leased = nullptr;
+    record.note(planned[i].change->settings);
     if (planned[i].ring != nullptr) {
       record.ring = planned[i].ring;
-      record.ring_slots = planned[i].ring_slots;
+      record.ring_slots = planned[i].ring_slots & kMaxRingSlots;
     }
     planned[i].change->ref = planned[i].ref;
   }
@@ -154,7 +153,7 @@ void PollEngine<Io>::lease(BucketRef bucket, const RateLease& lease) {
   {
     const std::unique_lock lock(books_mutex_);
     BucketRecord& record = books_[bucket.transmitter]->record(bucket.slot);
-    if (!record.settings.rate_is_leased) return;
+    if (record.rate_is_leased == 0) return;
     if (record.leased == nullptr) {
       record.leased = std::make_unique<BookedLease>();
       record.leased->terms.slot = bucket.slot;
@@ -207,6 +206,7 @@ void PollEngine<Io>::admit_many(std::span<UnitsToAdmit> units) {
     };
     for (UnitsToAdmit& one : units) {
       if (one.bucket.transmitter != to) continue;
+      thread.buckets->prepare_history(one.bucket.slot);
       job[entries++] = &one;
       unit_count += one.count;
       if (entries == job.size() || unit_count >= kUnitsAJob) run_job();

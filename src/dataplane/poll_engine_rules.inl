@@ -13,7 +13,7 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine<Io>::swap_rules(
     flow_registry_.reap(books_);
     std::uint64_t promised = 0;
     for (const BucketRef ref : packet_buckets) {
-      promised += books_[ref.transmitter]->record(ref.slot).settings.capacity;
+      promised += books_[ref.transmitter]->record(ref.slot).capacity;
     }
     if (auto status = check_packet_promise(promised + flow_registry_.packets_promised());
         !status.ok()) {
@@ -22,7 +22,9 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine<Io>::swap_rules(
     packets_promised_to_buckets_ = promised;
     for (const auto& book : books_) book->forget_packets();
     for (const BucketRef ref : packet_buckets) {
-      books_[ref.transmitter]->record(ref.slot).holds_packets = true;
+      BucketBook& book = *books_[ref.transmitter];
+      book.record(ref.slot).holds_packets = 1;
+      book.prepare_history(ref.slot);
     }
   }
   for (Thread* const thread : workers_) {
@@ -100,7 +102,7 @@ absl::Status PollEngine<Io>::change_flow_set(std::uint32_t flow_set,
     }
     const std::unique_lock lock(books_mutex_);
     for (const std::uint32_t slot : entry.sets[i]->slots) {
-      books_[i]->record(slot).settings = settings.bucket;
+      books_[i]->record(slot).note(settings.bucket);
     }
   }
   entry.settings = settings;

@@ -27,8 +27,8 @@ inline BucketReading read_bucket(const Bucket& bucket, const SpanHistory& histor
   for (std::size_t i = 0; i < kRejectReasons; ++i) reading.rejected[i] = bucket.rejected[i].get();
   reading.rejected_bytes = bucket.rejected_bytes.get();
   reading.forfeited_ns = bucket.forfeited_ns.get();
-  LeasedRates rates{record.settings.units_per_second, record.settings.bits_per_second};
-  if (record.settings.rate_is_leased) {
+  LeasedRates rates = record.rates;
+  if (record.rate_is_leased != 0) {
     LeasedRates leased;  // None before the first lease.
     if (const BookedLease* const booked = record.leased.get()) {
       leased = lapses > booked->lapses_before ? booked->lease.fallback : booked->lease.share;

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 
 #include "drip/cache_line.h"
 #include "drip/counter.h"
@@ -61,9 +63,10 @@ class alignas(kCacheLineBytes) RecentSpans {
   /// Any thread.
   [[nodiscard]] SpanReading read(const SpanHistory& history) const {
     SpanReading reading;
-    // A sequence lock, tried again if the writer has moved bins meanwhile: it does so once in nine
-    // departures, so a reader that met it each time was itself held up each time.
+    // A sequence lock, tried again if the writer has moved bins meanwhile. It does so once in nine
+    // departures, in some ns; who still meets it then waits for one that lost its CPU there.
     for (int tries = 0; tries < kMostTries; ++tries) {
+      if (tries >= kTriesAtOnce) std::this_thread::sleep_for(kPause);
       const std::uint32_t before = flushes_.load(std::memory_order_acquire);
       reading = {};
       if (before != 0) {
@@ -92,7 +95,9 @@ class alignas(kCacheLineBytes) RecentSpans {
   [[nodiscard]] bool flushed() const { return flushes_.load(std::memory_order_relaxed) != 0; }
 
  private:
-  static constexpr int kMostTries = 100;
+  static constexpr int kTriesAtOnce = 100;
+  static constexpr int kMostTries = kTriesAtOnce + 10'000;  // A second.
+  static constexpr std::chrono::microseconds kPause{100};
 
   // All that waits in the slots, the last one included, goes to the history.
   [[gnu::noinline]] void flush(SpanHistory& history) {

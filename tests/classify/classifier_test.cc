@@ -57,6 +57,33 @@ TEST(Classifier, DecidesAsTheLinearSearchManyRules) {
   }
 }
 
+TEST(Classifier, NumbersRulesAsTheyWereGivenWhateverTheirPriorities) {
+  // In the order of priority a rule's rank is its number; in any other order it is looked up.
+  constexpr std::uint32_t kRules = 100;
+  for (const bool in_order : {true, false}) {
+    std::vector<ClassifierRule> rules(kRules);
+    std::vector<Headers> burst;
+    for (std::uint32_t i = 0; i < kRules; ++i) {
+      rules[i].match.dst_prefix =
+          IpPrefix::of(IpVersion::kV4, {10, 0, 0, static_cast<std::uint8_t>(i)}, 32);
+      rules[i].priority = in_order ? kRules - i : i + 1;
+      Headers headers;
+      headers.ip_version = IpVersion::kV4;
+      headers.dst_address = {10, 0, 0, static_cast<std::uint8_t>(i)};
+      burst.push_back(headers);
+    }
+    burst.push_back(Headers{});
+    const Classifier classifier = build(rules);
+    std::vector<std::uint32_t> decided(burst.size());
+    classifier.classify_burst(burst, 0, decided);
+    for (std::uint32_t i = 0; i < kRules; ++i) {
+      EXPECT_EQ(decided[i], i) << "in order: " << in_order;
+      EXPECT_EQ(classifier.classify(burst[i], 0), i) << "in order: " << in_order;
+    }
+    EXPECT_EQ(decided[kRules], kNoRule);
+  }
+}
+
 TEST(Classifier, TheComparisonIsOfManyOutcomes) {
   std::size_t few = 0;
   std::size_t none = 0;

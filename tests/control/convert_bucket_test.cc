@@ -200,13 +200,13 @@ TEST(ConfigOf, KeepsEveryFieldAndItsPresence) {
 
 TEST(WriteBucket, ConfigReadsBackAsTheSameSettings) {
   const BucketSettings settings{.capacity = 3,
+                                .overhead_bytes = -4,
                                 .units_per_second = 1.0 / 3,
                                 .bits_per_second = 12345.678,
                                 .capacity_bytes = 99,
-                                .overhead_bytes = -4,
+                                .max_catchup = Duration{123},
                                 .min_frame_bytes = 46,
-                                .departure = Departure::kAtEnd,
-                                .max_catchup = Duration{123}};
+                                .departure = Departure::kAtEnd};
   v1::BucketConfig config;
   config.set_bucket_id("b");
   write_config(settings, config);

@@ -210,8 +210,7 @@ TEST(TimingWheel, KeepsTheOrderOfSlots) {
 }
 
 TEST(TimingWheel, HoldsAsManyItemsAsItWasMadeFor) {
-  // Each in a slot of its own, on each level: that takes the most chunks. Then all in one slot,
-  // then apart again.
+  // Each in a slot of its own, on each level. Then all in one slot, then apart again.
   for (const std::uint64_t gap_ns : {std::uint64_t{128}, kBlockNs, std::uint64_t{1} << 34}) {
     constexpr std::uint32_t kItems = 5000;
     CheckedWheel checked(kItems, TimePoint{kOrigins[1]});
@@ -228,6 +227,120 @@ TEST(TimingWheel, HoldsAsManyItemsAsItWasMadeFor) {
       ASSERT_EQ(checked.wheel().size(), 0U);
     }
   }
+}
+
+TEST(TimingWheel, HasChunksForTheWorstCase) {
+  // As many slots as there are, each with one id more than its full chunks hold, or two.
+  constexpr std::uint32_t kLevel0 = 65'536;
+  for (const std::uint32_t ids_a_slot : {2U, 3U, 14U, 15U, 28U}) {
+    const std::uint32_t items = kLevel0 * ids_a_slot;
+    std::vector<WheelHook> hooks(items);
+    std::uint64_t looks = 0;
+    const TimePoint origin{1 << 20};
+    TimingWheel wheel(items, origin, CountedHooks{hooks.data(), &looks});
+    for (std::uint32_t id = 0; id < items; ++id) {
+      hooks[id].due = origin + ns(std::uint64_t{id % kLevel0} * 128);
+      wheel.insert(id);
+    }
+    std::array<std::uint32_t, 64> out;
+    std::uint32_t collected = 0;
+    for (std::uint32_t slot = 0; slot < kLevel0; ++slot) {
+      const std::size_t count = wheel.collect(origin + ns(slot * std::uint64_t{128} + 127), out);
+      ASSERT_EQ(count, ids_a_slot) << "slot " << slot;
+      for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(out[i] % kLevel0, slot);
+      collected += static_cast<std::uint32_t>(count);
+    }
+    EXPECT_EQ(collected, items);
+    EXPECT_EQ(wheel.size(), 0U);
+  }
+  // Never none, and far less than one for each when there are many more ids than slots.
+  using Wheel = TimingWheel<CountedHooks>;
+  EXPECT_EQ(Wheel::most_chunks(1), 1U);
+  EXPECT_EQ(Wheel::most_chunks(2), 1U);
+  EXPECT_EQ(Wheel::most_chunks(1000), 500U);
+  EXPECT_LT(Wheel::most_chunks(1 << 20), (1U << 20) / 6);
+}
+
+// Ids 0 to count - 1, all in one slot, at one moment.
+class OneSlot {
+ public:
+  explicit OneSlot(std::uint32_t count) : checked_(count, kOrigin) {
+    for (std::uint32_t id = 0; id < count; ++id) checked_.insert(id, kDue);
+  }
+  CheckedWheel& operator*() { return checked_; }
+  // Those that come out of it.
+  std::set<std::uint32_t> collected() {
+    std::set<std::uint32_t> ids;
+    std::size_t count = 0;
+    do {
+      count = checked_.collect(kDue, 5);
+      ids.insert(checked_.last_out().begin(), checked_.last_out().end());
+    } while (count == 5);
+    return ids;
+  }
+
+ private:
+  static constexpr TimePoint kOrigin{1 << 20};
+  static constexpr TimePoint kDue{(1 << 20) + 1000};
+  CheckedWheel checked_;
+};
+
+TEST(TimingWheel, RemovesAnyIdOfASlot) {
+  // The one in the slot's word, one of a full chunk, of the partly filled one, the last that came:
+  // another takes its place, or none if it was alone there.
+  for (const std::uint32_t count : {1U, 2U, 3U, 14U, 15U, 27U, 28U, 40U}) {
+    for (std::uint32_t removed = 0; removed < count; ++removed) {
+      OneSlot slot(count);
+      (*slot).remove(removed);
+      std::set<std::uint32_t> others;
+      for (std::uint32_t id = 0; id < count; ++id) {
+        if (id != removed) others.insert(id);
+      }
+      for (const std::uint32_t id : others) ASSERT_TRUE((*slot).scheduled(id));
+      ASSERT_EQ(slot.collected(), others) << removed << " of " << count;
+    }
+  }
+}
+
+TEST(TimingWheel, RemovesAllIdsOfASlotInAnyOrder) {
+  Draw draw(4);
+  for (int round = 0; round < 200; ++round) {
+    const auto count = static_cast<std::uint32_t>(draw.between(1, 60));
+    OneSlot slot(count);
+    std::vector<std::uint32_t> left(count);
+    for (std::uint32_t id = 0; id < count; ++id) left[id] = id;
+    while (!left.empty()) {
+      const auto at = static_cast<std::ptrdiff_t>(draw.between(0, left.size() - 1));
+      (*slot).remove(left[static_cast<std::size_t>(at)]);
+      left.erase(left.begin() + at);
+      ASSERT_EQ((*slot).wheel().size(), left.size());
+    }
+    ASSERT_FALSE((*slot).wheel().idle_until().has_value());
+    ASSERT_TRUE(slot.collected().empty());
+  }
+}
+
+TEST(TimingWheel, LooksAgainNoSoonerThanItWasTold) {
+  // Both are due; one is not to be looked at before its moment, and keeps its due time.
+  std::array<WheelHook, 2> hooks;
+  std::uint64_t looks = 0;
+  const TimePoint begin{1 << 20};
+  TimingWheel wheel(2, begin, CountedHooks{hooks.data(), &looks});
+  for (WheelHook& hook : hooks) hook.due = begin;
+  wheel.insert(0);
+  wheel.insert_at(1, begin + ns(2000));
+  EXPECT_EQ(wheel.size(), 2U);
+  std::array<std::uint32_t, 4> out;
+  ASSERT_EQ(wheel.collect(begin, out), 1U);
+  EXPECT_EQ(out[0], 0U);
+  EXPECT_EQ(wheel.collect(begin + ns(2000 - 128), out), 0U);
+  ASSERT_EQ(wheel.collect(begin + ns(2000), out), 1U);
+  EXPECT_EQ(out[0], 1U);
+  EXPECT_EQ(TimePoint(hooks[1].due), begin);
+  // It can be taken back like any other.
+  wheel.insert_at(1, begin + ns(4000));
+  wheel.remove(1);
+  EXPECT_EQ(wheel.size(), 0U);
 }
 
 TEST(TimingWheel, WakesASleeperInTimeAndNotForever) {
