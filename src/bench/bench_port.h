@@ -15,6 +15,7 @@
 #include "bench/bucket_order.h"
 #include "bench/packet_pool.h"
 #include "dataplane/no_ports.h"
+#include "drip/cache_line.h"
 #include "drip/unit_ref.h"
 
 namespace drip::bench {
@@ -53,8 +54,8 @@ class ArrivalPace {
 };
 
 /// The PacketIo of the benchmarks: one receive queue, one port, hairpin. Allocates and frees mbufs
-/// as a driver does.
-class BenchPort {
+/// as a driver does. On cache lines of its own: other threads have theirs beside it.
+class alignas(kCacheLineBytes) BenchPort {
  public:
   static constexpr std::size_t kMostReceived = 64;
 

@@ -7,10 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "drip/cache_line.h"
+
 namespace drip::bench {
 
-/// A sequence of bucket numbers, drawn beforehand and repeated.
-class BucketOrder {
+/// A sequence of bucket numbers, drawn beforehand and repeated. On a cache line of its own: other
+/// threads have theirs beside it.
+class alignas(kCacheLineBytes) BucketOrder {
  public:
   enum class Kind : std::uint8_t {
     kRoundRobin,  ///< Each bucket as often as any other: the worst for caches.

@@ -6,7 +6,6 @@
 #include "bench/control.h"
 #include "bench/control_load.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
-#include "drip/v1/shaper.grpc.pb.h"
 #include "fmt/format.h"
 
 namespace drip::bench {
@@ -15,23 +14,6 @@ namespace {
 using Limiter = v1::RateLimiterService::Stub;
 
 constexpr unsigned kBuckets = 1000;
-
-// Rates and capacities under which nothing is rejected and what was admitted leaks at about the
-// pace at which it comes.
-absl::Status configure(const ChildServer& dripd) {
-  v1::ShaperService::Stub shaper(connect(dripd.address()));
-  v1::ConfigureBucketsRequest request;
-  for (unsigned i = 0; i < kBuckets; ++i) {
-    v1::BucketConfig& bucket = *request.add_buckets();
-    bucket.set_bucket_id(fmt::format("customer-{}", i));
-    bucket.set_capacity(4096);
-    bucket.set_leak_rate(1000);
-  }
-  grpc::ClientContext context;
-  v1::ConfigureBucketsResponse response;
-  const grpc::Status status = shaper.ConfigureBuckets(&context, request, &response);
-  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
-}
 
 struct Rows {
   Samples per_second, cpu_us, p50_us, p99_us, ratio;
@@ -64,7 +46,11 @@ absl::Status measure_allow(const ControlOptions& options, const ChildServer& emp
                            Report& report) {
   const auto dripd = ChildServer::start_dripd(options.dripd, {"--max-buckets", "65536"});
   if (!dripd.ok()) return dripd.status();
-  if (auto status = configure(*dripd); !status.ok()) return status;
+  // Rates and capacities under which nothing is rejected and what was admitted leaks at about the
+  // pace at which it comes.
+  if (auto status = configure_customers(*dripd, kBuckets, 4096, 1000); !status.ok()) {
+    return status;
+  }
   const UnaryMethod<Limiter, v1::AllowRequestRequest, v1::AllowRequestResponse> method{
       &Limiter::AsyncAllowRequest};
   const auto nothing = [](unsigned, std::uint64_t, v1::AllowRequestRequest&) {};

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -81,7 +82,7 @@ class TrafficFile {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  std::string path_ = "/tmp/drip-bench-XXXXXX.pcap";
+  std::string path_ = std::filesystem::temp_directory_path() / "drip-bench-XXXXXX.pcap";
   bool written_ = false;
 };
 

@@ -13,7 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "bench/control_child.h"
+#include "drip/v1/shaper.grpc.pb.h"
+#include "fmt/format.h"
 
 namespace drip::bench {
 
@@ -56,6 +59,23 @@ struct LoadResult {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+/// Buckets customer-0 and on, all alike.
+[[nodiscard]] inline absl::Status configure_customers(const ChildServer& dripd, unsigned count,
+                                                      std::uint32_t capacity, double leak_rate) {
+  v1::ShaperService::Stub shaper(connect(dripd.address()));
+  v1::ConfigureBucketsRequest request;
+  for (unsigned i = 0; i < count; ++i) {
+    v1::BucketConfig& bucket = *request.add_buckets();
+    bucket.set_bucket_id(fmt::format("customer-{}", i));
+    bucket.set_capacity(capacity);
+    bucket.set_leak_rate(leak_rate);
+  }
+  grpc::ClientContext context;
+  v1::ConfigureBucketsResponse response;
+  const grpc::Status status = shaper.ConfigureBuckets(&context, request, &response);
+  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
 }
 
 /// Calls of one method of one stub; `Fill` is called as fill(connection, number, request) before

@@ -8,7 +8,6 @@
 #include "bench/control.h"
 #include "bench/control_load.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
-#include "drip/v1/shaper.grpc.pb.h"
 #include "fmt/format.h"
 
 namespace drip::bench {
@@ -17,22 +16,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr unsigned kBuckets = 64;
-
-// They leak faster than anyone asks.
-absl::Status configure(const ChildServer& dripd) {
-  v1::ShaperService::Stub shaper(connect(dripd.address()));
-  v1::ConfigureBucketsRequest request;
-  for (unsigned i = 0; i < kBuckets; ++i) {
-    v1::BucketConfig& bucket = *request.add_buckets();
-    bucket.set_bucket_id(fmt::format("customer-{}", i));
-    bucket.set_capacity(65536);
-    bucket.set_leak_rate(1e7);
-  }
-  grpc::ClientContext context;
-  v1::ConfigureBucketsResponse response;
-  const grpc::Status status = shaper.ConfigureBuckets(&context, request, &response);
-  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
-}
 
 struct Shape {
   const char* entries;
@@ -101,7 +84,10 @@ Outcome run(const ChildServer& dripd, const Shape& shape, double seconds) {
 absl::Status measure_stream(const ControlOptions& options, Report& report) {
   const auto dripd = ChildServer::start_dripd(options.dripd, {});
   if (!dripd.ok()) return dripd.status();
-  if (auto status = configure(*dripd); !status.ok()) return status;
+  // They leak faster than anyone asks.
+  if (auto status = configure_customers(*dripd, kBuckets, 65536, 1e7); !status.ok()) {
+    return status;
+  }
   constexpr std::array<Shape, 5> kShapes = {{{"unnamed", 1, 1, false},
                                              {"unnamed", 32, 1, false},
                                              {"unnamed", 1024, 1, false},

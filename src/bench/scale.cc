@@ -13,12 +13,15 @@
 #include <vector>
 
 #include "bench/bench_port.h"
+#include "bench/shared_rings.h"
 #include "dataplane/poll_engine.h"
 
 namespace drip::bench {
 namespace {
 
 using Role = LcoreReading::Role;
+
+constexpr std::array<HandOver, 3> kWays = {HandOver::kPrivate, HandOver::kBulk, HandOver::kShared};
 
 struct Layout {
   const char* name;
@@ -140,17 +143,29 @@ absl::Status run_scale(const Bench& bench) {
   }
   for (const std::uint32_t buckets : bench.options.buckets) {
     std::array<Samples, layouts.size()> mpps;
+    std::array<Samples, kWays.size()> ways;
     for (int run = 0; run < bench.options.repeat; ++run) {
       for (std::size_t i = 0; i < layouts.size(); ++i) {
         const auto measured = run_layout(bench, layouts[i], pools, std::max(buckets, 2U));
         if (!measured.ok()) return measured.status();
         mpps[i].add(*measured);
       }
+      for (std::size_t i = 0; i < kWays.size(); ++i) {
+        const auto measured = run_hand_over(bench, kWays[i], std::max(buckets, 2U), pools);
+        if (!measured.ok()) return measured.status();
+        ways[i].add(*measured);
+      }
     }
     for (std::size_t i = 0; i < layouts.size(); ++i) {
       bench.report.row({{"case", "scale"}, {"layout", layouts[i].name}, {"buckets", buckets}})
           .figure("mpps", mpps[i])
           .figure("times_one", mpps[i].median() / mpps[0].median())
+          .end_row();
+    }
+    for (std::size_t i = 0; i < kWays.size(); ++i) {
+      bench.report.row({{"case", "hand_over"}, {"way", name(kWays[i])}, {"buckets", buckets}})
+          .figure("mpps", ways[i])
+          .figure("cost_of_private", ways[0].median() / ways[i].median())
           .end_row();
     }
   }

@@ -12,6 +12,7 @@ namespace drip::bench {
 /// - `two, private`: two fused cores, to each come packets of its own buckets only;
 /// - `two, shared`: packets of any bucket come to either core, so half of them are handed over;
 /// - `worker + transmitter`: one core receives, the other one has all buckets.
+/// And, without parsing and rules, the ways of a packet to another core's bucket (shared_rings.h).
 [[nodiscard]] absl::Status run_scale(const Bench& bench);
 
 }  // namespace drip::bench

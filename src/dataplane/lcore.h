@@ -15,12 +15,14 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/no_ports.h"
 #include "dataplane/worker.h"
+#include "drip/cache_line.h"
 
 namespace drip::dataplane {
 
-/// A thread that polls: a worker, a transmitter, or both fused. `Clock` has `TimePoint now()`.
+/// A thread that polls: a worker, a transmitter, or both fused. `Clock` has `TimePoint now()`. On
+/// cache lines of its own, for it is written in each loop.
 template <class Io, class Clock>
-class Lcore final : private Mailbox::StandIn {
+class alignas(kCacheLineBytes) Lcore final : private Mailbox::StandIn {
  public:
   /// Parts that the thread does not play are null. `inbound`: the hand-off rings to its
   /// transmitter.

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/unit_ref.h"
 
@@ -67,7 +68,7 @@ class TxStage {
   }
 
  private:
-  struct Pending {
+  struct alignas(kCacheLineBytes) Pending {
     std::array<void*, kSlots> packets;
     std::uint32_t count = 0;
     Counter retries;
