@@ -5,12 +5,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TXT'
-usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE]
+usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-Runs drip-bench (cost, throttled, precision, scale, control), kernel.sh and the dpdk-testpmd runs one
-after another, about a quarter of an hour in all, and makes one page of tables and plots of them.
-Needs root for kernel.sh and for hugepages, which it gives back; what cannot be run is said on the
-page. Nothing else should run.
+PART: cost, throttled, precision, scale, memory, centres (drip-bench, the last one under perf), control
+(drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user); all of them by
+default, about half an hour. A part replaces what an earlier run of it left in --out, and the page is made
+of all that is there: each section says when, by which command and at which commit it was measured.
+`page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back; what
+cannot be run is said on the page. Nothing else should run.
 
   --quick      a tenth of the time: to see that it works
   --out DIR    where figures (JSON) go (default: out/bench)
@@ -24,6 +26,7 @@ out=out/bench
 build=build
 page=docs/benchmarks.md
 quick=
+parts=()
 while [ $# -gt 0 ]; do
   case "$1" in
     -h | --help) usage; exit 0 ;;
@@ -31,22 +34,28 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    *) echo "all.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+    cost | throttled | precision | scale | memory | centres | control | kernel | testpmd | page)
+      parts+=("$1") ;;
+    *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
+if [ ${#parts[@]} -eq 0 ]; then
+  parts=(cost throttled precision scale memory centres control kernel testpmd)
+fi
 
 if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
-ninja -C "$build" src/bench/drip-bench src/daemon/dripd src/cli/dripctl
+if [ "${parts[*]}" != page ]; then
+  ninja -C "$build" src/bench/drip-bench src/daemon/dripd src/cli/dripctl
+fi
 mkdir -p "$out"
-rm -f "$out"/*.json
 
 pages=/proc/sys/vm/nr_hugepages
 before=$(cat "$pages")
 restore() { [ ! -w "$pages" ] || echo "$before" >"$pages"; }
 trap restore EXIT
 # 2600 MiB for packets and librte_sched; without them 4-KiB pages do, and the page says so.
-[ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"
+take_hugepages() { [ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"; }
 
 buckets=1,64,1024,16384,65536,262144,1048576
 some=1024,16384,65536
@@ -54,30 +63,56 @@ seconds=0.2 repeat=5 long=5
 [ -z "$quick" ] || { buckets=1,1024 some=1024 seconds=0.02 repeat=1 long=0.2; }
 
 failed=()
+# run PART COMMAND...: what the command wrote to $out/PART.json is kept with where it comes from.
 run() {
   local name=$1
   shift
   echo "== $name"
-  "$@" || failed+=("$name")
+  rm -f "$out/$name.json"
+  if "$@"; then
+    /usr/bin/python3 scripts/bench/bench_report.py --note "$out/$name.json" "$@"
+  else
+    failed+=("$name")
+  fi
 }
 bench=$build/src/bench/drip-bench
-run cost "$bench" cost --memory 2500 --buckets "$buckets" --seconds "$seconds" \
-  --repeat "$repeat" --json "$out/cost.json"
-run throttled "$bench" throttled --memory 2500 --buckets "$some" --seconds "$seconds" \
-  --repeat "$((repeat > 3 ? 3 : repeat))" --json "$out/throttled.json"
-run precision "$bench" precision --memory 800 --buckets 1024,65536 --seconds "$long" \
-  --json "$out/precision.json"
-run scale "$bench" scale --memory 300 --buckets "$some" --seconds "$seconds" \
-  --repeat "$repeat" --json "$out/scale.json"
-control=(--dripd "$build/src/daemon/dripd" --json "$out/control.json")
-[ -z "$quick" ] || control+=(--runs 1 --seconds 0.2 --buckets 10000)
-run control "$bench" control "${control[@]}"
-restore
-if [ "$(id -u)" -eq 0 ]; then
-  run kernel scripts/bench/kernel.sh $quick --out "$out" --build "$build"
-  run testpmd scripts/pktgen/testpmd.sh $quick --out "$out" --build "$build"
-fi
-/usr/bin/python3 scripts/bench/bench_report.py "$out" "$page" ${quick:+--quick}
+drip_bench() {
+  local name=$1
+  shift
+  take_hugepages
+  run "$name" "$bench" "$name" "$@" --json "$out/$name.json"
+  restore
+}
+for part in "${parts[@]}"; do
+  case "$part" in
+    cost) drip_bench cost --memory 2500 --buckets "$buckets" --seconds "$seconds" \
+      --repeat "$repeat" ;;
+    throttled) drip_bench throttled --memory 2500 --buckets "$some" --seconds "$seconds" \
+      --repeat "$((repeat > 3 ? 3 : repeat))" ;;
+    precision) drip_bench precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;
+    scale) drip_bench scale --memory 300 --buckets "$some" --seconds "$seconds" \
+      --repeat "$repeat" ;;
+    memory) run memory "$bench" memory --memory 64 --no-huge --buckets 1024,65536,1048576 \
+      --json "$out/memory.json" ;;
+    centres)
+      take_hugepages
+      run centres scripts/bench/cost_centres.py "$bench" "$out/centres.json" $quick
+      restore ;;
+    control)
+      control=(--dripd "$build/src/daemon/dripd" --json "$out/control.json")
+      [ -z "$quick" ] || control+=(--runs 1 --seconds 0.2 --buckets 10000)
+      run control "$bench" control "${control[@]}" ;;
+    kernel | testpmd)
+      script=scripts/bench/kernel.sh
+      [ "$part" = kernel ] || script=scripts/pktgen/testpmd.sh
+      if [ "$(id -u)" -ne 0 ]; then
+        echo "== $part: only root can"
+      else
+        run "$part" "$script" $quick --out "$out" --build "$build"
+      fi ;;
+  esac
+done
+/usr/bin/python3 scripts/bench/bench_report.py "$out" "$page"
 echo "== $page"
 if [ ${#failed[@]} -gt 0 ]; then
   echo "all.sh: failed: ${failed[*]}" >&2

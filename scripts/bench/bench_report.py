@@ -1,17 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD [--quick]. Plots go to a folder PAGE."""
+"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD; plots go to a folder PAGE.
+
+bench_report.py --note RESULT.JSON COMMAND... notes in a result file where it comes from."""
 import json
 import math
 import pathlib
+import shlex
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "pktgen"))
+import control_report
 import kernel_report
 import machine
+import targets
 import testpmd_report
 from kernel_report import panel, table
+from targets import count_text
 
 STAGES = ["straight", "scheduled", "librte_sched", "source", "parse", "classify", "whole"]
 STYLE = """<style>.t{font-size:15px;font-weight:bold} .a{font-size:11px;fill:#444} .g{stroke:#ddd}
@@ -32,12 +38,6 @@ def shown(figure):
     if figure["low"] == figure["high"]:
         return text(figure["median"])
     return f"{text(figure['median'])} ({text(figure['low'])} to {text(figure['high'])})"
-
-
-def count_text(buckets):
-    if buckets >= 1 << 20:
-        return f"{buckets >> 20}M"
-    return f"{buckets >> 10}k" if buckets >= 1024 else str(buckets)
 
 
 def cost(rows):
@@ -102,26 +102,60 @@ together while 4 are offered.
 
 
 def scale(rows):
+    layouts = [row for row in rows if row["case"] == "scale"]
+    ways = [row for row in rows if row["case"] == "hand_over"]
     return f"""### Two polling cores
 
-dripd's engine on threads, closed loop, nothing throttled, the whole path.
+dripd's engine on threads, closed loop, nothing throttled, the whole path. *Shared*: packets of any
+bucket come to either core, so that half of them are handed over.
 
 {table(["layout", "buckets", "Mpps", "times one core"],
        [[row["layout"], count_text(row["buckets"]), shown(row["mpps"]), text(row["times_one"])]
-        for row in rows])}"""
+        for row in layouts])}
+How a packet gets into a bucket of another core, without parsing and rules, in the same runs:
+*bulk hand-off*, which dripd does, and rings of the buckets into which both cores write
+([decision](decisions/hand_over.md)). *Private*: nothing is handed over.
+
+{table(["way", "buckets", "Mpps", "cost of a packet, times private"],
+       [[row["way"], count_text(row["buckets"]), shown(row["mpps"]), text(row["cost_of_private"])]
+        for row in ways])}"""
+
+
+def memory(rows):
+    parts = {"bucket": "bucket", "wheel": "wheel", "book": "settings of the ring",
+             "registry": "name, settings, indexes", "idle": "**idle, less its ring**",
+             "ring": "ring of 4", "history": "histories, once it is used",
+             "wheel_full": "more of the wheel, once it is full", "full": "**full**"}
+    return f"""### Memory
+
+Bytes a bucket, resident memory as the kernel counts it (`/proc/self/smaps_rollup`) before and after each
+part was made; ids of 16 bytes. The wheel's slots, 640 KiB, are there whatever the number of buckets.
+
+{table(["part", *(count_text(row["buckets"]) for row in rows)],
+       [[title, *(f"{row[part]:,.0f}" for row in rows)] for part, title in parts.items()])}"""
+
+
+def centres(rows):
+    tables = []
+    for row in rows:
+        tables.append(f"{row['path']}, {count_text(row['buckets'])} buckets, {row['samples']:,} "
+                      "samples:\n\n" +
+                      table(["function", "of the time"],
+                            [[f"`{name}`", f"{100 * share:.1f} %"]
+                             for name, share in row["functions"]]))
+    return """### Where the time goes
+
+`perf record -e cpu-clock` of `drip-bench cost`: the machine has no hardware counters. Each sample is put
+to the innermost function that was inlined there; a wait for memory shows at the instruction behind the
+load. *take*, *write*, *give*, *rte_...* and mempool functions are the benchmark's source and sink.
+
+""" + "\n".join(tables)
 
 
 def control(rows):
-    parts = []
-    for case in dict.fromkeys(row["case"] for row in rows):
-        mine = [row for row in rows if row["case"] == case]
-        keys = list(dict.fromkeys(key for row in mine for key in row if key != "case"))
-        cell = lambda row, key: ("" if key not in row else row[key] if isinstance(row[key], str)
-                                 else shown(row[key]))
-        parts.append(f"`{case}`:\n\n" + table(keys, [[cell(row, key) for key in keys]
-                                                     for row in mine]))
     return ("### Control plane\n\nA real gRPC client against a real dripd on the loopback; `empty` is a "
-            "gRPC method that does nothing, on a server with the same threads.\n\n" + "\n".join(parts))
+            "gRPC method that does nothing, on a server with the same threads.\n\n" +
+            control_report.markdown(rows))
 
 
 def cost_plot(rows):
@@ -156,55 +190,79 @@ def draw(path, panels):
                     f'fill="white"/>{body}</svg>\n')
 
 
-def main():
-    out, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    quick = "--quick" in sys.argv[3:]
-    results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
-    about = machine.describe("scripts/bench/all.sh")
-    about["command"] = "scripts/bench/all.sh" + (" --quick" if quick else "")
-    sections = []
-    for name, write in (("cost", cost), ("throttled", throttled), ("precision", precision),
-                        ("scale", scale), ("control", control)):
-        if name in results and results[name]["rows"]:
-            sections.append(write(results[name]["rows"]))
-        else:
-            sections.append(f"`{name}` was not measured.")
-    plots_at = page.parent / page.stem
-    plots_at.mkdir(exist_ok=True)
-    for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        if name in results:
-            sections.append(module.markdown(results[name]))
-        elif (plots_at / f"{name}.md").exists():
-            sections.append(f"`{name}` was not measured in this run; an earlier one: "
-                            f"[{name}.md]({page.stem}/{name}.md).")
-        else:
-            sections.append(f"`{name}` was not measured.")
-    hugepages = results.get("cost", {}).get("context", {}).get("hugepages")
-    plots = []
+def note(path, command):
+    """What a result file must say of where it comes from."""
+    path = pathlib.Path(path)
+    result = json.loads(path.read_text())
+    if "command" not in result:
+        about = machine.describe("")
+        about["command"] = shlex.join(pathlib.Path(one).name if i == 0 else one
+                                      for i, one in enumerate(command))
+        path.write_text(json.dumps({**about, **result}, indent=1) + "\n")
+
+
+def section(name, write, result):
+    body = write(result["rows"])
+    heading, rest = body.split("\n", 1)
+    pages = result.get("context", {}).get("hugepages")
+    said = "" if pages is None else f" Hugepages: {'yes' if pages else 'no'}."
+    return f"{heading}\n\n{machine.head(result)}{said}\n{rest}"
+
+
+def plots(results, page, plots_at):
+    links = []
     if "cost" in results:
         draw(plots_at / "cost.svg", [cost_plot(results["cost"]["rows"])])
-        plots.append(f"![Cycles a packet over the number of buckets]({page.stem}/cost.svg)")
+        links.append(f"![Cycles a packet over the number of buckets]({page.stem}/cost.svg)")
     if "precision" in results:
         rows = results["precision"]["rows"]
         rates = [rate for rate in ("100 Mbit/s", "1 Gbit/s") if any(r["rate"] == rate for r in rows)]
         draw(plots_at / "spacing.svg",
              [spacing_plot(rows, rate, i * kernel_report.PANEL) for i, rate in enumerate(rates)])
-        plots.append(f"![Distance of gaps from the ideal]({page.stem}/spacing.svg)")
+        links.append(f"![Distance of gaps from the ideal]({page.stem}/spacing.svg)")
+    if "kernel" in results:
+        (plots_at / "kernel.svg").write_text(kernel_report.draw(results["kernel"]))
+        links.append(f"![Beside the kernel's queueing disciplines]({page.stem}/kernel.svg)")
+    return links
+
+
+def main():
+    if sys.argv[1] == "--note":
+        return note(sys.argv[2], sys.argv[3:])
+    out, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
+    plots_at = page.parent / page.stem
+    plots_at.mkdir(exist_ok=True)
+    sections = []
+    for name, write in (("cost", cost), ("centres", centres), ("throttled", throttled),
+                        ("precision", precision), ("scale", scale), ("memory", memory),
+                        ("control", control)):
+        if results.get(name, {}).get("rows"):
+            sections.append(section(name, write, results[name]))
+        else:
+            sections.append(f"`{name}` was not measured.")
+    for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
+        sections.append(module.markdown(results[name]) if name in results
+                        else f"`{name}` was not measured.")
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
     page.write_text(f"""# Benchmarks
 
-{machine.head(about)}{" A quick run: too short to be quoted." if quick else ""}
-Hugepages for packets: {"yes" if hugepages else "no"}.
-
 This page is made by `scripts/bench/all.sh`; every peer was measured in the same run as Drip, in turns
-with it. Figures are medians of interleaved runs with their range. Cycles are those of the TSC. Absolute
-figures of a shared virtual machine move by a third from run to run: the ratios count.
+with it. Each section says machine, commit, time and command. Figures are medians of interleaved runs with
+their range. Cycles are those of the TSC. Absolute figures of a shared virtual machine move by a third
+from run to run: the ratios count.
 
 {analysis}
-{chr(10).join(plots)}
+## Targets
+
+{table(["what", "wanted", "reached", "", "what bounds it"], targets.lines(results))}
+## Figures
+
+{chr(10).join(plots(results, page, plots_at))}
 
 {chr(10).join(section.rstrip() + chr(10) for section in sections)}""")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,10 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """dripd beside tc's HTB and TBF over one veth link: kernel.sh runs this."""
-import argparse
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import sys
@@ -13,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
+import measuring
 import namespace_link
 from kernel_report import draw, markdown
 from shapers import Dripd, Htb, Kernel, Tbf
@@ -260,17 +259,13 @@ def spacing(run, bursts):
 
 def main():
     unwind_when_stopped()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default="build")
-    parser.add_argument("--out", default="out")
+    parser = measuring.parser(__doc__)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if reason := namespace_link.cannot():
         sys.exit(f"kernel.sh: not possible here: {reason}")
     if not {TRAFFIC_CPU, SHAPER_CPU} <= os.sched_getaffinity(0):
         sys.exit(f"kernel.sh: not possible here: CPUs {TRAFFIC_CPU} and {SHAPER_CPU} are needed")
-    out = pathlib.Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
     size = QUICK if arguments.quick else Size()
     begin = time.monotonic()
 
@@ -291,11 +286,9 @@ def main():
                          for (name, rate), burst in bursts.items()],
               **{section: list(rows.values()) for section, rows in run.rows.items()},
               "checks": run.checks, "seconds": time.monotonic() - begin}
-    (out / "kernel.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / "kernel.md").write_text(markdown(result))
-    (out / "kernel.svg").write_text(draw(result))
+    measuring.write(arguments.out, "kernel", result, md=markdown(result), svg=draw(result))
     print(markdown(result))
-    say(f"{result['seconds']:.0f} s; {out}/kernel.json, kernel.md, kernel.svg")
+    say(f"{result['seconds']:.0f} s; {arguments.out}/kernel.json, kernel.md, kernel.svg")
     return 0 if all(check["holds"] for check in run.checks) else 1
 
 

@@ -20,19 +20,8 @@ TXT
 }
 
 cd "$(dirname "$0")/../.."
-build=build
-arguments=()
-while [ $# -gt 0 ]; do
-  case "$1" in
-    -h | --help) usage; exit 0 ;;
-    --quick) arguments+=(--quick) ;;
-    --out) arguments+=(--out "${2:?--out needs a directory}"); shift ;;
-    --build) build=${2:?--build needs a directory}; shift ;;
-    *) echo "kernel.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
-  esac
-  shift
-done
+. scripts/lib/measure.sh
+take_arguments "--quick" "--out" none "$@"
 
-if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
-ninja -C "$build" src/daemon/dripd src/cli/dripctl src/bench/link/drip-link
+build_targets src/daemon/dripd src/cli/dripctl src/bench/link/drip-link
 exec /usr/bin/python3 scripts/bench/kernel.py --build "$build" "${arguments[@]}"

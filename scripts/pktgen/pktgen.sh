@@ -20,18 +20,8 @@ TXT
 }
 
 cd "$(dirname "$0")/../.."
-build=build
-arguments=()
-while [ $# -gt 0 ]; do
-  case "$1" in
-    -h | --help) usage; exit 0 ;;
-    --out | --seconds) arguments+=("$1" "${2:?$1 needs a value}"); shift ;;
-    --build) build=${2:?--build needs a directory}; shift ;;
-    -*) echo "pktgen.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
-    *) arguments+=("$1") ;;
-  esac
-  shift
-done
+. scripts/lib/measure.sh
+take_arguments "" "--out --seconds" words "$@"
 
 if ! command -v pktgen > /dev/null; then
   echo "pktgen.sh: there is no 'pktgen' on the PATH: Pktgen-DPDK is not in Debian and has to be built
@@ -39,6 +29,5 @@ from its source, 23.03 or 23.06 for DPDK 22.11. The same runs with dpdk-testpmd,
 scripts/pktgen/testpmd.sh" >&2
   exit 3
 fi
-if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
-ninja -C "$build" src/daemon/dripd src/cli/dripctl
+build_targets src/daemon/dripd src/cli/dripctl
 exec /usr/bin/python3 scripts/pktgen/pktgen_runs.py --build "$build" "${arguments[@]}"

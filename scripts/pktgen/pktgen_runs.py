@@ -1,23 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs Pktgen-DPDK's Lua scripts against dripd over vhost-user: pktgen.sh runs this."""
-import argparse
-import contextlib
-import json
 import os
 import pathlib
 import shlex
 import subprocess
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 import machine
+import measuring
 from node import DUT_CPU, TESTER_CPU, Node, Place, bits, one_bucket, per_flow, vhost
 from stopping import unwind_when_stopped
 
-NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 HUGEPAGES = 136 + 1720  # dripd's 65535 packet buffers; Pktgen's pools, some 250 MiB each, twelve of them.
 FLOWS = 1024
 FREE = one_bucket(bits("400gbit"), 4096)
@@ -82,9 +78,7 @@ def markdown(result):
 
 def main():
     unwind_when_stopped()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default="build")
-    parser.add_argument("--out", default="out")
+    parser = measuring.parser(__doc__)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("runs", nargs="*")
     arguments = parser.parse_args()
@@ -95,14 +89,8 @@ def main():
         sys.exit("pktgen.sh: not possible here: not root")
     if not {TESTER_CPU, DUT_CPU} <= os.sched_getaffinity(0):
         sys.exit(f"pktgen.sh: not possible here: CPUs {TESTER_CPU} and {DUT_CPU} are needed")
-    out = pathlib.Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
     rows, balances, holds = [], [], True
-    with contextlib.ExitStack() as stack:
-        scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drip-")))
-        hugepages_before = NR_HUGEPAGES.read_text()
-        stack.callback(NR_HUGEPAGES.write_text, hugepages_before)
-        NR_HUGEPAGES.write_text(str(int(hugepages_before) + HUGEPAGES))
+    with measuring.scratch_with_hugepages(HUGEPAGES) as scratch:
         for name in arguments.runs or RUNS:
             print(f"== {name}", flush=True)
             with Node(pathlib.Path(arguments.build), Place(scratch),
@@ -115,8 +103,7 @@ def main():
             holds &= balance.holds
             balances.append(f"{name}: {balance.text}{'' if balance.holds else ' DOES NOT HOLD'}")
     result = {**machine.describe("scripts/pktgen/pktgen.sh"), "rows": rows, "balances": balances}
-    (out / "pktgen.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / "pktgen.md").write_text(markdown(result))
+    measuring.write(arguments.out, "pktgen", result, md=markdown(result))
     print(markdown(result))
     return 0 if holds else 1
 

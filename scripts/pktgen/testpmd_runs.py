@@ -1,25 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Line-rate runs of dpdk-testpmd against dripd over vhost-user: testpmd.sh runs this."""
-import argparse
-import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
+import measuring
 from node import DUT_CPU, TESTER_CPU, Node, Place, bits, one_bucket, per_flow, vhost
 from stopping import unwind_when_stopped
 from testpmd import Testpmd, missing
 from testpmd_report import markdown
 from traffic import FCS, IMIX, write_traffic
 
-NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 HUGEPAGES = 136 + 2 * 100  # dripd's 65535 packet buffers, two testpmd of 192 MiB and some spare.
 UNLIMITED = "400gbit"
 
@@ -284,24 +280,16 @@ class Runs:
 
 def main():
     unwind_when_stopped()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", default="build")
-    parser.add_argument("--out", default="out")
+    parser = measuring.parser(__doc__)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(f"testpmd.sh: not possible here: {reason}")
     if not {TESTER_CPU, DUT_CPU} <= os.sched_getaffinity(0):
         sys.exit(f"testpmd.sh: not possible here: CPUs {TESTER_CPU} and {DUT_CPU} are needed")
-    out = pathlib.Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
     size = QUICK if arguments.quick else Size()
     begin = time.monotonic()
-    with contextlib.ExitStack() as stack:
-        scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drip-")))
-        hugepages_before = NR_HUGEPAGES.read_text()
-        stack.callback(NR_HUGEPAGES.write_text, hugepages_before)
-        NR_HUGEPAGES.write_text(str(int(hugepages_before) + HUGEPAGES))
+    with measuring.scratch_with_hugepages(HUGEPAGES) as scratch:
         runs = Runs(scratch, pathlib.Path(arguments.build), size)
         for name, case in (("the tester against testpmd io", runs.calibration),
                            ("frame sizes", runs.single_sizes), ("mixes", runs.mixes),
@@ -315,10 +303,9 @@ def main():
               "rows": runs.rows, "searches": runs.trials, "shaper": runs.shaper,
               "bursts": runs.burst_rows, "checks": runs.checks,
               "seconds": time.monotonic() - begin}
-    (out / "testpmd.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / "testpmd.md").write_text(markdown(result))
+    measuring.write(arguments.out, "testpmd", result, md=markdown(result))
     print(markdown(result))
-    say(f"{result['seconds']:.0f} s; {out}/testpmd.json, testpmd.md")
+    say(f"{result['seconds']:.0f} s; {arguments.out}/testpmd.json, testpmd.md")
     return 0 if all(check["holds"] for check in runs.checks) else 1
 
 

@@ -1,11 +1,6 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Prints what `drip-bench control --json FILE` found as Markdown.
-
-Usage: control_markdown.py FILE
-"""
-import json
-import sys
+"""What `drip-bench control` found, as Markdown."""
+from kernel_report import table
 
 # A case: its heading, what a row is named by, and its columns as (figure, heading, divisor).
 CASES = {
@@ -46,29 +41,14 @@ def cell(figure, divisor):
     return f"{number(median)} ({number(low)} to {number(high)})"
 
 
-def table(name, rows):
-    heading, keys, columns = CASES[name]
-    yield f"### {heading}\n"
-    names = [key.replace("_", " ") for key in keys] + [column[1] for column in columns]
-    yield "| " + " | ".join(names) + " |"
-    yield "|" + " --- |" * len(names)
-    for row in rows:
-        cells = [str(row[key]) for key in keys]
-        cells += [cell(row.get(figure), divisor) for figure, _, divisor in columns]
-        yield "| " + " | ".join(cells) + " |"
-    yield ""
-
-
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__.strip())
-    with open(sys.argv[1], encoding="utf-8") as file:
-        rows = json.load(file)["rows"]
-    for name in CASES:
-        of_case = [row for row in rows if row["case"] == name]
-        if of_case:
-            print("\n".join(table(name, of_case)))
-
-
-if __name__ == "__main__":
-    main()
+def markdown(rows):
+    parts = []
+    for case, (heading, keys, columns) in CASES.items():
+        mine = [row for row in rows if row["case"] == case]
+        if mine:
+            parts.append(f"{heading}:\n\n" + table(
+                [key.replace("_", " ") for key in keys] + [name for _, name, _ in columns],
+                [[str(row[key]) for key in keys] +
+                 [cell(row.get(figure), divisor) for figure, _, divisor in columns]
+                 for row in mine]))
+    return "\n".join(parts)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the measuring programs have in common: arguments, hugepages, results."""
+import argparse
+import contextlib
+import json
+import pathlib
+import tempfile
+
+NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+
+
+def parser(doc):
+    result = argparse.ArgumentParser(description=doc)
+    result.add_argument("--build", default="build")
+    result.add_argument("--out", default="out")
+    return result
+
+
+@contextlib.contextmanager
+def scratch_with_hugepages(count):
+    """A directory that goes again, while there are so many hugepages more."""
+    with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
+        before = NR_HUGEPAGES.read_text()
+        try:
+            NR_HUGEPAGES.write_text(str(int(before) + count))
+            yield pathlib.Path(scratch)
+        finally:
+            NR_HUGEPAGES.write_text(before)
+
+
+def write(out, name, result, **texts):
+    """`name`.json and a file for each of `texts`, by suffix, into the directory `out`."""
+    out = pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    for suffix, text in texts.items():
+        (out / f"{name}.{suffix}").write_text(text)
