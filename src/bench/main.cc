@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "bench/bench_options.h"
+#include "bench/cluster.h"
 #include "bench/control.h"
 #include "bench/cost.h"
 #include "bench/memory.h"
@@ -81,6 +82,11 @@ int run_command_line(int argc, char** argv) {
     command->callback(
         [&result, &options, name, run_case] { result = run(options, name, run_case); });
   };
+  CLI::App* const cluster =
+      app.add_subcommand("cluster", "Shared buckets: see drip-bench cluster --help");
+  cluster->set_help_flag();
+  cluster->prefix_command();
+  cluster->callback([&result, cluster] { result = run_cluster(cluster->remaining()); });
   add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost);
   CLI::App* const control =
       app.add_subcommand("control", "gRPC to a real dripd: see drip-bench control --help");
