@@ -31,9 +31,13 @@ Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
 }
 
 std::string true_rates(const v1::Bucket& bucket) {
+  // Of a split bucket it is the node's share.
+  const bool split =
+      bucket.scope() == v1::SCOPE_CLUSTER && bucket.config().sharing() == v1::SHARING_SPLIT;
+  const auto shown = [&](double rate) { return split ? four_digits(rate) : rate; };
   v1::BucketConfig truly;
-  truly.set_leak_rate(bucket.true_leak_rate());
-  truly.set_leak_rate_bps(bucket.true_leak_rate_bps());
+  truly.set_leak_rate(shown(bucket.true_leak_rate()));
+  truly.set_leak_rate_bps(shown(bucket.true_leak_rate_bps()));
   return rates_in_words(truly);
 }
 

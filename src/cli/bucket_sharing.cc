@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -84,12 +85,20 @@ std::string sharing_in_words(const v1::BucketConfig& config) {
 std::string rates(double units, double bits, const v1::BucketConfig& config) {
   // Of the kinds that the bucket has: nothing is 0bit and no dash.
   std::string words;
-  if (config.leak_rate_bps() > 0) words = format_bit_rate(bits);
-  if (config.leak_rate() > 0) words += (words.empty() ? "" : " and ") + format_unit_rate(units);
+  if (config.leak_rate_bps() > 0) words = format_bit_rate(four_digits(bits));
+  if (config.leak_rate() > 0) {
+    words += (words.empty() ? "" : " and ") + format_unit_rate(four_digits(units));
+  }
   return words;
 }
 
 }  // namespace
+
+double four_digits(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  // By its text, so that what is 12.35 is printed as no more than that.
+  return std::stod(fmt::format("{:.4g}", value));
+}
 
 void add_sharing_settings(CLI::App* app,
                           const std::shared_ptr<v1::ConfigureBucketRequest>& request) {

@@ -13,6 +13,8 @@ namespace drip::cli {
 
 void add_sharing_settings(CLI::App* app,
                           const std::shared_ptr<v1::ConfigureBucketRequest>& request);
+/// To four significant digits: what a share is changes all the time.
+[[nodiscard]] double four_digits(double value);
 // Nothing for a bucket of one node.
 void add_sharing_properties(const v1::Bucket& bucket, Properties* properties);
 
