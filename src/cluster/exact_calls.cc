@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "cluster/exact_lua.h"
@@ -36,7 +35,11 @@ class Words {
     const std::string* const text = (*array_)[index].text();
     return text == nullptr ? std::string_view() : std::string_view(*text);
   }
+  // An integer, or the digits of one.
   [[nodiscard]] std::int64_t number(std::size_t index) {
+    if (const std::int64_t* const integer = index < size() ? (*array_)[index].integer() : nullptr) {
+      return *integer;
+    }
     std::int64_t result = 0;
     const std::string_view digits = text(index);
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), result);
@@ -96,8 +99,16 @@ ScriptCall ExactCalls::call(const ExactBucket& bucket, std::string_view operatio
   return call;
 }
 
-ScriptCall ExactCalls::admit(const ExactBucket& bucket, std::string_view request_id) const {
-  return call(bucket, "admit", {std::string(request_id)});
+ScriptCall ExactCalls::admit(const ExactBucket& bucket, std::span<const ExactUnits> units,
+                             std::uint64_t expiry_us) const {
+  std::vector<std::string> more = {joined(expiry_us), joined(units.size())};
+  more.reserve(2 + 3 * units.size());
+  for (const ExactUnits& each : units) {
+    more.emplace_back(each.request_id);
+    more.push_back(joined(each.count));
+    more.emplace_back(each.all_or_none ? "1" : "0");
+  }
+  return call(bucket, "admit", std::move(more));
 }
 ScriptCall ExactCalls::look(const ExactBucket& bucket, std::string_view request_id,
                             const control::SharedPlace& place) const {
@@ -116,26 +127,31 @@ ScriptCall ExactCalls::remove(const ExactBucket& bucket, bool drop_backlog) cons
   return call(bucket, "remove", {drop_backlog ? "1" : "0"});
 }
 
-absl::StatusOr<control::SharedTicket> ticket_of(const RedisReply& reply) {
+absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& reply) {
+  constexpr std::size_t kNumbers = 6;  // Of each ticket.
+  constexpr std::size_t kHead = 2;
+  if (absl::Status status = status_of(reply); !status.ok()) return status;
   Words words(reply);
-  control::SharedTicket ticket;
   if (words.word() == "gone") return gone();
-  if (words.word() == "full") {
-    ticket.reason = RejectReason::kFull;
-    return ticket;
+  if (words.word() == "late") {
+    return absl::DeadlineExceededError("the call came to Redis when its time was over");
   }
-  ticket.duplicate = words.word() == "duplicate";
-  if (!ticket.duplicate && words.word() != "admitted") return malformed();
-  ticket.place.instance = std::string(words.text(1));
-  // Of one that waited already the arrival stands behind the sequence.
-  const std::string_view sequence = words.text(2);
-  const auto read =
-      std::from_chars(sequence.data(), sequence.data() + sequence.size(), ticket.place.sequence);
-  ticket.position = words.count(3);
-  ticket.wait = {words.number(4)};
-  ticket.until_departure = {words.number(5)};
-  if (read.ec != std::errc{} || !words.good()) return malformed();
-  return ticket;
+  if (words.word() != "tickets" || words.size() % kNumbers != kHead) return malformed();
+  std::vector<control::SharedTicket> tickets((words.size() - kHead) / kNumbers);
+  std::size_t at = kHead;
+  for (control::SharedTicket& ticket : tickets) {
+    ticket.admitted = static_cast<std::uint32_t>(words.count(at));
+    const std::uint64_t what_else = words.count(at + 1);
+    ticket.duplicate = what_else == 1;
+    if (what_else == 2) ticket.reason = RejectReason::kFull;
+    ticket.place = {std::string(words.text(1)), words.count(at + 2)};
+    ticket.position = words.count(at + 3);
+    ticket.wait = {words.number(at + 4) * 1000};
+    ticket.until_departure = {words.number(at + 5) * 1000};
+    at += kNumbers;
+  }
+  if (!words.good()) return malformed();
+  return tickets;
 }
 
 absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
@@ -151,6 +167,8 @@ absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
     turn.state = State::kReleased;
   } else if (words.word() == "dropped") {
     turn.state = State::kDropped;
+  } else if (words.word() == "lost") {
+    turn.state = State::kLost;
   } else {
     return malformed();
   }
@@ -176,13 +194,16 @@ absl::StatusOr<control::SharedReading> reading_of(const RedisReply& reply,
   return result;
 }
 
-absl::StatusOr<std::vector<control::SharedQueueEntry>> entries_of(const RedisReply& reply) {
+absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply) {
+  constexpr std::size_t kWords = 5;  // Of each entry.
+  constexpr std::size_t kHead = 2;
   Words words(reply);
-  std::vector<control::SharedQueueEntry> entries;
+  control::SharedQueuePage page;
   if (words.word() == "gone") return gone();
-  if (words.word() != "list" || words.size() % 5 != 1) return malformed();
-  for (std::size_t i = 1; i < words.size(); i += 5) {
-    control::SharedQueueEntry& entry = entries.emplace_back();
+  if (words.word() != "list" || words.size() % kWords != kHead) return malformed();
+  if (!words.text(1).empty()) page.next = words.count(1);
+  for (std::size_t i = kHead; i < words.size(); i += kWords) {
+    control::SharedQueueEntry& entry = page.entries.emplace_back();
     entry.request_id = std::string(words.text(i));
     entry.sequence = words.count(i + 1);
     entry.position = words.count(i + 2);
@@ -190,7 +211,7 @@ absl::StatusOr<std::vector<control::SharedQueueEntry>> entries_of(const RedisRep
     entry.since_arrival = {words.number(i + 4)};
   }
   if (!words.good()) return malformed();
-  return entries;
+  return page;
 }
 
 absl::StatusOr<Removal> removal_of(const RedisReply& reply) {

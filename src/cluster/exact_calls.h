@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,13 +32,23 @@ struct ExactPeriod {
 
 using ExactBucket = control::SharedBuckets::Bucket;
 
+/// One admission's part of a call.
+struct ExactUnits {
+  std::string_view request_id;  ///< Or empty.
+  std::uint32_t count = 1;
+  bool all_or_none = false;
+};
+
 /// Makes the calls of one cluster's exact buckets. Immutable.
 class ExactCalls {
  public:
   /// `prefix`: of all keys of the cluster.
   explicit ExactCalls(std::string_view prefix, const RedisScript& script = exact_script());
 
-  [[nodiscard]] ScriptCall admit(const ExactBucket& bucket, std::string_view request_id) const;
+  /// Of one bucket, several in one call. Redis refuses all of them (tickets_of(): late) when its
+  /// clock is past `expiry_us`; 0: never.
+  [[nodiscard]] ScriptCall admit(const ExactBucket& bucket, std::span<const ExactUnits> units,
+                                 std::uint64_t expiry_us) const;
   [[nodiscard]] ScriptCall look(const ExactBucket& bucket, std::string_view request_id,
                                 const control::SharedPlace& place) const;
   [[nodiscard]] ScriptCall release(const ExactBucket& bucket, std::string_view request_id,
@@ -56,12 +67,13 @@ class ExactCalls {
 };
 
 // INTERNAL if the reply is not of the form that the script gives; NOT_FOUND if the bucket is gone.
-[[nodiscard]] absl::StatusOr<control::SharedTicket> ticket_of(const RedisReply& reply);
+// tickets_of(): one for each of the call's units; DEADLINE_EXCEEDED if the call came late.
+[[nodiscard]] absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(
+    const RedisReply& reply);
 [[nodiscard]] absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply);
 [[nodiscard]] absl::StatusOr<control::SharedReading> reading_of(const RedisReply& reply,
                                                                 const ExactBucket& bucket);
-[[nodiscard]] absl::StatusOr<std::vector<control::SharedQueueEntry>> entries_of(
-    const RedisReply& reply);
+[[nodiscard]] absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply);
 [[nodiscard]] absl::StatusOr<Removal> removal_of(const RedisReply& reply);
 
 }  // namespace drip::cluster

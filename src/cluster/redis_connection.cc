@@ -111,18 +111,29 @@ absl::StatusOr<RedisReply> RedisConnection::read_reply(Deadline deadline) {
   }
 }
 
-absl::StatusOr<std::vector<RedisReply>> RedisConnection::run(std::span<const RedisCommand> commands,
-                                                             Deadline deadline) {
+absl::Status RedisConnection::send(std::span<const RedisCommand> commands, Deadline deadline) {
   std::string bytes;
   for (const RedisCommand& command : commands) {
     if (auto status = append(command, bytes); !status.ok()) return status;
   }
   if (auto status = stream_->write(bytes, deadline); !status.ok()) return located(peer_, status);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RedisReply> RedisConnection::receive(Deadline deadline) {
+  auto reply = read_reply(deadline);
+  if (!reply.ok()) return located(peer_, reply.status());
+  return reply;
+}
+
+absl::StatusOr<std::vector<RedisReply>> RedisConnection::run(std::span<const RedisCommand> commands,
+                                                             Deadline deadline) {
+  if (auto status = send(commands, deadline); !status.ok()) return status;
   std::vector<RedisReply> replies;
   replies.reserve(commands.size());
   while (replies.size() < commands.size()) {
-    auto reply = read_reply(deadline);
-    if (!reply.ok()) return located(peer_, reply.status());
+    auto reply = receive(deadline);
+    if (!reply.ok()) return reply.status();
     replies.push_back(*std::move(reply));
   }
   return replies;

@@ -52,6 +52,10 @@ class RedisConnection {
   /// or DEADLINE_EXCEEDED: whether the commands were carried out is not known.
   [[nodiscard]] absl::StatusOr<std::vector<RedisReply>> run(std::span<const RedisCommand> commands,
                                                             Deadline deadline);
+  // The two halves of run(), for who has others to answer meanwhile.
+  [[nodiscard]] absl::Status send(std::span<const RedisCommand> commands, Deadline deadline);
+  /// The next reply. After DEADLINE_EXCEEDED, and only then, it may be asked for again.
+  [[nodiscard]] absl::StatusOr<RedisReply> receive(Deadline deadline);
   /// One command, with an error of Redis's as status_of() has it.
   [[nodiscard]] absl::StatusOr<RedisReply> run_one(const RedisCommand& command, Deadline deadline);
 

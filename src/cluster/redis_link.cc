@@ -9,7 +9,6 @@
 #include "control/text.h"
 
 namespace drip::cluster {
-namespace {
 
 using control::joined;
 using control::message_of;
@@ -28,8 +27,6 @@ RedisCommand command_of(const ScriptCall& call, bool by_hash) {
 bool is_unknown_script(const RedisReply& reply) {
   return reply.error() != nullptr && reply.error()->text.starts_with("NOSCRIPT");
 }
-
-}  // namespace
 
 RedisLink::RedisLink(RedisOptions options)
     : options_(std::move(options)), random_(std::random_device{}()) {}
@@ -95,6 +92,29 @@ absl::StatusOr<std::vector<RedisReply>> RedisLink::pipeline(std::span<const Redi
     backoff_ = {};
   }
   return replies;
+}
+
+absl::Status RedisLink::send(std::span<const RedisCommand> commands, Deadline deadline) {
+  if (connection_ == nullptr) return last_failure_;
+  absl::Status status = connection_->send(commands, deadline);
+  if (!status.ok()) give_up(status);
+  return status;
+}
+
+absl::StatusOr<RedisReply> RedisLink::receive(Deadline deadline) {
+  if (connection_ == nullptr) return last_failure_;
+  auto reply = connection_->receive(deadline);
+  if (!reply.ok()) {
+    if (!absl::IsDeadlineExceeded(reply.status())) give_up(reply.status());
+  } else if (!is_from_wrong_server(*reply)) {
+    backoff_ = {};
+  }
+  return reply;
+}
+
+void RedisLink::give_up(const absl::Status& reason) {
+  connection_.reset();
+  back_off(reason);
 }
 
 absl::StatusOr<RedisReply> RedisLink::command(const RedisCommand& command,

@@ -20,6 +20,10 @@
 
 namespace drip::cluster {
 
+/// EVALSHA, or EVAL.
+[[nodiscard]] RedisCommand command_of(const ScriptCall& call, bool by_hash);
+[[nodiscard]] bool is_unknown_script(const RedisReply& reply);
+
 /// Not thread safe: each link belongs to the one thread that uses it. A thread that must not wait
 /// for another's command has a link of its own.
 ///
@@ -50,6 +54,14 @@ class RedisLink {
   /// know run after those that it knew.
   [[nodiscard]] absl::StatusOr<std::vector<RedisReply>> scripts(
       std::span<const ScriptCall> calls, std::optional<Deadline> deadline = {});
+
+  // The halves of scripts() and pipeline(), for who has others to answer meanwhile. They need a
+  // connection and make none: UNAVAILABLE without one.
+  [[nodiscard]] absl::Status send(std::span<const RedisCommand> commands, Deadline deadline);
+  /// DEADLINE_EXCEEDED leaves the connection as it is: the reply may still come.
+  [[nodiscard]] absl::StatusOr<RedisReply> receive(Deadline deadline);
+  /// Ends a connection of which no reply is expected any more, as a call that fails does.
+  void give_up(const absl::Status& reason);
 
   /// Connects if need be.
   [[nodiscard]] absl::Status connect(std::optional<Deadline> deadline = {});

@@ -2,14 +2,19 @@
 // Admits the entries of one message of AllowRequests together.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "control/known_bucket.h"
 #include "control/services_context.h"
+#include "control/shared_buckets.h"
 #include "drip/bucket_settings.h"
 #include "drip/v1/rate_limiter.pb.h"
 
@@ -19,15 +24,17 @@ inline constexpr int kMaxBatchEntries = 1024;
 inline constexpr std::uint32_t kMaxEntryUnits = 1024;
 
 /// What one stream needs for its messages, one after another; kept, so that a message allocates
-/// nothing but its requests' records. For one thread at a time.
+/// nothing but its requests' records, and what exact buckets need. One run() at a time.
 class AdmitBatch {
  public:
   explicit AdmitBatch(const ServicesContext& context) : context_(context) {}
 
-  /// Decides every entry of `message` and writes a result for each. INVALID_ARGUMENT, and nothing
-  /// is admitted, for a message without entries or with too many.
+  /// Decides every entry of `message` and writes a result for each; then calls `done`, within or
+  /// when the cluster has answered for the entries of exact buckets, on another thread then.
+  /// Message and response must stay until then, and so must this. INVALID_ARGUMENT, and nothing is
+  /// admitted and `done` not called, for a message without entries or with too many.
   [[nodiscard]] absl::Status run(const v1::AllowRequestsRequest& message,
-                                 v1::AllowRequestsResponse& response);
+                                 v1::AllowRequestsResponse& response, std::function<void()> done);
 
  private:
   using Entry = v1::AllowRequestsEntry;
@@ -45,12 +52,20 @@ class AdmitBatch {
     RequestHandle request;
   };
 
-  [[nodiscard]] absl::Status add(const Entry& entry, Result& result);
-  [[nodiscard]] absl::Status turn_to(const std::string& bucket_id);
+  /// Whether an exact bucket is the cluster's to decide at present, or open and the node's own.
+  enum class Decides : std::uint8_t { kCluster, kNode };
+
+  void add(int index, Decides exact_by);
+  [[nodiscard]] absl::Status add(const Entry& entry, Result& result, int index, Decides exact_by);
+  [[nodiscard]] absl::Status turn_to(const std::string& bucket_id, Decides exact_by);
   [[nodiscard]] absl::Status add_named(const Entry& entry, std::uint32_t wire_bytes,
                                        Result& result);
   /// Has the engine admit what waits.
   void flush();
+  [[nodiscard]] absl::Status add_exact(const Entry& entry, int index);
+  void write_exact(int index, const absl::StatusOr<SharedTicket>& ticket);
+  void one_answered();
+  [[nodiscard]] const std::string& bucket_of(int index) const;
 
   const ServicesContext& context_;
   std::string bucket_id_;  // Of the last entry that named one.
@@ -59,6 +74,17 @@ class AdmitBatch {
   std::vector<Held> held_;
   std::vector<UnitsToAdmit> units_;
   std::vector<Waiting> waiting_;
+
+  // Of the run under way.
+  const v1::AllowRequestsRequest* message_ = nullptr;
+  v1::AllowRequestsResponse* response_ = nullptr;
+  std::function<void()> done_;
+  std::optional<SharedBuckets::Bucket> exact_;  // The last bucket, if the cluster decides it.
+  std::vector<SharedBuckets::Admission> admissions_;
+  // By entry: not answered by the cluster, and the bucket is open. Each is written by one thread,
+  // before it counts down what is unanswered.
+  std::vector<char> left_to_us_;
+  std::atomic<std::size_t> unanswered_{0};
 };
 
 }  // namespace drip::control

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A stream reads a message, has it admitted, and writes the answer while it reads the next one.
+// Where the cluster is asked its answer goes on with the stream, and no thread waits.
 //
 // At most one answer is being written and one more is ready: only then the next message is read. So
 // a caller who does not read its answers is not read from either.
@@ -37,13 +38,24 @@ class AdmitStream final
  private:
   void OnReadDone(bool ok) override {
     if (!ok) return end(grpc::Status::OK);  // The caller has said all.
-    const absl::Status status = batch_.run(request_, responses_[next_]);
-    if (!status.ok()) return end(to_grpc(status));
     {
       MutexLock lock(mutex_);
-      ready_ = true;
+      deciding_ = true;
     }
-    go_on();
+    const absl::Status status = batch_.run(request_, responses_[next_], [this] {
+      {
+        MutexLock lock(mutex_);
+        deciding_ = false;
+        ready_ = true;
+      }
+      go_on();
+    });
+    if (status.ok()) return;
+    {
+      MutexLock lock(mutex_);
+      deciding_ = false;
+    }
+    end(to_grpc(status));
   }
   void OnWriteDone(bool ok) override {
     {
@@ -63,7 +75,7 @@ class AdmitStream final
     v1::AllowRequestsResponse* answer = nullptr;
     {
       MutexLock lock(mutex_);
-      if (finished_ || writing_) return;
+      if (finished_ || writing_ || deciding_) return;
       if (ready_) {
         answer = &responses_[next_];
         next_ = 1 - next_;
@@ -82,12 +94,13 @@ class AdmitStream final
   AdmitBatch batch_;
   AdmitStreams& streams_;
   v1::AllowRequestsRequest request_;  // The reader's.
-  // The reader fills the one at next_; the other one is being written. next_ changes only while the
-  // reader does not work.
+  // The batch fills the one at next_; the other one is being written. next_ changes only while
+  // nothing is being decided.
   std::array<v1::AllowRequestsResponse, 2> responses_;
   std::size_t next_ = 0;
 
   Mutex mutex_;
+  bool deciding_ ABSL_GUARDED_BY(mutex_) = false;
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;

@@ -14,74 +14,83 @@
 #include "control/unary_call.h"
 
 namespace drip::control {
+
+void AwaitHere::begin(const v1::AwaitTurnRequest& request) {
+  release_on_cancel_ = request.release_on_cancel();
+  const std::optional<std::uint32_t> bytes =
+      request.has_bytes() ? std::optional(request.bytes()) : std::nullopt;
+  absl::StatusOr<AdmittedRequest> admitted =
+      admit_request(context_, request.bucket_id(), request.request_id(), bytes);
+  if (!admitted.ok()) return end(to_grpc(admitted.status()));
+  const Ticket& ticket = admitted->ticket;
+  response_.set_request_id(ticket.request_id);
+  response_.set_reason(reject_reason(ticket.admission.reason));
+  if (ticket.admission.reason != RejectReason::kAdmitted) return end(grpc::Status::OK);
+  response_.set_allowed(true);
+  held_request_ = ticket.request;
+  held_queue_ = admitted->queue;
+  // From here on another thread may finish and so destroy this.
+  if (!context_.turns.watch(*this, std::move(admitted->queue), ticket.request,
+                            admitted->expected)) {
+    end(stopping_status());
+  }
+}
+
+bool AwaitHere::cancel() {
+  if (!context_.turns.withdraw(*this)) return false;
+  if (release_on_cancel_) {
+    held_queue_->release(*held_request_);
+    context_.turns.look_at_all_of(*held_queue_);
+  }
+  return true;
+}
+
+void AwaitHere::finish(const RequestRecord& record) {
+  switch (record.state.load(std::memory_order_acquire)) {
+    case RequestRecord::State::kDeparted:
+      response_.set_sojourn_ns((record.departed - record.arrival).ns);
+      response_.set_lateness_ns(record.lateness.ns);
+      return end(grpc::Status::OK);
+    case RequestRecord::State::kReleased:
+      return end({grpc::StatusCode::ABORTED,
+                  "request_id: another caller that awaited it gave its place up"});
+    case RequestRecord::State::kStopped:
+      return end(
+          {grpc::StatusCode::UNAVAILABLE, "request_id: the node stopped before its turn came"});
+    default:
+      response_.set_dropped(true);
+      return end(grpc::Status::OK);
+  }
+}
+
+void AwaitHere::give_up() { end(stopping_status()); }
+
+void AwaitHere::end(const grpc::Status& status) {
+  const Finish finish = std::move(finish_);  // This may not outlive the call.
+  finish(status);
+}
+
 namespace {
 
-class AwaitTurnCall final : public grpc::ServerUnaryReactor, private Turn {
+class AwaitTurnCall final : public grpc::ServerUnaryReactor {
  public:
   AwaitTurnCall(const ServicesContext& context, grpc::CallbackServerContext* call,
                 v1::AwaitTurnResponse& response)
-      : context_(context), call_(call), response_(response) {}
+      : call_(call),
+        here_(context, response, [this](const grpc::Status& status) { Finish(status); }) {}
 
-  void begin(const v1::AwaitTurnRequest& request) {
-    release_on_cancel_ = request.release_on_cancel();
-    const std::optional<std::uint32_t> bytes =
-        request.has_bytes() ? std::optional(request.bytes()) : std::nullopt;
-    absl::StatusOr<AdmittedRequest> admitted =
-        admit_request(context_, request.bucket_id(), request.request_id(), bytes);
-    if (!admitted.ok()) return Finish(to_grpc(admitted.status()));
-    const Ticket& ticket = admitted->ticket;
-    response_.set_request_id(ticket.request_id);
-    response_.set_reason(reject_reason(ticket.admission.reason));
-    if (ticket.admission.reason != RejectReason::kAdmitted) return Finish(grpc::Status::OK);
-    response_.set_allowed(true);
-    held_request_ = ticket.request;
-    held_queue_ = admitted->queue;
-    // From here on another thread may finish and so delete this.
-    if (!context_.turns.watch(*this, std::move(admitted->queue), ticket.request,
-                              admitted->expected)) {
-      Finish(stopping_status());
-    }
-  }
+  void begin(const v1::AwaitTurnRequest& request) { here_.begin(request); }
 
  private:
   // gRPC: the deadline passed, the caller cancelled, or the connection broke. Not before begin()
   // has returned, nor after OnDone().
   void OnCancel() override {
-    if (!context_.turns.withdraw(*this)) return;
-    if (release_on_cancel_) {
-      held_queue_->release(*held_request_);
-      context_.turns.look_at_all_of(*held_queue_);
-    }
-    Finish(cancelled_status(*call_));
+    if (here_.cancel()) Finish(cancelled_status(*call_));
   }
   void OnDone() override { delete this; }
 
-  void finish(const RequestRecord& record) override {
-    switch (record.state.load(std::memory_order_acquire)) {
-      case RequestRecord::State::kDeparted:
-        response_.set_sojourn_ns((record.departed - record.arrival).ns);
-        response_.set_lateness_ns(record.lateness.ns);
-        return Finish(grpc::Status::OK);
-      case RequestRecord::State::kReleased:
-        return Finish({grpc::StatusCode::ABORTED,
-                       "request_id: another caller that awaited it gave its place up"});
-      case RequestRecord::State::kStopped:
-        return Finish(
-            {grpc::StatusCode::UNAVAILABLE, "request_id: the node stopped before its turn came"});
-      default:
-        response_.set_dropped(true);
-        return Finish(grpc::Status::OK);
-    }
-  }
-  void give_up() override { Finish(stopping_status()); }
-
-  const ServicesContext& context_;
   grpc::CallbackServerContext* const call_;
-  v1::AwaitTurnResponse& response_;
-  bool release_on_cancel_ = false;
-  // For a release, when the watch has let go of its own.
-  RequestHandle held_request_;
-  std::shared_ptr<RequestQueue> held_queue_;
+  AwaitHere here_;
 };
 
 }  // namespace

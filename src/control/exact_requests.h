@@ -5,6 +5,10 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/bucket_registry.h"
 #include "control/services_context.h"
@@ -17,17 +21,21 @@ namespace drip::control {
 /// the node's own to answer, with an error as well.
 [[nodiscard]] KnownBucketRef exact_bucket(const ServicesContext& context, const std::string& id);
 [[nodiscard]] SharedBuckets::Bucket shared_bucket(const KnownBucket& bucket);
+/// Whether a call about an exact bucket that ended with `status` is the node's own now: Redis does
+/// not answer, and the bucket is open.
+[[nodiscard]] bool is_ours_now(const ServicesContext& context, const std::string& id,
+                               const absl::Status& status);
+[[nodiscard]] std::string id_or_made_up(const std::string& id);
 
 // They finish their calls themselves. No thread waits.
+
+/// `allow_here` answers by the node's own queue, if the bucket turns out to be open.
 [[nodiscard]] grpc::ServerUnaryReactor* allow_exact(const ServicesContext& context,
                                                     const KnownBucket& bucket,
                                                     grpc::CallbackServerContext* call,
                                                     const v1::AllowRequestRequest& request,
-                                                    v1::AllowRequestResponse& response);
-[[nodiscard]] grpc::ServerUnaryReactor* await_exact(const ServicesContext& context,
-                                                    const KnownBucket& bucket,
-                                                    const v1::AwaitTurnRequest& request,
-                                                    v1::AwaitTurnResponse& response);
+                                                    v1::AllowRequestResponse& response,
+                                                    std::function<absl::Status()> allow_here);
 [[nodiscard]] grpc::ServerUnaryReactor* read_exact(const ServicesContext& context,
                                                    const KnownBucketRef& bucket,
                                                    grpc::CallbackServerContext* call,

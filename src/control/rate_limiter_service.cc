@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/admit_request.h"
+#include "control/await_exact.h"
 #include "control/await_turn.h"
 #include "control/convert_bucket.h"
 #include "control/convert_page.h"
@@ -69,12 +70,20 @@ absl::Status configure_bucket(const ServicesContext& context,
                               ConfigurationChanges::Deadline deadline) {
   const absl::StatusOr<BucketPatch> patch = read_patch(config_of(request), "");
   if (!patch.ok()) return patch.status();
+  const KnownBucketRef before = exact_bucket(context, request.bucket_id());
+  std::optional<SharedBuckets::Bucket> shared_before;
+  if (before != nullptr) shared_before = shared_bucket(*before);
   const absl::StatusOr<BucketRegistry::Applied> applied =
       context.changes.configure(std::span(&*patch, 1), deadline);
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created > 0);
   if (const KnownBucketRef exact = exact_bucket(context, request.bucket_id())) {
     return write_exact_state_of(context, *exact, *response.mutable_bucket());
+  }
+  // Not exact any more: what waits in Redis drains.
+  if (shared_before) {
+    context.cluster.shared_buckets()->remove(*shared_before, false,
+                                             [](const absl::StatusOr<Removal>&) {});
   }
   return write_state_of(context, request.bucket_id(), *response.mutable_bucket());
 }
@@ -156,7 +165,8 @@ grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerC
                                                            const v1::AllowRequestRequest* request,
                                                            v1::AllowRequestResponse* response) {
   if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
-    return allow_exact(context_, *exact, call, *request, *response);
+    return allow_exact(context_, *exact, call, *request, *response,
+                       [=, this] { return allow_request(context_, *request, *response); });
   }
   return answer(call, allow_request(context_, *request, *response));
 }
@@ -172,7 +182,7 @@ grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerCont
   if (const KnownBucketRef exact = exact_bucket(context_, request->bucket_id())) {
     const absl::Status id = check_request_id("request_id", request->request_id());
     if (!id.ok()) return answer(call, id);
-    return await_exact(context_, *exact, *request, *response);
+    return await_exact(context_, *exact, call, *request, *response);
   }
   return await_turn(context_, call, *request, *response);
 }

@@ -55,8 +55,9 @@ struct SharedPlace {
 
 /// What became of an admission to an exact bucket, by Redis's clock.
 struct SharedTicket {
-  RejectReason reason = RejectReason::kAdmitted;
+  RejectReason reason = RejectReason::kAdmitted;  ///< Why not all units were admitted.
   bool duplicate = false;
+  std::uint32_t admitted = 0;  ///< How many units; the rest is about the first of them.
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
   Duration wait;               ///< Until its service starts.
   Duration until_departure;
@@ -65,7 +66,13 @@ struct SharedTicket {
 
 /// What became of a request that was admitted.
 struct SharedTurn {
-  enum class State : std::uint8_t { kWaits, kDeparted, kDropped, kReleased };
+  enum class State : std::uint8_t {
+    kWaits,
+    kDeparted,
+    kDropped,
+    kReleased,
+    kLost,  ///< Redis has lost it with its data: it may be admitted again.
+  };
   State state = State::kWaits;
   Duration until_departure;  ///< kWaits.
 };
@@ -78,6 +85,11 @@ struct SharedQueueEntry {
   Duration since_arrival;
 };
 
+struct SharedQueuePage {
+  std::vector<SharedQueueEntry> entries;
+  std::optional<std::uint64_t> next;  ///< Where the next page begins, if there is one.
+};
+
 /// Counters over the whole cluster.
 struct SharedReading {
   BucketReading reading;
@@ -85,8 +97,11 @@ struct SharedReading {
   Duration until_point;           ///< The law's; see BucketReading::point.
 };
 
-/// Thread safe. Answers come on a thread of its own, within the bucket's `decide_within` and a
-/// little; done() must not block. An answer of UNAVAILABLE is the failure policy's CLOSED.
+/// Thread safe. Every call is answered within the bucket's `decide_within` and a little, by a
+/// thread of its own or, if the answer is known already, within the call. done() must not block.
+/// UNAVAILABLE means that the bucket's failure policy is to be applied: what was asked has not been
+/// done and will not be done later, except that an admission may have been made just before the
+/// answer was lost.
 class SharedBuckets {
  public:
   template <class Result>
@@ -99,13 +114,21 @@ class SharedBuckets {
     Duration decide_within;
   };
 
+  /// As one entry of AllowRequests has it.
+  struct Admission {
+    Bucket bucket;
+    std::string request_id;   ///< The same one, while it waits, is the same request. May be empty.
+    std::uint32_t count = 1;  ///< 1 with a request_id.
+    bool all_or_none = false;
+    Done<SharedTicket> done;
+  };
+
   virtual ~SharedBuckets() = default;
 
   // Exact buckets.
 
-  /// The same request_id, while it waits, is the same request.
-  virtual void admit(const Bucket& bucket, const std::string& request_id,
-                     Done<SharedTicket> done) = 0;
+  /// In their order within a bucket, and as few calls of Redis as they can be.
+  virtual void admit(std::vector<Admission> admissions) = 0;
   /// Asks after `in`, or now if it is 0.
   virtual void look(const Bucket& bucket, const std::string& request_id, const SharedPlace& place,
                     Duration in, Done<SharedTurn> done) = 0;
@@ -113,10 +136,12 @@ class SharedBuckets {
   virtual void release(const Bucket& bucket, const std::string& request_id,
                        const SharedPlace& place, Done<SharedTurn> done) = 0;
   virtual void read(const Bucket& bucket, Done<SharedReading> done) = 0;
-  /// Up to `limit` from `first` on.
+  /// Up to `limit` of those with a name, from `first` on.
   virtual void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
-                    Done<std::vector<SharedQueueEntry>> done) = 0;
+                    Done<SharedQueuePage> done) = 0;
   virtual void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) = 0;
+  /// Whether the failure policy of an exact bucket is in force. At once.
+  [[nodiscard]] virtual bool away(std::string_view bucket_id) const = 0;
 
   // Shares. At once, from what is known.
 

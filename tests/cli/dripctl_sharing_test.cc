@@ -105,7 +105,7 @@ TEST_F(DripctlSharingTest, ShowTellsShareDemandAndPolicyOfASplitBucket) {
                                   "50ms, 10 % in reserve, weights n2=5\n"));
   EXPECT_THAT(text, ContainsRegex("\npolicy state +safe share; changed 3 times\n"));
   EXPECT_THAT(text, ContainsRegex("\nshare +52.55/s until .*, epoch 9\n"));
-  EXPECT_THAT(text, ContainsRegex("\ndemand +1235/s\n"));
+  EXPECT_THAT(text, ContainsRegex("\ndemand +1.235k/s\n"));
   EXPECT_THAT(text, ContainsRegex("\ntrue rate +52.55/s\n"));
 }
 

@@ -101,9 +101,12 @@ class ExactLaw : public testing::Test {
     return reply->front();
   }
   SharedTicket admit(const ExactBucket& bucket, const std::string& id) {
-    const auto ticket = ticket_of(run(calls_.admit(bucket, id)));
-    EXPECT_TRUE(ticket.ok()) << ticket.status();
-    return ticket.value_or(SharedTicket{});
+    return admit_units(bucket, {id, 1, false});
+  }
+  SharedTicket admit_units(const ExactBucket& bucket, const ExactUnits& units) {
+    const auto tickets = tickets_of(run(calls_.admit(bucket, std::span(&units, 1), 0)));
+    EXPECT_TRUE(tickets.ok()) << tickets.status();
+    return tickets.ok() ? tickets->front() : SharedTicket{};
   }
   BucketReading read(const ExactBucket& bucket) {
     const auto reading = reading_of(run(calls_.read(bucket)), bucket);
@@ -182,6 +185,24 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
       const std::uint64_t kind = random() % 10;
       if (kind < 7) {
         const std::uint64_t occupied = law.occupancy(now());
+        if (kind == 0) {
+          // Units without a name: each like one with a name.
+          const auto count = 1 + static_cast<std::uint32_t>(random() % 8);
+          const bool all = random() % 2 == 0;
+          std::uint32_t room = 0;
+          const bool full = occupied + count > b.settings.capacity;
+          while (!(all && full) && room < count && law.admit("", now())) ++room;
+          const SharedTicket ticket = admit_units(b, {"", count, all});
+          ASSERT_EQ(ticket.admitted, room);
+          ASSERT_EQ(ticket.reason == RejectReason::kAdmitted, room == count);
+          if (room > 0) {
+            ASSERT_EQ(ticket.position, occupied + 1);
+          }
+          admitted += room;
+          rejected += count - room;
+          law.run_until(now());
+          continue;
+        }
         const bool taken = law.admit(id, now());
         const SharedTicket ticket = admit(b, id);
         ASSERT_EQ(ticket.reason == RejectReason::kAdmitted, taken);
@@ -201,6 +222,7 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
       } else if (kind < 8 && !law.waiting.empty()) {
         const std::size_t rank = random() % law.waiting.size();
         const std::string gone = law.waiting[rank].id;
+        if (gone.empty()) continue;  // Nobody can give it up.
         law.release(rank, now());
         const auto turn = turn_of(run(calls_.release(b, gone, tickets[gone].place)));
         ASSERT_TRUE(turn.ok()) << turn.status();
@@ -239,16 +261,94 @@ TEST_F(ExactLaw, ListsInOrderAndPagesOn) {
   const ExactBucket b = bucket(1, 100);
   for (int i = 0; i < 10; ++i) admit(b, "r" + std::to_string(i));
   now_us_ += 1'500'000;
-  const auto first = entries_of(run(calls_.list(b, 0, 4)));
+  const auto first = page_of(run(calls_.list(b, 0, 4)));
   ASSERT_TRUE(first.ok()) << first.status();
-  ASSERT_EQ(first->size(), 4U);
-  EXPECT_EQ(first->front().request_id, "r1");
-  EXPECT_EQ(first->front().position, 1U);
-  EXPECT_EQ(first->front().since_arrival.ns, 1'500'000'000);
-  EXPECT_EQ(first->at(2).wait.ns, 1'500'000'000);
-  const auto rest = entries_of(run(calls_.list(b, first->back().sequence + 1, 100)));
-  ASSERT_EQ(rest->size(), 5U);
-  EXPECT_EQ(rest->back().position, 9U);
+  ASSERT_EQ(first->entries.size(), 4U);
+  EXPECT_EQ(first->entries.front().request_id, "r1");
+  EXPECT_EQ(first->entries.front().position, 1U);
+  EXPECT_EQ(first->entries.front().since_arrival.ns, 1'500'000'000);
+  EXPECT_EQ(first->entries.at(2).wait.ns, 1'500'000'000);
+  const auto rest = page_of(run(calls_.list(b, first->next.value_or(0), 100)));
+  ASSERT_EQ(rest->entries.size(), 5U);
+  EXPECT_EQ(rest->entries.back().position, 9U);
+  EXPECT_FALSE(rest->next.has_value());
+}
+
+TEST_F(ExactLaw, ListsThoseWithANameAmongManyWithout) {
+  const ExactBucket b = bucket(1, 60'000);
+  admit(b, "first");
+  for (int i = 0; i < 25; ++i) admit_units(b, {"", 1000, true});
+  admit(b, "last");
+  auto page = page_of(run(calls_.list(b, 0, 100)));
+  ASSERT_EQ(page->entries.size(), 1U) << "so many are looked at in one call";
+  ASSERT_TRUE(page->next.has_value());
+  page = page_of(run(calls_.list(b, *page->next, 100)));
+  ASSERT_EQ(page->entries.size(), 1U);
+  EXPECT_EQ(page->entries.front().request_id, "last");
+  EXPECT_EQ(page->entries.front().position, 25'002U);
+  now_us_ += 30'000'000'000;
+  EXPECT_EQ(read(b).departed, 25'002U);
+}
+
+TEST_F(ExactLaw, SeveralInOneCallStandEachForItself) {
+  const ExactBucket b = bucket(10, 5);
+  const std::vector<ExactUnits> units = {{"a", 1, false}, {"", 10, true},  {"a", 1, false},
+                                         {"", 2, true},   {"b", 1, false}, {"", 7, false}};
+  const auto tickets = tickets_of(run(calls_.admit(b, units, 0)));
+  ASSERT_TRUE(tickets.ok()) << tickets.status();
+  ASSERT_EQ(tickets->size(), units.size());
+  const std::vector<std::uint32_t> admitted = {1, 0, 1, 2, 1, 1};
+  const std::vector<std::uint64_t> positions = {1, 0, 1, 2, 4, 5};
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    EXPECT_EQ((*tickets)[i].admitted, admitted[i]) << i;
+    EXPECT_EQ((*tickets)[i].position, positions[i]) << i;
+    EXPECT_EQ((*tickets)[i].duplicate, i == 2) << i;
+    EXPECT_EQ((*tickets)[i].reason == RejectReason::kFull, i == 1 || i == 5) << i;
+  }
+  EXPECT_EQ(read(b).rejected[static_cast<std::size_t>(RejectReason::kFull)], 16U);
+}
+
+TEST_F(ExactLaw, NothingIsAdmittedAfterItsTime) {
+  const ExactBucket b = bucket(10, 5);
+  const ExactUnits unit{"a", 1, false};
+  const auto at = [&](std::uint64_t expiry_us) {
+    return tickets_of(run(calls_.admit(b, std::span(&unit, 1), expiry_us)));
+  };
+  EXPECT_EQ(at(now_us_ - 1).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(read(b).admitted, 0U);
+  EXPECT_TRUE(at(now_us_).ok());
+  EXPECT_EQ(read(b).admitted, 1U);
+}
+
+TEST_F(ExactLaw, APlaceThatRedisLostIsNotTakenForOneThatHasLeft) {
+  const ExactBucket b = bucket(1, 100);
+  const SharedTicket first = admit(b, "a");
+  SharedTicket last = admit(b, "b");
+  const auto state_of = [&](const std::string& id, const SharedTicket& ticket) {
+    return turn_of(run(calls_.look(b, id, ticket.place)))->state;
+  };
+  // A replica that lacked the last of them.
+  ++last.place.sequence;
+  EXPECT_EQ(state_of("c", last), SharedTurn::State::kLost);
+  redis_.cli({"FLUSHALL"});
+  now_us_ += 1000;
+  EXPECT_EQ(state_of("a", first), SharedTurn::State::kLost);
+  const SharedTicket again = admit(b, "other");
+  EXPECT_NE(again.place.instance, first.place.instance);
+  EXPECT_EQ(state_of("a", first), SharedTurn::State::kLost);
+}
+
+TEST_F(ExactLaw, ADeletionThatComesLateDoesNotTouchAnotherBucketOfTheName) {
+  const ExactBucket b = bucket(1, 100);
+  admit(b, "a");
+  ASSERT_TRUE(removal_of(run(calls_.remove(b, false))).ok());
+  ExactBucket next = b;
+  next.revision = 3;
+  admit(next, "b");
+  const auto removal = removal_of(run(calls_.remove(b, true)));
+  ASSERT_TRUE(removal.ok()) << removal.status();
+  EXPECT_EQ(removal->dropped, 0U);
+  EXPECT_EQ(read(next).backlog, 1U);
 }
 
 TEST_F(ExactLaw, DeletedBucketsDrainOrDrop) {
@@ -259,7 +359,9 @@ TEST_F(ExactLaw, DeletedBucketsDrainOrDrop) {
   EXPECT_EQ(removal->draining, 2U);
   EXPECT_EQ(turn_of(run(calls_.look(b, "a", first.place)))->state, SharedTurn::State::kWaits);
   // A node that does not know yet cannot bring it back.
-  EXPECT_EQ(ticket_of(run(calls_.admit(b, "c"))).status().code(), absl::StatusCode::kNotFound);
+  const ExactUnits late{"c", 1, false};
+  EXPECT_EQ(tickets_of(run(calls_.admit(b, std::span(&late, 1), 0))).status().code(),
+            absl::StatusCode::kNotFound);
   now_us_ += 1'000'000;
   EXPECT_EQ(turn_of(run(calls_.look(b, "a", first.place)))->state, SharedTurn::State::kDeparted);
   // One of the same name is another one.

@@ -2,7 +2,11 @@
 -- One exact bucket of the cluster: a G/D/1/K queue by the law of include/drip/law.h, each call one
 -- step. `now`, Redis's clock in microseconds, is set by the line that is put before this text.
 --
--- KEYS[1]  the bucket's key: the number of its present instance. All else of it is below that key.
+-- KEYS[1]  the bucket's key: the name of its present instance. All else of it is below that key:
+--          INSTANCE:state  what `fields` names, packed
+--          INSTANCE:line   a sorted set of who waits, by sequence: request ids, and of units without
+--                          a name a NUL and their sequence
+--          INSTANCE:ids    request id -> 'sequence arrival'
 -- ARGV     operation, revision, period in us, its fraction in 2^-32 us, capacity, departure at the
 --          start of service (1) or at its end (0), then what the operation needs.
 --
@@ -12,6 +16,8 @@
 local FRACTION = 4294967296
 
 local operation, revision = ARGV[1], tonumber(ARGV[2])
+-- Whoever asked was told by then that there is no answer: nothing is admitted behind its back.
+if operation == 'admit' and ARGV[7] ~= '0' and now > tonumber(ARGV[7]) then return {'late'} end
 local asked = {us = tonumber(ARGV[3]), fraction = tonumber(ARGV[4])}
 local capacity, at_start = tonumber(ARGV[5]), ARGV[6] == '1'
 
@@ -37,20 +43,25 @@ if not instance then
   if operation == 'remove' or (tombstone and revision <= tonumber(tombstone)) then
     return {'gone'}
   end
-  instance = tostring(redis.call('INCR', KEYS[1] .. ':instances'))
+  -- The time makes it another one even if Redis has lost its data since.
+  instance = string.format('%.0f.%d', now, redis.call('INCR', KEYS[1] .. ':instances'))
   redis.call('SET', KEYS[1], instance)
 end
 local state_key, line, ids = key_of(instance, 'state'), key_of(instance, 'line'),
                              key_of(instance, 'ids')
 local fields = {'us', 'fraction', 'period_us', 'period_fraction', 'capacity', 'at_start', 'revision',
-                'seen', 'next', 'admitted', 'rejected', 'departed', 'dropped', 'last'}
-local values = redis.call('HMGET', state_key, unpack(fields))
+                'seen', 'next', 'admitted', 'rejected', 'departed', 'dropped', 'last', 'created'}
+local packed = redis.call('GET', state_key)
+local values = packed and cmsgpack.unpack(packed) or {}
 local state = {}
-for i, name in ipairs(fields) do state[name] = tonumber(values[i] or '0') end
+for i, name in ipairs(fields) do state[name] = values[i] or 0 end
 
-if not values[1] then
-  if operation == 'look' or operation == 'release' then return {'dropped'} end
-  state.us, state.seen = now, now
+if not packed then
+  if operation == 'look' or operation == 'release' then
+    -- Lost: Redis has lost its data, or is a replica that lacked them.
+    return {redis.call('EXISTS', key_of(instance, 'dropped')) == 1 and 'dropped' or 'lost'}
+  end
+  state.us, state.seen, state.created = now, now, revision
   state.period_us, state.period_fraction = asked.us, asked.fraction
   state.capacity, state.at_start, state.revision = capacity, at_start and 1 or 0, revision
 end
@@ -62,6 +73,8 @@ local point = {us = state.us, fraction = state.fraction}
 local period = {us = state.period_us, fraction = state.period_fraction}
 local backlog = redis.call('ZCARD', line)
 
+local function nameless(member) return string.byte(member, 1) == 0 end
+
 -- What is due by now leaves.
 local function leak()
   if backlog == 0 or ceil(point) > now then return end
@@ -72,8 +85,10 @@ local function leak()
   for first = 1, count, 1000 do
     local left = redis.call('ZPOPMIN', line, math.min(1000, count - first + 1))
     local gone = {}
-    for i = 1, #left, 2 do gone[#gone + 1] = left[i] end
-    redis.call('HDEL', ids, unpack(gone))
+    for i = 1, #left, 2 do
+      if not nameless(left[i]) then gone[#gone + 1] = left[i] end
+    end
+    if #gone > 0 then redis.call('HDEL', ids, unpack(gone)) end
   end
   backlog = backlog - count
   state.departed = state.departed + count
@@ -104,15 +119,10 @@ if revision > state.revision then
 end
 
 local function save()
-  redis.call('HSET', state_key, 'us', string.format('%.0f', point.us), 'fraction',
-             string.format('%.0f', point.fraction), 'period_us', string.format('%.0f', period.us),
-             'period_fraction', string.format('%.0f', period.fraction), 'capacity', state.capacity,
-             'at_start', state.at_start, 'revision', string.format('%.0f', state.revision), 'seen',
-             string.format('%.0f', state.seen), 'next', string.format('%.0f', state.next),
-             'admitted', string.format('%.0f', state.admitted), 'rejected',
-             string.format('%.0f', state.rejected), 'departed',
-             string.format('%.0f', state.departed), 'dropped',
-             string.format('%.0f', state.dropped), 'last', string.format('%.0f', state.last))
+  state.us, state.fraction = point.us, point.fraction
+  state.period_us, state.period_fraction = period.us, period.fraction
+  for i, name in ipairs(fields) do values[i] = state[name] end
+  redis.call('SET', state_key, cmsgpack.pack(values))
 end
 -- The one with `rank` others before it in line: when it leaves, and until its service starts.
 local function departure(rank) return ceil(advance(point, rank, period)) - now end
@@ -123,34 +133,56 @@ local function wait(rank)
 end
 local function in_service() return (state.at_start == 1 and ceil(point) > now) and 1 or 0 end
 
+-- Several, each by itself, in their order: how many, then of each its id (or nothing), how many
+-- units and whether all or none of them. Answers for each: how many were admitted, what else (1: its
+-- id waits already, 2: the others found no room), and of the first its sequence, position, wait and
+-- time to its departure.
 if operation == 'admit' then
-  local id = ARGV[7]
-  local known = redis.call('HGET', ids, id)
-  if known then
-    local rank = redis.call('ZRANK', line, id)
-    save()
-    return {'duplicate', instance, known, tostring(rank + 1 + in_service()), ns(wait(rank)),
-            ns(departure(rank))}
+  local result = {'tickets', instance}
+  local function answer(...)
+    for _, value in ipairs({...}) do result[#result + 1] = value end
   end
-  local occupied = backlog + in_service()
-  if occupied >= state.capacity then
-    state.rejected = state.rejected + 1
-    save()
-    return {'full'}
+  for item = 1, tonumber(ARGV[8]) do
+    local id, count = ARGV[6 + 3 * item], tonumber(ARGV[7 + 3 * item])
+    local all = ARGV[8 + 3 * item] == '1'
+    local known = id ~= '' and redis.call('HGET', ids, id)
+    if known then
+      local rank = redis.call('ZRANK', line, id)
+      answer(1, 1, tonumber(string.match(known, '^%d+')), rank + 1 + in_service(), wait(rank),
+             departure(rank))
+    else
+      local occupied = backlog + in_service()
+      local room = math.max(state.capacity - occupied, 0)
+      local taken = math.min(count, (all and room < count) and 0 or room)
+      state.rejected = state.rejected + count - taken
+      if taken == 0 then
+        answer(0, 2, 0, 0, 0, 0)
+      else
+        local sequence, until_start = state.next, nil
+        if backlog == 0 then
+          if ceil(point) <= now then point = {us = now, fraction = 0} end
+          until_start = ceil(point) - now
+          if state.at_start == 0 then point = advance(point, 1, period) end
+        end
+        local members = {}
+        for unit = sequence, sequence + taken - 1 do
+          local text = string.format('%.0f', unit)
+          members[#members + 1] = text
+          members[#members + 1] = id ~= '' and id or '\0' .. text
+        end
+        redis.call('ZADD', line, unpack(members))
+        if id ~= '' then
+          redis.call('HSET', ids, id, members[1] .. ' ' .. string.format('%.0f', now))
+        end
+        answer(taken, taken < count and 2 or 0, sequence, occupied + 1,
+               until_start or wait(backlog), departure(backlog))
+        state.next, state.admitted = sequence + taken, state.admitted + taken
+        backlog = backlog + taken
+      end
+    end
   end
-  local sequence = string.format('%.0f', state.next)
-  state.next, state.admitted = state.next + 1, state.admitted + 1
-  local until_start
-  if backlog == 0 then
-    if ceil(point) <= now then point = {us = now, fraction = 0} end
-    until_start = ceil(point) - now
-    if state.at_start == 0 then point = advance(point, 1, period) end
-  end
-  redis.call('ZADD', line, sequence, id)
-  redis.call('HSET', ids, id, sequence .. ' ' .. string.format('%.0f', now))
   save()
-  return {'admitted', instance, sequence, tostring(occupied + 1),
-          ns(until_start or wait(backlog)), ns(departure(backlog))}
+  return result
 end
 
 if operation == 'look' or operation == 'release' then
@@ -161,6 +193,9 @@ if operation == 'look' or operation == 'release' then
     if redis.call('EXISTS', key_of(instance, 'released:' .. sequence)) == 1 then
       return {'released'}
     end
+    -- In line there is only who came behind it, unless this was a replica that never had it.
+    local head = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
+    if tonumber(sequence) >= (tonumber(head[2]) or state.next) then return {'lost'} end
     return {'departed'}
   end
   local rank = redis.call('ZRANK', line, id)
@@ -192,31 +227,51 @@ if operation == 'read' then
           ns(math.max(ceil(point) - now, 0))}
 end
 
+-- Where the next page begins (nothing: there is none), then of each its id, sequence, position, wait
+-- and time since its arrival. So long a row of units without a name that a page may be empty.
 if operation == 'list' then
   save()
-  local first, limit = ARGV[7], tonumber(ARGV[8])
-  local listed = redis.call('ZRANGE', line, first, '+inf', 'BYSCORE', 'LIMIT', 0, limit)
-  local result = {'list'}
-  if #listed == 0 then return result end
-  local rank = redis.call('ZRANK', line, listed[1])
-  for i, id in ipairs(listed) do
-    local known = redis.call('HGET', ids, id)
-    local sequence, arrival = string.match(known, '^(%d+) (%d+)$')
-    result[#result + 1] = id
-    result[#result + 1] = sequence
-    result[#result + 1] = tostring(rank + i + in_service())
-    result[#result + 1] = ns(wait(rank + i - 1))
-    result[#result + 1] = ns(now - tonumber(arrival))
+  local cursor, limit, scanned, listed = tonumber(ARGV[7]), tonumber(ARGV[8]), 0, 0
+  local result = {'list', ''}
+  while scanned < 20000 do
+    local some = redis.call('ZRANGE', line, string.format('%.0f', cursor), '+inf', 'BYSCORE',
+                            'LIMIT', 0, 1000, 'WITHSCORES')
+    if #some == 0 then return result end
+    local rank = redis.call('ZRANK', line, some[1])
+    for i = 1, #some, 2 do
+      local id = some[i]
+      cursor = tonumber(some[i + 1])
+      if not nameless(id) then
+        if listed == limit then
+          result[2] = some[i + 1]
+          return result
+        end
+        listed = listed + 1
+        local arrival = string.match(redis.call('HGET', ids, id), ' (%d+)$')
+        result[#result + 1] = id
+        result[#result + 1] = some[i + 1]
+        result[#result + 1] = tostring(rank + 1 + in_service())
+        result[#result + 1] = ns(wait(rank))
+        result[#result + 1] = ns(now - tonumber(arrival))
+      end
+      rank = rank + 1
+    end
+    cursor, scanned = cursor + 1, scanned + #some / 2
   end
+  result[2] = string.format('%.0f', cursor)
   return result
 end
 
 if operation == 'remove' then
+  -- Another one of that name has come since.
+  if state.created > revision then return {'gone'} end
   redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[1] .. ':deleted', ARGV[2], 'EX', '60')
+  redis.call('SET', KEYS[1] .. ':deleted', string.format('%.0f', math.max(revision, state.revision)),
+             'EX', '60')
   local drop = ARGV[7] == '1'
   if drop then
     redis.call('DEL', state_key, line, ids)
+    redis.call('SET', key_of(instance, 'dropped'), '', 'EX', '600')
     return {'removed', tostring(backlog), '0'}
   end
   save()
