@@ -4,8 +4,8 @@
 
 bench_report.py --note RESULT.JSON COMMAND... notes in a result file where it comes from."""
 import json
-import math
 import pathlib
+import re
 import shlex
 import sys
 
@@ -16,12 +16,9 @@ import kernel_report
 import machine
 import targets
 import testpmd_report
-from kernel_report import panel, table
+from bench_plots import STAGES, plots
+from kernel_report import table
 from targets import count_text
-
-STAGES = ["straight", "scheduled", "librte_sched", "source", "parse", "classify", "whole"]
-STYLE = """<style>.t{font-size:15px;font-weight:bold} .a{font-size:11px;fill:#444} .g{stroke:#ddd}
-polyline{fill:none;stroke-width:1.6}</style>"""
 
 
 def text(value):
@@ -122,7 +119,7 @@ How a packet gets into a bucket of another core, without parsing and rules, in t
 
 
 def memory(rows):
-    parts = {"bucket": "bucket", "wheel": "wheel", "book": "settings of the ring",
+    parts = {"bucket": "the bucket itself", "wheel": "wheel", "book": "the engine's record of it",
              "registry": "name, settings, indexes", "idle": "**idle, less its ring**",
              "ring": "ring of 4", "history": "histories, once it is used",
              "wheel_full": "more of the wheel, once it is full", "full": "**full**"}
@@ -146,8 +143,9 @@ def centres(rows):
     return """### Where the time goes
 
 `perf record -e cpu-clock` of `drip-bench cost`: the machine has no hardware counters. Each sample is put
-to the innermost function that was inlined there; a wait for memory shows at the instruction behind the
-load. *take*, *write*, *give*, *rte_...* and mempool functions are the benchmark's source and sink.
+to the innermost function there that is no mere accessor, inlined ones included; a wait for memory shows
+at the instruction behind the load. What is of `librte_...`, `BenchPort` and `PacketPool` is the benchmark's
+source and sink. The largest of each case:
 
 """ + "\n".join(tables)
 
@@ -158,46 +156,13 @@ def control(rows):
             control_report.markdown(rows))
 
 
-def cost_plot(rows):
-    mine = [row for row in rows if row["order"] == "round-robin"]
-    counts = sorted({row["buckets"] for row in mine})
-    highest = 1.05 * max(row["cycles"]["median"] for row in mine if row["path"] != "librte_sched")
-    place = lambda n: math.log2(n) / max(1, math.log2(counts[-1]))
-    lines = [(path, [(place(row["buckets"]), min(1, row["cycles"]["median"] / highest))
-                     for row in sorted(mine, key=lambda row: row["buckets"])
-                     if row["path"] == path]) for path in STAGES]
-    return panel("Cycles a packet, round robin, nothing throttled", 0, lines,
-                 [(place(n), count_text(n)) for n in counts],
-                 [(i / 4, text(highest * i / 4)) for i in range(5)], "buckets")
-
-
-def spacing_plot(rows, rate, top):
-    mine = [row for row in rows if row["rate"] == rate]
-    place = lambda ns: min(1, max(0, math.log10(max(ns, 1)) / 6))
-    lines = [(f"{row['path']}, {count_text(row['beside'])} beside",
-              [(place(calm), i / 200) for i, (_, calm) in enumerate(row["error_quantiles_ns"])])
-             for row in mine]
-    return panel(f"Distance from the ideal gap at {rate}, calm gaps: share below", top, lines,
-                 [(i / 6, f"{10 ** i} ns") for i in range(7)],
-                 [(i / 4, f"{25 * i} %") for i in range(5)], "ns")
-
-
-def draw(path, panels):
-    height = kernel_report.PANEL * len(panels) + 20
-    body = "\n".join(panels)
-    path.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {kernel_report.WIDTH} '
-                    f'{height}" font-family="sans-serif">{STYLE}<rect width="100%" height="100%" '
-                    f'fill="white"/>{body}</svg>\n')
-
-
 def note(path, command):
     """What a result file must say of where it comes from."""
     path = pathlib.Path(path)
     result = json.loads(path.read_text())
     if "command" not in result:
         about = machine.describe("")
-        about["command"] = shlex.join(pathlib.Path(one).name if i == 0 else one
-                                      for i, one in enumerate(command))
+        about["command"] = shlex.join([pathlib.Path(command[0]).name, *command[1:]])
         path.write_text(json.dumps({**about, **result}, indent=1) + "\n")
 
 
@@ -209,21 +174,9 @@ def section(name, write, result):
     return f"{heading}\n\n{machine.head(result)}{said}\n{rest}"
 
 
-def plots(results, page, plots_at):
-    links = []
-    if "cost" in results:
-        draw(plots_at / "cost.svg", [cost_plot(results["cost"]["rows"])])
-        links.append(f"![Cycles a packet over the number of buckets]({page.stem}/cost.svg)")
-    if "precision" in results:
-        rows = results["precision"]["rows"]
-        rates = [rate for rate in ("100 Mbit/s", "1 Gbit/s") if any(r["rate"] == rate for r in rows)]
-        draw(plots_at / "spacing.svg",
-             [spacing_plot(rows, rate, i * kernel_report.PANEL) for i, rate in enumerate(rates)])
-        links.append(f"![Distance of gaps from the ideal]({page.stem}/spacing.svg)")
-    if "kernel" in results:
-        (plots_at / "kernel.svg").write_text(kernel_report.draw(results["kernel"]))
-        links.append(f"![Beside the kernel's queueing disciplines]({page.stem}/kernel.svg)")
-    return links
+def without_places(command):
+    """A command line without the files and directories of whoever ran it."""
+    return re.sub(r" --(json|out|build|dripd) \S+|(?<= )\S*/(?=drip-bench)| \S+\.json", "", command)
 
 
 def main():
@@ -231,6 +184,8 @@ def main():
         return note(sys.argv[2], sys.argv[3:])
     out, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
+    for result in results.values():
+        result["command"] = without_places(result["command"])
     plots_at = page.parent / page.stem
     plots_at.mkdir(exist_ok=True)
     sections = []
@@ -242,8 +197,13 @@ def main():
         else:
             sections.append(f"`{name}` was not measured.")
     for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        sections.append(module.markdown(results[name]) if name in results
-                        else f"`{name}` was not measured.")
+        if name in results:
+            sections.append(module.markdown(results[name]))
+        elif (plots_at / f"{name}.md").exists():
+            sections.append(f"`{name}` was not measured this time; an earlier run: "
+                            f"[{name}.md]({page.stem}/{name}.md).")
+        else:
+            sections.append(f"`{name}` was not measured.")
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
     page.write_text(f"""# Benchmarks
 

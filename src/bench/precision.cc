@@ -103,6 +103,18 @@ double quantile(std::vector<double>& sorted, double fraction) {
   return sorted[at];
 }
 
+// [seconds since the first departure, ns behind the ideal one of the same number], at 201 of them.
+nlohmann::ordered_json departure_curve(const Rate& rate, const Track& track) {
+  auto curve = nlohmann::ordered_json::array();
+  const std::vector<std::uint64_t>& at = track.departures;
+  for (std::size_t i = 0; i <= 200 && !at.empty(); ++i) {
+    const std::size_t number = i * (at.size() - 1) / 200;
+    const double ns = static_cast<double>(at[number] - at[0]) * 1e9 / track.tsc_hz;
+    curve.push_back({ns * 1e-9, ns - rate.gap_ns() * static_cast<double>(number)});
+  }
+  return curve;
+}
+
 void report_track(const Bench& bench, const char* path, const Rate& rate, std::uint32_t beside,
                   const Track& track) {
   const double ns_per_tsc = 1e9 / track.tsc_hz;
@@ -159,6 +171,7 @@ void report_track(const Bench& bench, const char* path, const Rate& rate, std::u
       .figure("excess_units", excess_ns / rate.gap_ns())
       .figure("stalls", static_cast<double>(track.stalls.size()))
       .series("error_quantiles_ns", curve)
+      .series("departure_curve_ns", departure_curve(rate, track))
       .end_row();
 }
 
