@@ -31,9 +31,13 @@ def throughput_plot(rows, top):
                  [(place(n), count_text(n)) for n in counts], ticks, "buckets")
 
 
+def beside(row):
+    return f"{count_text(row['beside'])} beside" if row["beside"] else "alone"
+
+
 def departure_plot(rows, rate, top):
     mine = [row for row in rows if row["rate"] == rate and row.get("departure_curve_ns")]
-    curves = {f"{row['path']}, {count_text(row['beside'])} beside": row["departure_curve_ns"]
+    curves = {f"{row['path']}, {beside(row)}": row["departure_curve_ns"]
               for row in mine}
     seconds = max(at for curve in curves.values() for at, _ in curve)
     ticks, highest = steps(max(1, *(behind / 1e6 for curve in curves.values() for _, behind in curve)))
@@ -59,7 +63,7 @@ def cost_plot(rows):
 def spacing_plot(rows, rate, top):
     mine = [row for row in rows if row["rate"] == rate]
     place = lambda ns: min(1, max(0, math.log10(max(ns, 1)) / 6))
-    lines = [(f"{row['path']}, {count_text(row['beside'])} beside",
+    lines = [(f"{row['path']}, {beside(row)}",
               [(place(calm), i / 200) for i, (_, calm) in enumerate(row["error_quantiles_ns"])])
              for row in mine]
     return panel(f"Distance from the ideal gap at {rate}, calm gaps: share below", top, lines,
