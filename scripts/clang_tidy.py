@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs clang-tidy over our files of a compile database, each only when it has changed.
 
-    clang_tidy.py BUILD [FILE]...
+    clang_tidy.py BUILD [FILE|DIRECTORY]...
 
 Nearly all of the time goes into headers of others, again for each file, so a file that was found
 clean is remembered by all that it was made of: its command, its text, that of our headers that it
@@ -19,7 +19,8 @@ import subprocess
 import sys
 
 TOOL = "clang-tidy-14"
-# The tests take three times as long as all the rest: name them to have them checked.
+# Not the tests: 5 s of CPU for each of 90 files make 4 minutes on 2 cores from clean, where the
+# rest takes 3. To have them checked: clang_tidy.py build tests
 OUR_ROOMS = ("src", "docs")
 CHECKS = (pathlib.Path(".clang-tidy"), pathlib.Path("tests/.clang-tidy"))
 INCLUDE = re.compile(rb'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -73,7 +74,7 @@ def tidy(build: pathlib.Path, path: pathlib.Path) -> tuple[bool, str]:
 
 def main() -> int:
     build = pathlib.Path(sys.argv[1])
-    wanted = {pathlib.Path(os.path.normpath(name)) for name in sys.argv[2:]}
+    wanted = {pathlib.Path(os.path.normpath(name)) for name in sys.argv[2:] or OUR_ROOMS}
     cache = build / "lint-cache"
     cache.mkdir(exist_ok=True)
     version = subprocess.run([TOOL, "--version"], check=True, capture_output=True).stdout
@@ -82,7 +83,7 @@ def main() -> int:
     pending = {}
     clean = 0
     for path, command in sorted(commands(build).items()):
-        if path not in wanted if wanted else path.parts[0] not in OUR_ROOMS:
+        if not any(map(path.is_relative_to, wanted)):
             continue
         digest = hashlib.sha256(common + command.encode())
         for part in sources.with_headers(path):

@@ -141,6 +141,9 @@ TEST(Frame, AnAtomicFragmentIsWhole) {
   EXPECT_FALSE(headers.fragment);
   EXPECT_TRUE(headers.ports_valid);
   EXPECT_EQ(headers.dst_port, 6);
+  // RFC 8200, 4.5: the two bits between offset and flag are reserved, and ignored.
+  EXPECT_FALSE(parse(FrameBuilder().ipv6({.next_header = 44}).fragment(kUdp, 6).ports(5, 6).build())
+                   .fragment);
 }
 
 TEST(Frame, PassesOverExtensionHeaders) {
@@ -169,6 +172,7 @@ TEST(Frame, GivesUpAfterSoManyExtensionHeaders) {
     EXPECT_EQ(headers.ip_protocol, read ? kUdp : 60);
     EXPECT_EQ(headers.fault, read ? FrameFault::kNone : FrameFault::kManyExtensions);
     EXPECT_EQ(headers.ip_version, IpVersion::kV6);
+    EXPECT_EQ(headers.l4_offset, read ? 14 + 40 + 8 * count : 0);
   }
 }
 
@@ -212,6 +216,9 @@ TEST(Frame, PortsAreNotReadFromThePadding) {
   EXPECT_FALSE(headers.ports_valid);
   EXPECT_EQ(headers.ip_protocol, kUdp);
   EXPECT_EQ(parse(FrameBuilder().ipv6({}).build(26)).fault, FrameFault::kShortTransport);
+  // Hop-by-hop options do not make a jumbogram of it.
+  const Bytes options = FrameBuilder().ipv6({.next_header = 0}).options(kUdp).build(26);
+  EXPECT_EQ(parse(options).fault, FrameFault::kShortTransport);
 }
 
 TEST(Frame, OddHeadersKeepWhatCouldBeRead) {

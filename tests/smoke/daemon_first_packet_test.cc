@@ -18,11 +18,22 @@ namespace {
 // As many as a polling thread takes in some milliseconds.
 constexpr std::uint32_t kPackets = 20'000;
 
-std::uint64_t received(const v1::ListLcoresResponse& lcores) {
-  std::uint64_t sum = 0;
-  for (const v1::Lcore& lcore : lcores.lcores()) sum += lcore.rx_packets();
-  return sum;
-}
+struct Counts {
+  explicit Counts(const v1::ListLcoresResponse& lcores) {
+    for (const v1::Lcore& lcore : lcores.lcores()) {
+      received += lcore.rx_packets();
+      sent += lcore.tx_packets();
+      waiting += lcore.waiting_packets();
+      for (const v1::DropCount& drop : lcore.drops()) dropped += drop.packets();
+    }
+  }
+  [[nodiscard]] bool balanced() const { return received == sent + dropped + waiting; }
+
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t waiting = 0;
+};
 
 TEST(FirstPacket, FindsTheRulesOfTheFile) {
   const TemporaryDirectory directory;
@@ -54,18 +65,24 @@ drop = true
   Client client(dripd.address());
   // The device gives them all, once, to whoever asks first.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  v1::ListLcoresResponse lcores;
-  do {
+  const auto counts = [&] {
+    return Counts(client.call(&v1::ShaperService::Stub::ListLcores, std::string()));
+  };
+  Counts found = counts();
+  while ((found.received < kPackets || !found.balanced()) &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    lcores = client.call(&v1::ShaperService::Stub::ListLcores, std::string());
-  } while (received(lcores) < kPackets && std::chrono::steady_clock::now() < deadline);
-  EXPECT_EQ(received(lcores), kPackets);
+    found = counts();
+  }
+  EXPECT_EQ(found.received, kPackets);
+  EXPECT_EQ(found.dropped, kPackets);
+  EXPECT_EQ(found.sent, 0U);
+  EXPECT_EQ(found.waiting, 0U);
 
   const auto rules = client.call(&v1::ShaperService::Stub::ListRules, std::string());
   ASSERT_EQ(rules.rules_size(), 1);
   EXPECT_EQ(rules.rules(0).packets(), kPackets);
   EXPECT_EQ(rules.default_packets(), 0U);
-  for (const v1::Lcore& lcore : lcores.lcores()) EXPECT_EQ(lcore.tx_packets(), 0U);
 }
 
 }  // namespace

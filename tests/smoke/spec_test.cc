@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
+#include <string>
 #include <thread>
 
 #include "client.h"
@@ -28,6 +30,21 @@ class Spec : public testing::Test {
 
   void allow(const std::string& bucket_id, int times) {
     for (int i = 0; i < times; ++i) client_.allow(bucket_id);
+  }
+
+  // Counts are read one after another: they fit together between two departures.
+  bool nothing_is_lost_uncounted() {
+    const auto reply = client_.call(&v1::ShaperService::Stub::ListBuckets, std::string());
+    return std::ranges::all_of(reply.buckets(), [](const v1::Bucket& bucket) {
+      return bucket.total_requests() == bucket.allowed_requests() + bucket.rejected_requests() &&
+             bucket.allowed_requests() ==
+                 bucket.processed_requests() + bucket.dropped_requests() + bucket.queue_size();
+    });
+  }
+  void TearDown() override {
+    bool holds = false;
+    for (int i = 0; i < 100 && !holds; ++i) holds = nothing_is_lost_uncounted();
+    EXPECT_TRUE(holds);
   }
 
   ServingDripd dripd_;
