@@ -197,13 +197,8 @@ def main():
         else:
             sections.append(f"`{name}` was not measured.")
     for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        if name in results:
-            sections.append(module.markdown(results[name]))
-        elif (plots_at / f"{name}.md").exists():
-            sections.append(f"`{name}` was not measured this time; an earlier run: "
-                            f"[{name}.md]({page.stem}/{name}.md).")
-        else:
-            sections.append(f"`{name}` was not measured.")
+        sections.append(module.markdown(results[name]) if name in results
+                        else f"`{name}` was not measured.")
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
     page.write_text(f"""# Benchmarks
 

@@ -46,8 +46,9 @@ TEST_F(AllowRequestsRpc, EachEntryIsAnsweredByItself) {
       entries { count: 2 }
       entries { bucket_id: 'b' count: 1025 }
       entries { request_id: 'x' count: 2 }
-      entries { count: 20 all_or_none: true })");
-  ASSERT_EQ(response.results_size(), 8);
+      entries { count: 20 all_or_none: true }
+      entries { count: 81 all_or_none: true })");
+  ASSERT_EQ(response.results_size(), 9);
   EXPECT_EQ(response.results(0).admitted(), 3U);
   EXPECT_EQ(response.results(0).queue_position(), 1U);
   EXPECT_EQ(response.results(1).admitted(), 1U);
@@ -64,10 +65,13 @@ TEST_F(AllowRequestsRpc, EachEntryIsAnsweredByItself) {
             "entries[6].count: 2 is not allowed: 0 or 1 with a request_id");
   EXPECT_EQ(response.results(7).admitted(), 20U);
   EXPECT_EQ(response.results(7).code(), grpc::OK);
+  EXPECT_EQ(response.results(8).admitted(), 0U);
+  EXPECT_EQ(response.results(8).reason(), v1::REJECT_REASON_FULL);
   EXPECT_TRUE(end().ok());
   EXPECT_EQ(status_of("a").queue_size(), 5U);
   EXPECT_EQ(status_of("a").rejected_requests(), 2U);
   EXPECT_EQ(status_of("b").queue_size(), 20U);
+  EXPECT_EQ(status_of("b").rejected_requests(), 81U);
 }
 
 TEST_F(AllowRequestsRpc, ANameIsChargedOnceWithinAMessageAndBetweenCalls) {
