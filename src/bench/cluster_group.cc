@@ -74,6 +74,8 @@ absl::StatusOr<std::unique_ptr<ChildRedis>> ChildRedis::start(const std::string&
   arguments.push_back(nullptr);
   const pid_t pid = fork();
   if (pid == 0) {
+    const int nothing = open("/dev/null", O_WRONLY);
+    dup2(nothing, STDOUT_FILENO);
     execvp(program.c_str(), arguments.data());
     _exit(127);
   }
