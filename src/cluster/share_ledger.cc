@@ -19,8 +19,10 @@ const Share* find(const Shares& shares, std::string_view bucket) {
 struct Row {
   std::string session;
   ShareClaim in_force;  // At the most: held, taken, or granted and so to be taken at any moment.
-  ShareClaim at_present_rates;   // The same of what was granted at the rates of now only.
-  std::uint64_t known_safe = 0;  // In parts of its own rates: so much nobody else has.
+  ShareClaim at_present_rates;  // The same of what was granted at the rates of now only.
+  // So much of what is set aside nobody else has, whatever rates others hold theirs by: the lesser
+  // of its parts of its own rates and of those of now.
+  std::uint64_t known_safe = 0;
   ShareClaim target;
   ShareClaim next;  // What shall be granted.
   bool lost = false;
@@ -83,7 +85,8 @@ Row row_of(const std::string& id, const ShareSession& session, std::string_view 
     const Share* const share = find(shares, bucket);
     if (share == nullptr) return;
     raise_to(row.in_force, *share, rates);
-    row.known_safe = std::max(row.known_safe, share->safe);
+    row.known_safe =
+        std::max(row.known_safe, std::min(share->safe, parts_of(share->safe, share->rates, rates)));
     // At higher rates than now it is more than now adds up to, and on its way out.
     if (parts_of(kWholeRate, share->rates, rates) <= kWholeRate) {
       raise_to(row.at_present_rates, *share, rates);

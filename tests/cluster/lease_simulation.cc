@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <queue>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "cluster/share_allocation.h"
@@ -325,6 +327,15 @@ class Simulation {
     return rates.units_per_second > 0 ? rates.units_per_second / 1000 : rates.bits_per_second / 1e6;
   }
 
+  // The highest rate of which somebody had a share within the last lease, by any clock.
+  double highest_of_late(const std::string& id, double now_highest) {
+    std::deque<std::pair<std::int64_t, double>>& falling = highest_[id];
+    while (!falling.empty() && falling.back().second <= now_highest) falling.pop_back();
+    falling.emplace_back(now_, now_highest);
+    while (falling.front().first < now_ - kTiming.at_leader(kTiming.lease).ns) falling.pop_front();
+    return falling.front().second;
+  }
+
   void check() {
     // Whoever was not known of then may tell of its share when data are lost again, and keep it.
     if (now_ < amnesia_until_ && (store_.data_of != store_.server || store_.data.learning)) {
@@ -338,7 +349,8 @@ class Simulation {
     }
     for (const auto& [id, bucket] : buckets_) {
       double in_force = 0;
-      double highest = 0;  // Of the rates of which somebody has a share.
+      double at_present = 0;  // The part of it that is of the rate of now, or of a lower one.
+      double highest = 0;     // Of the rates of which somebody has a share.
       std::uint64_t parts = 0;
       for (const auto& node : nodes_) {
         if (!node->up) continue;
@@ -347,15 +359,19 @@ class Simulation {
         parts += mine;
         const LeasedRates& rates = node->holder->held().find(id)->second.rates;
         in_force += factor(part_of(rates, mine));
+        if (factor(rates) <= factor(bucket.rates)) at_present += factor(part_of(rates, mine));
         highest = std::max(highest, factor(rates));
       }
-      // A rate that was lowered stays in force with those who do not know yet.
-      double bound = std::max(factor(bucket.rates), highest);
-      if (now_ < amnesia_until_) bound *= 1.25;
-      if (in_force > bound * (1 + 1e-9)) {
+      // A rate that was lowered stays in force with those who do not know yet, and what others have
+      // was measured by it until the last of them knows or has no lease any more.
+      const double slack = (now_ < amnesia_until_ ? 1.25 : 1) * (1 + 1e-9);
+      const double bound = std::max(factor(bucket.rates), highest_of_late(id, highest));
+      if (in_force > bound * slack || at_present > factor(bucket.rates) * slack) {
         result_.safe = false;
-        result_.trouble = fmt::format("at {:.3f} ms bucket {} leaks {} times its rate ({} parts)",
-                                      static_cast<double>(now_) / kMs, id, in_force / bound, parts);
+        result_.trouble = fmt::format(
+            "at {:.3f} ms bucket {} leaks {} times its rate, {} times by shares of it ({} parts)",
+            static_cast<double>(now_) / kMs, id, in_force / bound,
+            at_present / factor(bucket.rates), parts);
         result_.trouble += fmt::format("; data of {} at {}{}{}", store_.data_of, store_.server,
                                        store_.data.learning ? ", learning" : "",
                                        store_.data.safe_frozen ? ", frozen" : "");
@@ -419,6 +435,7 @@ class Simulation {
   std::int64_t now_ = 0;
   std::uint64_t order_ = 0;
   std::priority_queue<Event> events_;
+  std::map<std::string, std::deque<std::pair<std::int64_t, double>>> highest_;
   LeaseStore store_;
   bool away_ = false;
   ShareSnapshot copy_, behind_;
