@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,6 +37,7 @@ TEST(FlowKey, FiveTupleIsNamedByItsEnds) {
             "[2001:db8::1]:5000>[2001:db8::2]:80/tcp");
   EXPECT_EQ(text_of(FrameBuilder().ipv4({.protocol = 1}).raw({8, 0}).build()),
             "10.0.0.1>10.0.0.2/icmp");
+  EXPECT_EQ(text_of(udp4(0, 0, 80)), "10.0.0.1:0>10.0.0.2:80/udp");
   EXPECT_EQ(text_of(FrameBuilder().ipv4({.protocol = 47}).build()), "10.0.0.1>10.0.0.2/47");
 }
 
@@ -106,7 +110,22 @@ TEST(FlowKey, WithoutIpTheLinkAddressesCount) {
   EXPECT_EQ(text_of(arp), "02:00:00:00:00:01>02:00:00:00:00:02/0x0806");
   EXPECT_EQ(text_of(arp, {.kind = FlowKeyKind::kSource}), "02:00:00:00:00:01");
   EXPECT_EQ(text_of(arp, {.kind = FlowKeyKind::kDestination}), "02:00:00:00:00:02");
+  // Whole, however many bits of an IP address count.
+  EXPECT_EQ(text_of(arp, {FlowKeyKind::kSource, 8, 8}), "02:00:00:00:00:01");
+  EXPECT_EQ(key_of(arp, {FlowKeyKind::kSource, 8, 8}), key_of(arp, {FlowKeyKind::kSource, 9, 9}));
   EXPECT_NE(key_of(arp), key_of(FrameBuilder().be16(0x88cc).raw(Bytes(28, 1)).build()));
+}
+
+TEST(FlowHash, EveryByteOfAFlowCounts) {
+  const FlowKey key = key_of(udp4(0, 5000, 80));
+  const FlowHash hash(1);
+  for (std::size_t at = 0; at < sizeof(FlowKey); ++at) {
+    auto bytes = std::bit_cast<std::array<std::uint8_t, sizeof(FlowKey)>>(key);
+    bytes[at] ^= 1;
+    const auto other = std::bit_cast<FlowKey>(bytes);
+    EXPECT_FALSE(other == key) << "byte " << at;
+    EXPECT_NE(hash(other), hash(key)) << "byte " << at;
+  }
 }
 
 TEST(FlowHash, DependsOnItsKey) {
