@@ -31,6 +31,10 @@ inline double allowed_excess(double rate, std::size_t nodes) {
   return rate * kSinkSeconds + kUnitsANode * static_cast<double>(nodes);
 }
 
+/// Longer than the default of 50 ms: a machine that is full of tests may take that to answer, and a
+/// test that counts changes of policy must not count those.
+inline constexpr std::chrono::milliseconds kDecideWithin{300};
+
 inline v1::ConfigureBucketRequest split_bucket(const std::string& id, double rate,
                                                v1::FailurePolicy policy) {
   v1::ConfigureBucketRequest request;
@@ -40,6 +44,7 @@ inline v1::ConfigureBucketRequest split_bucket(const std::string& id, double rat
   request.set_scope(v1::SCOPE_CLUSTER);
   request.set_sharing(v1::SHARING_SPLIT);
   request.set_failure_policy(policy);
+  request.set_decide_within_ns(std::chrono::nanoseconds(kDecideWithin).count());
   return request;
 }
 

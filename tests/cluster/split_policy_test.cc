@@ -114,7 +114,7 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
   const double span = std::chrono::duration<double>(end - over).count();
 
   // What a poll and a call may take, after which it holds.
-  const auto slack = milliseconds(400);
+  const auto slack = kDecideWithin + milliseconds(400);
   EXPECT_EQ(sinks["closed"]->count(away + slack, end), 0U);
   EXPECT_EQ(sinks["last"]->count(over + slack, end), 0U);
   EXPECT_LE(worst_excess(sinks["last"]->departures(), kRate, begin, end), allowed_excess(kRate, 3));
