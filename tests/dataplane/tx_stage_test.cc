@@ -59,6 +59,8 @@ TEST_F(TxStageTest, RoomEndsBeforeTheReserveAndTheReserveAtTheEnd) {
   EXPECT_FALSE(stage.has_room(1));
   EXPECT_FALSE(stage.has_reserved_room(1));
   EXPECT_EQ(stage.waiting(), Stage::kSlots);
+  // The port was asked after each burst, not for each packet.
+  EXPECT_EQ(stage.retries(1), Stage::kSlots / Stage::kBurst);
   // Each port for itself.
   EXPECT_TRUE(stage.has_room(0));
   EXPECT_TRUE(stage.has_room(2));
