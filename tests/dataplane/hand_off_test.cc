@@ -238,7 +238,7 @@ TEST(HandOff, TakesAsMuchAsThereIsRoomForAndKeepsTheOrder) {
   EXPECT_EQ(added, HandOff::kSlots + HandOff::kBurst);
   std::array<HandedPacket, 10> few;
   std::uint32_t next = 0;
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     ASSERT_EQ(hand_off.take(few), few.size());
     for (const HandedPacket& packet : few) ASSERT_EQ(packet.target, next++);
     for (std::size_t i = 0; i < few.size(); ++i) ASSERT_TRUE(add()) << round << ", " << i;
