@@ -31,7 +31,7 @@ class Size:
     shaper_seconds: float = 2.0
 
 
-QUICK = Size(seconds=0.3, sizes=(64, 1518), flows=(64,), trials=4, shaper_seconds=0.5)
+QUICK = Size(seconds=0.2, sizes=(64,), flows=(64,), trials=2, shaper_seconds=0.4)
 
 
 def say(text):
