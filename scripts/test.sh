@@ -42,7 +42,7 @@ scripts/install_packages.sh build run
 log=$build/meson-logs/testlog.json
 rm -f "$log"
 status=0
-# One more than there are CPUs: many wait for most of their time. Those that poll run by themselves.
-meson test -C "$build" --num-processes $(($(nproc) + 1)) --print-errorlogs "${suites[@]}" || status=$?
+# Two more than there are CPUs: many wait for most of their time. Those that poll run by themselves.
+meson test -C "$build" --num-processes $(($(nproc) + 2)) --print-errorlogs "${suites[@]}" || status=$?
 scripts/test_summary.py "$log" || status=1
 exit "$status"
