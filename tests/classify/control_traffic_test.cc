@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "frame_builder.h"
 
@@ -124,6 +127,125 @@ TEST(ControlTraffic, NothingAndOrdinaryTrafficDoNotCount) {
   EXPECT_FALSE(is_control(Bytes(5, 1)));
   EXPECT_FALSE(is_control(transport(kTcp, 5000, 443)));
   EXPECT_FALSE(is_control(FrameBuilder().ipv6({.next_header = 58}).raw({128, 0}).build()));
+}
+
+// ---- The filter before the list
+
+// Every port beside the listed ones and those that share the lowest six or twelve bits with one.
+std::vector<std::uint16_t> ports_near_listed() {
+  std::set<unsigned> ports = {0, 1, 443, 4096, kOrdinary, 0xffff};
+  for (const ControlPort& entry : kControlPorts) {
+    for (const unsigned distance : {0U, 1U, 64U, 4096U, 32768U}) {
+      ports.insert({(entry.port + distance) & 0xffff, (entry.port - distance) & 0xffff});
+    }
+  }
+  return {ports.begin(), ports.end()};
+}
+
+// Calls `see` with frames to one station and to groups, of both IP versions and of none.
+template <class See>
+void for_all_addresses(Headers headers, See&& see) {
+  const Bytes station = {2, 0, 0, 0, 0, 2};
+  const Bytes group = {1, 0, 0x5e, 0, 0, 2};
+  const Bytes bridges = {1, 0x80, 0xc2, 0, 0, 2};
+  for (const Bytes& mac : {station, group, bridges}) {
+    for (const char* const to : {"10.0.0.2", "224.0.0.2", "255.255.255.255"}) {
+      headers.ip_version = IpVersion::kV4;
+      headers.dst_address = address(to);
+      see(headers, mac);
+    }
+    for (const char* const to : {"2001:db8::2", "ff02::66"}) {
+      headers.ip_version = IpVersion::kV6;
+      headers.dst_address = address(to);
+      see(headers, mac);
+    }
+    headers.ip_version = IpVersion::kNone;
+    see(headers, mac);
+  }
+}
+
+void expect_as_listed(const Headers& headers, const Bytes& mac) {
+  if (is_control_traffic(headers, mac) == is_listed_control_traffic(headers, mac)) return;
+  ADD_FAILURE() << "protocol " << int{headers.ip_protocol} << ", ports " << headers.src_port << " "
+                << headers.dst_port << ", valid " << headers.ports_valid << ", ICMPv6 "
+                << int{headers.icmpv6_type} << ", first address byte " << int{mac[0]};
+}
+
+TEST(ControlFilter, SaysWhatTheListSaysOfAllProtocolsAndPortsNearListed) {
+  const std::vector<std::uint16_t> ports = ports_near_listed();
+  for (unsigned protocol = 0; protocol < 256; ++protocol) {
+    Headers headers;
+    headers.ip_protocol = static_cast<std::uint8_t>(protocol);
+    for_all_addresses(headers, expect_as_listed);
+    headers.ports_valid = true;
+    for (const std::uint16_t port : ports) {
+      headers.src_port = kOrdinary;
+      headers.dst_port = port;
+      for_all_addresses(headers, expect_as_listed);
+      std::swap(headers.src_port, headers.dst_port);
+      for_all_addresses(headers, expect_as_listed);
+    }
+  }
+}
+
+TEST(ControlFilter, SaysWhatTheListSaysOfAllPortsOfTransports) {
+  const std::vector<std::uint16_t> others = ports_near_listed();
+  for (const std::uint8_t protocol : {kTcp, kUdp, std::uint8_t{132}}) {
+    Headers headers;
+    headers.ip_version = IpVersion::kV4;
+    headers.ip_protocol = protocol;
+    headers.ports_valid = true;
+    for (unsigned port = 0; port <= 0xffff; ++port) {
+      for (const std::uint16_t other : {kOrdinary, others[port % others.size()]}) {
+        for (const std::uint8_t to : {0x0a, 0xe0}) {
+          headers.dst_address[0] = to;
+          headers.src_port = static_cast<std::uint16_t>(port);
+          headers.dst_port = other;
+          expect_as_listed(headers, {2, 0, 0, 0, 0, 2});
+          std::swap(headers.src_port, headers.dst_port);
+          expect_as_listed(headers, {2, 0, 0, 0, 0, 2});
+        }
+      }
+    }
+  }
+}
+
+TEST(ControlFilter, SaysWhatTheListSaysOfIcmpv6TypesAndEtherTypes) {
+  for (unsigned type = 0; type < 256; ++type) {
+    Headers headers;
+    headers.ip_protocol = kIcmpv6Protocol;
+    headers.icmpv6_type = static_cast<std::uint8_t>(type);
+    for_all_addresses(headers, expect_as_listed);
+  }
+  for (unsigned type = 0; type <= 0xffff; ++type) {
+    Headers headers;
+    headers.ether_type = static_cast<std::uint16_t>(type);
+    expect_as_listed(headers, {2, 0, 0, 0, 0, 2});
+  }
+}
+
+TEST(ControlFilter, OpensTheListForFewDataPackets) {
+  const Bytes station = {0, 0x1b, 0x21, 0, 0, 2};  // Of all bits of the first byte none is set.
+  unsigned as_destination = 0;
+  unsigned as_source = 0;
+  for (unsigned port = 0; port <= 0xffff; ++port) {
+    Headers headers;
+    headers.ip_version = IpVersion::kV4;
+    headers.ip_protocol = kTcp;
+    headers.ports_valid = true;
+    headers.src_port = static_cast<std::uint16_t>(port);
+    headers.dst_port = kOrdinary;
+    as_source += may_be_control_traffic(headers, station) ? 1 : 0;
+    std::swap(headers.src_port, headers.dst_port);
+    as_destination += may_be_control_traffic(headers, station) ? 1 : 0;
+  }
+  // 77 and 4 of 4096 pairs of halves.
+  EXPECT_LT(as_destination, 0x10000 / 50);
+  EXPECT_LT(as_source, 0x10000 / 500);
+  Headers no_ports;
+  no_ports.ip_version = IpVersion::kV4;
+  no_ports.ip_protocol = 1;
+  EXPECT_FALSE(may_be_control_traffic(no_ports, station));
 }
 
 }  // namespace

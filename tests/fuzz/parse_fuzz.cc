@@ -45,6 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const bool is_control = drip::is_control_traffic(headers, bytes);
   require(!is_control || bytes.size() >= 6, "control traffic has at least an address");
+  require(is_control == drip::is_listed_control_traffic(headers, bytes),
+          "the filter says what the list says");
   const std::uint32_t rule = classifier().classify(headers, 0);
   require(rule != 0 || headers.ports_valid, "a rule with ports fits packets with ports");
   for (const auto kind : {drip::FlowKeyKind::kFiveTuple, drip::FlowKeyKind::kSource,
