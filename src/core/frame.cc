@@ -59,10 +59,10 @@ constexpr ProtocolSet kExtensions =
 // ends, which may be before (padding) or behind (further segments) what may be read.
 class Reading {
  public:
-  Reading(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes)
-      : bytes_(bytes.data()), size_(bytes.size()), end_(frame_bytes) {}
+  Reading(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes, Headers& headers)
+      : headers_(headers), bytes_(bytes.data()), size_(bytes.size()), end_(frame_bytes) {}
 
-  Headers run() {
+  void run() {
     if (read_ethernet()) {
       if (headers_.ether_type == kEtherTypeIpv4) {
         read_ipv4();
@@ -71,7 +71,6 @@ class Reading {
       }
     }
     if (headers_.ip_version == IpVersion::kNone) read_mac_addresses();
-    return headers_;
   }
 
  private:
@@ -218,7 +217,7 @@ class Reading {
     }
   }
 
-  Headers headers_;
+  Headers& headers_;
   const std::uint8_t* bytes_;
   std::size_t size_;
   std::size_t end_;
@@ -252,8 +251,9 @@ std::string_view to_text(FrameFault fault) {
   return "unknown";
 }
 
-Headers parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes) {
-  return Reading(bytes, frame_bytes).run();
+void parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes, Headers& headers) {
+  headers = Headers{};
+  Reading(bytes, frame_bytes, headers).run();
 }
 
 }  // namespace drip

@@ -64,12 +64,23 @@ struct alignas(kCacheLineBytes) Headers {
   FrameFault fault = FrameFault::kNone;
 
   [[nodiscard]] bool malformed() const { return fault != FrameFault::kNone; }
+  friend bool operator==(const Headers&, const Headers&) = default;
 };
 static_assert(sizeof(Headers) == kCacheLineBytes);
 
 /// `bytes`: the contiguous begin of the frame, destination MAC first, without FCS; possibly empty.
 /// `frame_bytes`: the length of the whole frame, at least bytes.size(), and more where the rest is
-/// in further segments. Reads nothing outside of `bytes`, refuses nothing. Thread safe.
-[[nodiscard]] Headers parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes);
+/// in further segments. Reads nothing outside of `bytes`, refuses nothing. Overwrites all of
+/// `headers`, which is filled where it will be read: to move a line that was just written field by
+/// field, the processor waits until all of it has reached the cache. Thread safe.
+void parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes, Headers& headers);
+
+/// The same, where that wait does not matter.
+[[nodiscard]] inline Headers parse_frame(std::span<const std::uint8_t> bytes,
+                                         std::uint32_t frame_bytes) {
+  Headers headers;
+  parse_frame(bytes, frame_bytes, headers);
+  return headers;
+}
 
 }  // namespace drip

@@ -47,6 +47,24 @@ TEST(Frame, ReadsUdpOverIpv4) {
   EXPECT_EQ(headers.l4_offset, 34);
 }
 
+TEST(Frame, OverwritesWhatTheFrameBeforeLeft) {
+  const Bytes full = FrameBuilder()
+                         .tag(0x88a8, 7)
+                         .tag(0x8100, 8)
+                         .ipv6({.dscp = 41})
+                         .ports(5000, 443)
+                         .raw({0, 8, 0, 0})
+                         .build();
+  const Bytes icmpv6 = FrameBuilder().ipv6({.next_header = 58}).raw({135, 0, 0, 0}).build();
+  const Bytes fragment = FrameBuilder().ipv4({.fragment = 0x2000}).ports(1, 2).build();
+  const Bytes frames[] = {full, fragment, icmpv6, full, Bytes{}, full, Bytes(13, 1), icmpv6};
+  Headers headers;
+  for (const Bytes& frame : frames) {
+    parse_frame(frame, static_cast<std::uint32_t>(frame.size()), headers);
+    EXPECT_EQ(headers, parse(frame));
+  }
+}
+
 TEST(Frame, PassesOverIpv4Options) {
   const Headers headers =
       parse(FrameBuilder().ipv4({.option_words = 10}).ports(1, 2).raw({0, 8, 0, 0}).build());

@@ -40,6 +40,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::uint8_t> bytes(data + 2, size - 2);
   const auto frame_bytes = static_cast<std::uint32_t>(bytes.size()) + elsewhere;
   const drip::Headers headers = drip::parse_frame(bytes, frame_bytes);
+  static drip::Headers reused;  // Full of what the input before this one was.
+  drip::parse_frame(bytes, frame_bytes, reused);
+  require(reused == headers, "what was in the headers before does not count");
   const char* const broken = drip::broken_invariant(headers, bytes);
   require(broken == nullptr, broken);
 
