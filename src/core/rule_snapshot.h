@@ -44,6 +44,10 @@ struct RuleSnapshot {
   /// By worker, then by rule index; two more at the end, for the fallback and for protected
   /// traffic.
   std::vector<std::unique_ptr<WorkerRule[]>> workers;
+  /// By rule index, the fallback included: the bucket, or kNoBucket. Eight are in a cache line, so
+  /// that a worker can ask for a bucket without having waited for its rule.
+  std::vector<BucketRef> targets;
+  static constexpr BucketRef kNoBucket{~0U, 0};
 
   [[nodiscard]] std::size_t fallback_index() const { return actions.size(); }
   [[nodiscard]] std::size_t protected_index() const { return actions.size() + 1; }
@@ -51,12 +55,20 @@ struct RuleSnapshot {
   /// Once all else is set: what each of `count` workers needs.
   void prepare_workers(std::uint32_t count) {
     workers.clear();
+    targets.clear();
+    for (const RuleAction& action : actions) targets.push_back(target_of(action));
+    targets.push_back(target_of(fallback));
     for (std::uint32_t worker = 0; worker < count; ++worker) {
       auto rules = std::make_unique<WorkerRule[]>(protected_index() + 1);
       for (std::size_t i = 0; i < actions.size(); ++i) rules[i].action = actions[i];
       rules[fallback_index()].action = fallback;
       workers.push_back(std::move(rules));
     }
+  }
+
+ private:
+  static BucketRef target_of(const RuleAction& action) {
+    return action.kind == RuleAction::Kind::kBucket ? action.bucket : kNoBucket;
   }
 };
 

@@ -46,16 +46,12 @@ class Outlet {
         spread_(spread),
         counters_(counters) {}
 
-  void prefetch(const RuleAction& action) const {
-    if (action.kind == RuleAction::Kind::kBucket && is_local(action.bucket.transmitter)) {
-      local_->transmitter().prefetch(action.bucket.slot);
-    }
+  void prefetch(BucketRef target) const {
+    if (is_local(target.transmitter)) local_->transmitter().prefetch(target.slot);
   }
   /// The second step, some packets later.
-  void prefetch_behind(const RuleAction& action) const {
-    if (action.kind == RuleAction::Kind::kBucket && is_local(action.bucket.transmitter)) {
-      local_->transmitter().prefetch_behind(action.bucket.slot);
-    }
+  void prefetch_behind(BucketRef target) const {
+    if (is_local(target.transmitter)) local_->transmitter().prefetch_behind(target.slot);
   }
 
   void send(const RuleAction& action, const Arrival& arrival, const Headers& headers,

@@ -2,6 +2,8 @@
 // Packets that leave past ring and wheel, and each reason for which one does not.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "one_bucket.h"
 
 namespace drip::dataplane {
@@ -229,8 +231,12 @@ TEST(RuleSnapshotTest, EachWorkerHasItsOwnCountsAndAllActions) {
     EXPECT_EQ(mine[1].packets.get(), worker == 0 ? 1U : 0U);
     EXPECT_EQ(mine[rules.protected_index()].packets.get(), 0U);
   }
+  constexpr BucketRef kNone = RuleSnapshot::kNoBucket;
+  EXPECT_EQ(rules.targets, (std::vector<BucketRef>{kNone, {1, 7}, kNone}));
   // Prepared again: what there was is gone.
+  rules.fallback = {RuleAction::Kind::kBucket, {0, 3}, 0};
   rules.prepare_workers(1);
+  EXPECT_EQ(rules.targets, (std::vector<BucketRef>{kNone, {1, 7}, {0, 3}}));
   ASSERT_EQ(rules.workers.size(), 1U);
   EXPECT_EQ(rules.workers[0][1].packets.get(), 0U);
 }
