@@ -68,8 +68,10 @@ struct ControlFilter {
   if (headers.ip_version == IpVersion::kNone) [[unlikely]]
     return true;
   // IEEE 802, 8.2.2: the first bit on the wire tells a group's address, as all that are listed are.
-  return ((bytes[0] & 1) != 0) |
-         kFilter.may_name(headers.ip_protocol, headers.src_port, headers.dst_port);
+  const unsigned to_group = bytes[0] & 1U;
+  const auto named = static_cast<unsigned>(
+      kFilter.may_name(headers.ip_protocol, headers.src_port, headers.dst_port));
+  return (to_group | named) != 0;
 }
 
 /// What is_listed_control_traffic() says, but cheaper.
