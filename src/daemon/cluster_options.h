@@ -19,6 +19,8 @@ struct ClusterOptions {
   std::string password_file;
   Duration heartbeat{100'000'000};
   Duration lease{700'000'000};
+
+  bool operator==(const ClusterOptions&) const = default;
 };
 
 /// INVALID_ARGUMENT naming the flag. Reads the password file.

@@ -3,9 +3,12 @@
 #include "daemon/config_file.h"
 
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
+#include <system_error>
 
 #include "daemon/toml_message.h"
 #include "drip/quantity.h"
@@ -18,11 +21,18 @@ namespace {
 constexpr std::string_view kRuleSetPath = "rules.";
 
 absl::Status refusal(const std::string& path, const TomlFault& fault) {
+  if (!fault.at) {  // About the file, not about a place in it.
+    return absl::InvalidArgumentError(fmt::format("{}: {}: {}", path, fault.field, fault.reason));
+  }
   return absl::InvalidArgumentError(fmt::format("{}:{}:{}: {}: {}", path, fault.at.line,
                                                 fault.at.column, fault.field, fault.reason));
 }
 
 toml::table parse(const std::string& path) {
+  // toml++ does not tell why.
+  if (access(path.c_str(), R_OK) != 0) {
+    throw TomlFault{"cannot be read", std::generic_category().message(errno), {}};
+  }
   try {
     return toml::parse_file(path);
   } catch (const toml::parse_error& error) {
@@ -77,8 +87,10 @@ class Section {
   void finish() const {
     for (const auto& [key, node] : *table_) {
       if (!known_.contains(std::string(key.str()))) {
-        throw TomlFault{path_ + std::string(key.str()), "there is no such field",
-                        key.source().begin};
+        throw TomlFault{
+            path_ + std::string(key.str()),
+            fmt::format("there is no such field; known are {}", fmt::join(known_, ", ")),
+            key.source().begin};
       }
     }
   }
@@ -114,12 +126,20 @@ T one_of(std::optional<T> value, const char* names) {
   return *value;
 }
 
+std::optional<std::string> log_level_named(const std::string& name) {
+  if (name == "debug" || name == "info" || name == "warn" || name == "error") return name;
+  return std::nullopt;
+}
+
 void read_node(const toml::node& node, Options& options) {
   Section section(node, "node.");
   section.text("id", options.node_id);
   section.text("advertise", options.advertise);
   section.texts("listen", options.listen);
-  section.text("log_level", options.log_level);
+  section.with("log_level", [&](const toml::node& value) {
+    options.log_level =
+        one_of(log_level_named(Section::text_of(value)), "debug, info, warn, error");
+  });
   section.texts("eal", options.eal_arguments);
   section.with("drain", [&](const toml::node& value) {
     const auto bound = parse_duration(Section::text_of(value));

@@ -63,6 +63,7 @@ void set_mtu_of_flag(const std::string& text, std::vector<dpdk::PortSpec>& ports
     port_named(ports, text.substr(0, equals), "--mtu").mtu = static_cast<std::uint16_t>(*mtu);
     return;
   }
+  if (ports.empty()) throw CLI::ValidationError("--mtu", "there are no ports");
   for (dpdk::PortSpec& port : ports) port.mtu = static_cast<std::uint16_t>(*mtu);
 }
 
@@ -122,12 +123,15 @@ void declare(CLI::App& app, Flags& flags, std::string& config_path) {
       ->check(CLI::IsMember({"auto", "busy", "sleep"}));
   app.add_option("--realtime-priority", flags.realtime_priority, "SCHED_FIFO, 1 to 99; 0: off")
       ->check(CLI::Range(0, 99));
-  app.add_option("--mbufs", flags.mbufs, "packet buffers over all ports [65535]");
+  app.add_option("--mbufs", flags.mbufs, "packet buffers over all ports [65535]")
+      ->check(CLI::Range(1024, 1 << 26));
   app.add_option("--mbuf-data", flags.mbuf_data,
                  "bytes of a frame in one buffer [as the MTUs need, 2048 at least]")
       ->check(CLI::Range(256, 16384));
-  app.add_option("--rx-descriptors", flags.rx_descriptors, "for each receive queue [1024]");
-  app.add_option("--tx-descriptors", flags.tx_descriptors, "for each transmit queue [1024]");
+  app.add_option("--rx-descriptors", flags.rx_descriptors, "for each receive queue [1024]")
+      ->check(CLI::Range(32, 32768));
+  app.add_option("--tx-descriptors", flags.tx_descriptors, "for each transmit queue [1024]")
+      ->check(CLI::Range(32, 32768));
   app.add_option("--hugepages", flags.hugepages, "if-any, never or always [if-any]")
       ->check(CLI::IsMember({"if-any", "never", "always"}));
   app.add_option("--max-buckets", flags.max_buckets, "for each transmitter, flows included [65536]")
@@ -206,6 +210,15 @@ void overlay(const Flags& flags, Options& options) {
 
   if (!flags.ports.empty()) options.ports.clear();
   for (const std::string& port : flags.ports) options.ports.push_back(port_of_flag(port));
+  std::set<std::string> given;
+  const auto set_peer = [&](const std::string& name, const std::string& peer, const char* flag) {
+    port_named(options.ports, name, flag).peer = peer;
+    if (!given.insert(name).second) {
+      throw CLI::ValidationError(
+          flag,
+          fmt::format("port '{}' has a peer already; allowed: one pair or hairpin a port", name));
+    }
+  };
   for (const std::string& pair : flags.pairs) {
     const std::size_t colon = pair.find(':');
     if (colon == std::string::npos) {
@@ -213,12 +226,10 @@ void overlay(const Flags& flags, Options& options) {
     }
     const std::string left = pair.substr(0, colon);
     const std::string right = pair.substr(colon + 1);
-    port_named(options.ports, left, "--pair").peer = right;
-    port_named(options.ports, right, "--pair").peer = left;
+    set_peer(left, right, "--pair");
+    if (right != left) set_peer(right, left, "--pair");
   }
-  for (const std::string& name : flags.hairpins) {
-    port_named(options.ports, name, "--hairpin").peer = name;
-  }
+  for (const std::string& name : flags.hairpins) set_peer(name, name, "--hairpin");
   for (const std::string& mtu : flags.mtus) set_mtu_of_flag(mtu, options.ports);
 }
 
@@ -268,15 +279,22 @@ CommandLine read_command_line(int argc, char** argv) {
 }
 
 absl::Status check(const Options& options) {
-  std::set<std::string> names;
+  std::set<std::string> names, devices;
   for (const dpdk::PortSpec& port : options.ports) {
+    if (!names.insert(port.name).second) {
+      return absl::InvalidArgumentError(fmt::format("port {}: named twice", port.name));
+    }
+    const std::string device = port.device.substr(0, port.device.find(','));
+    if (!devices.insert(device).second) {
+      return absl::InvalidArgumentError(fmt::format(
+          "port {}: device '{}' is another port's already; allowed: each once, virtual ones with "
+          "numbers, such as net_af_xdp0 and net_af_xdp1",
+          port.name, device));
+    }
     if (port.peer.empty()) {
       return absl::InvalidArgumentError(fmt::format(
           "port {}: its packets have nowhere to go; name a pair ({}:OTHER) or make it a hairpin",
           port.name, port.name));
-    }
-    if (!names.insert(port.name).second) {
-      return absl::InvalidArgumentError(fmt::format("port {}: named twice", port.name));
     }
   }
   const PlacementOptions& placement = options.placement;
@@ -297,7 +315,11 @@ absl::Status check(const Options& options) {
         "placement: workers need a transmitter and transmitters a worker: give CPUs to both, or "
         "fused ones");
   }
-  if (options.cluster.url.empty()) return absl::OkStatus();
+  if (options.cluster.url.empty()) {
+    if (options.cluster == ClusterOptions{}) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "cluster: settings, but no Redis to join: give --cluster, or cluster.url in the file");
+  }
   return membership_options(options.cluster, options.node_id, options.advertise).status();
 }
 

@@ -112,6 +112,15 @@ void set_field(const FieldDescriptor& field, const toml::node& node, const std::
   }
 }
 
+// In the order of the API.
+std::string field_names(const google::protobuf::Descriptor& message) {
+  std::string names;
+  for (int i = 0; i < message.field_count(); ++i) {
+    names += (i > 0 ? ", " : "") + message.field(i)->name();
+  }
+  return names;
+}
+
 // A table of which each key is an entry.
 void fill_map(const FieldDescriptor& field, const toml::node& node, const std::string& path,
               Message& message) {
@@ -136,7 +145,10 @@ void fill_message(const toml::table& table, const std::string& path, Message& me
     const std::string name(key.str());
     const FieldDescriptor* const field = message.GetDescriptor()->FindFieldByName(name);
     if (field == nullptr) {
-      throw TomlFault{path + name, "there is no such field", key.source().begin};
+      throw TomlFault{path + name,
+                      fmt::format("there is no such field; known are {}",
+                                  field_names(*message.GetDescriptor())),
+                      key.source().begin};
     }
     if (!field->is_repeated()) {
       if (const auto* const oneof = field->real_containing_oneof();

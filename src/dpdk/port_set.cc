@@ -2,6 +2,7 @@
 // Opens ports and shares their queues out among the polling threads.
 #include "dpdk/port_set.h"
 
+#include <net/if.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -9,7 +10,9 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
+#include <string_view>
 
 #include "fmt/format.h"
 
@@ -30,6 +33,32 @@ std::string device_name(const std::string& device) { return device.substr(0, dev
 absl::Status refuse(const PortSpec& port, const std::string& what, int error) {
   return absl::FailedPreconditionError(fmt::format("port {} ({}): {}: {}", port.name, port.device,
                                                    what, rte_strerror(std::abs(error))));
+}
+
+// Of the devices that need one to be there; others make theirs, or have no interface at all.
+absl::Status check_interface(const PortSpec& port) {
+  if (!port.device.starts_with("net_af_packet") && !port.device.starts_with("net_af_xdp")) {
+    return absl::OkStatus();
+  }
+  constexpr std::string_view kKey = ",iface=";
+  const std::size_t key = port.device.find(kKey);
+  if (key == std::string::npos) return absl::OkStatus();  // The driver says what it needs.
+  const std::size_t begin = key + kKey.size();
+  const std::string name = port.device.substr(begin, port.device.find(',', begin) - begin);
+  if (if_nametoindex(name.c_str()) != 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("port {} ({}): there is no network interface '{}' in this network namespace",
+                  port.name, port.device, name));
+}
+
+// Drivers return -1 for whatever they met, which would read as a right that is missing.
+absl::Status refuse_probe(const PortSpec& port, int error) {
+  const std::string what = "DPDK finds no such device, or it does not start";
+  if (error != -EPERM) return refuse(port, what, error);
+  return absl::FailedPreconditionError(
+      fmt::format("port {} ({}): {}; the driver's own lines above may say why, docs/deploy.md has "
+                  "the rights that each device needs",
+                  port.name, port.device, what));
 }
 
 // Names are unique, peers exist.
@@ -155,8 +184,9 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
   const PortSpec& spec = port.spec;
   std::uint16_t device = 0;
   if (rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device) != 0) {
+    if (auto status = check_interface(spec); !status.ok()) return status;
     if (const int error = rte_dev_probe(spec.device.c_str()); error != 0) {
-      return refuse(spec, "DPDK finds no such device, or it does not start", error);
+      return refuse_probe(spec, error);
     }
     if (const int error = rte_eth_dev_get_port_by_name(device_name(spec.device).c_str(), &device);
         error != 0) {

@@ -4,7 +4,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client.h"
@@ -36,10 +42,15 @@ std::vector<BadFile> bad_files() {
       {"[node]\nid = \"a\"\nid = \"b\"\n", "3:6: TOML: "},
       // Keys that nobody knows.
       {"[nodes]\nid = \"x\"\n", "1:2: nodes: there is no such section; known are node, "},
-      {"[node]\n  name = \"x\"\n", "2:3: node.name: there is no such field"},
-      {good + "leek_rate = 5\n", "5:1: buckets[0].leek_rate: there is no such field"},
+      {"[node]\n  name = \"x\"\n",
+       "2:3: node.name: there is no such field; known are advertise, drain, eal, id, listen"},
+      {good + "leek_rate = 5\n",
+       "5:1: buckets[0].leek_rate: there is no such field; known are bucket_id, capacity, "
+       "leak_rate"},
       {"[[rules]]\nrule_id = \"r\"\npass = true\nmatch = { ip_proto = 17 }\n",
        "4:11: rules[0].match.ip_proto: there is no such field"},
+      {"[node]\nlog_level = \"loud\"\n",
+       "2:13: node.log_level: one of debug, info, warn, error is needed"},
       // Wrong types.
       {"buckets = 5\n", "1:11: buckets: a list is needed"},
       {"[node]\nid = 5\n", "2:6: node.id: text in quotes is needed"},
@@ -229,6 +240,65 @@ TEST_F(LiveFile, ABadFileAtSighupChangesNothing) {
 
   reload(good);
   dripd_->logs(" are in force");
+}
+
+TEST_F(LiveFile, AFileThatIsGoneAtSighupChangesNothing) {
+  std::filesystem::remove(path_);
+  dripd_->signal(SIGHUP);
+  dripd_->logs(path_ + ": cannot be read: No such file or directory");
+  EXPECT_THAT(buckets(), ElementsAre("rest", "web"));
+  EXPECT_THAT(rules(), ElementsAre("web", "noise"));
+}
+
+TEST(ConfigFile, ClusterSettingsWithoutARedisAreRefused) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("dripd.toml", "[cluster]\nname = \"x\"\n");
+  const Outcome outcome =
+      DripdProcess({"--listen", "unix:" + directory.path_of("dripd.sock"), "--config", path})
+          .wait();
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("no Redis to join: give --cluster, or cluster.url"));
+}
+
+std::string example() {
+  std::ifstream file(getenv("EXAMPLE_FILE"));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Flags win over the file, whose ports are those of a NIC.
+TEST(ConfigFile, TheExampleIsInForce) {
+  const TemporaryDirectory directory;
+  ServingDripd dripd({"--config", directory.write("dripd.toml", example()), "--hugepages", "never",
+                      "--port", "lan=net_null0,no-rx=1", "--port", "wan=net_null1,no-rx=1",
+                      "--pair", "lan:wan", "--idle", "sleep"});
+  Client client(dripd.address());
+  const auto rules = client.call(&v1::ShaperService::Stub::ListRules, std::string());
+  EXPECT_EQ(rules.default_bucket_id(), "rest");
+  EXPECT_EQ(rules.rules_size(), 5);
+  EXPECT_EQ(client.call(&v1::ShaperService::Stub::ListBuckets, std::string()).buckets_size(), 4);
+}
+
+// What a refusal says is known is what the example must have.
+TEST(ConfigFile, TheExampleHasEveryField) {
+  const TemporaryDirectory directory;
+  const std::string text = example();
+  int fields = 0;
+  for (const char* section : {"[node]", "[placement]", "[memory]", "[cluster]", "[[ports]]"}) {
+    const Outcome outcome =
+        DripdProcess({"--config", directory.write("bad.toml", std::string(section) + "\nno = 1\n")})
+            .wait();
+    constexpr std::string_view kKnown = "known are ";
+    const std::size_t known = outcome.err.find(kKnown);
+    ASSERT_NE(known, std::string::npos) << outcome.err;
+    std::istringstream names(outcome.err.substr(known + kKnown.size()));
+    for (std::string name; names >> name; ++fields) {
+      if (name.back() == ',') name.pop_back();
+      EXPECT_TRUE(text.find("\n" + name + " = ") != std::string::npos ||
+                  text.find("\n# " + name + " = ") != std::string::npos)
+          << section << " " << name;
+    }
+  }
+  EXPECT_GT(fields, 25);
 }
 
 TEST(ConfigFile, SighupWithoutAFileSaysSo) {

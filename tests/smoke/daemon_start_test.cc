@@ -53,7 +53,15 @@ TEST(CommandLine, WhatIsWrongIsNamedAndExitsWith2) {
       {"--listen unix:", "listen: \"unix:\" is not allowed"},
       {"--port x", "--port: 'x' is not NAME=DEVICE"},
       {"--port a=net_null0", "port a: its packets have nowhere to go"},
-      {"--port a=net_null0 --port a=net_null1 --hairpin a", "port a"},
+      {"--port a=net_null0 --port a=net_null1 --hairpin a", "port a: named twice"},
+      {"--port a=net_null0 --port b=net_null0 --pair a:b",
+       "port b: device 'net_null0' is another port's already"},
+      {"--port a=net_null0 --port b=net_null1 --pair a:b --hairpin a",
+       "--hairpin: port 'a' has a peer already"},
+      {"--port a=net_null0 --port b=net_null1 --port c=net_null2 --pair a:b --pair b:c",
+       "--pair: port 'b' has a peer already"},
+      {"--mtu 9000", "--mtu: there are no ports"},
+      {"--cluster-name one", "cluster: settings, but no Redis to join: give --cluster"},
       {"--port a=net_null0 --pair a:b", "--pair: there is no port 'b'"},
       {"--port a=net_null0 --pair a", "--pair: 'a' is not A:B"},
       {"--port a=net_null0 --hairpin a --mtu 67",
@@ -72,7 +80,9 @@ TEST(CommandLine, WhatIsWrongIsNamedAndExitsWith2) {
       {"--hugepages sometimes", "--hugepages: sometimes not in"},
       {"--mbufs -1", "--mbufs"},
       {"--mbuf-data 1", "--mbuf-data: Value 1 not in range 256 to 16384"},
+      {"--mbufs 10", "--mbufs: Value 10 not in range 1024 to 67108864"},
       {"--rx-descriptors 70000", "--rx-descriptors"},
+      {"--tx-descriptors 7", "--tx-descriptors: Value 7 not in range 32 to 32768"},
       {"--max-buckets 0", "--max-buckets: Value 0 not in range"},
       {"--max-requests 0", "--max-requests: Value 0 not in range"},
       {"--overcommit 0.5", "--overcommit: Value 0.5 not in range"},
@@ -84,6 +94,16 @@ TEST(CommandLine, WhatIsWrongIsNamedAndExitsWith2) {
     const Outcome outcome = dripd(bad.flags);
     EXPECT_EQ(outcome.exit_code, 2) << bad.flags << "\n" << outcome.err;
     EXPECT_THAT(outcome.err + outcome.out, HasSubstr(bad.refusal)) << bad.flags;
+  }
+}
+
+TEST(Ports, AnInterfaceThatIsNotThereIsNamed) {
+  for (const char* driver : {"net_af_packet0", "net_af_xdp0"}) {
+    const Outcome outcome =
+        dripd(std::string("--listen unix:nowhere.sock --hugepages never ") +
+              "--mbufs 8192 --hairpin a --port a=" + driver + ",iface=drip-none,qpairs=1");
+    EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("there is no network interface 'drip-none'"));
   }
 }
 
