@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -20,23 +22,35 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 request rejected, 2 usage, 3 server unreachable, 4 not found,\n"
     "5 any other error of the API.";
+constexpr const char* kGlobalFlags[] = {"--server", "--timeout", "--json"};
 
 void print_error(std::string_view code, std::string_view message) {
   fmt::print(stderr, "dripctl: {}: {}\n", code, message);
 }
 
 void collect_words(const CLI::App* app, std::vector<std::string>* words) {
+  const auto add_once = [words](std::string word) {  // Each group of options has its own --help.
+    if (std::ranges::find(*words, word) == words->end()) words->push_back(std::move(word));
+  };
   for (const CLI::Option* option : app->get_options()) {
     if (option->get_group().empty()) continue;  // Hidden from --help.
-    for (const std::string& name : option->get_lnames()) words->push_back("--" + name);
+    for (const std::string& name : option->get_lnames()) add_once("--" + name);
   }
   for (const CLI::App* subcommand : app->get_subcommands({})) {
     if (subcommand->get_name().empty()) {
       collect_words(subcommand, words);  // A group of options.
     } else {
-      words->push_back(subcommand->get_name());
+      add_once(subcommand->get_name());
     }
   }
+}
+
+// Those that may follow the verb.
+std::vector<std::string> flags_of(const CLI::App* verb) {
+  std::vector<std::string> words;
+  collect_words(verb, &words);
+  for (const char* global : kGlobalFlags) words.emplace_back(global);
+  return words;
 }
 
 // Protobuf would not send it, and the call would fail without a reason.
@@ -64,7 +78,14 @@ std::string explain(const CLI::ParseError& error, const CLI::App* deepest,
     if (subcommand->get_name().empty()) continue;
     names.append(names.empty() ? "" : ", ").append(subcommand->get_name());
   }
-  if (names.empty()) return error.what();
+  if (names.empty()) {
+    // CLI11 lists what is left over backwards, and not what there is.
+    const auto flag = std::find_if(unknown_words.begin(), unknown_words.end(),
+                                   [](const std::string& word) { return word.starts_with("-"); });
+    if (flag == unknown_words.end()) return error.what();
+    return fmt::format("'{}' is not allowed; allowed: {}", *flag,
+                       fmt::join(flags_of(deepest), ", "));
+  }
   if (unknown_words.empty()) return fmt::format("a word is missing; allowed: {}", names);
   return fmt::format("'{}' is not allowed; allowed: {}", unknown_words.front(), names);
 }
@@ -167,9 +188,7 @@ std::vector<std::string> CommandLine::words_after(const std::vector<std::string>
     app = next.front();
   }
   collect_words(app, &words);
-  if (app != &app_) {
-    for (const char* global : {"--server", "--timeout", "--json"}) words.push_back(global);
-  }
+  if (app != &app_) words.insert(words.end(), std::begin(kGlobalFlags), std::end(kGlobalFlags));
   return words;
 }
 

@@ -17,6 +17,8 @@ std::optional<std::string> address_error(std::string_view address) {
   // gRPC would take a host alone and try port 443.
   const auto colon = address.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return error;
+  // http://HOST:PORT would be looked up as a name.
+  if (address.find('/') != std::string_view::npos) return error;
   if (!parse_integer(address.substr(colon + 1), 1, 65535)) return error;
   return std::nullopt;
 }

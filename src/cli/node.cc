@@ -28,8 +28,11 @@ Exit show(Session& session) {
   properties.add("flows", fmt::format("{}", node.flows()));
   properties.add("memory", fmt::format("{} promised of {}", brief_bytes(memory.promised_bytes()),
                                        brief_bytes(memory.budget_bytes())));
-  properties.add("mbufs", fmt::format("{} promised of {}, {} free", memory.mbufs_promised(),
-                                      memory.mbufs(), memory.mbufs_free()));
+  // A node without ports has no packets, so what its buckets are promised is never taken up.
+  properties.add("mbufs", memory.mbufs() == 0
+                              ? "none: no ports"
+                              : fmt::format("{} promised of {}, {} free", memory.mbufs_promised(),
+                                            memory.mbufs(), memory.mbufs_free()));
   properties.add("hugepages", yes_or_no(memory.hugepages()));
   properties.add("clock", clock.invariant_tsc()
                               ? fmt::format("invariant TSC at {:.3f} MHz", clock.tsc_hz() / 1e6)

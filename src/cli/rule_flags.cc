@@ -16,7 +16,8 @@ Parsed<v1::PortRange> parse_port_range(std::string_view text) {
   const auto last =
       dash == std::string_view::npos ? first : parse_integer(text.substr(dash + 1), 0, 65535);
   if (!first || !last || *last < *first) {
-    return not_allowed<v1::PortRange>(text, "a port or FIRST-LAST, 0 to 65535");
+    return not_allowed<v1::PortRange>(text,
+                                      "a port or FIRST-LAST, 0 to 65535, the lower one first");
   }
   v1::PortRange range;
   range.set_first(static_cast<std::uint32_t>(*first));
@@ -26,8 +27,9 @@ Parsed<v1::PortRange> parse_port_range(std::string_view text) {
 
 Parsed<std::uint32_t> parse_protocol(std::string_view text) {
   std::string allowed;
+  const std::string name = lower_case(text);
   for (const ProtocolName& protocol : kProtocols) {
-    if (text == protocol.name) return protocol.number;
+    if (name == protocol.name) return protocol.number;
     allowed.append(protocol.name).append(", ");
   }
   const auto number = parse_integer(text, 0, 255);
@@ -49,10 +51,11 @@ Parsed<std::uint32_t> parse_ether_type(std::string_view text) {
 
 // RFC 2474 (CS), RFC 2597 (AF), RFC 3246 (EF).
 Parsed<std::uint32_t> parse_dscp(std::string_view text) {
-  const auto digit = [text](std::size_t at) { return static_cast<std::uint32_t>(text[at] - '0'); };
-  if (text == "ef") return 46U;
-  if (text.size() == 3 && text.starts_with("cs") && digit(2) <= 7) return 8 * digit(2);
-  if (text.size() == 4 && text.starts_with("af") && digit(2) - 1 <= 3 && digit(3) - 1 <= 2) {
+  const std::string name = lower_case(text);
+  const auto digit = [&name](std::size_t at) { return static_cast<std::uint32_t>(name[at] - '0'); };
+  if (name == "ef") return 46U;
+  if (name.size() == 3 && name.starts_with("cs") && digit(2) <= 7) return 8 * digit(2);
+  if (name.size() == 4 && name.starts_with("af") && digit(2) - 1 <= 3 && digit(3) - 1 <= 2) {
     return 8 * digit(2) + 2 * digit(3);
   }
   const auto number = parse_integer(text, 0, 63);
@@ -144,7 +147,8 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
   add_whole<std::uint32_t>(group, "--prefix6", "How many bits of an IPv6 address make the flow",
                            [flows](std::uint32_t bits) { flows->set_ipv6_prefix_length(bits); });
   add_bucket_settings(group, std::shared_ptr<v1::BucketConfig>(flows, flows->mutable_bucket()));
-  group->needs(per_flow);
+  // Each for itself, so that the refusal names the flag and not the group.
+  for (CLI::Option* option : group->get_options({})) option->needs(per_flow);
 }
 
 }  // namespace

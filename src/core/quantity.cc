@@ -68,8 +68,13 @@ struct Split {
 // The number and, in lower case, what follows it.
 Parsed<Split> split(std::string_view text) {
   // Checked here because from_chars would take "inf" and "nan" too.
-  if (!text.empty() && text.front() == '-') return Parsed<Split>::failure("it is negative");
-  if (text.empty() || !(text.front() == '.' || (text.front() >= '0' && text.front() <= '9'))) {
+  const auto begins_number = [](std::string_view rest) {
+    return !rest.empty() && (rest.front() == '.' || (rest.front() >= '0' && rest.front() <= '9'));
+  };
+  if (text.starts_with('-') && begins_number(text.substr(1))) {
+    return Parsed<Split>::failure("it is negative");
+  }
+  if (!begins_number(text)) {
     return Parsed<Split>::failure("it does not begin with a number");
   }
   Split result;

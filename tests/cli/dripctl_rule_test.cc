@@ -56,6 +56,13 @@ TEST_F(DripctlRuleTest, AddSendsEveryMatch) {
             "revision 0\n");
 }
 
+TEST_F(DripctlRuleTest, NamesAreTheSameInUpperCase) {
+  const Outcome outcome = dripctl("rule add r --proto TCP --dscp AF31 --ether-type IPv4 --pass");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(asked<v1::SetRuleRequest>().rule().DebugString(), text<v1::Rule>(R"(
+    rule_id: "r" pass: true match { ip_protocol: 6 dscp: 26 ether_type: 0x0800 })"));
+}
+
 TEST_F(DripctlRuleTest, AddSendsFlowTemplateWhateverTheOrderOfFlags) {
   const std::string expected = text<v1::Rule>(R"(
     rule_id: "r" match {}

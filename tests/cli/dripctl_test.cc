@@ -106,6 +106,11 @@ TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
       {"bucket set b\xff --rate 10", "an argument: \"b\\ufffd\" is not allowed; allowed: UTF-8"},
       {"bucket list --prefix \xc3", "--prefix: \"\\ufffd\" is not allowed; allowed: UTF-8"},
       {"bucket set b --rate", "--rate"},
+      {"bucket set b --rate --capacity 10", "'--capacity' is not a rate: it does not begin with"},
+      {"bucket set b --cap 10", "'--cap' is not allowed; allowed: --help, --rate, --capacity, "},
+      {"rule add r --pass --tos 4", "'--tos' is not allowed; allowed: --help, --priority, --src"},
+      {"rule add r --pass --tos 4", "--max-catchup, --server, --timeout, --json (see dripctl rule"},
+      {"node show --server http://127.0.0.1:50051", "host:port or unix:PATH"},
       {"bucket set b --rate 10mbps", "it says bytes to tc and bits to others"},
       {"bucket set b --rate 10mbit --rate 20mbit", "one of bits and one of units"},
       {"bucket set b --rate 10 --rate 20pps", "one of bits and one of units"},
@@ -122,10 +127,10 @@ TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
       {"request allow b --bytes 1x", "a whole number"},
       {"rule add r", "--bucket,--per-flow,--pass,--drop"},
       {"rule add r --pass --drop", "--bucket,--per-flow,--pass,--drop"},
-      {"rule add r --bucket b --max-flows 5", "--per-flow"},
-      {"rule add r --bucket b --rate 5mbit", "--per-flow"},
+      {"rule add r --bucket b --max-flows 5", "--max-flows requires --per-flow"},
+      {"rule add r --bucket b --rate 5mbit", "--rate requires --per-flow"},
       {"rule add r --per-flow port", "five-tuple, source, destination"},
-      {"rule add r --pass --sport 2000-1000", "a port or FIRST-LAST"},
+      {"rule add r --pass --sport 2000-1000", "the lower one first"},
       {"rule add r --pass --dport 70000", "a port or FIRST-LAST"},
       {"rule add r --pass --proto tpc", "tcp, udp"},
       {"rule add r --pass --dscp af44", "af11 to af43"},
@@ -226,8 +231,15 @@ TEST_F(DripctlTest, ShowsClusterAndNode) {
   node.add_warnings("no hugepages");
   server_->reply(node);
   EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("warning +no hugepages"));
+  EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("mbufs +none: no ports\n"));
   EXPECT_EQ(dripctl("node").out, dripctl("node show").out);
+  node.mutable_memory()->set_mbufs(100);
+  node.mutable_memory()->set_mbufs_promised(40);
+  node.mutable_memory()->set_mbufs_free(90);
+  server_->reply(node);
+  // The last call that gets the answer before.
   EXPECT_EQ(json("node")["warnings"][0], "no hugepages");
+  EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("mbufs +40 promised of 100, 90 f"));
 }
 
 }  // namespace
