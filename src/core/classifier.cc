@@ -249,16 +249,17 @@ void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t in
   for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
     const std::size_t count = std::min(kPass, burst.size() - begin);
     std::array<PacketKey<kIpv4KeyWords>, kPass> keys;
+    std::array<std::uint64_t, kPass> first;
     for (std::size_t i = 0; i < count; ++i) {
       const Headers& headers = burst[begin + i];
       if (headers.ip_version != IpVersion::kV4 || ipv4_.empty()) continue;
       keys[i] = key_of<kIpv4KeyWords>(headers, ingress_port);
-      ipv4_.prefetch(keys[i]);
+      first[i] = ipv4_.prefetch(keys[i]);
     }
     for (std::size_t i = 0; i < count; ++i) {
       const Headers& headers = burst[begin + i];
       rules[begin + i] = headers.ip_version == IpVersion::kV4 && !ipv4_.empty()
-                             ? rule_of(ipv4_.find(keys[i]))
+                             ? rule_of(ipv4_.find(keys[i], first[i]))
                              : classify(headers, ingress_port);
     }
   }

@@ -77,17 +77,22 @@ class TupleSpace {
 
   [[nodiscard]] bool empty() const { return tuples_.empty(); }
   /// The lowest rank that fits; kNoRank if none does.
-  [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key) const;
-
-  /// Asks the cache for where find() will look first, if that is known without a search.
-  void prefetch(const PacketKey<kWords>& key) const {
-    if (!filters_.empty() || tuples_.empty()) return;
-    const Tuple& tuple = tuples_.front();
-    if (tuple.slot_mask == 0) return;
-    PacketKey<kWords> wanted;
-    for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
-    __builtin_prefetch(&slots_[tuple.first_slot + (hash(wanted) & tuple.slot_mask)]);
+  [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key) const {
+    return find(key, first_hash(key));
   }
+
+  /// Asks the cache for where find() will look first, if that is known without a search. What it
+  /// returns saves find() to work it out again.
+  [[nodiscard]] std::uint64_t prefetch(const PacketKey<kWords>& key) const {
+    const std::uint64_t first = first_hash(key);
+    if (!tuples_.empty()) {
+      const Tuple& tuple = tuples_.front();
+      __builtin_prefetch(&slots_[tuple.first_slot + (first & tuple.slot_mask)]);
+    }
+    return first;
+  }
+  /// The same as find(key). `first`: what prefetch(key) returned.
+  [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key, std::uint64_t first) const;
 
   [[nodiscard]] std::size_t tuple_count() const { return tuples_.size(); }
   [[nodiscard]] std::size_t memory_bytes() const;
@@ -124,8 +129,22 @@ class TupleSpace {
   static std::span<const Field> fields();
   static Interval interval_of(const MaskedRule<kWords>& rule, const Field& field);
   static std::uint64_t hash(const PacketKey<kWords>& key);
-  /// The tuple's lowest fitting rank that is below `best`, or `best`.
+  static PacketKey<kWords> masked(const PacketKey<kWords>& key, const Tuple& tuple) {
+    PacketKey<kWords> wanted;
+    for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
+    return wanted;
+  }
+  static std::uint64_t hash_in(const Tuple& tuple, const PacketKey<kWords>& wanted) {
+    return tuple.slot_mask == 0 ? 0 : hash(wanted);
+  }
+  /// Of the first tuple; 0 where it is not certain that it will be looked at.
+  [[nodiscard]] std::uint64_t first_hash(const PacketKey<kWords>& key) const {
+    if (!filters_.empty() || tuples_.empty()) return 0;
+    return hash_in(tuples_.front(), masked(key, tuples_.front()));
+  }
+  /// The tuple's lowest fitting rank that is below `best`, or `best`. `at`: hash_in() of `wanted`.
   [[nodiscard]] std::uint32_t probe(const Tuple& tuple, const PacketKey<kWords>& key,
+                                    const PacketKey<kWords>& wanted, std::uint64_t at,
                                     std::uint32_t best) const;
   void add_tuple(const Rules& rules);
   void add_slot(const Tuple& tuple, std::span<const MaskedRule<kWords>> same_key);
@@ -156,12 +175,9 @@ std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
 }
 
 template <std::size_t kWords>
-[[gnu::always_inline]] inline std::uint32_t TupleSpace<kWords>::probe(const Tuple& tuple,
-                                                                      const PacketKey<kWords>& key,
-                                                                      std::uint32_t best) const {
-  PacketKey<kWords> wanted;
-  for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
-  std::uint64_t at = tuple.slot_mask == 0 ? 0 : hash(wanted);
+[[gnu::always_inline]] inline std::uint32_t TupleSpace<kWords>::probe(
+    const Tuple& tuple, const PacketKey<kWords>& key, const PacketKey<kWords>& wanted,
+    std::uint64_t at, std::uint32_t best) const {
   for (std::uint32_t tries = 0; tries <= tuple.slot_mask; ++tries, ++at) {
     const Slot& slot = slots_[tuple.first_slot + (at & tuple.slot_mask)];
     std::uint64_t difference = 0;
@@ -182,12 +198,16 @@ template <std::size_t kWords>
 }
 
 template <std::size_t kWords>
-inline std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key) const {
+inline std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key,
+                                              std::uint64_t first) const {
   std::uint32_t best = kNoRank;
   if (filters_.empty()) {
+    std::uint64_t at = first;
     for (const Tuple& tuple : tuples_) {
       if (tuple.best_rank >= best) break;
-      best = probe(tuple, key, best);
+      const PacketKey<kWords> wanted = masked(key, tuple);
+      if (&tuple != tuples_.data()) at = hash_in(tuple, wanted);
+      best = probe(tuple, key, wanted, at, best);
     }
     return best;
   }
@@ -204,7 +224,8 @@ inline std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key) cons
       const auto bit = static_cast<std::size_t>(std::countr_zero(possible));
       const Tuple& tuple = tuples_[word * 64 + bit];
       if (tuple.best_rank >= best) return best;
-      best = probe(tuple, key, best);
+      const PacketKey<kWords> wanted = masked(key, tuple);
+      best = probe(tuple, key, wanted, hash_in(tuple, wanted), best);
     }
   }
   return best;
