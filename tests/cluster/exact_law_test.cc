@@ -375,6 +375,31 @@ TEST_F(ExactLaw, DeletedBucketsDrainOrDrop) {
   EXPECT_EQ(turn_of(run(calls_.look(next, "a", other.place)))->state, SharedTurn::State::kDropped);
 }
 
+// Redis would be full one day.
+TEST_F(ExactLaw, NothingOfADeletedBucketStaysForever) {
+  const auto run_command = [&](RedisCommand command) {
+    const auto replies = link_.pipeline(std::span(&command, 1));
+    EXPECT_TRUE(replies.ok()) << replies.status();
+    return replies.ok() ? replies->front() : RedisReply{};
+  };
+  for (const bool drop : {false, true}) {
+    const ExactBucket b = bucket(1, 100);
+    const SharedTicket first = admit(b, "a");
+    const SharedTicket second = admit(b, "b");
+    ASSERT_TRUE(removal_of(run(calls_.remove(b, drop))).ok());
+    // Who waits still asks.
+    run(calls_.look(b, "a", first.place));
+    run(calls_.release(b, "b", second.place));
+    const RedisReply keys = run_command({"KEYS", "*"});
+    ASSERT_NE(keys.array(), nullptr);
+    EXPECT_GE(keys.array()->size(), 3U);
+    for (const RedisReply& key : *keys.array()) {
+      EXPECT_GT(*run_command({"TTL", *key.text()}).integer(), 0) << *key.text();
+    }
+    run_command({"FLUSHALL"});
+  }
+}
+
 TEST_F(ExactLaw, AClockThatIsSetBackStandsStill) {
   const ExactBucket b = bucket(10, 100);
   for (int i = 0; i < 5; ++i) admit(b, std::to_string(i));

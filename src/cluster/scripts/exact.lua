@@ -122,7 +122,8 @@ local function save()
   state.us, state.fraction = point.us, point.fraction
   state.period_us, state.period_fraction = period.us, period.fraction
   for i, name in ipairs(fields) do values[i] = state[name] end
-  redis.call('SET', state_key, cmsgpack.pack(values))
+  -- One that drains after its deletion has an end.
+  redis.call('SET', state_key, cmsgpack.pack(values), 'KEEPTTL')
 end
 -- The one with `rank` others before it in line: when it leaves, and until its service starts.
 local function departure(rank) return ceil(advance(point, rank, period)) - now end
@@ -268,6 +269,8 @@ if operation == 'remove' then
   redis.call('DEL', KEYS[1])
   redis.call('SET', KEYS[1] .. ':deleted', string.format('%.0f', math.max(revision, state.revision)),
              'EX', '60')
+  -- It tells apart instances of one microsecond, of which there are none a day later.
+  redis.call('EXPIRE', KEYS[1] .. ':instances', 86400)
   local drop = ARGV[7] == '1'
   if drop then
     redis.call('DEL', state_key, line, ids)
