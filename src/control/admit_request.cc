@@ -9,20 +9,15 @@
 #include "drip/law.h"
 
 namespace drip::control {
-namespace {
-
-TimePoint departure_of(const Engine& engine, const Ticket& ticket, const BucketSettings& bucket,
-                       std::uint32_t wire_bytes) {
+TimePoint AdmittedRequest::departure(const Engine& engine) const {
   TimePoint time = engine.now() + ticket.admission.wait;
-  if (bucket.departure == Departure::kAtEnd) {
+  if (settings.departure == Departure::kAtEnd) {
     const ServicePeriods periods =
-        ServicePeriods::of_rates(bucket.units_per_second, bucket.bits_per_second);
+        ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
     time = time + Duration{static_cast<std::int64_t>(periods.service(wire_bytes).ns)};
   }
   return time;
 }
-
-}  // namespace
 
 absl::StatusOr<AdmittedRequest> admit_request(const ServicesContext& context,
                                               const std::string& bucket_id,
@@ -38,15 +33,14 @@ absl::StatusOr<AdmittedRequest> admit_request(const ServicesContext& context,
       result = wire_bytes.status();
       return;
     }
-    RequestQueue& queue = *(*bucket)->requests();
+    std::shared_ptr<RequestQueue> queue = (*bucket)->requests();
     absl::StatusOr<Ticket> ticket =
-        context.requests.admit(queue, request_id, *wire_bytes, settings.departure);
+        context.requests.admit(*queue, request_id, *wire_bytes, settings.departure);
     if (!ticket.ok()) {
       result = ticket.status();
       return;
     }
-    const TimePoint expected = departure_of(context.engine, *ticket, settings, *wire_bytes);
-    result = AdmittedRequest{*std::move(ticket), (*bucket)->requests(), expected};
+    result = AdmittedRequest{*std::move(ticket), std::move(queue), settings, *wire_bytes};
   };
   if (!(*bucket)->while_it_exists(admit)) return not_found("bucket_id", "bucket", bucket_id);
   return result;

@@ -10,6 +10,8 @@
 #include "absl/status/statusor.h"
 #include "control/request_queue.h"
 #include "control/services_context.h"
+#include "core/engine.h"
+#include "drip/bucket_settings.h"
 #include "drip/time.h"
 
 namespace drip::control {
@@ -17,7 +19,11 @@ namespace drip::control {
 struct AdmittedRequest {
   Ticket ticket;
   std::shared_ptr<RequestQueue> queue;
-  TimePoint expected;  ///< When it will leave, if nothing changes.
+  BucketSettings settings;  ///< The bucket's at that moment.
+  std::uint32_t wire_bytes = 0;
+
+  /// When it will leave, if nothing changes: right after the admission.
+  [[nodiscard]] TimePoint departure(const Engine& engine) const;
 };
 
 /// Validates, and admits into the bucket or finds the request that waits already. A rejection is no

@@ -29,9 +29,9 @@ void AwaitHere::begin(const v1::AwaitTurnRequest& request) {
   response_.set_allowed(true);
   held_request_ = ticket.request;
   held_queue_ = admitted->queue;
+  const TimePoint departure = admitted->departure(context_.engine);
   // From here on another thread may finish and so destroy this.
-  if (!context_.turns.watch(*this, std::move(admitted->queue), ticket.request,
-                            admitted->expected)) {
+  if (!context_.turns.watch(*this, std::move(admitted->queue), ticket.request, departure)) {
     end(stopping_status());
   }
 }

@@ -20,7 +20,9 @@ Request* RequestQueue::find_settled(std::string_view id) {
     if (known == by_id_.end()) return nullptr;
     Request& request = *known->second;
     if (request.admitting) {
+      ++awaiting_settled_;
       settled_.wait(mutex_);
+      --awaiting_settled_;
       continue;
     }
     if (!request.record.gone()) return &request;
@@ -62,9 +64,11 @@ Ticket RequestQueue::settle(RequestHandle request, const Admission& admission) {
   ticket.request_id = request->id;
   ticket.admission = admission;
   bool is_new_to_sweep = false;
+  bool is_awaited = false;
   {
     MutexLock lock(mutex_);
     request->admitting = false;
+    is_awaited = awaiting_settled_ > 0;
     if (ticket.admission.reason == RejectReason::kAdmitted) {
       line_.insert(request);
       ticket.request = std::move(request);
@@ -73,7 +77,7 @@ Ticket RequestQueue::settle(RequestHandle request, const Admission& admission) {
       by_id_.erase(request->id);
     }
   }
-  settled_.notify_all();
+  if (is_awaited) settled_.notify_all();
   if (is_new_to_sweep) registry_.sweep_from_now_on(shared_from_this());
   return ticket;
 }

@@ -84,7 +84,8 @@ class RequestQueue : public std::enable_shared_from_this<RequestQueue> {
   const BucketRef bucket_;
 
   Mutex mutex_;
-  Condition settled_;  // Some request is not `admitting` any more.
+  Condition settled_;                                 // Some request is not `admitting` any more.
+  int awaiting_settled_ ABSL_GUARDED_BY(mutex_) = 0;  // Who must be told so.
   // Keys are the requests' own ids.
   std::unordered_map<std::string_view, RequestHandle> by_id_ ABSL_GUARDED_BY(mutex_);
   RequestLine line_ ABSL_GUARDED_BY(mutex_);
