@@ -42,6 +42,11 @@ absl::Status cannot_change(const absl::Status& reason) {
       "the cluster's configuration cannot be changed now, and was not: ", message_of(reason)));
 }
 
+// Of what a file adds: another time would not help.
+bool never_fits(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
+}
+
 }  // namespace
 
 SharedConfiguration::SharedConfiguration(const MembershipOptions& options,
@@ -98,6 +103,7 @@ void SharedConfiguration::head_seen(const ConfigHead& head) {
 }
 
 void SharedConfiguration::housekeeping() {
+  if (seed_ && synced_) (void)catch_up();
   if (refusals_.empty()) return;
   reconcile(false);
   publish();
@@ -168,13 +174,22 @@ absl::Status SharedConfiguration::read_all() {
   }
   const bool first = !synced_;
   config_ = std::move(whole->config);
+  in_force_ = false;
   if (seed_) {
-    if (auto status = seed(); !status.ok()) return status;
+    if (auto status = seed(); !status.ok()) {
+      if (never_fits(status)) {
+        seed_.reset();
+        log_(LogLevel::kError, joined("cluster: the file does not go with what the cluster has, "
+                                      "and nothing more of it is added: ",
+                                      message_of(status)));
+      }
+      return status;
+    }
   }
   // The first time what is here is the file's, under numbers of this node's own.
   reconcile(true);
   last_applied_tip_ = config_.tip;
-  synced_ = true;
+  synced_ = in_force_ = true;
   publish();
   log_(LogLevel::kInfo,
        joined("cluster: ", first ? "read" : "read anew", " the configuration, revision ",
@@ -225,7 +240,7 @@ absl::Status SharedConfiguration::catch_up() {
     if (head.revision < config_.revision) {
       return absl::UnavailableError("Redis's data is older than what this node has applied");
     }
-    if (!synced_ || !is_ahead_of_us(*page)) return read_all();
+    if (!synced_ || !in_force_ || seed_ || !is_ahead_of_us(*page)) return read_all();
     if (head.revision == config_.revision) return absl::OkStatus();
     const std::uint64_t before = config_.revision;
     for (const ConfigStore::LogEntry& entry : page->entries) {
@@ -439,15 +454,11 @@ absl::Status SharedConfiguration::replace(control::WantedConfig wanted) {
   absl::Status status;
   do {
     status = catch_up();
-    if (status.ok() && seed_) status = read_all();
-    if (status.ok() || absl::IsInvalidArgument(status) || absl::IsNotFound(status)) break;
+    if (status.ok() || never_fits(status)) break;
     std::this_thread::sleep_for(kPause);
   } while (std::chrono::steady_clock::now() < end);
-  if (!seed_) return refusals_.empty() ? absl::OkStatus() : refusals_.front();
-  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) {
-    seed_.reset();
-    return status;
-  }
+  if (status.ok()) return refusals_.empty() ? absl::OkStatus() : refusals_.front();
+  if (never_fits(status)) return status;
   if (synced_) {
     return absl::UnavailableError(
         joined("the cluster cannot be asked what of the file it lacks; it will be, later: ",

@@ -190,6 +190,25 @@ TEST_F(ClusterConfig, AFileFillsInWhatTheClusterLacks) {
   EXPECT_TRUE(all_have(nodes_, "a", 3)) << "what the cluster has stands";
 }
 
+// The file's buckets are of no use to a node that gave up asking.
+TEST(ClusterFile, WhatAReloadCouldNotAddIsAddedLater) {
+  RedisServer redis;
+  TemporaryDirectory directory;
+  const std::string bucket = "[[buckets]]\ncapacity = 5\nleak_rate = ";
+  const std::string file = directory.write("dripd.toml", bucket + "8\nbucket_id = \"a\"\n");
+  ClusterNode node(redis.url(), "n1", {"--config", file});
+  ClusterNode other(redis.url(), "n2");
+  wait_until("the file's bucket is the cluster's", [&] { return other.rate("a") == 8; });
+  redis.pause();
+  directory.write("dripd.toml",
+                  bucket + "8\nbucket_id = \"a\"\n" + bucket + "9\nbucket_id = \"late\"\n");
+  node.process().signal(SIGHUP);
+  node.process().logs("it will be, later");
+  redis.resume();
+  wait_until("what it adds is the cluster's", [&] { return other.rate("late") == 9; });
+  EXPECT_EQ(node.rate("late"), 9);
+}
+
 TEST(ClusterFile, AloneUntilRedisCanBeAsked) {
   RedisServer redis;
   redis.kill();
