@@ -325,12 +325,17 @@ void ExactCourier::take(Sent sent, const RedisReply& reply) {
     for (ExactCall& call : sent.calls) call.by_hash = false;
     return send_again(std::move(sent.calls));
   }
+  // It has no memory left, or this node no right: to who asks that is as if it were not there.
+  if (const absl::Status status = status_of(reply); !status.ok()) {
+    for (ExactCall& call : sent.calls) {
+      if (!ended(call) || call.probe) fail(call, status);
+    }
+    return;
+  }
   policies_.answered_within(now - sent_at_);
   if (sent.admissions) return answer_admissions(std::move(sent), reply);
   const auto done = std::exchange(sent.calls.front().done, nullptr);
-  if (!done) return;
-  if (const absl::Status status = status_of(reply); !status.ok()) return done(status);
-  done(reply);
+  if (done) done(reply);
 }
 
 void ExactCourier::answer_admissions(Sent sent, const RedisReply& reply) {

@@ -91,8 +91,8 @@ class SharedConfiguration final : public control::ConfigurationChanges {
 
   // The thread's own.
   StoredConfig config_;
-  bool synced_ = false;    // Has read Redis's configuration since the start.
-  bool in_force_ = false;  // What was read last, but for refusals_.
+  bool synced_ = false;                        // Has read Redis's configuration since the start.
+  bool in_force_ = false;                      // What was read last, but for refusals_.
   std::optional<control::WantedConfig> seed_;  // What of the file may be wanting in Redis.
   std::uint64_t tips_ = 0;
   std::vector<absl::Status> refusals_;  // What of config_ is not in force.

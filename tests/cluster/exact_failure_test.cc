@@ -204,6 +204,28 @@ TEST(ExactFailure, WhoWaitsOutlivesARedisThatComesBackEmpty) {
   EXPECT_TRUE(sink.failures().empty()) << sink.failures().front().status.error_message();
 }
 
+TEST(ExactFailure, ARedisWithoutMemoryIsAwayUntilItHasSome) {
+  RedisServer redis;
+  ClusterNodes nodes;
+  nodes.push_back(std::make_unique<ClusterNode>(redis.url(), "n1"));
+  set_exact_bucket(nodes, *nodes[0], fallible_bucket("open", 1000, kRate, v1::FAILURE_POLICY_OPEN));
+  EXPECT_TRUE(nodes[0]->client().allow("open").allowed());
+  EXPECT_EQ(redis.cli({"CONFIG", "SET", "maxmemory", "1"}), "OK\n");
+  wait_until("the policy is applied", [&] {
+    v1::AllowRequestRequest request;
+    request.set_bucket_id("open");
+    v1::AllowRequestResponse reply;
+    const grpc::Status status =
+        nodes[0]->client().status_of(&Limiter::AllowRequest, request, reply);
+    return status.ok() && reply.allowed() && state_of(*nodes[0], "open") == v1::POLICY_STATE_OPEN;
+  });
+  EXPECT_EQ(redis.cli({"CONFIG", "SET", "maxmemory", "0"}), "OK\n");
+  wait_until("Redis's queue is asked again", [&] {
+    return nodes[0]->client().allow("open").allowed() &&
+           state_of(*nodes[0], "open") == v1::POLICY_STATE_SHARED;
+  });
+}
+
 TEST(ExactFailure, ASentinelFailoverKeepsTheRate) {
   RedisServer master({"--min-replicas-max-lag", "2"});
   RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(master.port())});
