@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "drip/quantity.h"
 
 namespace drip::cli {
@@ -26,16 +27,6 @@ class UsageError : public std::runtime_error {
 template <typename T>
 Parsed<T> not_allowed(std::string_view text, std::string_view allowed) {
   return Parsed<T>::failure(fmt::format("'{}' is not allowed; allowed: {}", text, allowed));
-}
-
-// Names of protocols and the like are the same in upper and lower case, as units are.
-inline std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  // Not std::tolower: what a name is must not depend on the locale.
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
 }
 
 // `parse` gives a Parsed<T>; `set` takes the T. A text that cannot be parsed is a usage error.
@@ -78,7 +69,7 @@ struct Choice {
 template <typename Value, std::size_t kCount>
 Parsed<Value> parse_choice(std::string_view text, const Choice<Value> (&choices)[kCount]) {
   std::string allowed;
-  const std::string word = lower_case(text);
+  const std::string word = absl::AsciiStrToLower(std::string(text));  // As units are.
   for (const Choice<Value>& choice : choices) {
     if (choice.word == word) return choice.value;
     allowed.append(allowed.empty() ? "" : ", ").append(choice.word);

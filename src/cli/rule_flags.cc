@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "bucket_settings.h"
 #include "flags.h"
 
@@ -27,7 +28,7 @@ Parsed<v1::PortRange> parse_port_range(std::string_view text) {
 
 Parsed<std::uint32_t> parse_protocol(std::string_view text) {
   std::string allowed;
-  const std::string name = lower_case(text);
+  const std::string name = absl::AsciiStrToLower(std::string(text));
   for (const ProtocolName& protocol : kProtocols) {
     if (name == protocol.name) return protocol.number;
     allowed.append(protocol.name).append(", ");
@@ -51,7 +52,7 @@ Parsed<std::uint32_t> parse_ether_type(std::string_view text) {
 
 // RFC 2474 (CS), RFC 2597 (AF), RFC 3246 (EF).
 Parsed<std::uint32_t> parse_dscp(std::string_view text) {
-  const std::string name = lower_case(text);
+  const std::string name = absl::AsciiStrToLower(std::string(text));
   const auto digit = [&name](std::size_t at) { return static_cast<std::uint32_t>(name[at] - '0'); };
   if (name == "ef") return 46U;
   if (name.size() == 3 && name.starts_with("cs") && digit(2) <= 7) return 8 * digit(2);

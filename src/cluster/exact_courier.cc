@@ -328,7 +328,7 @@ void ExactCourier::take(Sent sent, const RedisReply& reply) {
   // It has no memory left, or this node no right: to who asks that is as if it were not there.
   if (const absl::Status status = status_of(reply); !status.ok()) {
     for (ExactCall& call : sent.calls) {
-      if (!ended(call) || call.probe) fail(call, status);
+      if (!ended(call)) fail(call, status);
     }
     return;
   }

@@ -9,6 +9,8 @@
 #include <span>
 #include <system_error>
 
+#include "absl/strings/ascii.h"
+
 namespace drip {
 namespace {
 
@@ -85,10 +87,7 @@ Parsed<Split> split(std::string_view text) {
   }
   if (error != std::errc{}) return Parsed<Split>::failure("it does not begin with a number");
   result.unit.assign(rest, end);
-  // Not std::tolower: what a unit is must not depend on the locale.
-  std::transform(result.unit.begin(), result.unit.end(), result.unit.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  absl::AsciiStrToLower(&result.unit);
   return result;
 }
 
