@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "drip/law.h"
 #include "drip/time.h"
+#include "drip/virtual_schedule.h"
 
 namespace drip {
 
@@ -29,7 +29,7 @@ struct BucketSettings {
   std::uint32_t min_frame_bytes = 0;  ///< A shorter frame is charged as this long.
   Departure departure = Departure::kAtEnd;
   /// The rates above are those of the whole cluster. What this node may leak is a lease (see
-  /// core/engine.h); until there is one the bucket is paused.
+  /// engine/engine.h); until there is one the bucket is paused.
   bool rate_is_leased = false;
 
   friend bool operator==(const BucketSettings&, const BucketSettings&) = default;

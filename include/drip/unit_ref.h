@@ -5,7 +5,7 @@
 #include <cassert>
 #include <cstdint>
 
-#include "drip/law.h"
+#include "drip/virtual_schedule.h"
 
 namespace drip {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/report.h"
-#include "dataplane/tsc_clock.h"
+#include "datapath/clock/tsc_clock.h"
 
 namespace drip::bench {
 
@@ -25,7 +25,7 @@ struct BenchOptions {
 /// What runs a case: started once.
 struct Bench {
   const BenchOptions& options;
-  const dataplane::TscClock& clock;
+  const datapath::TscClock& clock;
   Report& report;
 
   [[nodiscard]] double tsc_hz() const { return clock.read().tsc_hz; }

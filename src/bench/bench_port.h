@@ -14,7 +14,7 @@
 
 #include "bench/bucket_order.h"
 #include "bench/packet_pool.h"
-#include "dataplane/no_ports.h"
+#include "datapath/packet_io.h"
 #include "drip/cache_line.h"
 #include "drip/unit_ref.h"
 
@@ -103,7 +103,7 @@ class alignas(kCacheLineBytes) BenchPort {
     dropped_ += packets.size();
     pool_->give({reinterpret_cast<rte_mbuf**>(packets.data()), packets.size()});
   }
-  dataplane::FrameBytes frame(void* packet) {
+  datapath::FrameBytes frame(void* packet) {
     const auto* const mbuf = static_cast<const rte_mbuf*>(packet);
     return {{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len}, mbuf->pkt_len};
   }
@@ -136,6 +136,6 @@ class alignas(kCacheLineBytes) BenchPort {
   std::uint64_t sent_ = 0;
   std::uint64_t dropped_ = 0;
 };
-static_assert(dataplane::PacketIo<BenchPort>);
+static_assert(datapath::PacketIo<BenchPort>);
 
 }  // namespace drip::bench

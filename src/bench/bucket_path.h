@@ -7,8 +7,8 @@
 #include <span>
 
 #include "bench/bench_port.h"
-#include "dataplane/transmitter.h"
-#include "dataplane/tsc_clock.h"
+#include "datapath/clock/tsc_clock.h"
+#include "datapath/transmitter.h"
 
 namespace drip::bench {
 
@@ -22,13 +22,13 @@ class BucketPath {
  public:
   static constexpr std::uint32_t kBurst = 32;
 
-  BucketPath(BenchPort& port, const dataplane::TscClock& clock, std::uint32_t buckets,
+  BucketPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
              const BucketSettings& settings)
       : clock_(clock),
         table_(buckets, -1),
-        rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(FlowRingEntry), -1),
+        rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(RingEntry), -1),
         transmitter_(table_, clock_.now(), port, 1, counters_) {
-    auto* ring = reinterpret_cast<FlowRingEntry*>(rings_.data());
+    auto* ring = reinterpret_cast<RingEntry*>(rings_.data());
     rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
       table_.populate(slot);
@@ -60,24 +60,24 @@ class BucketPath {
   /// Other settings for one bucket, with a ring of its own.
   void use(std::uint32_t slot, const BucketSettings& settings) {
     const std::uint32_t slots = ring_slots(settings.capacity);
-    larger_ring_ = dataplane::NodeMemory(slots * sizeof(FlowRingEntry), -1);
+    larger_ring_ = datapath::NumaMemory(slots * sizeof(RingEntry), -1);
     larger_ring_.populate(0, larger_ring_.bytes());
-    transmitter_.change(slot, settings, reinterpret_cast<FlowRingEntry*>(larger_ring_.data()),
-                        slots, clock_.now());
+    transmitter_.change(slot, settings, reinterpret_cast<RingEntry*>(larger_ring_.data()), slots,
+                        clock_.now());
   }
   [[nodiscard]] std::uint32_t backlog(std::uint32_t slot) const {
     return table_[slot].backlog.get();
   }
-  [[nodiscard]] dataplane::Transmitter<BenchPort>& transmitter() { return transmitter_; }
-  [[nodiscard]] const dataplane::LcoreCounters& counters() const { return counters_; }
+  [[nodiscard]] datapath::Transmitter<BenchPort>& transmitter() { return transmitter_; }
+  [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
 
  private:
-  dataplane::TscClock::Reader clock_;
-  dataplane::LcoreCounters counters_;
-  dataplane::BucketTable table_;
-  dataplane::NodeMemory rings_;
-  dataplane::NodeMemory larger_ring_;
-  dataplane::Transmitter<BenchPort> transmitter_;
+  datapath::TscClock::Reader clock_;
+  datapath::LcoreCounters counters_;
+  datapath::BucketTable table_;
+  datapath::NumaMemory rings_;
+  datapath::NumaMemory larger_ring_;
+  datapath::Transmitter<BenchPort> transmitter_;
 };
 
 }  // namespace drip::bench

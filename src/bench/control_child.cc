@@ -15,7 +15,7 @@
 #include <thread>
 #include <utility>
 
-#include "control/server.h"
+#include "control/server/server.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 #include "fmt/format.h"
 

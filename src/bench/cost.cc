@@ -12,7 +12,7 @@
 #include "bench/bucket_path.h"
 #include "bench/fused_path.h"
 #include "bench/sched_peer.h"
-#include "core/frame.h"
+#include "packet/headers.h"
 
 namespace drip::bench {
 namespace {
@@ -112,7 +112,7 @@ void time_stages(BenchPort& port, const Classifier& classifier, Stages stages, T
     std::array<std::uint32_t, kBurst> rules{};
     for (std::uint32_t i = 0; i < count; ++i) port.prefetch(packets[i]);
     for (std::uint32_t i = 0; i < count; ++i) {
-      const dataplane::FrameBytes frame = port.frame(packets[i]);
+      const datapath::FrameBytes frame = port.frame(packets[i]);
       parse_frame(frame.bytes, frame.frame_bytes, headers[i]);
     }
     if (stages == Stages::kClassify) {
@@ -132,7 +132,7 @@ absl::Status run_one(const Bench& bench, PacketPool& pool, BucketOrder::Kind kin
   BenchPort port(pool, order);
   BenchPort keeping_port(pool, order);
   std::vector<rte_mbuf*> sent;
-  sent.reserve(std::size_t{2} * dataplane::Transmitter<BenchPort>::kDeparturesACall);
+  sent.reserve(std::size_t{2} * datapath::Transmitter<BenchPort>::kDeparturesACall);
   keeping_port.keep_sent(&sent);
 
   BucketPath straight(keeping_port, bench.clock, buckets, straight_settings());

@@ -10,7 +10,7 @@
 
 #include "bench/bench_port.h"
 #include "bench/bucket_path.h"
-#include "dataplane/lcore.h"
+#include "datapath/poll_loop.h"
 
 namespace drip::bench {
 
@@ -18,13 +18,13 @@ namespace drip::bench {
 /// thread. A rule for each bucket sends its destination address there.
 class FusedPath {
  public:
-  FusedPath(BenchPort& port, const dataplane::TscClock& clock, std::uint32_t buckets,
+  FusedPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
             const BucketSettings& settings)
       : path_(port, clock, buckets, settings),
         flows_(path_.transmitter()),
-        outlet_(port, &flows_, 0, {nullptr}, flow_keys_.data(), spread_, counters_),
-        worker_(0, port, outlet_, counters_),
-        lcore_(dataplane::TscClock::Reader(clock), counters_, mailbox_, outlet_, &worker_,
+        dispatcher_(port, &flows_, 0, {nullptr}, flow_keys_.data(), spread_, counters_),
+        worker_(0, port, dispatcher_, counters_),
+        lcore_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &worker_,
                &path_.transmitter(), &flows_, {}, false) {
     std::vector<ClassifierRule> rules(buckets);
     for (std::uint32_t i = 0; i < buckets; ++i) {
@@ -39,19 +39,19 @@ class FusedPath {
   /// One loop; false if there was nothing to do.
   bool poll() { return lcore_.poll_once(); }
   [[nodiscard]] const RuleSnapshot& rules() const { return rules_; }
-  [[nodiscard]] const dataplane::LcoreCounters& counters() const { return counters_; }
+  [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
 
  private:
   BucketPath path_;
-  dataplane::LcoreCounters counters_;
-  dataplane::Mailbox mailbox_;
+  datapath::LcoreCounters counters_;
+  datapath::Mailbox mailbox_;
   FlowHash spread_{1};
-  std::array<FlowTemplateKey, dataplane::kMaxFlowSets> flow_keys_{};
+  std::array<FlowTemplateKey, datapath::kMaxFlowRules> flow_keys_{};
   RuleSnapshot rules_;
-  dataplane::FlowBuckets<BenchPort> flows_;
-  dataplane::Outlet<BenchPort> outlet_;
-  dataplane::Worker<BenchPort> worker_;
-  dataplane::Lcore<BenchPort, dataplane::TscClock::Reader> lcore_;
+  datapath::FlowBuckets<BenchPort> flows_;
+  datapath::Dispatcher<BenchPort> dispatcher_;
+  datapath::RxWorker<BenchPort> worker_;
+  datapath::PollLoop<BenchPort, datapath::TscClock::Reader> lcore_;
 };
 
 }  // namespace drip::bench

@@ -13,7 +13,7 @@
 #include "bench/precision.h"
 #include "bench/scale.h"
 #include "bench/throttled.h"
-#include "dataplane/poll_thread.h"
+#include "datapath/poll_engine/poll_thread.h"
 #include "dpdk/eal.h"
 #include "fmt/format.h"
 
@@ -37,10 +37,10 @@ int run(const BenchOptions& options, std::string_view name, Case run_case) {
   const auto eal = dpdk::Eal::start(eal_options);
   if (!eal.ok()) return fail(eal.status());
 
-  const dataplane::TscClock clock;
-  dataplane::LcorePlan plan;
+  const datapath::TscClock clock;
+  datapath::LcorePlan plan;
   plan.cpu = static_cast<std::int32_t>(options.cpu);
-  for (const std::string& warning : dataplane::settle_thread(plan, "drip-bench")) {
+  for (const std::string& warning : datapath::settle_thread(plan, "drip-bench")) {
     fmt::print(stderr, "drip-bench: {}\n", warning);
   }
   Report report(name);

@@ -13,18 +13,18 @@
 #include <thread>
 #include <vector>
 
-#include "control/bucket_registry.h"
-#include "control/request_registry.h"
-#include "dataplane/bucket_book.h"
-#include "dataplane/no_ports.h"
-#include "dataplane/poll_engine.h"
-#include "dataplane/transmitter.h"
+#include "control/config/bucket_registry.h"
+#include "control/requests/request_registry.h"
+#include "datapath/packet_io.h"
+#include "datapath/poll_engine/poll_engine.h"
+#include "datapath/poll_engine/slot_allocator.h"
+#include "datapath/transmitter.h"
 #include "fmt/format.h"
 
 namespace drip::bench {
 namespace {
 
-using dataplane::NoPorts;
+using datapath::NoPorts;
 
 constexpr std::uint32_t kCapacity = 4;  // A ring of one cache line.
 constexpr std::uint32_t kBucketsACall = 4096;
@@ -81,11 +81,11 @@ struct PathMemory {
 absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   PathMemory memory;
   NoPorts io;
-  dataplane::LcoreCounters counters;
+  datapath::LcoreCounters counters;
   Meter meter(buckets);
 
-  const dataplane::BucketTable table(buckets, -1);
-  dataplane::BucketBook book(table, kRingBudget, -1);
+  const datapath::BucketTable table(buckets, -1);
+  datapath::SlotAllocator book(table, kRingBudget, -1);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) table.populate(slot);
   memory.bucket = meter.take();
   for (std::uint32_t i = 0; i < buckets; ++i) {
@@ -94,7 +94,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
     book.record(*slot).note(settings());
   }
   memory.book = meter.take();
-  const std::uint32_t ring_slots = dataplane::RingMemory::slots_for(kCapacity);
+  const std::uint32_t ring_slots = datapath::RingMemory::slots_for(kCapacity);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     const auto ring = book.rings().allocate(ring_slots);
     if (!ring.ok()) return ring.status();
@@ -102,7 +102,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   }
   memory.ring = meter.take();
   const auto transmitter =
-      std::make_unique<dataplane::Transmitter<NoPorts>>(table, kBegin, io, 0, counters);
+      std::make_unique<datapath::Transmitter<NoPorts>>(table, kBegin, io, 0, counters);
   memory.wheel = meter.take();
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     transmitter->create(slot, settings(), book.record(slot).ring, ring_slots, kBegin);
@@ -124,11 +124,11 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
 }
 
 // An engine without ports, so that nothing but buckets is in it.
-class NoPortSet final : public dataplane::Ports {
+class NoPortSet final : public datapath::Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 0; }
   [[nodiscard]] std::vector<std::string> names() const override { return {}; }
-  [[nodiscard]] std::vector<PortReading> read() const override { return {}; }
+  [[nodiscard]] std::vector<PortStats> read() const override { return {}; }
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets_free() const override { return 0; }
@@ -141,11 +141,11 @@ class NoPortSet final : public dataplane::Ports {
 absl::StatusOr<double> measure_engine(const Bench& bench, std::uint32_t buckets, bool registered) {
   NoPortSet ports;
   std::vector<NoPorts> ios(1);
-  dataplane::EngineOptions options;
+  datapath::EngineOptions options;
   options.buckets_per_transmitter = buckets;
   options.lcores.emplace_back();
   options.lcores.front().sleeps_when_idle = true;
-  dataplane::PollEngine<NoPorts> engine(options, ios, ports, bench.clock);
+  datapath::PollEngine<NoPorts> engine(options, ios, ports, bench.clock);
   control::RequestRegistry requests(engine, 1);
   control::BucketRegistry registry(engine, requests);
   Meter meter(buckets);

@@ -13,7 +13,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
-#include "drip/rule.h"
+#include "classifier/match.h"
 
 namespace drip::bench {
 

@@ -14,12 +14,12 @@
 
 #include "bench/bench_port.h"
 #include "bench/shared_rings.h"
-#include "dataplane/poll_engine.h"
+#include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::bench {
 namespace {
 
-using Role = LcoreReading::Role;
+using Role = LcoreStats::Role;
 
 constexpr std::array<HandOver, 3> kWays = {HandOver::kPrivate, HandOver::kBulk, HandOver::kShared};
 
@@ -30,11 +30,11 @@ struct Layout {
 };
 
 // What the engine asks of ports, for ports that are only sources and sinks.
-class SourcePorts final : public dataplane::Ports {
+class SourcePorts final : public datapath::Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 1; }
   [[nodiscard]] std::vector<std::string> names() const override { return {"source"}; }
-  [[nodiscard]] std::vector<PortReading> read() const override { return {PortReading{}}; }
+  [[nodiscard]] std::vector<PortStats> read() const override { return {PortStats{}}; }
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return ~0ULL >> 1; }
   [[nodiscard]] std::uint64_t packets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets_free() const override { return 0; }
@@ -71,18 +71,18 @@ absl::StatusOr<double> run_layout(const Bench& bench, const Layout& layout,
                                   std::uint32_t bucket_count) {
   std::vector<BucketOrder> orders(layout.roles.size(), BucketOrder({0}));
   std::vector<BenchPort> sources;
-  dataplane::EngineOptions options;
+  datapath::EngineOptions options;
   options.buckets_per_transmitter = bucket_count;
   for (std::size_t i = 0; i < layout.roles.size(); ++i) {
     sources.emplace_back(*pools[i], orders[i]);
-    dataplane::LcorePlan plan;
+    datapath::LcorePlan plan;
     plan.role = layout.roles[i];
     plan.cpu =
         static_cast<std::int32_t>((bench.options.cpu + i) % std::thread::hardware_concurrency());
     options.lcores.push_back(plan);
   }
   SourcePorts ports;
-  dataplane::PollEngine<BenchPort> engine(options, sources, ports, bench.clock);
+  datapath::PollEngine<BenchPort> engine(options, sources, ports, bench.clock);
 
   std::vector<BucketChange> buckets(bucket_count);
   for (BucketChange& bucket : buckets) bucket.settings = fast_settings();
@@ -104,7 +104,7 @@ absl::StatusOr<double> run_layout(const Bench& bench, const Layout& layout,
 
   const auto sent = [&engine] {
     std::uint64_t sum = 0;
-    for (const LcoreReading& lcore : engine.lcores()) sum += lcore.tx_packets;
+    for (const LcoreStats& lcore : engine.lcores()) sum += lcore.tx_packets;
     return sum;
   };
   const auto span = std::chrono::duration<double>(bench.options.seconds);

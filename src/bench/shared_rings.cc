@@ -13,14 +13,14 @@
 
 #include "bench/bench_port.h"
 #include "bench/bucket_path.h"
-#include "dataplane/hand_off.h"
+#include "datapath/hand_off.h"
 #include "drip/spsc_ring.h"
 
 namespace drip::bench {
 namespace {
 
-using dataplane::HandedPacket;
-using dataplane::HandOff;
+using datapath::HandedPacket;
+using datapath::HandOff;
 
 constexpr std::uint32_t kBurst = BucketPath::kBurst;
 constexpr std::uint32_t kRingSlots = 16;
@@ -57,7 +57,7 @@ class SharedRings {
 
  private:
   std::vector<SharedRing> rings_;
-  std::vector<FlowRingEntry> slots_;
+  std::vector<RingEntry> slots_;
 };
 
 class Core {
@@ -170,7 +170,7 @@ class Core {
     }
     const TimePoint now = clock_.now();
     for (std::size_t i = 0; i < count; ++i) {
-      rings_[buckets[i]].drain([&](const FlowRingEntry& entry) {
+      rings_[buckets[i]].drain([&](const RingEntry& entry) {
         transmitter.offer(buckets[i], entry.unit.address(), entry.unit.wire_bytes(), 0,
                           entry.arrival, std::max(now, entry.arrival));
       });
@@ -183,7 +183,7 @@ class Core {
 
   HandOver way_;
   std::uint32_t number_;
-  dataplane::TscClock::Reader clock_;
+  datapath::TscClock::Reader clock_;
   BucketOrder order_;
   BenchPort port_;
   BucketPath path_;

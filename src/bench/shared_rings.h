@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "bench/bench_options.h"
 #include "bench/packet_pool.h"
+#include "drip/bucket_ring.h"
 #include "drip/cache_line.h"
-#include "drip/flow_ring.h"
 
 namespace drip::bench {
 
@@ -24,17 +24,17 @@ class alignas(kCacheLineBytes) SharedRing {
   enum class Pushed : std::uint8_t { kFull, kQuietly, kToAnnounce };
 
   /// `slots` is a power of two in number, zeroed, and stays.
-  void use(FlowRingEntry* slots, std::uint32_t slot_count) {
+  void use(RingEntry* slots, std::uint32_t slot_count) {
     slots_ = slots;
     mask_ = slot_count - 1;
   }
   /// Any core. With kToAnnounce the owner must be told.
-  [[nodiscard]] Pushed push(const FlowRingEntry& entry) {
+  [[nodiscard]] Pushed push(const RingEntry& entry) {
     std::uint32_t tail = tail_.load(std::memory_order_relaxed);
     do {
       if (tail - head_.load(std::memory_order_acquire) > mask_) return Pushed::kFull;
     } while (!tail_.compare_exchange_weak(tail, tail + 1, std::memory_order_relaxed));
-    FlowRingEntry& slot = slots_[tail & mask_];
+    RingEntry& slot = slots_[tail & mask_];
     slot.arrival = entry.arrival;
     std::atomic_ref(slot.unit).store(entry.unit, std::memory_order_release);
     return announced_.exchange(1) != 0 ? Pushed::kQuietly : Pushed::kToAnnounce;
@@ -45,10 +45,10 @@ class alignas(kCacheLineBytes) SharedRing {
     announced_.exchange(0);
     std::uint32_t head = head_.load(std::memory_order_relaxed);
     for (;; ++head) {
-      FlowRingEntry& slot = slots_[head & mask_];
+      RingEntry& slot = slots_[head & mask_];
       const UnitRef unit = std::atomic_ref(slot.unit).load(std::memory_order_acquire);
       if (unit.is_released()) break;
-      take(FlowRingEntry{unit, slot.arrival});
+      take(RingEntry{unit, slot.arrival});
       std::atomic_ref(slot.unit).store(UnitRef{}, std::memory_order_relaxed);
       head_.store(head + 1, std::memory_order_release);
     }
@@ -62,7 +62,7 @@ class alignas(kCacheLineBytes) SharedRing {
   }
 
  private:
-  FlowRingEntry* slots_ = nullptr;
+  RingEntry* slots_ = nullptr;
   std::uint32_t mask_ = 0;
   std::atomic<std::uint32_t> tail_{0};
   std::atomic<std::uint32_t> head_{0};
@@ -72,7 +72,7 @@ static_assert(sizeof(SharedRing) == kCacheLineBytes);
 
 enum class HandOver : std::uint8_t {
   kPrivate,  ///< To each core come packets of its own buckets only.
-  kBulk,     ///< dripd's own: dataplane/hand_off.h.
+  kBulk,     ///< dripd's own: datapath/hand_off.h.
   kShared,   ///< SharedRing.
 };
 [[nodiscard]] std::string_view name(HandOver way);

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "nouns.h"
-#include "output.h"
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
 
 int main(int argc, char** argv) {
   using drip::cli::Exit;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "control/node_totals.h"
+#include "control/model/node_totals.h"
 
 namespace drip::cluster {
 namespace {
@@ -13,10 +13,9 @@ namespace {
 // With a slow heartbeat still often enough that the shares' lease outlives a lost one or two.
 constexpr std::chrono::milliseconds kLongestSharePeriod{250};
 
-ShareExchangeOptions share_options(const MembershipOptions& options,
-                                   const std::string& incarnation) {
+ShareAgentOptions share_options(const MembershipOptions& options, const std::string& incarnation) {
   const ClusterKeys keys(options.cluster_name);
-  ShareExchangeOptions result;
+  ShareAgentOptions result;
   result.redis = options.redis;
   result.prefix = keys.prefix;
   result.leader_key = keys.leader;

@@ -5,11 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "cluster/cluster_log.h"
-#include "cluster/membership.h"
+#include "cluster/config/shared_configuration.h"
+#include "cluster/membership/membership.h"
+#include "cluster/redis/cluster_log.h"
 #include "cluster/redis_shared_buckets.h"
-#include "cluster/shared_configuration.h"
-#include "control/cluster_view.h"
+#include "control/model/cluster_view.h"
 
 namespace drip::cluster {
 

@@ -6,7 +6,7 @@
 
 namespace drip::cluster {
 
-RedisSharedBuckets::RedisSharedBuckets(ShareExchangeOptions options, Engine& engine,
+RedisSharedBuckets::RedisSharedBuckets(ShareAgentOptions options, Engine& engine,
                                        control::BucketRegistry& buckets,
                                        std::function<ShareLeader()> leader, Log log)
     : buckets_(buckets),
@@ -28,7 +28,7 @@ void RedisSharedBuckets::stop() {
 template <class Result, class Convert>
 void RedisSharedBuckets::ask(const Bucket& bucket, ScriptCall script, Convert convert,
                              Done<Result> done, Duration in) {
-  std::vector<ExactCall> calls(1);
+  std::vector<QueueCall> calls(1);
   calls.front().admission.bucket = bucket;
   calls.front().script = std::move(script);
   calls.front().done = [convert, done = std::move(done)](const absl::StatusOr<RedisReply>& reply) {
@@ -39,7 +39,7 @@ void RedisSharedBuckets::ask(const Bucket& bucket, ScriptCall script, Convert co
 }
 
 void RedisSharedBuckets::admit(std::vector<Admission> admissions) {
-  std::vector<ExactCall> calls(admissions.size());
+  std::vector<QueueCall> calls(admissions.size());
   for (std::size_t i = 0; i < admissions.size(); ++i) {
     calls[i].admission = std::move(admissions[i]);
   }
@@ -58,7 +58,7 @@ void RedisSharedBuckets::release(const Bucket& bucket, const std::string& reques
   ask(bucket, calls_.release(bucket, request_id, place), turn_of, std::move(done));
 }
 
-void RedisSharedBuckets::read(const Bucket& bucket, Done<control::SharedReading> done) {
+void RedisSharedBuckets::read(const Bucket& bucket, Done<control::SharedStats> done) {
   ask(
       bucket, calls_.read(bucket),
       [bucket](const RedisReply& reply) { return reading_of(reply, bucket); }, std::move(done));
@@ -74,7 +74,7 @@ void RedisSharedBuckets::remove(const Bucket& bucket, bool drop_backlog, Done<Re
 }
 
 std::optional<control::ShareState> RedisSharedBuckets::share_of(std::string_view bucket_id) const {
-  const control::KnownBucketRef bucket = buckets_.find(bucket_id);
+  const control::BucketEntryRef bucket = buckets_.find(bucket_id);
   if (bucket == nullptr) return std::nullopt;
   if (!bucket->exact()) return exchange_.share_of(bucket_id);
   return policies_.state_of(*bucket);

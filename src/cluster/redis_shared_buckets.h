@@ -7,18 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "cluster/exact_calls.h"
-#include "cluster/exact_courier.h"
-#include "cluster/exact_policies.h"
-#include "cluster/share_exchange.h"
-#include "control/shared_buckets.h"
+#include "cluster/queue/queue_batcher.h"
+#include "cluster/queue/queue_calls.h"
+#include "cluster/queue/queue_policies.h"
+#include "cluster/shares/share_agent.h"
+#include "control/model/shared_buckets.h"
 
 namespace drip::cluster {
 
-/// Exact buckets by ExactCourier, split ones by ShareExchange.
+/// Exact buckets by QueueBatcher, split ones by ShareAgent.
 class RedisSharedBuckets final : public control::SharedBuckets {
  public:
-  RedisSharedBuckets(ShareExchangeOptions options, Engine& engine, control::BucketRegistry& buckets,
+  RedisSharedBuckets(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
                      std::function<ShareLeader()> leader, Log log);
   ~RedisSharedBuckets() override { RedisSharedBuckets::stop(); }
 
@@ -31,7 +31,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
             Duration in, Done<control::SharedTurn> done) override;
   void release(const Bucket& bucket, const std::string& request_id,
                const control::SharedPlace& place, Done<control::SharedTurn> done) override;
-  void read(const Bucket& bucket, Done<control::SharedReading> done) override;
+  void read(const Bucket& bucket, Done<control::SharedStats> done) override;
   void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
             Done<control::SharedQueuePage> done) override;
   void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) override;
@@ -52,10 +52,10 @@ class RedisSharedBuckets final : public control::SharedBuckets {
            Duration in = {});
 
   control::BucketRegistry& buckets_;
-  const ExactCalls calls_;
-  ExactPolicies policies_;
-  ExactCourier courier_;
-  ShareExchange exchange_;
+  const QueueCalls calls_;
+  QueuePolicies policies_;
+  QueueBatcher courier_;
+  ShareAgent exchange_;
 };
 
 }  // namespace drip::cluster

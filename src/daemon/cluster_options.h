@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cluster/membership.h"
+#include "cluster/membership/membership.h"
 #include "drip/time.h"
 
 namespace drip::daemon {

@@ -10,8 +10,8 @@
 #include <set>
 #include <system_error>
 
+#include "base/quantity.h"
 #include "daemon/toml_message.h"
-#include "drip/quantity.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "control/node.h"
+#include "control/server/node.h"
 #include "daemon/options.h"
 
 namespace drip::daemon {

@@ -4,7 +4,7 @@
 
 #include "daemon/engine_options.h"
 #include "daemon/running_engine.h"
-#include "dataplane/poll_engine.h"
+#include "datapath/poll_engine/poll_engine.h"
 #include "dpdk/dpdk_io.h"
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
@@ -46,8 +46,8 @@ class DpdkEngine final : public RunningEngine {
   // Destroyed in reverse: threads, clock, ports, EAL.
   dpdk::Eal eal_;
   std::unique_ptr<dpdk::PortSet> ports_;
-  dataplane::TscClock clock_;
-  dataplane::PollEngine<dpdk::DpdkIo> engine_;
+  datapath::TscClock clock_;
+  datapath::PollEngine<dpdk::DpdkIo> engine_;
 };
 
 }  // namespace

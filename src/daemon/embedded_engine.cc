@@ -2,17 +2,17 @@
 // The engine of a node without ports.
 #include "daemon/engine_options.h"
 #include "daemon/running_engine.h"
-#include "dataplane/no_ports.h"
-#include "dataplane/poll_engine.h"
+#include "datapath/packet_io.h"
+#include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::daemon {
 namespace {
 
-class NoPortSet final : public dataplane::Ports {
+class NoPortSet final : public datapath::Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 0; }
   [[nodiscard]] std::vector<std::string> names() const override { return {}; }
-  [[nodiscard]] std::vector<PortReading> read() const override { return {}; }
+  [[nodiscard]] std::vector<PortStats> read() const override { return {}; }
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets_free() const override { return 0; }
@@ -33,9 +33,9 @@ class EmbeddedEngine final : public RunningEngine {
 
  private:
   NoPortSet ports_;
-  dataplane::TscClock clock_;
-  std::vector<dataplane::NoPorts> ios_;
-  dataplane::PollEngine<dataplane::NoPorts> engine_;
+  datapath::TscClock clock_;
+  std::vector<datapath::NoPorts> ios_;
+  datapath::PollEngine<datapath::NoPorts> engine_;
 };
 
 }  // namespace

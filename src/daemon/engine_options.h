@@ -4,11 +4,11 @@
 
 #include "daemon/options.h"
 #include "daemon/placement.h"
-#include "dataplane/poll_engine.h"
+#include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::daemon {
 
-inline dataplane::EngineOptions engine_options(const Options& options, const Placement& placement) {
+inline datapath::EngineOptions engine_options(const Options& options, const Placement& placement) {
   return {placement.lcores, options.memory.max_buckets, options.memory.ring_memory_bytes,
           options.memory.overcommit};
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cluster/redis_cluster.h"
-#include "control/node.h"
+#include "control/server/node.h"
 #include "daemon/config_file.h"
 #include "daemon/options.h"
 #include "daemon/placement.h"

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <set>
 
+#include "base/quantity.h"
 #include "daemon/config_file.h"
-#include "drip/quantity.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {

@@ -38,9 +38,9 @@ int numa_node_of_device(const std::string& device) {
   return node;
 }
 
-std::vector<dataplane::LcorePlan> plan_as_told(const PlacementOptions& options, bool sleeps) {
-  using Role = LcoreReading::Role;
-  std::vector<dataplane::LcorePlan> lcores;
+std::vector<datapath::LcorePlan> plan_as_told(const PlacementOptions& options, bool sleeps) {
+  using Role = LcoreStats::Role;
+  std::vector<datapath::LcorePlan> lcores;
   const auto add = [&](const std::vector<int>& cpus, Role role) {
     for (const int cpu : cpus) {
       lcores.push_back(
@@ -53,9 +53,9 @@ std::vector<dataplane::LcorePlan> plan_as_told(const PlacementOptions& options, 
   return lcores;
 }
 
-dataplane::LcorePlan plan_of_our_own(const Options& options, const std::vector<int>& usable,
-                                     bool sleeps) {
-  dataplane::LcorePlan plan;
+datapath::LcorePlan plan_of_our_own(const Options& options, const std::vector<int>& usable,
+                                    bool sleeps) {
+  datapath::LcorePlan plan;
   plan.sleeps_when_idle = sleeps;
   plan.realtime_priority = options.placement.realtime_priority;
   if (options.ports.empty() || usable.size() < 2) return plan;
@@ -81,7 +81,7 @@ absl::StatusOr<Placement> place(const Options& options) {
   }
 
   std::set<int> polling;
-  for (const dataplane::LcorePlan& plan : placement.lcores) {
+  for (const datapath::LcorePlan& plan : placement.lcores) {
     if (plan.cpu < 0) continue;
     if (std::find(usable.begin(), usable.end(), plan.cpu) == usable.end()) {
       return absl::InvalidArgumentError(
@@ -101,7 +101,7 @@ absl::StatusOr<Placement> place(const Options& options) {
   }
   if (!options.ports.empty()) {
     const int wanted = numa_node_of_device(options.ports.front().device);
-    for (const dataplane::LcorePlan& plan : placement.lcores) {
+    for (const datapath::LcorePlan& plan : placement.lcores) {
       if (wanted >= 0 && plan.numa_node >= 0 && plan.numa_node != wanted) {
         placement.warnings.push_back(fmt::format("CPU {} is on NUMA node {}, port {} on {}",
                                                  plan.cpu, plan.numa_node,

@@ -7,12 +7,12 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/options.h"
-#include "dataplane/poll_thread.h"
+#include "datapath/poll_engine/poll_thread.h"
 
 namespace drip::daemon {
 
 struct Placement {
-  std::vector<dataplane::LcorePlan> lcores;
+  std::vector<datapath::LcorePlan> lcores;
   std::vector<unsigned> control_cpus;  ///< Never empty.
   std::vector<std::string> warnings;   ///< What is less than it could be, in words.
 };

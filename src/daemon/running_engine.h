@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/engine.h"
 #include "daemon/options.h"
 #include "daemon/placement.h"
+#include "engine/engine.h"
 
 namespace drip::daemon {
 

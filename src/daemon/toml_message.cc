@@ -9,7 +9,7 @@
 #include <limits>
 #include <optional>
 
-#include "drip/quantity.h"
+#include "base/quantity.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-#include "dataplane/no_ports.h"
+#include "datapath/packet_io.h"
 #include "drip/unit_ref.h"
 
 namespace drip::dpdk {
@@ -59,7 +59,7 @@ class DpdkIo {
                           static_cast<unsigned>(packets.size()));
   }
 
-  dataplane::FrameBytes frame(void* packet) {
+  datapath::FrameBytes frame(void* packet) {
     const auto* const mbuf = static_cast<const rte_mbuf*>(packet);
     return {{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len}, mbuf->pkt_len};
   }
@@ -81,6 +81,6 @@ class DpdkIo {
   std::array<std::uint16_t, kMaxPorts> devices_{};
   std::array<std::uint16_t, kMaxPorts> egress_{};
 };
-static_assert(dataplane::PacketIo<DpdkIo>);
+static_assert(datapath::PacketIo<DpdkIo>);
 
 }  // namespace drip::dpdk

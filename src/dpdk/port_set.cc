@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<std::uint16_t>> find_peers(const std::vector<PortSpec
       return absl::InvalidArgumentError(
           fmt::format("port {}: its peer {} is not among the ports", port.name, port.peer));
     }
-    peers.push_back(port.peer.empty() ? dataplane::kNoPort
+    peers.push_back(port.peer.empty() ? datapath::kNoPort
                                       : static_cast<std::uint16_t>(peer - ports.begin()));
   }
   return peers;
@@ -100,7 +100,7 @@ std::uint64_t PacketMemory::small_page_bytes() const {
 
 absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
     const std::vector<PortSpec>& ports, const PacketMemory& memory,
-    const std::vector<dataplane::LcorePlan>& lcores, bool hugepages) {
+    const std::vector<datapath::LcorePlan>& lcores, bool hugepages) {
   const auto egress = find_peers(ports);
   if (!egress.ok()) return egress.status();
   std::unique_ptr<PortSet> set(new PortSet);
@@ -123,10 +123,10 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
                        std::uint64_t{memory.tx_descriptors} * transmitters;
   }
   const std::uint64_t held_by_threads =
-      lcores.size() * (kPoolCache * 3 / 2 + ports.size() * dataplane::TxStage<DpdkIo>::kSlots +
-                       2 * dataplane::Worker<DpdkIo>::kBurst) +
+      lcores.size() * (kPoolCache * 3 / 2 + ports.size() * datapath::TxBuffer<DpdkIo>::kSlots +
+                       2 * datapath::RxWorker<DpdkIo>::kBurst) +
       static_cast<std::uint64_t>(workers > 1 || transmitters > 1) * lcores.size() * transmitters *
-          (dataplane::HandOff::kSlots + dataplane::HandOff::kBurst);
+          (datapath::HandOff::kSlots + datapath::HandOff::kBurst);
   if (held_by_devices + held_by_threads >= memory.mbufs) {
     return absl::ResourceExhaustedError(
         fmt::format("mbufs: {} are too few: devices and bursts alone hold up to {}", memory.mbufs,
@@ -255,7 +255,7 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
 
 // Each worker polls one queue of every port; a port with fewer queues than there are workers is
 // polled by some of them, beginning with another one for each port.
-void PortSet::share_out(const std::vector<dataplane::LcorePlan>& lcores,
+void PortSet::share_out(const std::vector<datapath::LcorePlan>& lcores,
                         const std::vector<std::uint16_t>& egress) {
   const auto workers = static_cast<std::size_t>(std::count_if(
       lcores.begin(), lcores.end(), [](const auto& plan) { return plan.receives(); }));

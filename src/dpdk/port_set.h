@@ -12,8 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/poll_thread.h"
-#include "dataplane/ports.h"
+#include "datapath/poll_engine/poll_thread.h"
+#include "datapath/poll_engine/ports.h"
 #include "dpdk/dpdk_io.h"
 
 struct rte_mempool;
@@ -50,13 +50,13 @@ struct PacketMemory {
 
 /// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from
 /// ios().
-class PortSet final : public dataplane::Ports {
+class PortSet final : public datapath::Ports {
  public:
   /// Opens and starts all, or none. INVALID_ARGUMENT or FAILED_PRECONDITION naming the port and
   /// what it lacks. REQUIRES: EAL has started. `lcores` tells how many queues each device needs.
   static absl::StatusOr<std::unique_ptr<PortSet>> open(
       const std::vector<PortSpec>& ports, const PacketMemory& memory,
-      const std::vector<dataplane::LcorePlan>& lcores, bool hugepages);
+      const std::vector<datapath::LcorePlan>& lcores, bool hugepages);
   /// REQUIRES: no thread polls them any more.
   ~PortSet() override;
 
@@ -67,7 +67,7 @@ class PortSet final : public dataplane::Ports {
     return static_cast<std::uint16_t>(ports_.size());
   }
   [[nodiscard]] std::vector<std::string> names() const override;
-  [[nodiscard]] std::vector<PortReading> read() const override;
+  [[nodiscard]] std::vector<PortStats> read() const override;
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return packets_for_buckets_; }
   [[nodiscard]] std::uint64_t packets() const override;
   [[nodiscard]] std::uint64_t packets_free() const override;
@@ -92,7 +92,7 @@ class PortSet final : public dataplane::Ports {
                               const rte_eth_dev_info& info, rte_eth_conf& configuration);
   absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
                          std::uint16_t transmitters);
-  void share_out(const std::vector<dataplane::LcorePlan>& lcores,
+  void share_out(const std::vector<datapath::LcorePlan>& lcores,
                  const std::vector<std::uint16_t>& egress);
   void watch_links();
 

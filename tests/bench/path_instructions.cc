@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "dataplane/no_ports.h"
-#include "dataplane/transmitter.h"
+#include "datapath/packet_io.h"
+#include "datapath/transmitter.h"
 
-namespace drip::dataplane {
+namespace drip::datapath {
 namespace {
 
 constexpr std::uint32_t kBuckets = 1024;
@@ -66,7 +66,7 @@ int run(std::string_view name, std::uint64_t packets) {
   LcoreCounters counters;
   VirtualClock clock{TimePoint{1'000'000'000}};
   Transmitter<CountingSink> transmitter(table, clock.time, sink, 1, counters);
-  std::vector<FlowRingEntry> rings(std::size_t{kBuckets} * kCapacity);
+  std::vector<RingEntry> rings(std::size_t{kBuckets} * kCapacity);
   for (std::uint32_t slot = 0; slot < kBuckets; ++slot) {
     transmitter.create(slot, settings_for(name), &rings[std::size_t{slot} * kCapacity], kCapacity,
                        clock.time);
@@ -91,9 +91,9 @@ int run(std::string_view name, std::uint64_t packets) {
 }
 
 }  // namespace
-}  // namespace drip::dataplane
+}  // namespace drip::datapath
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
-  return drip::dataplane::run(argv[1], std::strtoull(argv[2], nullptr, 10));
+  return drip::datapath::run(argv[1], std::strtoull(argv[2], nullptr, 10));
 }

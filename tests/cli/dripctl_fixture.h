@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fake_server.h"
-#include "process.h"
+#include "support/process.h"
 
 namespace drip {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "classify/frame_builder.h"
+#include "support/frame_builder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

@@ -8,10 +8,10 @@
 #include <span>
 #include <vector>
 
-#include "classify/frame_invariants.h"
-#include "core/classifier.h"
-#include "core/control_traffic.h"
-#include "core/flow_key.h"
+#include "classifier/classifier.h"
+#include "packet/control_traffic.h"
+#include "packet/flow_key.h"
+#include "packet/header_invariants.h"
 
 namespace {
 

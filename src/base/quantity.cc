@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The tables of units behind base/quantity.h, and the search through them in both directions.
+#include "base/quantity.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <span>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+
+namespace drip {
+namespace {
+
+struct Unit {
+  std::string_view name;
+  double scale;
+};
+
+constexpr double kKi = 1024;
+constexpr double kMi = kKi * 1024;
+constexpr double kGi = kMi * 1024;
+constexpr double kTi = kGi * 1024;
+
+constexpr Unit kBitRates[] = {
+    {"bit", 1},     {"kbit", 1e3},  {"mbit", 1e6},  {"gbit", 1e9},  {"tbit", 1e12},
+    {"kibit", kKi}, {"mibit", kMi}, {"gibit", kGi}, {"tibit", kTi},
+};
+
+constexpr Unit kUnitRates[] = {
+    {"", 1},      {"pps", 1},    {"kpps", 1e3}, {"mpps", 1e6}, {"gpps", 1e9},
+    {"rps", 1},   {"krps", 1e3}, {"mrps", 1e6}, {"grps", 1e9}, {"/s", 1},
+    {"k/s", 1e3}, {"m/s", 1e6},  {"g/s", 1e9},  {"/min", 1},   {"/h", 1},
+};
+
+constexpr Unit kSizes[] = {
+    {"", 1},     {"b", 1},     {"k", kKi},    {"kb", kKi},     {"kib", kKi},    {"m", kMi},
+    {"mb", kMi}, {"mib", kMi}, {"g", kGi},    {"gb", kGi},     {"gib", kGi},    {"t", kTi},
+    {"tb", kTi}, {"tib", kTi}, {"kbit", 125}, {"mbit", 125e3}, {"gbit", 125e6}, {"tbit", 125e9},
+};
+
+constexpr Unit kDurations[] = {
+    {"ns", 1},  {"nsec", 1},  {"us", 1e3},   {"usec", 1e3}, {"ms", 1e6},   {"msec", 1e6},
+    {"s", 1e9}, {"sec", 1e9}, {"secs", 1e9}, {"min", 60e9}, {"h", 3600e9},
+};
+
+// A double holds every whole number up to here.
+constexpr double kLargestWhole = 9007199254740992.0;
+
+constexpr std::string_view kBitRateForms = "bit, kbit, mbit, gbit or tbit (also kibit ...)";
+constexpr std::string_view kUnitRateForms = "pps, kpps, mpps, rps, krps, /s, /min, /h or nothing";
+constexpr std::string_view kSizeForms = "b, kb, mb, gb, kib, mib, gib or nothing";
+constexpr std::string_view kDurationForms = "ns, us, ms, s, min or h";
+
+std::string refusal(std::string_view text, std::string_view noun, std::string_view why,
+                    std::string_view forms) {
+  std::string error = "'";
+  error.append(text).append("' is not a ").append(noun).append(": ").append(why);
+  error.append("; allowed: a number followed by ").append(forms);
+  return error;
+}
+
+struct Split {
+  double number = 0;
+  std::string unit;
+};
+
+// The number and, in lower case, what follows it.
+Parsed<Split> split(std::string_view text) {
+  // Checked here because from_chars would take "inf" and "nan" too.
+  const auto begins_number = [](std::string_view rest) {
+    return !rest.empty() && (rest.front() == '.' || (rest.front() >= '0' && rest.front() <= '9'));
+  };
+  if (text.starts_with('-') && begins_number(text.substr(1))) {
+    return Parsed<Split>::failure("it is negative");
+  }
+  if (!begins_number(text)) {
+    return Parsed<Split>::failure("it does not begin with a number");
+  }
+  Split result;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, result.number);
+  if (error == std::errc::result_out_of_range) {
+    return Parsed<Split>::failure("the number is out of range");
+  }
+  if (error != std::errc{}) return Parsed<Split>::failure("it does not begin with a number");
+  result.unit.assign(rest, end);
+  absl::AsciiStrToLower(&result.unit);
+  return result;
+}
+
+std::optional<double> scale_of(std::span<const Unit> units, std::string_view name) {
+  const auto unit = std::find_if(units.begin(), units.end(),
+                                 [name](const Unit& candidate) { return candidate.name == name; });
+  if (unit == units.end()) return std::nullopt;
+  return unit->scale;
+}
+
+std::string unknown_unit(const std::string& unit) {
+  if (unit.empty()) return "the unit is missing";
+  return "unknown unit '" + unit + "'";
+}
+
+std::optional<LeakRate> to_leak_rate(const Split& split) {
+  if (const auto scale = scale_of(kUnitRates, split.unit)) {
+    // The period divides, because 1/60 and 1/3600 have no exact scale to multiply with.
+    const double seconds = split.unit.ends_with("/h")     ? 3600
+                           : split.unit.ends_with("/min") ? 60
+                                                          : 1;
+    return LeakRate{RateKind::kUnits, split.number * *scale / seconds};
+  }
+  std::string_view bit_unit = split.unit;
+  if (bit_unit.ends_with("bit/s")) bit_unit.remove_suffix(2);
+  if (const auto scale = scale_of(kBitRates, bit_unit)) {
+    return LeakRate{RateKind::kBits, split.number * *scale};
+  }
+  return std::nullopt;
+}
+
+Parsed<LeakRate> read_leak_rate(std::string_view text, std::string_view noun,
+                                const std::string& forms) {
+  const Parsed<Split> parts = split(text);
+  const auto refuse = [&](std::string_view why) {
+    return Parsed<LeakRate>::failure(refusal(text, noun, why, forms));
+  };
+  if (!parts) return refuse(parts.error());
+  if (const auto rate = to_leak_rate(*parts)) {
+    if (!std::isfinite(rate->per_second)) return refuse("the number is out of range");
+    return *rate;
+  }
+  if (parts->unit.ends_with("bps")) {
+    return refuse("it says bytes to tc and bits to others");
+  }
+  return refuse(unknown_unit(parts->unit));
+}
+
+Parsed<double> only(RateKind kind, std::string_view text, std::string_view noun,
+                    std::string_view forms, std::string_view other) {
+  const Parsed<LeakRate> rate = read_leak_rate(text, noun, std::string(forms));
+  if (!rate) return Parsed<double>::failure(rate.error());
+  if (rate->kind == kind) return rate->per_second;
+  return Parsed<double>::failure(refusal(text, noun, other, forms));
+}
+
+// Whole bytes or nanoseconds.
+Parsed<std::uint64_t> read_whole(std::string_view text, std::string_view noun,
+                                 std::string_view plural, std::span<const Unit> units,
+                                 std::string_view forms) {
+  const auto refuse = [&](std::string_view why) {
+    return Parsed<std::uint64_t>::failure(refusal(text, noun, why, forms));
+  };
+  const Parsed<Split> parts = split(text);
+  if (!parts) return refuse(parts.error());
+  const bool zero = parts->number == 0 && parts->unit.empty();
+  const auto scale = zero ? 1 : scale_of(units, parts->unit);
+  if (!scale) return refuse(unknown_unit(parts->unit));
+  const double value = parts->number * *scale;
+  if (!(value <= kLargestWhole)) {
+    return refuse("it is more than 2^53 " + std::string(plural));
+  }
+  // 1.1us is 1100.0000000000002 ns in doubles; that is not what makes a text wrong.
+  const double whole = std::nearbyint(value);
+  if (std::abs(value - whole) > 1e-9 * std::max(1.0, value)) {
+    return refuse("it does not come to whole " + std::string(plural));
+  }
+  return static_cast<std::uint64_t>(whole);
+}
+
+double number_in(std::string_view text) {
+  double number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// To so many decimal digits; as it is for 0.
+double rounded(double number, int significant_digits) {
+  if (significant_digits == 0) return number;
+  char text[64];
+  const auto end = std::to_chars(text, text + sizeof text, number, std::chars_format::scientific,
+                                 significant_digits - 1);
+  return number_in(std::string_view(text, static_cast<std::size_t>(end.ptr - text)));
+}
+
+// The shortest text that reads back as `number`; fixed where people would write it so.
+std::string digits(double number) {
+  char text[64];
+  const bool fixed = number == 0 || (number >= 1e-4 && number < 1e15);
+  const auto end = fixed ? std::to_chars(text, text + sizeof text, number, std::chars_format::fixed)
+                         : std::to_chars(text, text + sizeof text, number);
+  return std::string(text, end.ptr);
+}
+
+// Text for value = back(number), if there is one. A division may leave an error in the last bit;
+// 15 digits round it off, and if they do not say the same value any more, all 17 are tried.
+template <typename Back>
+std::optional<std::string> exact_digits(double number, double value, Back back) {
+  for (const int precision : {15, 0}) {
+    std::string text = digits(rounded(number, precision));
+    if (back(number_in(text)) == value) return text;
+  }
+  return std::nullopt;
+}
+
+// With the largest unit that leaves at least 1 before it and that, where the value is not rounded,
+// gives the value back. REQUIRES: units go up, the first has scale 1.
+std::string write(double value, std::span<const Unit> units, int significant_digits) {
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+    // Rounded before it is compared: 999.96 kbit in four digits is 1 mbit.
+    const double number = rounded(value / unit->scale, significant_digits);
+    if (number < 1) continue;
+    if (significant_digits > 0) return digits(number).append(unit->name);
+    const auto text = exact_digits(number, value, [&](double read) { return read * unit->scale; });
+    if (text) return std::string(*text).append(unit->name);
+  }
+  return digits(rounded(value, significant_digits)).append(units.front().name);
+}
+
+constexpr Unit kWrittenUnitRates[] = {{"/s", 1}, {"k/s", 1e3}, {"m/s", 1e6}, {"g/s", 1e9}};
+constexpr Unit kWrittenSizes[] = {{"b", 1}, {"kib", kKi}, {"mib", kMi}, {"gib", kGi}, {"tib", kTi}};
+constexpr Unit kWrittenDurations[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+
+}  // namespace
+
+Parsed<LeakRate> parse_leak_rate(std::string_view text) {
+  const std::string forms =
+      std::string(kBitRateForms) + " for bits, " + std::string(kUnitRateForms) + " for units";
+  return read_leak_rate(text, "rate", forms);
+}
+
+Parsed<double> parse_bit_rate(std::string_view text) {
+  return only(RateKind::kBits, text, "bit rate", kBitRateForms, "it is a rate of units");
+}
+
+Parsed<double> parse_unit_rate(std::string_view text) {
+  return only(RateKind::kUnits, text, "unit rate", kUnitRateForms, "it is a rate of bits");
+}
+
+Parsed<std::uint64_t> parse_bytes(std::string_view text) {
+  return read_whole(text, "size", "bytes", kSizes, kSizeForms);
+}
+
+Parsed<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+  const Parsed<std::uint64_t> count =
+      read_whole(text, "duration", "nanoseconds", kDurations, kDurationForms);
+  if (!count) return Parsed<std::chrono::nanoseconds>::failure(count.error());
+  return std::chrono::nanoseconds(*count);
+}
+
+Parsed<std::int64_t> parse_integer(std::string_view text, std::int64_t least, std::int64_t most) {
+  std::int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc{} && rest == end && value >= least && value <= most) return value;
+  std::string why = "'";
+  why.append(text).append("' is not allowed; allowed: a whole number from ");
+  why.append(std::to_string(least)).append(" to ").append(std::to_string(most));
+  return Parsed<std::int64_t>::failure(std::move(why));
+}
+
+std::string format_bit_rate(double bits_per_second, int significant_digits) {
+  return write(bits_per_second, std::span(kBitRates).first<5>(), significant_digits);
+}
+
+std::string format_unit_rate(double units_per_second, int significant_digits) {
+  const std::string per_second = write(units_per_second, kWrittenUnitRates, significant_digits);
+  // Slow rates read better by the minute or the hour, unless `0.5/s` says it already.
+  if (units_per_second <= 0 || units_per_second >= 1 || per_second.size() <= 6) return per_second;
+  struct Period {
+    double seconds;
+    const char* name;
+  };
+  for (const Period& period : {Period{60, "/min"}, Period{3600, "/h"}}) {
+    const double number = rounded(units_per_second * period.seconds, significant_digits);
+    if (number < 1 && period.seconds < 3600) continue;
+    if (significant_digits > 0) return digits(number) + period.name;
+    const auto text =
+        exact_digits(number, units_per_second, [&](double read) { return read / period.seconds; });
+    if (text && text->size() <= 6) return *text + period.name;
+  }
+  return per_second;
+}
+
+std::string format_bytes(std::uint64_t bytes, int significant_digits) {
+  const std::string text = write(static_cast<double>(bytes), kWrittenSizes, significant_digits);
+  std::string plain = std::to_string(bytes) + "b";
+  // `1500b`, not `1.46484375kib`.
+  return significant_digits == 0 && plain.size() < text.size() ? plain : text;
+}
+
+std::string format_duration(std::chrono::nanoseconds duration, int significant_digits) {
+  return write(static_cast<double>(duration.count()), kWrittenDurations, significant_digits);
+}
+
+}  // namespace drip

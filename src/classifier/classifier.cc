@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Turns matches and packets into the words of tuple_space.h.
+#include "classifier/classifier.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "packet/big_endian.h"
+
+namespace drip {
+namespace {
+
+constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
+constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+
+// --- What a match may say.
+
+absl::Status refuse(const char* field, const std::string& value, const std::string& allowed) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("match.", field, ": ", value, " is not allowed; allowed: ", allowed));
+}
+
+std::string hex(std::uint16_t value) {
+  return absl::StrCat("0x", absl::Hex(value, absl::kZeroPad4));
+}
+
+template <typename T>
+absl::Status check_most(const char* field, const std::optional<T>& value, unsigned most) {
+  if (!value || *value <= most) return absl::OkStatus();
+  return refuse(field, absl::StrCat(*value), absl::StrCat("0 to ", most));
+}
+
+absl::Status check_ports(const char* field, const std::optional<PortRange>& ports,
+                         const std::optional<std::uint8_t>& protocol) {
+  if (!ports) return absl::OkStatus();
+  if (ports->first > ports->last) {
+    return refuse(field, absl::StrCat(ports->first, "-", ports->last), "first at most last");
+  }
+  constexpr std::array<std::uint8_t, 5> kHavePorts = {6, 17, 33, 132, 136};
+  if (!protocol || std::ranges::find(kHavePorts, *protocol) != kHavePorts.end()) {
+    return absl::OkStatus();
+  }
+  return refuse(field, absl::StrCat("with ip_protocol ", *protocol),
+                "ports only with TCP 6, UDP 17, DCCP 33, SCTP 132, UDP-Lite 136 or none");
+}
+
+bool names_ports(const Match& match) { return match.src_port || match.dst_port; }
+
+// kNone: either.
+IpVersion prefix_version(const Match& match) {
+  if (match.src_prefix) return match.src_prefix->version();
+  if (match.dst_prefix) return match.dst_prefix->version();
+  return IpVersion::kNone;
+}
+
+bool needs_ip(const Match& match) {
+  return prefix_version(match) != IpVersion::kNone || match.ip_protocol || match.dscp ||
+         names_ports(match);
+}
+
+absl::Status check_versions(const Match& match) {
+  const IpVersion version = prefix_version(match);
+  if (match.dst_prefix && match.dst_prefix->version() != version) {
+    return refuse("dst_prefix", match.dst_prefix->to_text(),
+                  absl::StrCat("the IP version of src_prefix ", match.src_prefix->to_text()));
+  }
+  if (!match.ether_type) return absl::OkStatus();
+  if (*match.ether_type < 0x0600) {
+    return refuse("ether_type", hex(*match.ether_type), "0x0600 to 0xffff");
+  }
+  if (needs_ip(match) && !(*match.ether_type == kEtherTypeIpv4 && version != IpVersion::kV6) &&
+      !(*match.ether_type == kEtherTypeIpv6 && version != IpVersion::kV4)) {
+    return refuse("ether_type", hex(*match.ether_type),
+                  "that of the match's IP fields, 0x0800 for IPv4 or 0x86dd for IPv6");
+  }
+  return absl::OkStatus();
+}
+
+// --- Rules and packets as words.
+
+struct AddressWords {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+};
+
+AddressWords words_of(const IpAddress& address) {
+  return {load_be64(address.data()), load_be64(address.data() + 8)};
+}
+
+std::uint64_t leading_ones(int count) {
+  if (count <= 0) return 0;
+  return count >= 64 ? ~0ULL : ~0ULL << (64 - count);
+}
+
+template <std::size_t kWords>
+PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port) {
+  PacketKey<kWords> key;
+  if constexpr (kWords == kIpv4KeyWords) {
+    key[0] = std::uint64_t{load_be32(headers.src_address.data())} << 32 |
+             load_be32(headers.dst_address.data());
+  } else if constexpr (kWords == kIpv6KeyWords) {
+    const AddressWords src = words_of(headers.src_address);
+    const AddressWords dst = words_of(headers.dst_address);
+    key[0] = src.high;
+    key[1] = src.low;
+    key[2] = dst.high;
+    key[3] = dst.low;
+  }
+  key[kWords - 2] = TransportWord::of(headers.src_port, headers.dst_port, headers.ip_protocol,
+                                      headers.dscp, headers.ports_valid);
+  key[kWords - 1] =
+      LinkWord::of(headers.ether_type, headers.vlan_id, headers.inner_vlan_id, ingress_port);
+  return key;
+}
+
+void add_prefix(const IpPrefix& prefix, bool is_src, MaskedRule<kIpv4KeyWords>& rule) {
+  const int shift = is_src ? 0 : 32;
+  rule.mask[0] |= leading_ones(prefix.length()) >> shift;
+  rule.value[0] |= words_of(prefix.address()).high >> shift;
+}
+
+void add_prefix(const IpPrefix& prefix, bool is_src, MaskedRule<kIpv6KeyWords>& rule) {
+  const AddressWords address = words_of(prefix.address());
+  const std::size_t word = is_src ? 0 : 2;
+  rule.mask[word] = leading_ones(prefix.length());
+  rule.mask[word + 1] = leading_ones(prefix.length() - 64);
+  rule.value[word] = address.high;
+  rule.value[word + 1] = address.low;
+}
+
+template <typename T>
+std::uint64_t mask_if(const std::optional<T>& value, std::uint64_t mask) {
+  return value ? mask : 0;
+}
+
+bool is_single(const std::optional<PortRange>& ports) {
+  return ports && ports->first == ports->last;
+}
+
+// Whether a packet of this kind can fit at all; if so, the rule as words. A kind implies its
+// EtherType, so that rules with and without it share a tuple.
+template <std::size_t kWords>
+std::optional<MaskedRule<kWords>> masked_rule(const Match& match, std::uint32_t rank) {
+  constexpr IpVersion kVersion = kWords == kIpv4KeyWords   ? IpVersion::kV4
+                                 : kWords == kIpv6KeyWords ? IpVersion::kV6
+                                                           : IpVersion::kNone;
+  constexpr std::uint16_t kImplied = kVersion == IpVersion::kV4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
+  constexpr bool kIsIp = kVersion != IpVersion::kNone;
+  if (kIsIp ? match.ether_type.value_or(kImplied) != kImplied : needs_ip(match)) return {};
+  if (kIsIp && prefix_version(match) != IpVersion::kNone && prefix_version(match) != kVersion) {
+    return {};
+  }
+  MaskedRule<kWords> rule;
+  rule.rank = rank;
+  if constexpr (kIsIp) {
+    if (match.src_prefix) add_prefix(*match.src_prefix, true, rule);
+    if (match.dst_prefix) add_prefix(*match.dst_prefix, false, rule);
+  }
+  constexpr PortRange kAllPorts{0, 0xffff};
+  const bool single_src = is_single(match.src_port);
+  const bool single_dst = is_single(match.dst_port);
+  if (!single_src) rule.src_ports = match.src_port.value_or(kAllPorts);
+  if (!single_dst) rule.dst_ports = match.dst_port.value_or(kAllPorts);
+  rule.mask[kWords - 2] = (single_src ? TransportWord::kSrcPort : 0) |
+                          (single_dst ? TransportWord::kDstPort : 0) |
+                          mask_if(match.ip_protocol, TransportWord::kProtocol) |
+                          mask_if(match.dscp, TransportWord::kDscp) |
+                          (names_ports(match) ? TransportWord::kPortsValid : 0);
+  rule.value[kWords - 2] = TransportWord::of(
+      single_src ? match.src_port->first : 0, single_dst ? match.dst_port->first : 0,
+      match.ip_protocol.value_or(0), match.dscp.value_or(0), names_ports(match));
+  rule.mask[kWords - 1] = (kIsIp ? 0 : mask_if(match.ether_type, LinkWord::kEtherType)) |
+                          mask_if(match.vlan_id, LinkWord::kVlan) |
+                          mask_if(match.inner_vlan_id, LinkWord::kInnerVlan) |
+                          mask_if(match.ingress_port, LinkWord::kIngress);
+  rule.value[kWords - 1] =
+      LinkWord::of(kIsIp ? 0 : match.ether_type.value_or(0), match.vlan_id.value_or(0),
+                   match.inner_vlan_id.value_or(0), match.ingress_port.value_or(0));
+  return rule;
+}
+
+template <std::size_t kWords>
+TupleSpace<kWords> tuple_space(std::span<const ClassifierRule> rules,
+                               std::span<const std::uint32_t> rule_of_rank) {
+  std::vector<MaskedRule<kWords>> masked;
+  for (std::uint32_t rank = 0; rank < rule_of_rank.size(); ++rank) {
+    if (auto rule = masked_rule<kWords>(rules[rule_of_rank[rank]].match, rank)) {
+      masked.push_back(*rule);
+    }
+  }
+  return TupleSpace<kWords>(masked);
+}
+
+}  // namespace
+
+absl::Status check_match(const Match& match) {
+  absl::Status status = check_most("vlan_id", match.vlan_id, 4095);
+  status.Update(check_most("inner_vlan_id", match.inner_vlan_id, 4095));
+  status.Update(check_most("dscp", match.dscp, 63));
+  status.Update(check_ports("src_port", match.src_port, match.ip_protocol));
+  status.Update(check_ports("dst_port", match.dst_port, match.ip_protocol));
+  status.Update(check_versions(match));
+  return status;
+}
+
+absl::StatusOr<Classifier> Classifier::build(std::span<const ClassifierRule> rules) {
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const absl::Status status = check_match(rules[i].match);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("rule ", i, ": ", status.message()));
+    }
+  }
+  Classifier classifier;
+  std::vector<std::uint32_t>& rule_of_rank = classifier.rule_of_rank_;
+  rule_of_rank.resize(rules.size());
+  std::iota(rule_of_rank.begin(), rule_of_rank.end(), 0);
+  std::ranges::stable_sort(rule_of_rank, std::ranges::greater{},
+                           [rules](std::uint32_t index) { return rules[index].priority; });
+  classifier.ranks_are_indices_ = std::ranges::is_sorted(rule_of_rank);
+  classifier.ipv4_ = tuple_space<kIpv4KeyWords>(rules, rule_of_rank);
+  classifier.ipv6_ = tuple_space<kIpv6KeyWords>(rules, rule_of_rank);
+  classifier.other_ = tuple_space<kOtherKeyWords>(rules, rule_of_rank);
+  return classifier;
+}
+
+std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress_port) const {
+  std::uint32_t rank = kNoRank;
+  if (headers.ip_version == IpVersion::kV4) {
+    if (!ipv4_.empty()) rank = ipv4_.find(key_of<kIpv4KeyWords>(headers, ingress_port));
+  } else if (headers.ip_version == IpVersion::kV6) {
+    if (!ipv6_.empty()) rank = ipv6_.find(key_of<kIpv6KeyWords>(headers, ingress_port));
+  } else if (!other_.empty()) {
+    rank = other_.find(key_of<kOtherKeyWords>(headers, ingress_port));
+  }
+  return rule_of(rank);
+}
+
+void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
+                                std::span<std::uint32_t> rules) const {
+  assert(rules.size() >= burst.size());
+  // IPv4 in two passes: with many rules each packet misses the cache in the hash table, and all
+  // of these misses can be under way at a time.
+  constexpr std::size_t kPass = 32;
+  for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
+    const std::size_t count = std::min(kPass, burst.size() - begin);
+    std::array<PacketKey<kIpv4KeyWords>, kPass> keys;
+    std::array<std::uint64_t, kPass> first;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Headers& headers = burst[begin + i];
+      if (headers.ip_version != IpVersion::kV4 || ipv4_.empty()) continue;
+      keys[i] = key_of<kIpv4KeyWords>(headers, ingress_port);
+      first[i] = ipv4_.prefetch(keys[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const Headers& headers = burst[begin + i];
+      rules[begin + i] = headers.ip_version == IpVersion::kV4 && !ipv4_.empty()
+                             ? rule_of(ipv4_.find(keys[i], first[i]))
+                             : classify(headers, ingress_port);
+    }
+  }
+}
+
+std::size_t Classifier::memory_bytes() const {
+  return ipv4_.memory_bytes() + ipv6_.memory_bytes() + other_.memory_bytes() +
+         rule_of_rank_.capacity() * sizeof(rule_of_rank_[0]);
+}
+
+}  // namespace drip

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The noun `bucket`: set, show, list, delete (watch is in bucket_watch.cc).
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/commands/commands.h"
+#include "cli/fields/bucket_settings.h"
+#include "cli/fields/bucket_sharing.h"
+#include "cli/fields/bucket_text.h"
+#include "cli/output/output.h"
+#include "cli/session/flags.h"
+
+namespace drip::cli {
+namespace {
+
+Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
+  const v1::ConfigureBucketResponse reply =
+      session.connection.call(&RateLimiter::ConfigureBucket, request);
+  if (session.json) {
+    print(reply);
+    return Exit::kOk;
+  }
+  const v1::BucketConfig& config = reply.bucket().config();
+  print_line(fmt::format("bucket {} {}: {}, capacity {}", reply.bucket().bucket_id(),
+                         reply.created() ? "created" : "changed", rates_in_words(config),
+                         config.capacity()));
+  return Exit::kOk;
+}
+
+std::string true_rates(const v1::Bucket& bucket) {
+  // Of a split bucket it is the node's share.
+  const bool split =
+      bucket.scope() == v1::SCOPE_CLUSTER && bucket.config().sharing() == v1::SHARING_SPLIT;
+  const auto shown = [&](double rate) { return split ? four_digits(rate) : rate; };
+  v1::BucketConfig truly;
+  truly.set_leak_rate(shown(bucket.true_leak_rate()));
+  truly.set_leak_rate_bps(shown(bucket.true_leak_rate_bps()));
+  return rates_in_words(truly);
+}
+
+void print_properties(const v1::Bucket& bucket) {
+  const v1::BucketConfig& config = bucket.config();
+  Properties properties;
+  properties.add("bucket", bucket.bucket_id());
+  if (!bucket.flow().empty()) {
+    properties.add("flow", fmt::format("{} (rule {})", bucket.flow(), bucket.rule_id()));
+  }
+  properties.add("rate", rates_in_words(config));
+  properties.add("true rate", true_rates(bucket));
+  properties.add("capacity", fmt::format("{} units", config.capacity()));
+  properties.add("capacity bytes",
+                 config.capacity_bytes() == 0 ? "-" : format_bytes(config.capacity_bytes()));
+  properties.add("accounting", fmt::format("overhead {}b, frames of at least {}b",
+                                           config.overhead_bytes(), config.min_frame_bytes()));
+  properties.add("departure", departure_in_words(config.departure()));
+  properties.add("max catchup", format_duration(std::chrono::nanoseconds(config.max_catchup_ns())));
+  properties.add(
+      "queue", fmt::format("{} units, {}", bucket.queue_size(), brief_bytes(bucket.queue_bytes())));
+  properties.add("total", fmt::format("{}", bucket.total_requests()));
+  properties.add("allowed", fmt::format("{} units, {}", bucket.allowed_requests(),
+                                        brief_bytes(bucket.allowed_bytes())));
+  properties.add("processed", fmt::format("{} units, {}", bucket.processed_requests(),
+                                          brief_bytes(bucket.processed_bytes())));
+  properties.add("rejected",
+                 fmt::format("{} units, {} (full {}, full in bytes {}, draining {}, too long {})",
+                             bucket.rejected_requests(), brief_bytes(bucket.rejected_bytes()),
+                             bucket.rejected_full(), bucket.rejected_full_bytes(),
+                             bucket.rejected_draining(), bucket.rejected_too_long()));
+  properties.add("dropped", fmt::format("{} units", bucket.dropped_requests()));
+  properties.add("last leak", format_time(bucket.last_leak_time()));
+  properties.add("sojourn", histogram_in_words(bucket.sojourn()));
+  properties.add("lateness", histogram_in_words(bucket.lateness()));
+  properties.add("forfeited", brief_duration(bucket.forfeited_ns()));
+  properties.add("transmitter", fmt::format("{}", bucket.transmitter()));
+  properties.add("memory", fmt::format("{}, {} ring slots", brief_bytes(bucket.memory_bytes()),
+                                       bucket.ring_slots()));
+  properties.add("revision", fmt::format("{}", bucket.revision()));
+  add_sharing_properties(bucket, &properties);
+  properties.print();
+}
+
+Exit show(Session& session, const v1::GetBucketStatusRequest& request) {
+  const v1::GetBucketStatusResponse reply =
+      session.connection.call(&RateLimiter::GetBucketStatus, request);
+  if (session.json) {
+    print(reply.bucket());
+  } else {
+    print_properties(reply.bucket());
+  }
+  return Exit::kOk;
+}
+
+void print_table(const v1::ListBucketsResponse& list) {
+  Table table({{"BUCKET", Table::Align::kLeft},
+               {"RATE"},
+               {"CAPACITY"},
+               {"QUEUE"},
+               {"ALLOWED"},
+               {"REJECTED"},
+               {"PROCESSED"},
+               {"SOJOURN P99"}});
+  for (const v1::Bucket& bucket : list.buckets()) {
+    table.add({bucket.bucket_id(), rates_in_words(bucket.config()),
+               fmt::format("{}", bucket.capacity()), fmt::format("{}", bucket.queue_size()),
+               fmt::format("{}", bucket.allowed_requests()),
+               fmt::format("{}", bucket.rejected_requests()),
+               fmt::format("{}", bucket.processed_requests()),
+               bucket.processed_requests() == 0 ? "-" : brief_duration(bucket.sojourn().p99_ns())});
+  }
+  table.print();
+}
+
+Exit list(Session& session, v1::ListBucketsRequest request, bool names_only) {
+  request.set_page_size(1000);
+  v1::ListBucketsResponse all;
+  do {
+    v1::ListBucketsResponse page = session.connection.call(&Shaper::ListBuckets, request);
+    request.set_page_token(page.next_page_token());
+    all.set_total_buckets(page.total_buckets());
+    all.mutable_buckets()->MergeFrom(page.buckets());
+  } while (!request.page_token().empty());
+
+  if (names_only) {
+    for (const v1::Bucket& bucket : all.buckets()) print_line(bucket.bucket_id());
+  } else if (session.json) {
+    nlohmann::ordered_json json = to_json(all);
+    json.erase("next_page_token");  // All pages are here.
+    print(json);
+  } else {
+    print_table(all);
+  }
+  return Exit::kOk;
+}
+
+Exit remove(Session& session, const v1::DeleteBucketRequest& request) {
+  const v1::DeleteBucketResponse reply =
+      session.connection.call(&RateLimiter::DeleteBucket, request);
+  if (session.json) {
+    print(reply);
+  } else {
+    print_line(fmt::format("bucket {} deleted: {} units dropped, {} left to drain",
+                           request.bucket_id(), reply.dropped(), reply.draining()));
+  }
+  return Exit::kOk;
+}
+
+}  // namespace
+
+void add_bucket_noun(CommandLine* line) {
+  CLI::App* bucket = line->add_noun("bucket", "Leaky buckets: settings, state, counters");
+
+  auto config = std::make_shared<v1::ConfigureBucketRequest>();
+  CLI::App* verb = line->add_verb(
+      bucket, "set", "Create a bucket, or change one live: only what is given changes",
+      {"bucket set web --rate 100mbit --capacity 1000", "bucket set web --rate 50mbit",
+       "bucket set dns --rate 10kpps --rate 5mbit --capacity 500 --capacity-bytes 150kb",
+       "bucket set wire --rate 1gbit --capacity 4096 --overhead 24 --min-frame 64",
+       "bucket set jobs --rate 10/s --capacity 100 --departure end",
+       "bucket set api --rate 500/s --capacity 1000 --scope cluster",
+       "bucket set cust-7 --rate 1gbit --capacity 4096 --scope cluster --on-failure last-share",
+       "bucket set web --rate 60mbit --if-revision 17"},
+      [config](Session& session) { return set(session, *config); });
+  verb->add_option_function<std::string>(
+          "bucket", [config](const std::string& id) { config->set_bucket_id(id); },
+          "Name of the bucket")
+      ->required();
+  add_bucket_settings(verb, config);
+  add_sharing_settings(verb, config);
+  add_whole<std::uint64_t>(
+      verb, "--if-revision",
+      "Only if this is the bucket's revision (`bucket show`); 0: only if there is none yet",
+      [config](std::uint64_t revision) { config->set_expected_revision(revision); });
+
+  auto status = std::make_shared<v1::GetBucketStatusRequest>();
+  verb = line->add_verb(bucket, "show", "All settings, state and counters of one bucket",
+                        {"bucket show web", "bucket show web --json"},
+                        [status](Session& session) { return show(session, *status); });
+  verb->add_option_function<std::string>(
+          "bucket", [status](const std::string& id) { status->set_bucket_id(id); },
+          "Name of the bucket")
+      ->required();
+
+  auto filter = std::make_shared<v1::ListBucketsRequest>();
+  auto names_only = std::make_shared<bool>(false);
+  verb = line->add_verb(
+      bucket, "list", "Buckets in order of their names",
+      {"bucket list", "bucket list --prefix cust- --backlogged", "bucket list --flows --json"},
+      [filter, names_only](Session& session) { return list(session, *filter, *names_only); });
+  add_bucket_filter(verb, std::shared_ptr<v1::BucketFilter>(filter, filter->mutable_filter()));
+  verb->add_flag("--names", *names_only, "Only the names")->group("");
+
+  auto deletion = std::make_shared<v1::DeleteBucketRequest>();
+  verb = line->add_verb(bucket, "delete", "Delete a bucket; what waits in it drains unless --drop",
+                        {"bucket delete web", "bucket delete web --drop"},
+                        [deletion](Session& session) { return remove(session, *deletion); });
+  verb->add_option_function<std::string>(
+          "bucket", [deletion](const std::string& id) { deletion->set_bucket_id(id); },
+          "Name of the bucket")
+      ->required();
+  verb->add_flag_callback(
+      "--drop", [deletion] { deletion->set_mode(v1::DELETE_MODE_DROP); },
+      "Drop and count what waits, instead of letting it leak");
+
+  add_bucket_watch(line, bucket);
+}
+
+}  // namespace drip::cli

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `bucket watch`: the stream of states, with rates computed from what was counted in between.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/quantity.h"
+#include "cli/commands/commands.h"
+#include "cli/fields/bucket_settings.h"
+#include "cli/output/output.h"
+#include "cli/session/flags.h"
+
+namespace drip::cli {
+namespace {
+
+// In this thread and in those it starts from now on. A signal goes to any thread that does not
+// block it, so this comes before gRPC starts its own.
+sigset_t block_interrupts() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Cancels a call when one of `signals`, which are blocked, comes: the stream ends in good order and
+// what was printed is whole. A thread waits for them, because a handler may not call TryCancel.
+class Interruption {
+ public:
+  Interruption(const sigset_t& signals, grpc::ClientContext* context)
+      : waiting_([this, signals, context](std::stop_token stop) {
+          const timespec patience{0, 50'000'000};
+          while (!stop.stop_requested()) {
+            if (sigtimedwait(&signals, nullptr, &patience) > 0) {
+              happened_ = true;
+              context->TryCancel();
+              return;
+            }
+          }
+        }) {}
+
+  bool happened() const { return happened_; }
+
+ private:
+  std::atomic<bool> happened_ = false;
+  std::jthread waiting_;
+};
+
+// What happened in one bucket in the interval before a state.
+struct Rates {
+  double arrived_per_second = 0;
+  double rejected_per_second = 0;
+  double processed_per_second = 0;
+  double processed_bps = 0;
+};
+
+class RateMeter {
+ public:
+  // Nothing for a bucket seen for the first time, or made anew since.
+  std::optional<Rates> update(const v1::Bucket& bucket, std::int64_t now_ns) {
+    const auto [entry, first] = last_.try_emplace(bucket.bucket_id());
+    const Seen before = std::exchange(entry->second, Seen{now_ns, bucket});
+    const double seconds = 1e-9 * static_cast<double>(now_ns - before.monotonic_ns);
+    if (first || seconds <= 0) return std::nullopt;
+    bool went_back = false;
+    const auto per_second = [&](std::uint64_t (v1::Bucket::*counter)() const) {
+      const std::uint64_t now = (bucket.*counter)();
+      const std::uint64_t then = (before.bucket.*counter)();
+      went_back = went_back || now < then;
+      // Subtracted as integers: doubles would lose the last digits of large counters.
+      return static_cast<double>(now - then) / seconds;
+    };
+    const Rates rates{
+        per_second(&v1::Bucket::total_requests), per_second(&v1::Bucket::rejected_requests),
+        per_second(&v1::Bucket::processed_requests), 8 * per_second(&v1::Bucket::processed_bytes)};
+    return went_back ? std::nullopt : std::optional(rates);
+  }
+
+ private:
+  struct Seen {
+    std::int64_t monotonic_ns = 0;
+    v1::Bucket bucket;
+  };
+  std::map<std::string, Seen> last_;
+};
+
+// One line of JSON for each interval, for programs that read as it comes.
+void print_json(const v1::WatchBucketsResponse& states, RateMeter* meter) {
+  nlohmann::ordered_json json = to_json(states);
+  for (int i = 0; i < states.buckets_size(); ++i) {
+    const auto rates = meter->update(states.buckets(i), states.monotonic_ns());
+    if (!rates) continue;
+    nlohmann::ordered_json& bucket = json["buckets"][static_cast<std::size_t>(i)];
+    bucket["arrived_per_second"] = rates->arrived_per_second;
+    bucket["rejected_per_second"] = rates->rejected_per_second;
+    bucket["processed_per_second"] = rates->processed_per_second;
+    bucket["processed_bps"] = rates->processed_bps;
+  }
+  print_line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void print_table(const v1::WatchBucketsResponse& states, RateMeter* meter, bool with_titles) {
+  Table table({{"TIME", Table::Align::kLeft, 12},
+               {"BUCKET", Table::Align::kLeft, 16},
+               {"QUEUE", Table::Align::kRight, 7},
+               {"ARRIVED", Table::Align::kRight, 9},
+               {"REJECTED", Table::Align::kRight, 9},
+               {"PROCESSED", Table::Align::kRight, 9},
+               {"BITS", Table::Align::kRight, 10}});
+  for (const v1::Bucket& bucket : states.buckets()) {
+    const auto rates = meter->update(bucket, states.monotonic_ns());
+    const auto units = [&](double Rates::*rate) {
+      return rates ? format_unit_rate((*rates).*rate, 4) : std::string("-");
+    };
+    table.add({format_time_of_day(states.time()), bucket.bucket_id(),
+               fmt::format("{}", bucket.queue_size()), units(&Rates::arrived_per_second),
+               units(&Rates::rejected_per_second), units(&Rates::processed_per_second),
+               rates ? format_bit_rate(rates->processed_bps, 4) : "-"});
+  }
+  table.print(with_titles);
+}
+
+Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64_t count) {
+  constexpr std::uint64_t kIntervalsBetweenTitles = 20;
+  const sigset_t signals = block_interrupts();
+  grpc::ClientContext context;
+  Interruption interruption(signals, &context);
+  const auto stream = session.connection.shaper().WatchBuckets(&context, request);
+  RateMeter meter;
+  v1::WatchBucketsResponse states;
+  bool open = stream->Read(&states);
+  // The first state is what the first interval is measured from.
+  for (const v1::Bucket& bucket : states.buckets()) meter.update(bucket, states.monotonic_ns());
+  for (std::uint64_t interval = 0; open && interval != count; ++interval) {
+    open = stream->Read(&states);
+    if (!open) break;
+    if (session.json) {
+      print_json(states, &meter);
+    } else {
+      // One bucket makes a running list, several make a table for each interval.
+      print_table(states, &meter,
+                  states.buckets_size() != 1 || interval % kIntervalsBetweenTitles == 0);
+    }
+    // Nobody reads any more, or the disk is full: main() reports it.
+    if (std::fflush(stdout) != 0) break;
+  }
+  // Only a stream that goes on may be cancelled, or the error that ended it would be lost.
+  if (open) context.TryCancel();
+  const grpc::Status status = stream->Finish();
+  if (!open && !interruption.happened()) session.connection.check(status);
+  return Exit::kOk;
+}
+
+}  // namespace
+
+void add_bucket_watch(CommandLine* line, CLI::App* bucket) {
+  auto request = std::make_shared<v1::WatchBucketsRequest>();
+  // 2^64 - 1 intervals of 100 ms are as good as without end.
+  auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
+  CLI::App* verb = line->add_verb(
+      bucket, "watch", "Rates of buckets, measured over each interval, until it is interrupted",
+      {"bucket watch", "bucket watch web dns --interval 500ms",
+       "bucket watch --prefix cust- --count 10",
+       "bucket watch web --json | jq .buckets[0].processed_bps"},
+      [request, count](Session& session) { return watch(session, *request, *count); });
+  const std::shared_ptr<v1::BucketFilter> filter(request, request->mutable_filter());
+  verb->add_option_function<std::vector<std::string>>(
+      "bucket",
+      [filter](const std::vector<std::string>& ids) {
+        for (const std::string& id : ids) filter->add_bucket_ids(id);
+      },
+      "Names of buckets; all if none is given");
+  add_bucket_filter(verb, filter);
+  add_parsed(
+      verb, "--interval", "DURATION", "How often, 1s unless given; 100ms to 1h",
+      [](std::string_view text) -> Parsed<std::chrono::nanoseconds> {
+        const auto interval = parse_duration(text);
+        // The API counts milliseconds in 32 bits, and takes 0 for its default.
+        if (interval &&
+            (interval->count() % 1'000'000 != 0 || *interval < std::chrono::milliseconds(100) ||
+             *interval > std::chrono::hours(1))) {
+          return not_allowed<std::chrono::nanoseconds>(text, "100ms to 1h in whole milliseconds");
+        }
+        return interval;
+      },
+      [request](std::chrono::nanoseconds interval) {
+        request->set_interval_ms(static_cast<std::uint32_t>(interval.count() / 1'000'000));
+      });
+  add_parsed(
+      verb, "--count", "N", "Stop after so many intervals",
+      [](std::string_view text) {
+        return parse_integer(text, 1, std::numeric_limits<std::int64_t>::max());
+      },
+      [count](std::int64_t intervals) { *count = static_cast<std::uint64_t>(intervals); });
+}
+
+}  // namespace drip::cli

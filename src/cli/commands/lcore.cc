@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The noun `lcore`: list.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+
+namespace drip::cli {
+namespace {
+
+std::string busy_share(const v1::Lcore& lcore) {
+  if (lcore.loops() == 0) return "-";
+  return fmt::format("{:.1f}%", 100 * static_cast<double>(lcore.busy_loops()) /
+                                    static_cast<double>(lcore.loops()));
+}
+
+std::string late_p99(const v1::Lcore& lcore) {
+  const auto& counts = lcore.lateness().counts();
+  // Requests depart as well as packets.
+  const bool any = std::any_of(counts.begin(), counts.end(), [](auto n) { return n > 0; });
+  return any ? brief_duration(lcore.lateness().p99_ns()) : "-";
+}
+
+Exit list(Session& session) {
+  const v1::ListLcoresResponse reply = session.connection.call(&Shaper::ListLcores, {});
+  if (session.json) {
+    print(reply);
+    return Exit::kOk;
+  }
+  Table table({{"LCORE"},
+               {"CPU"},
+               {"NUMA"},
+               {"ROLE", Table::Align::kLeft},
+               {"BUCKETS"},
+               {"BUSY"},
+               {"RX"},
+               {"TX"},
+               {"PASSED"},
+               {"WAITING"},
+               {"LATE P99"},
+               {"STALLS"},
+               {"LONGEST"},
+               {"FORFEITED"}});
+  // Drops are few and have reasons: they read better below than as a column for each reason.
+  Table drops({{"LCORE"}, {"DROPPED", Table::Align::kLeft}, {"PACKETS"}, {"BYTES"}});
+  bool any_drop = false;
+  for (const v1::Lcore& lcore : reply.lcores()) {
+    const std::string index = fmt::format("{}", lcore.index());
+    table.add({index, lcore.cpu() < 0 ? "floats" : fmt::format("{}", lcore.cpu()),
+               fmt::format("{}", lcore.numa_node()), lcore.role(),
+               fmt::format("{}", lcore.buckets()), busy_share(lcore),
+               fmt::format("{}", lcore.rx_packets()), fmt::format("{}", lcore.tx_packets()),
+               fmt::format("{}", lcore.passed_packets()),
+               fmt::format("{}", lcore.waiting_packets()), late_p99(lcore),
+               fmt::format("{}", lcore.stalls()), brief_duration(lcore.longest_stall_ns()),
+               brief_duration(lcore.forfeited_ns())});
+    for (const v1::DropCount& drop : lcore.drops()) {
+      if (drop.packets() == 0) continue;
+      any_drop = true;
+      drops.add(
+          {index, drop.reason(), fmt::format("{}", drop.packets()), brief_bytes(drop.bytes())});
+    }
+  }
+  table.print();
+  if (any_drop) {
+    print_line("");
+    drops.print();
+  }
+  return Exit::kOk;
+}
+
+}  // namespace
+
+void add_lcore_noun(CommandLine* line) {
+  CLI::App* noun = line->add_noun("lcore", "Lcores: the threads that poll");
+  line->add_verb(noun, "list", "All lcores: what they moved, dropped, and how late they were",
+                 {"lcore list", "lcore list --json"}, list);
+}
+
+}  // namespace drip::cli

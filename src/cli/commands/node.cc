@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The noun `node`: show, which is also what it does alone.
+#include <fmt/format.h>
+
+#include <string>
+
+#include "cli/commands/commands.h"
+#include "cli/output/output.h"
+
+namespace drip::cli {
+namespace {
+
+Exit show(Session& session) {
+  const v1::GetNodeResponse node = session.connection.call(&Shaper::GetNode, {});
+  if (session.json) {
+    print(node);
+    return Exit::kOk;
+  }
+  const v1::Memory& memory = node.memory();
+  const v1::Clock& clock = node.clock();
+  Properties properties;
+  properties.add("node", node.node_id());
+  properties.add("version", node.version());
+  properties.add("DPDK", or_dash(node.dpdk_version()));
+  properties.add("started", format_time(node.start_time()));
+  properties.add("buckets", fmt::format("{}", node.buckets()));
+  properties.add("rules", fmt::format("{}", node.rules()));
+  properties.add("flows", fmt::format("{}", node.flows()));
+  properties.add("memory", fmt::format("{} promised of {}", brief_bytes(memory.promised_bytes()),
+                                       brief_bytes(memory.budget_bytes())));
+  // A node without ports has no packets, so what its buckets are promised is never taken up.
+  properties.add("mbufs", memory.mbufs() == 0
+                              ? "none: no ports"
+                              : fmt::format("{} promised of {}, {} free", memory.mbufs_promised(),
+                                            memory.mbufs(), memory.mbufs_free()));
+  properties.add("hugepages", yes_or_no(memory.hugepages()));
+  properties.add("clock", clock.invariant_tsc()
+                              ? fmt::format("invariant TSC at {:.3f} MHz", clock.tsc_hz() / 1e6)
+                              : "CLOCK_MONOTONIC_RAW: the CPU has no invariant TSC");
+  properties.add("clock drift",
+                 fmt::format("{:.3f} ppm, now {} ns off", clock.drift_ppm(), clock.offset_ns()));
+  for (const std::string& warning : node.warnings()) properties.add("warning", warning);
+  properties.print();
+  return Exit::kOk;
+}
+
+}  // namespace
+
+void add_node_noun(CommandLine* line) {
+  CLI::App* noun = line->add_noun("node", "The node that answers: versions, memory, clock");
+  line->add_verb(noun, "show", "What the node is, and what its machine withholds",
+                 {"node show", "node show --json"}, show);
+  line->set_default_verb(noun, show);
+}
+
+}  // namespace drip::cli

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Parses, dispatches to one verb, and turns whatever goes wrong into a line and an exit code.
+#include "cli/session/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/session/flags.h"
+
+namespace drip::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 ok, 1 request rejected, 2 usage, 3 server unreachable, 4 not found,\n"
+    "5 any other error of the API.";
+constexpr const char* kGlobalFlags[] = {"--server", "--timeout", "--json"};
+
+void print_error(std::string_view code, std::string_view message) {
+  fmt::print(stderr, "dripctl: {}: {}\n", code, message);
+}
+
+void collect_words(const CLI::App* app, std::vector<std::string>* words) {
+  const auto add_once = [words](std::string word) {  // Each group of options has its own --help.
+    if (std::ranges::find(*words, word) == words->end()) words->push_back(std::move(word));
+  };
+  for (const CLI::Option* option : app->get_options()) {
+    if (option->get_group().empty()) continue;  // Hidden from --help.
+    for (const std::string& name : option->get_lnames()) add_once("--" + name);
+  }
+  for (const CLI::App* subcommand : app->get_subcommands({})) {
+    if (subcommand->get_name().empty()) {
+      collect_words(subcommand, words);  // A group of options.
+    } else {
+      add_once(subcommand->get_name());
+    }
+  }
+}
+
+// Those that may follow the verb.
+std::vector<std::string> flags_of(const CLI::App* verb) {
+  std::vector<std::string> words;
+  collect_words(verb, &words);
+  for (const char* global : kGlobalFlags) words.emplace_back(global);
+  return words;
+}
+
+// Protobuf would not send it, and the call would fail without a reason.
+std::optional<std::string> not_utf8(std::span<const char* const> words) {
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    try {
+      (void)nlohmann::json(words[i]).dump();
+    } catch (const nlohmann::json::type_error&) {
+      const std::string shown =
+          nlohmann::json(words[i]).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+      const std::string_view before = words[i - 1];
+      return fmt::format("{}: {} is not allowed; allowed: UTF-8",
+                         before.starts_with("--") ? before : "an argument", shown);
+    }
+  }
+  return std::nullopt;
+}
+
+// CLI11 says that "A subcommand is required", but neither which there are nor what was there
+// instead.
+std::string explain(const CLI::ParseError& error, const CLI::App* deepest,
+                    const std::vector<std::string>& unknown_words) {
+  std::string names;
+  for (const CLI::App* subcommand : deepest->get_subcommands({})) {
+    if (subcommand->get_name().empty()) continue;
+    names.append(names.empty() ? "" : ", ").append(subcommand->get_name());
+  }
+  if (names.empty()) {
+    // CLI11 lists what is left over backwards, and not what there is.
+    const auto flag = std::find_if(unknown_words.begin(), unknown_words.end(),
+                                   [](const std::string& word) { return word.starts_with("-"); });
+    if (flag == unknown_words.end()) return error.what();
+    return fmt::format("'{}' is not allowed; allowed: {}", *flag,
+                       fmt::join(flags_of(deepest), ", "));
+  }
+  if (unknown_words.empty()) return fmt::format("a word is missing; allowed: {}", names);
+  return fmt::format("'{}' is not allowed; allowed: {}", unknown_words.front(), names);
+}
+
+}  // namespace
+
+CommandLine::CommandLine()
+    : app_("Configures Drip, a leaky-bucket packet shaper, over gRPC.", "dripctl") {
+  app_.require_subcommand(1);
+  app_.fallthrough();  // --server, --timeout and --json may stand anywhere.
+  app_.get_formatter()->column_width(34);
+  app_.set_version_flag("--version", "dripctl " DRIP_VERSION);
+  app_.add_option("--server", server_, "Where dripd listens: host:port or unix:PATH")
+      ->envname("DRIPCTL_SERVER")
+      ->type_name("ADDR")
+      ->capture_default_str()
+      ->check([](const std::string& address) { return address_error(address).value_or(""); });
+  add_parsed(
+      &app_, "--timeout", "DURATION",
+      "How long a call may take, 10s unless given; `request await` waits without end and\n"
+      "`bucket watch` goes on until it is interrupted",
+      [](std::string_view text) { return parse_duration(text); },
+      [this](std::chrono::nanoseconds timeout) { timeout_ = timeout; });
+  app_.add_flag("--json", json_, "Write JSON: the API's field names, numbers as numbers");
+  app_.footer(std::string("Rates: 100mbit, 2.5gbit, 10kpps, 10/s, 1/h; sizes: 1500b, 64kb; "
+                          "times: 20ms, 1.5s.\n") +
+              kExitCodes + "\nHelp on a verb: dripctl NOUN VERB --help");
+}
+
+CLI::App* CommandLine::add_noun(const std::string& name, const std::string& what) {
+  CLI::App* noun = app_.add_subcommand(name, what);
+  noun->require_subcommand(1);
+  return noun;
+}
+
+CLI::App* CommandLine::add_verb(CLI::App* noun, const std::string& name, const std::string& what,
+                                const std::vector<std::string>& examples, Verb run) {
+  CLI::App* verb = noun->add_subcommand(name, what);
+  std::string footer = "Examples:\n";
+  for (const std::string& example : examples) footer += "  dripctl " + example + "\n";
+  verb->footer(footer + "\n--server, --timeout and --json: see dripctl --help.");
+  verb->callback([this, run = std::move(run)] { chosen_ = run; });
+  return verb;
+}
+
+void CommandLine::set_default_verb(CLI::App* noun, Verb run) {
+  noun->require_subcommand(0, 1);
+  // CLI11 calls this after the verb's own callback.
+  noun->callback([this, run = std::move(run)] {
+    if (!chosen_) chosen_ = run;
+  });
+}
+
+std::optional<Exit> CommandLine::parse(int argc, const char* const* argv) {
+  if (const auto error = not_utf8({argv, static_cast<std::size_t>(argc)})) {
+    print_error("USAGE", *error);
+    return Exit::kUsage;
+  }
+  try {
+    app_.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::Success& help_or_version) {
+    app_.exit(help_or_version, std::cout, std::cerr);
+    return Exit::kOk;
+  } catch (const CLI::ParseError& error) {
+    std::string path = "dripctl";
+    CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().front();
+      path += " " + app->get_name();
+    }
+    print_error("USAGE",
+                fmt::format("{} (see {} --help)", explain(error, app, app_.remaining(true)), path));
+    return Exit::kUsage;
+  }
+}
+
+Exit CommandLine::run() {
+  try {
+    Connection connection(server_, timeout_);
+    Session session{connection, json_};
+    return chosen_(session);
+  } catch (const CallError& error) {
+    print_error(code_name(error.code()), error.what());
+    if (!error.server_reached()) return Exit::kUnreachable;
+    return error.code() == grpc::StatusCode::NOT_FOUND ? Exit::kNotFound : Exit::kApiError;
+  } catch (const UsageError& error) {
+    print_error("USAGE", error.what());
+    return Exit::kUsage;
+  }
+}
+
+std::vector<std::string> CommandLine::words_after(const std::vector<std::string>& path) const {
+  std::vector<std::string> words;
+  const CLI::App* app = &app_;
+  for (const std::string& name : path) {
+    const auto next = app->get_subcommands(
+        [&](const CLI::App* candidate) { return candidate->get_name() == name; });
+    if (next.empty()) return words;
+    app = next.front();
+  }
+  collect_words(app, &words);
+  if (app != &app_) words.insert(words.end(), std::begin(kGlobalFlags), std::end(kGlobalFlags));
+  return words;
+}
+
+}  // namespace drip::cli

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages of the API as what is stored, and changes worked out on a copy in memory.
+#include "cluster/config/stored_config.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "control/config/rule_store.h"
+#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_rule.h"
+#include "drip/v1/rate_limiter.pb.h"
+#include "drip/v1/shaper.pb.h"
+
+namespace drip::cluster {
+namespace {
+
+using control::BucketPatch;
+using control::joined;
+using control::quoted;
+
+absl::StatusOr<StoredBucket> define(const BucketPatch& patch, const StoredBucket* present) {
+  absl::StatusOr<BucketSettings> settings =
+      control::apply_patch(patch, present == nullptr ? nullptr : &present->settings);
+  if (!settings.ok()) return settings.status();
+  absl::StatusOr<control::BucketSharing> sharing =
+      control::apply_sharing(patch, *settings, present == nullptr ? nullptr : &present->sharing);
+  if (!sharing.ok()) return sharing.status();
+  return StoredBucket{*settings, *std::move(sharing), 0};
+}
+
+void write(const std::string& id, const StoredBucket& bucket, v1::BucketConfig& config) {
+  control::write_config(bucket.settings, config);
+  control::write_sharing(bucket.sharing, config);
+  config.set_bucket_id(id);
+}
+
+absl::StatusOr<StoredBucket> read(const v1::BucketConfig& config) {
+  const auto patch = control::read_patch(config, "");
+  if (!patch.ok()) return patch.status();
+  return define(*patch, nullptr);
+}
+
+v1::RuleSet message_of_rules(const control::RuleSetSpec& rules) {
+  v1::RuleSet message;
+  for (const control::RuleSpec& rule : rules.rules) control::write_rule(rule, *message.add_rules());
+  message.set_default_bucket_id(rules.default_bucket_id);
+  message.set_protect_control_traffic(rules.protect_control_traffic);
+  return message;
+}
+
+absl::Status unreadable(std::string_view what) {
+  return absl::InternalError(
+      joined("the cluster's configuration holds ", what, " that this version of Drip cannot read"));
+}
+
+ConfigChange deletion(std::string_view id, bool drop_backlog) {
+  v1::DeleteBucketRequest request;
+  request.set_bucket_id(std::string(id));
+  request.set_mode(drop_backlog ? v1::DELETE_MODE_DROP : v1::DELETE_MODE_DRAIN);
+  return {ConfigChange::Op::kDelete, request.SerializeAsString()};
+}
+
+}  // namespace
+
+std::string_view name_of(ConfigChange::Op op) {
+  switch (op) {
+    case ConfigChange::Op::kBuckets:
+      return "buckets";
+    case ConfigChange::Op::kDelete:
+      return "delete";
+    case ConfigChange::Op::kRules:
+      return "rules";
+  }
+  return "";
+}
+
+std::optional<ConfigChange::Op> op_named(std::string_view name) {
+  for (const auto op :
+       {ConfigChange::Op::kBuckets, ConfigChange::Op::kDelete, ConfigChange::Op::kRules}) {
+    if (name_of(op) == name) return op;
+  }
+  return std::nullopt;
+}
+
+BucketPatch patch_of(const std::string& id, const StoredBucket& bucket) {
+  v1::BucketConfig config;
+  write(id, bucket, config);
+  // What was written reads back.
+  BucketPatch patch = control::read_patch(config, "").value();
+  return patch;
+}
+
+control::SharedConfig StoredConfig::wanted() const {
+  control::SharedConfig result;
+  for (const auto& [id, bucket] : buckets) {
+    result.buckets.push_back({patch_of(id, bucket), bucket.revision});
+  }
+  result.rules = rules;
+  result.rules_revision = rules_revision;
+  return result;
+}
+
+absl::StatusOr<ConfigChange> change_buckets(const StoredConfig& config,
+                                            std::span<const BucketPatch> patches) {
+  v1::ConfigureBucketsRequest request;
+  std::map<std::string_view, const BucketPatch*> seen;
+  for (const BucketPatch& patch : patches) {
+    const auto [first, fresh] = seen.try_emplace(patch.id, &patch);
+    if (!fresh) {
+      return control::not_allowed(
+          joined(patch.path, "bucket_id"), quoted(patch.id),
+          joined("each id once, and ", first->second->path, "bucket_id has it"));
+    }
+    const auto known = config.buckets.find(patch.id);
+    const StoredBucket* const present = known == config.buckets.end() ? nullptr : &known->second;
+    absl::Status status = control::check_revision(patch.path, patch.id, patch.expected_revision,
+                                                  present == nullptr ? 0 : present->revision);
+    if (!status.ok()) return status;
+    const auto bucket = define(patch, present);
+    if (!bucket.ok()) return bucket.status();
+    write(patch.id, *bucket, *request.add_buckets());
+  }
+  return ConfigChange{ConfigChange::Op::kBuckets, request.SerializeAsString()};
+}
+
+absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std::string_view id,
+                                                bool drop_backlog,
+                                                std::optional<std::uint64_t> expected_revision) {
+  const auto known = config.buckets.find(id);
+  if (known == config.buckets.end()) {
+    if (absl::Status name = control::check_name("bucket_id", id); !name.ok()) return name;
+    return control::not_found("bucket_id", "bucket", id);
+  }
+  absl::Status status = control::check_revision("", id, expected_revision, known->second.revision);
+  if (!status.ok()) return status;
+  status = control::check_unused("bucket_id", id, config.rules);
+  if (!status.ok()) return status;
+  return deletion(id, drop_backlog);
+}
+
+absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
+                                          const control::RuleSetSpec& rules) {
+  for (const control::RuleSpec& rule : rules.rules) {
+    const auto* const to = rule.to_bucket();
+    if (to != nullptr && !config.buckets.contains(to->bucket_id)) {
+      return control::not_found(joined(rule.path, "bucket_id"), "bucket", to->bucket_id);
+    }
+  }
+  if (!rules.default_bucket_id.empty() && !config.buckets.contains(rules.default_bucket_id)) {
+    return control::not_found(joined(rules.path, "default_bucket_id"), "bucket",
+                              rules.default_bucket_id);
+  }
+  v1::SetRulesRequest request;
+  *request.mutable_rule_set() = message_of_rules(rules);
+  return ConfigChange{ConfigChange::Op::kRules, request.SerializeAsString()};
+}
+
+std::vector<ConfigChange> inverse_of(const ConfigChange& change, const StoredConfig& before) {
+  std::vector<ConfigChange> result;
+  if (change.op == ConfigChange::Op::kRules) {
+    v1::SetRulesRequest request;
+    *request.mutable_rule_set() = message_of_rules(before.rules);
+    result.push_back({ConfigChange::Op::kRules, request.SerializeAsString()});
+    return result;
+  }
+  v1::ConfigureBucketsRequest changed;
+  v1::ConfigureBucketsRequest restored;
+  if (change.op == ConfigChange::Op::kDelete) {
+    v1::DeleteBucketRequest request;
+    request.ParseFromString(change.data);
+    changed.add_buckets()->set_bucket_id(request.bucket_id());
+  } else {
+    changed.ParseFromString(change.data);
+  }
+  for (const v1::BucketConfig& config : changed.buckets()) {
+    const auto known = before.buckets.find(config.bucket_id());
+    if (known == before.buckets.end()) {
+      result.push_back(deletion(config.bucket_id(), true));
+    } else {
+      write(known->first, known->second, *restored.add_buckets());
+    }
+  }
+  if (restored.buckets_size() > 0) {
+    result.push_back({ConfigChange::Op::kBuckets, restored.SerializeAsString()});
+  }
+  return result;
+}
+
+absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
+                          StoredConfig& config) {
+  switch (change.op) {
+    case ConfigChange::Op::kBuckets: {
+      v1::ConfigureBucketsRequest request;
+      if (!request.ParseFromString(change.data)) return unreadable("a change of buckets");
+      for (const v1::BucketConfig& each : request.buckets()) {
+        auto bucket = read(each);
+        if (!bucket.ok()) return unreadable(joined("bucket ", quoted(each.bucket_id())));
+        bucket->revision = revision;
+        config.buckets.insert_or_assign(each.bucket_id(), *std::move(bucket));
+      }
+      break;
+    }
+    case ConfigChange::Op::kDelete: {
+      v1::DeleteBucketRequest request;
+      if (!request.ParseFromString(change.data)) return unreadable("a deletion");
+      config.buckets.erase(request.bucket_id());
+      break;
+    }
+    case ConfigChange::Op::kRules: {
+      v1::SetRulesRequest request;
+      if (!request.ParseFromString(change.data)) return unreadable("a change of rules");
+      auto rules = control::read_rule_set(request.rule_set(), "rule_set.");
+      if (!rules.ok()) return unreadable("rules");
+      config.rules = *std::move(rules);
+      config.rules_revision = revision;
+      break;
+    }
+  }
+  config.revision = revision;
+  return absl::OkStatus();
+}
+
+std::string encode(const std::string& id, const StoredBucket& bucket) {
+  v1::Bucket message;
+  write(id, bucket, *message.mutable_config());
+  message.set_revision(bucket.revision);
+  return message.SerializeAsString();
+}
+
+absl::StatusOr<StoredBucket> decode_bucket(const std::string& bytes) {
+  v1::Bucket message;
+  if (!message.ParseFromString(bytes)) return unreadable("a bucket");
+  auto bucket = read(message.config());
+  if (!bucket.ok()) return unreadable(joined("bucket ", quoted(message.config().bucket_id())));
+  bucket->revision = message.revision();
+  return bucket;
+}
+
+std::string encode(const control::RuleSetSpec& rules) {
+  return message_of_rules(rules).SerializeAsString();
+}
+
+absl::StatusOr<control::RuleSetSpec> decode_rules(const std::string& bytes) {
+  v1::RuleSet message;
+  if (!message.ParseFromString(bytes)) return unreadable("rules");
+  auto rules = control::read_rule_set(message, "rule_set.");
+  if (!rules.ok()) return unreadable("rules");
+  return rules;
+}
+
+}  // namespace drip::cluster

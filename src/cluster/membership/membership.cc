@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Beats, reads what comes back, and answers from it.
+#include "cluster/membership/membership.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "base/text.h"
+#include "cluster/membership/membership_scripts.h"
+#include "cluster/redis/reply_reader.h"
+
+namespace drip::cluster {
+namespace {
+
+using control::joined;
+using control::message_of;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// How long a node that is gone is still listed, as UNKNOWN.
+constexpr milliseconds kForgetAfter{600'000};
+// Looking at 65536 buckets takes some milliseconds.
+constexpr std::chrono::seconds kTotalsPeriod{1};
+
+milliseconds since(Deadline time) {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - time);
+}
+
+}  // namespace
+
+std::string make_incarnation() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+Membership::Membership(MembershipOptions options, std::string incarnation, Log log,
+                       std::function<AppliedConfig()> applied,
+                       std::function<control::NodeTotals()> totals,
+                       std::function<void(const ConfigHead&)> on_head)
+    : options_(std::move(options)),
+      keys_(options_.cluster_name),
+      incarnation_(std::move(incarnation)),
+      log_(std::move(log)),
+      applied_(std::move(applied)),
+      totals_of_node_(std::move(totals)),
+      on_head_(std::move(on_head)),
+      link_(options_.redis) {}
+
+absl::Status Membership::start() {
+  thread_ = std::thread([this] { run(); });
+  pthread_setname_np(thread_.native_handle(), "drip-cluster");
+  const RedisOptions& redis = options_.redis;
+  const Deadline unreachable = deadline_in(redis.connect_timeout + redis.command_timeout);
+  // A node that died is gone after its lease.
+  const Deadline in_use = deadline_in(redis.connect_timeout + 2 * options_.lease);
+  control::MutexLock lock(mutex_);
+  while (!view_.any) {
+    const bool refused = absl::IsFailedPrecondition(last_);
+    const Deadline end = refused ? in_use : unreachable;
+    const auto left = end - steady_clock::now();
+    if (left.count() <= 0) {
+      if (!refused) return absl::OkStatus();
+      return absl::AlreadyExistsError(
+          joined("cluster '", options_.cluster_name, "': ", message_of(last_)));
+    }
+    changed_.wait_for(mutex_, left);
+  }
+  return absl::OkStatus();
+}
+
+void Membership::begin_drain() {
+  control::MutexLock lock(mutex_);
+  draining_ = true;
+  hurry_ = true;
+  changed_.notify_all();
+}
+
+void Membership::stop() {
+  {
+    control::MutexLock lock(mutex_);
+    stopped_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Membership::run() {
+  while (true) {
+    const Deadline next = deadline_in(options_.heartbeat);
+    beat();
+    control::MutexLock lock(mutex_);
+    while (!stopped_ && !hurry_) {
+      const auto left = next - steady_clock::now();
+      if (left.count() <= 0) break;
+      changed_.wait_for(mutex_, left);
+    }
+    hurry_ = false;
+    if (stopped_) break;
+  }
+  leave();
+}
+
+std::string Membership::record() {
+  if (const Deadline now = steady_clock::now(); now >= totals_read_ + kTotalsPeriod) {
+    totals_ = totals_of_node_();
+    totals_read_ = now;
+  }
+  const AppliedConfig applied = applied_();
+  v1::ClusterNode node;
+  node.set_address(options_.address);
+  node.set_version(options_.version);
+  node.set_buckets(totals_.buckets);
+  node.set_allowed_requests(totals_.allowed_requests);
+  node.set_rejected_requests(totals_.rejected_requests);
+  node.set_processed_requests(totals_.processed_requests);
+  node.set_config_revision(applied.revision);
+  node.set_config_error(applied.error);
+  return node.SerializeAsString();
+}
+
+absl::StatusOr<Membership::View> Membership::ask(bool draining) {
+  const AppliedConfig applied = applied_();
+  const Deadline sent = steady_clock::now();
+  const auto reply =
+      link_.script(heartbeat_script(), {keys_.leader, keys_.members, keys_.config},
+                   {options_.node_id, incarnation_, joined(options_.lease.count()),
+                    joined(highest_epoch_), draining ? "draining" : "up", record(),
+                    joined(applied.revision), applied.dataset, joined(kForgetAfter.count())});
+  if (!reply.ok()) return reply.status();
+  return read_view(*reply, sent);
+}
+
+absl::StatusOr<Membership::View> Membership::read_view(const RedisReply& reply, Deadline sent) {
+  View view;
+  view.any = true;
+  view.sent = sent;
+  ReplyReader reader(reply.array());
+  view.now_ms = reader.number();
+  view.epoch = static_cast<std::uint64_t>(reader.number());
+  view.leader_id = reader.text();
+  view.leader_incarnation = reader.text();
+  view.lease_left = milliseconds(reader.number());
+  bool ok = true;
+  {
+    ReplyReader head(reader.array());
+    view.config = read_config_head(head);
+    ok = ok && head.ok();
+  }
+  for (const RedisReply& each : reader.array()) {
+    ReplyReader fields(each.array());
+    Member member;
+    member.id = fields.text();
+    (void)fields.text();  // Its incarnation.
+    member.unseen = milliseconds(fields.number());
+    member.lease = milliseconds(fields.number());
+    member.draining = fields.text() == "draining";
+    ok = ok && member.record.ParseFromString(fields.text()) && fields.ok();
+    view.members.push_back(std::move(member));
+  }
+  if (!ok || !reader.ok()) {
+    return absl::InternalError("the heartbeat's answer is not one of this version of Drip");
+  }
+  std::ranges::sort(view.members, {}, &Member::id);
+  return view;
+}
+
+void Membership::beat() {
+  bool draining = false;
+  {
+    control::MutexLock lock(mutex_);
+    draining = draining_;
+  }
+  absl::StatusOr<View> view = ask(draining);
+  View before;
+  absl::Status last;
+  {
+    control::MutexLock lock(mutex_);
+    last = std::exchange(last_, view.status());
+    before = view_;
+    if (view.ok()) {
+      view_ = *view;
+      highest_epoch_ = std::max(highest_epoch_, view->epoch);
+    }
+    ++beats_;
+    changed_.notify_all();
+  }
+  if (!view.ok()) {
+    if (last.ok()) {
+      log_(LogLevel::kWarning, joined("cluster: cut off: ", message_of(view.status())));
+    }
+    return;
+  }
+  if (!last.ok() || !before.any) {
+    log_(LogLevel::kInfo,
+         joined("cluster: in touch with ", link_.peer(), " as '", options_.node_id, "'"));
+  }
+  say_what_changed(before, *view);
+  on_head_(view->config);
+}
+
+void Membership::say_what_changed(const View& before, const View& now) {
+  if (before.epoch == now.epoch && before.leader_id == now.leader_id) return;
+  if (now.leader_id.empty()) {
+    log_(LogLevel::kInfo, joined("cluster: no leader after epoch ", now.epoch));
+  } else {
+    log_(LogLevel::kInfo, joined("cluster: '", now.leader_id, "' leads, epoch ", now.epoch));
+  }
+}
+
+void Membership::leave() {
+  link_.disconnect();  // Ends the backoff.
+  (void)link_.script(leave_script(), {keys_.leader, keys_.members},
+                     {options_.node_id, incarnation_});
+}
+
+milliseconds Membership::age() const { return since(view_.any ? view_.sent : begun_); }
+
+bool Membership::cut_off() const { return !view_.any || age() > options_.lease; }
+
+LeaderState Membership::leader_state() const {
+  control::MutexLock lock(mutex_);
+  LeaderState state;
+  state.epoch = view_.epoch;
+  state.is_self = view_.leader_incarnation == incarnation_ &&
+                  steady_clock::now() < view_.sent + view_.lease_left;
+  return state;
+}
+
+absl::StatusOr<control::ClusterLeader> Membership::leader() const {
+  control::MutexLock lock(mutex_);
+  const std::string who = view_.leader_id.empty()
+                              ? std::string("no leader")
+                              : joined("'", view_.leader_id, "', epoch ", view_.epoch);
+  if (cut_off()) {
+    return absl::UnavailableError(
+        joined("the leader is not known: this node is cut off from the cluster for ", age().count(),
+               " ms", last_.ok() ? "" : joined(" (", message_of(last_), ")"),
+               view_.any ? joined("; the last it knew was ", who) : std::string()));
+  }
+  if (view_.leader_id.empty() || steady_clock::now() >= view_.sent + view_.lease_left) {
+    return absl::UnavailableError(
+        joined("there is no leader at present; the last epoch was ", view_.epoch));
+  }
+  control::ClusterLeader leader{view_.leader_id, "", view_.epoch,
+                                view_.leader_incarnation == incarnation_, age()};
+  for (const Member& member : view_.members) {
+    if (member.id == leader.node_id) leader.address = member.record.address();
+  }
+  return leader;
+}
+
+control::ClusterStatus Membership::status() const {
+  control::MutexLock lock(mutex_);
+  control::ClusterStatus status;
+  status.clustered = true;
+  status.epoch = view_.epoch;
+  status.connected = !cut_off();
+  status.knowledge_age = age();
+  status.config_revision = view_.config.revision;
+  if (!last_.ok()) status.cut_off_reason = message_of(last_);
+  const bool has_leader = steady_clock::now() < view_.sent + view_.lease_left;
+  for (const Member& known : view_.members) {
+    control::ClusterMember& member = status.members.emplace_back();
+    member.node_id = known.id;
+    member.address = known.record.address();
+    const bool leads = known.id == view_.leader_id && has_leader && status.connected;
+    member.role =
+        leads ? control::ClusterMember::Role::kLeader : control::ClusterMember::Role::kFollower;
+    if (status.connected && known.unseen < known.lease) {
+      member.state = known.draining ? control::ClusterMember::State::kDraining
+                                    : control::ClusterMember::State::kUp;
+    }
+    member.last_seen_epoch_ms = view_.now_ms - known.unseen.count();
+    member.version = known.record.version();
+    member.totals = {known.record.buckets(), known.record.allowed_requests(),
+                     known.record.rejected_requests(), known.record.processed_requests()};
+    member.config_revision = known.record.config_revision();
+    member.config_error = known.record.config_error();
+  }
+  if (!view_.any) {
+    control::ClusterMember& self = status.members.emplace_back();
+    self.node_id = options_.node_id;
+    self.address = options_.address;
+    self.version = options_.version;
+  }
+  return status;
+}
+
+}  // namespace drip::cluster

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Carries calls of exact buckets to Redis and the answers back, each by its own deadline.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "cluster/queue/queue_calls.h"
+#include "cluster/queue/queue_policies.h"
+#include "cluster/redis/redis_link.h"
+#include "control/model/shared_buckets.h"
+
+namespace drip::cluster {
+
+/// A call about one bucket: an admission, if `admission.done` is set, or else `script`.
+struct QueueCall {
+  control::SharedBuckets::Admission admission;  // With the bucket in any case.
+  ScriptCall script;
+  std::function<void(const absl::StatusOr<RedisReply>&)> done;
+  Deadline deadline{};
+  bool by_hash = true;  // Redis knows the script, as far as we know.
+  bool probe = false;   // Goes out though its bucket is away.
+};
+
+/// Calls are gathered and sent in one piece by a thread, `drip-exact`: while one piece is on its
+/// way the next one gathers, and admissions to one bucket become one call. So Redis sees few large
+/// pieces under load and single calls without.
+///
+/// A call that has no answer by its deadline (`decide_within` after it was submitted or fell due)
+/// ends with UNAVAILABLE, and its bucket is away (QueuePolicies); calls of a bucket that is away
+/// end so at once. Redis is told until when an admission is wanted, by its own clock as it was last
+/// read, and refuses those that it comes to later: after a pause nothing is admitted that nobody
+/// waits for.
+///
+/// A second thread, `drip-exact-link`, makes the connection, so that no call waits for that longer
+/// than it would for an answer. What was sent on a connection that broke is sent again, for all but
+/// units without a name can be asked twice.
+class QueueBatcher {
+ public:
+  QueueBatcher(RedisOptions redis, const QueueCalls& calls, QueuePolicies& policies);
+  ~QueueBatcher() { stop(); }
+  QueueBatcher(const QueueBatcher&) = delete;
+  QueueBatcher& operator=(const QueueBatcher&) = delete;
+
+  void start();
+  /// Calls that wait end with UNAVAILABLE. Does nothing the second time.
+  void stop();
+
+  /// Thread safe. In their order, if `in` is 0. What is answered at once is so within this.
+  void submit(std::vector<QueueCall> calls, Duration in = {});
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Sent {
+    std::vector<QueueCall> calls;  // None: it asks for the time. Several: admissions.
+    bool admissions = false;
+  };
+  // Redis's clock was `us` at some time before `at`.
+  struct TimeSeen {
+    std::uint64_t us = 0;
+    Clock::time_point at;
+  };
+
+  void run();
+  void keep_linked();
+  [[nodiscard]] bool take_in();
+  [[nodiscard]] Clock::time_point next_event() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void expire();
+  void probe();
+  void send();
+  [[nodiscard]] std::vector<RedisCommand> pack(Clock::time_point now);
+  [[nodiscard]] RedisCommand command_for(const Sent& sent) const;
+  void receive();
+  [[nodiscard]] Clock::time_point next_deadline() const;
+  void take(Sent sent, const RedisReply& reply);
+  void answer_admissions(Sent sent, const RedisReply& reply);
+  void send_again(std::vector<QueueCall> calls);
+  void drop_link(const absl::Status& why);
+  void fail(QueueCall& call, const absl::Status& why);
+  void end_call(QueueCall& call, const absl::Status& status);
+
+  const QueueCalls& calls_;
+  QueuePolicies& policies_;
+
+  // Of whoever `linked_` says: true, drip-exact; false, drip-exact-link.
+  RedisLink link_;
+  // drip-exact's alone.
+  std::deque<QueueCall> waiting_;
+  std::deque<Sent> sent_;
+  Clock::time_point sent_at_;
+  std::optional<TimeSeen> time_seen_;
+  Clock::time_point next_probe_;
+  bool may_send_ = false;
+  absl::Status trouble_ = absl::UnavailableError("it was not reached yet");
+
+  control::Mutex mutex_;
+  control::Condition work_;
+  control::Condition lost_;
+  bool linked_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<QueueCall> new_ ABSL_GUARDED_BY(mutex_);
+  std::multimap<Clock::time_point, QueueCall> later_ ABSL_GUARDED_BY(mutex_);
+  absl::Status last_attempt_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+  std::thread link_thread_;
+};
+
+}  // namespace drip::cluster

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Arguments and replies of scripts/exact.lua.
+#include "cluster/queue/queue_calls.h"
+
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "base/text.h"
+#include "cluster/queue/queue_lua.h"
+
+namespace drip::cluster {
+namespace {
+
+using control::joined;
+
+constexpr char kOwnClock[] =
+    "local time = redis.call('TIME')\n"
+    "local now = tonumber(time[1]) * 1000000 + tonumber(time[2])\n";
+constexpr char kGivenTime[] = "local now = tonumber(ARGV[#ARGV])\n";
+
+absl::Status malformed() {
+  return absl::InternalError("Redis answered to an exact bucket's call in a way that it cannot");
+}
+
+// The reply's texts, with the first of them a word.
+class Words {
+ public:
+  explicit Words(const RedisReply& reply) : array_(reply.array()) {}
+
+  [[nodiscard]] std::string_view word() const { return text(0); }
+  [[nodiscard]] std::size_t size() const { return array_ == nullptr ? 0 : array_->size(); }
+  [[nodiscard]] std::string_view text(std::size_t index) const {
+    if (index >= size()) return {};
+    const std::string* const text = (*array_)[index].text();
+    return text == nullptr ? std::string_view() : std::string_view(*text);
+  }
+  // An integer, or the digits of one.
+  [[nodiscard]] std::int64_t number(std::size_t index) {
+    if (const std::int64_t* const integer = index < size() ? (*array_)[index].integer() : nullptr) {
+      return *integer;
+    }
+    std::int64_t result = 0;
+    const std::string_view digits = text(index);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), result);
+    if (read.ec != std::errc{} || read.ptr != digits.data() + digits.size()) good_ = false;
+    return result;
+  }
+  [[nodiscard]] std::uint64_t count(std::size_t index) {
+    return static_cast<std::uint64_t>(number(index));
+  }
+  [[nodiscard]] bool good() const { return good_; }
+
+ private:
+  const RedisReply::Array* array_;
+  bool good_ = true;
+};
+
+absl::Status gone() { return absl::NotFoundError("bucket_id: the bucket was deleted"); }
+
+}  // namespace
+
+const RedisScript& exact_script() {
+  static const RedisScript script(joined(kOwnClock, kQueueLua));
+  return script;
+}
+
+const RedisScript& exact_script_at_given_time() {
+  static const RedisScript script(joined(kGivenTime, kQueueLua));
+  return script;
+}
+
+ExactPeriod ExactPeriod::of_rate(double units_per_second) {
+  const long double us = 1e6L / units_per_second;
+  ExactPeriod period;
+  period.us = static_cast<std::uint64_t>(us);
+  period.fraction =
+      static_cast<std::uint64_t>(std::round((us - static_cast<long double>(period.us)) * 0x1p32L));
+  if (period.fraction >> 32 != 0) period = {period.us + 1, 0};
+  return period;
+}
+
+QueueCalls::QueueCalls(std::string_view prefix, const RedisScript& script)
+    : prefix_(joined(prefix, "exact:")), script_(script) {}
+
+ScriptCall QueueCalls::call(const ExactBucket& bucket, std::string_view operation,
+                            std::vector<std::string> more) const {
+  const ExactPeriod period = ExactPeriod::of_rate(bucket.settings.units_per_second);
+  ScriptCall call;
+  call.script = &script_;
+  call.keys = {joined(prefix_, bucket.id)};
+  call.arguments = {std::string(operation),
+                    joined(bucket.revision),
+                    joined(period.us),
+                    joined(period.fraction),
+                    joined(bucket.settings.capacity),
+                    bucket.settings.departure == Departure::kAtStart ? "1" : "0"};
+  for (std::string& argument : more) call.arguments.push_back(std::move(argument));
+  return call;
+}
+
+ScriptCall QueueCalls::admit(const ExactBucket& bucket, std::span<const ExactUnits> units,
+                             std::uint64_t expiry_us) const {
+  std::vector<std::string> more = {joined(expiry_us), joined(units.size())};
+  more.reserve(2 + 3 * units.size());
+  for (const ExactUnits& each : units) {
+    more.emplace_back(each.request_id);
+    more.push_back(joined(each.count));
+    more.emplace_back(each.all_or_none ? "1" : "0");
+  }
+  return call(bucket, "admit", std::move(more));
+}
+ScriptCall QueueCalls::look(const ExactBucket& bucket, std::string_view request_id,
+                            const control::SharedPlace& place) const {
+  return call(bucket, "look", {std::string(request_id), place.instance, joined(place.sequence)});
+}
+ScriptCall QueueCalls::release(const ExactBucket& bucket, std::string_view request_id,
+                               const control::SharedPlace& place) const {
+  return call(bucket, "release", {std::string(request_id), place.instance, joined(place.sequence)});
+}
+ScriptCall QueueCalls::read(const ExactBucket& bucket) const { return call(bucket, "read", {}); }
+ScriptCall QueueCalls::list(const ExactBucket& bucket, std::uint64_t first,
+                            std::size_t limit) const {
+  return call(bucket, "list", {joined(first), joined(limit)});
+}
+ScriptCall QueueCalls::remove(const ExactBucket& bucket, bool drop_backlog) const {
+  return call(bucket, "remove", {drop_backlog ? "1" : "0"});
+}
+
+absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& reply) {
+  constexpr std::size_t kNumbers = 6;  // Of each ticket.
+  constexpr std::size_t kHead = 2;
+  if (absl::Status status = status_of(reply); !status.ok()) return status;
+  Words words(reply);
+  if (words.word() == "gone") return gone();
+  if (words.word() == "late") {
+    return absl::DeadlineExceededError("the call came to Redis when its time was over");
+  }
+  if (words.word() != "tickets" || words.size() % kNumbers != kHead) return malformed();
+  std::vector<control::SharedTicket> tickets((words.size() - kHead) / kNumbers);
+  std::size_t at = kHead;
+  for (control::SharedTicket& ticket : tickets) {
+    ticket.admitted = static_cast<std::uint32_t>(words.count(at));
+    const std::uint64_t what_else = words.count(at + 1);
+    ticket.duplicate = what_else == 1;
+    if (what_else == 2) ticket.reason = RejectReason::kFull;
+    ticket.place = {std::string(words.text(1)), words.count(at + 2)};
+    ticket.position = words.count(at + 3);
+    ticket.wait = {words.number(at + 4) * 1000};
+    ticket.until_departure = {words.number(at + 5) * 1000};
+    at += kNumbers;
+  }
+  if (!words.good()) return malformed();
+  return tickets;
+}
+
+absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
+  using State = control::SharedTurn::State;
+  Words words(reply);
+  control::SharedTurn turn;
+  if (words.word() == "waits") {
+    turn.until_departure = {words.number(1)};
+    if (!words.good()) return malformed();
+  } else if (words.word() == "departed") {
+    turn.state = State::kDeparted;
+  } else if (words.word() == "released") {
+    turn.state = State::kReleased;
+  } else if (words.word() == "dropped") {
+    turn.state = State::kDropped;
+  } else if (words.word() == "lost") {
+    turn.state = State::kLost;
+  } else {
+    return malformed();
+  }
+  return turn;
+}
+
+absl::StatusOr<control::SharedStats> reading_of(const RedisReply& reply,
+                                                const ExactBucket& bucket) {
+  Words words(reply);
+  if (words.word() == "gone") return gone();
+  if (words.word() != "read") return malformed();
+  control::SharedStats result;
+  BucketStats& reading = result.reading;
+  reading.admitted = words.count(1);
+  reading.rejected[static_cast<std::size_t>(RejectReason::kFull)] = words.count(2);
+  reading.departed = words.count(3);
+  reading.dropped = words.count(4);
+  reading.backlog = words.count(5);
+  result.since_last_departure = {words.number(6)};
+  result.until_point = {words.number(7)};
+  reading.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
+  if (!words.good()) return malformed();
+  return result;
+}
+
+absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply) {
+  constexpr std::size_t kWords = 5;  // Of each entry.
+  constexpr std::size_t kHead = 2;
+  Words words(reply);
+  control::SharedQueuePage page;
+  if (words.word() == "gone") return gone();
+  if (words.word() != "list" || words.size() % kWords != kHead) return malformed();
+  if (!words.text(1).empty()) page.next = words.count(1);
+  for (std::size_t i = kHead; i < words.size(); i += kWords) {
+    control::SharedQueueEntry& entry = page.entries.emplace_back();
+    entry.request_id = std::string(words.text(i));
+    entry.sequence = words.count(i + 1);
+    entry.position = words.count(i + 2);
+    entry.wait = {words.number(i + 3)};
+    entry.since_arrival = {words.number(i + 4)};
+  }
+  if (!words.good()) return malformed();
+  return page;
+}
+
+absl::StatusOr<Removal> removal_of(const RedisReply& reply) {
+  Words words(reply);
+  if (words.word() == "gone") return Removal{};
+  if (words.word() != "removed") return malformed();
+  const Removal removal{words.count(1), words.count(2)};
+  if (!words.good()) return malformed();
+  return removal;
+}
+
+}  // namespace drip::cluster

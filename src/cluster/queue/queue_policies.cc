@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Away and back, with a line in the log for each.
+#include "cluster/queue/queue_policies.h"
+
+#include <vector>
+
+#include "base/text.h"
+
+namespace drip::cluster {
+
+using control::joined;
+using control::PolicyState;
+
+namespace {
+
+PolicyState state_while_away(const control::BucketEntry& bucket) {
+  return bucket.sharing().failure_policy == control::FailurePolicy::kOpen ? PolicyState::kOpen
+                                                                          : PolicyState::kClosed;
+}
+
+}  // namespace
+
+void QueuePolicies::missed(const std::string& bucket_id, const absl::Status& why) {
+  const control::BucketEntryRef bucket = buckets_.find(bucket_id);
+  if (bucket == nullptr) return;
+  {
+    control::MutexLock lock(mutex_);
+    Record& record = records_[bucket_id];
+    if (record.away) return;
+    record.away = true;
+    ++record.changes;
+    count_away_.fetch_add(1);
+  }
+  log_(LogLevel::kWarning,
+       joined("bucket ", bucket_id,
+              state_while_away(*bucket) == PolicyState::kOpen
+                  ? ": open, this node's own queue at the full rate; Redis does not answer: "
+                  : ": closed; Redis does not answer: ",
+              control::message_of(why)));
+}
+
+void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
+  if (count_away_.load() == 0) return;
+  std::vector<std::string> back;
+  {
+    control::MutexLock lock(mutex_);
+    for (auto each = records_.begin(); each != records_.end();) {
+      Record& record = each->second;
+      const control::BucketEntryRef bucket = buckets_.find(each->first);
+      const bool patient = bucket != nullptr && took.count() <= bucket->sharing().decide_within.ns;
+      if (record.away && (patient || bucket == nullptr)) {
+        record.away = false;
+        ++record.changes;
+        count_away_.fetch_sub(1);
+        if (patient) back.push_back(each->first);
+      }
+      each = bucket == nullptr ? records_.erase(each) : std::next(each);
+    }
+  }
+  for (const std::string& id : back) {
+    log_(LogLevel::kInfo, joined("bucket ", id, ": shared; Redis answers again"));
+  }
+}
+
+bool QueuePolicies::away(std::string_view bucket_id) const {
+  if (count_away_.load() == 0) return false;
+  control::MutexLock lock(mutex_);
+  const auto record = records_.find(bucket_id);
+  return record != records_.end() && record->second.away;
+}
+
+control::BucketEntryRef QueuePolicies::one_away() const {
+  if (count_away_.load() == 0) return nullptr;
+  control::MutexLock lock(mutex_);
+  for (const auto& [id, record] : records_) {
+    if (!record.away) continue;
+    control::BucketEntryRef bucket = buckets_.find(id);
+    if (bucket != nullptr && bucket->sharing().exact()) return bucket;
+  }
+  return nullptr;
+}
+
+control::ShareState QueuePolicies::state_of(const control::BucketEntry& bucket) const {
+  control::ShareState state;
+  state.policy_state = PolicyState::kShared;
+  control::MutexLock lock(mutex_);
+  const auto record = records_.find(bucket.id());
+  if (record == records_.end()) return state;
+  state.policy_changes = record->second.changes;
+  if (record->second.away) state.policy_state = state_while_away(bucket);
+  return state;
+}
+
+}  // namespace drip::cluster

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One connection to one Redis server: commands out, replies in, in order.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cluster/redis/byte_stream.h"
+#include "cluster/redis/redis_reply.h"
+#include "cluster/redis/redis_url.h"
+#include "cluster/redis/tls_stream.h"
+
+struct redisReader;
+
+namespace drip::cluster {
+
+struct RedisOptions {
+  RedisUrl url;
+  TlsFiles tls;  ///< For rediss:// and sentinels://.
+  /// Seen in CLIENT LIST; no spaces.
+  std::string client_name = "drip";
+  /// For a connection with all that belongs to it, Sentinel's answer included.
+  std::chrono::milliseconds connect_timeout{1000};
+  /// For a command, or for a pipeline as a whole.
+  std::chrono::milliseconds command_timeout{500};
+  /// Pause before connecting again: doubles from the one to the other, drawn from its upper half.
+  std::chrono::milliseconds least_backoff{50};
+  std::chrono::milliseconds most_backoff{1000};
+};
+
+/// Where one server listens.
+struct RedisTarget {
+  RedisEndpoint endpoint;
+  std::string unix_path;  ///< Instead of the endpoint, if not empty.
+};
+[[nodiscard]] std::string to_string(const RedisTarget& target);
+
+/// Not thread safe. After a call that failed on the way (not one that Redis answered with an error)
+/// it is of no more use, for nobody knows which reply would come next.
+class RedisConnection {
+ public:
+  /// Connects, under TLS if the URL says so. Says nothing to the server yet.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<RedisConnection>> open(
+      const RedisTarget& target, const RedisOptions& options, Deadline deadline);
+
+  /// One reply for each command, in order; a reply may be an error. Sent in one piece. UNAVAILABLE
+  /// or DEADLINE_EXCEEDED: whether the commands were carried out is not known.
+  [[nodiscard]] absl::StatusOr<std::vector<RedisReply>> run(std::span<const RedisCommand> commands,
+                                                            Deadline deadline);
+  // The two halves of run(), for who has others to answer meanwhile.
+  [[nodiscard]] absl::Status send(std::span<const RedisCommand> commands, Deadline deadline);
+  /// The next reply. After DEADLINE_EXCEEDED, and only then, it may be asked for again.
+  [[nodiscard]] absl::StatusOr<RedisReply> receive(Deadline deadline);
+  /// One command, with an error of Redis's as status_of() has it.
+  [[nodiscard]] absl::StatusOr<RedisReply> run_one(const RedisCommand& command, Deadline deadline);
+
+  /// AUTH, CLIENT SETNAME, SELECT, as the URL asks; then PING, so that a server that is stopped
+  /// while its kernel still accepts is found out. UNAUTHENTICATED, or what Redis said.
+  [[nodiscard]] absl::Status greet(const RedisOptions& options, Deadline deadline);
+  /// UNAVAILABLE unless ROLE says that it is a master.
+  [[nodiscard]] absl::Status check_is_master(Deadline deadline);
+
+  [[nodiscard]] const std::string& peer() const { return peer_; }
+
+ private:
+  struct FreeReader {
+    void operator()(redisReader* reader) const;
+  };
+
+  RedisConnection(std::unique_ptr<ByteStream> stream, std::string peer);
+  [[nodiscard]] absl::StatusOr<RedisReply> read_reply(Deadline deadline);
+
+  const std::unique_ptr<ByteStream> stream_;
+  const std::string peer_;
+  const std::unique_ptr<redisReader, FreeReader> reader_;
+};
+
+}  // namespace drip::cluster

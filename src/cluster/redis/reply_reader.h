@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Takes the replies of our scripts apart.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cluster/redis/redis_reply.h"
+
+namespace drip::cluster {
+
+/// Gives a field after the other; one that is missing or of another kind is empty, and makes the
+/// reader not ok(). The reply outlives it.
+class ReplyReader {
+ public:
+  explicit ReplyReader(const RedisReply::Array* fields) : fields_(fields), ok_(fields != nullptr) {}
+  explicit ReplyReader(const RedisReply::Array& fields) : fields_(&fields) {}
+
+  std::int64_t number() {
+    const RedisReply* const field = next();
+    const std::int64_t* const value = field == nullptr ? nullptr : field->integer();
+    if (value == nullptr) ok_ = false;
+    return value == nullptr ? 0 : *value;
+  }
+  std::string text() {
+    const RedisReply* const field = next();
+    const std::string* const value = field == nullptr ? nullptr : field->text();
+    if (value == nullptr) ok_ = false;
+    return value == nullptr ? std::string() : *value;
+  }
+  const RedisReply::Array& array() {
+    static const RedisReply::Array none;
+    const RedisReply* const field = next();
+    const RedisReply::Array* const value = field == nullptr ? nullptr : field->array();
+    if (value == nullptr) ok_ = false;
+    return value == nullptr ? none : *value;
+  }
+  [[nodiscard]] bool ok() const { return ok_; }
+
+ private:
+  const RedisReply* next() {
+    if (fields_ != nullptr && index_ < fields_->size()) return &(*fields_)[index_++];
+    ok_ = false;
+    return nullptr;
+  }
+
+  const RedisReply::Array* fields_;
+  std::size_t index_ = 0;
+  bool ok_ = true;
+};
+
+}  // namespace drip::cluster

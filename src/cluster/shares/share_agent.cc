@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The thread of a node's shares.
+#include "cluster/shares/share_agent.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "base/text.h"
+#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/share_policy.h"
+
+namespace drip::cluster {
+
+using control::FailurePolicy;
+using control::joined;
+using control::PolicyState;
+
+namespace {
+
+// So what is not used any more is free for others within two heartbeats.
+constexpr double kPeriodsOfMemory = 2;
+constexpr std::uint64_t kTicksALook = 10;
+constexpr std::chrono::milliseconds kConnectPatience{250};
+
+std::uint64_t random_generation() {
+  std::random_device device;
+  return 1 + (static_cast<std::uint64_t>(device()) << 20) + (device() & 0xfffffU);
+}
+
+bool less(const LeasedRates& a, const LeasedRates& b) {
+  return a.units_per_second < b.units_per_second || a.bits_per_second < b.bits_per_second;
+}
+
+}  // namespace
+
+ShareAgent::ShareAgent(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
+                       std::function<ShareLeader()> leader, Log log)
+    : options_(std::move(options)),
+      engine_(engine),
+      buckets_(buckets),
+      leader_(std::move(leader)),
+      log_(std::move(log)),
+      scripts_(options_.prefix, options_.leader_key),
+      session_(joined(options_.node_id, ":", options_.incarnation)),
+      link_(options_.redis),
+      holder_(options_.timing) {}
+
+void ShareAgent::start() {
+  // Before the first lease nothing that is leased may leak.
+  const TimePoint now = engine_.now();
+  ends_in_force_ = {now, now};
+  engine_.set_lease_ends(ends_in_force_);
+  measured_ = now;
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "drip-shares");
+    run();
+  });
+}
+
+void ShareAgent::stop() {
+  {
+    control::MutexLock lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  changed_.notify_all();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  // Nothing of this node leaks on leases any more: what it had is free at once.
+  const TimePoint now = engine_.now();
+  engine_.set_lease_ends({now, now});
+  if (!link_.connected() || run_id_.empty()) return;
+  const ScriptCall leave = scripts_.leave(run_id_, session_);
+  (void)link_.scripts(std::span(&leave, 1), Clock::now() + std::chrono::milliseconds(100));
+}
+
+void ShareAgent::run() {
+  auto next = Clock::now();
+  while (true) {
+    tick();
+    next = std::max(next + std::min<Clock::duration>(
+                               options_.period + std::chrono::microseconds(100 * splits_.size()),
+                               keep_alive_period()),
+                    Clock::now() + std::chrono::milliseconds(1));
+    control::MutexLock lock(mutex_);
+    while (!stopped_ && Clock::now() < next) {
+      changed_.wait_for(mutex_, next - Clock::now());
+    }
+    if (stopped_) return;
+  }
+}
+
+// A lost exchange or two do not cost the lease.
+std::chrono::nanoseconds ShareAgent::keep_alive_period() const {
+  return std::chrono::nanoseconds(options_.timing.lease.ns / 4);
+}
+
+void ShareAgent::tick() {
+  measure(engine_.now());
+  if (splits_.empty()) {
+    // The lease is kept all the same: the first split bucket then finds a cluster that knows who is
+    // there, and has its share at once.
+    if (Clock::now() - last_exchange_ < keep_alive_period()) return publish(engine_.now());
+  }
+  last_exchange_ = Clock::now();
+  std::int64_t patience_ns =
+      splits_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
+  for (const auto& [id, split] : splits_) {
+    patience_ns = std::min(patience_ns, split.sharing.decide_within.ns);
+  }
+  const std::chrono::milliseconds patience(std::max<std::int64_t>(patience_ns / 1'000'000, 1));
+  const TimePoint begun = engine_.now();
+  exchange(patience);
+  if (unanswered_since_) unanswered_since_ = std::min(*unanswered_since_, begun);
+  put_in_force();
+  if (!unanswered_since_) {
+    lead(patience);
+    if (!leader_().is_self && ticks_ % kTicksALook == 0) look(patience);
+  }
+  ++ticks_;
+  publish(engine_.now());
+}
+
+void ShareAgent::measure(TimePoint now) {
+  const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
+  measured_ = now;
+  const double memory = kPeriodsOfMemory * std::chrono::duration<double>(options_.period).count();
+  std::map<std::string, Split, std::less<>> found;
+  for (const control::BucketEntryRef& bucket : buckets_.split_buckets()) {
+    const std::optional<control::BucketState> state = bucket->state();
+    if (!state || !state->sharing.split()) continue;
+    Split split;
+    if (const auto before = splits_.find(bucket->id());
+        before != splits_.end() && before->second.bucket == bucket) {
+      split = std::move(before->second);
+    }
+    split.bucket = bucket;
+    split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
+    split.sharing = state->sharing;
+    const BucketStats& reading = state->reading;
+    split.meter.update(
+        {reading.admitted + state->rejected(), reading.admitted_bytes + reading.rejected_bytes,
+         reading.backlog, reading.backlog_bytes},
+        seconds, memory);
+    found.emplace(bucket->id(), std::move(split));
+  }
+  splits_ = std::move(found);
+}
+
+// Which process answers on this connection.
+bool ShareAgent::find_run_id(Deadline deadline) {
+  if (link_.connected() && run_id_of_connection_ == link_.connections() && !run_id_.empty()) {
+    return true;
+  }
+  const auto info = link_.command({"INFO", "server"}, deadline);
+  if (!info.ok() || info->text() == nullptr) {
+    trouble_ = std::string(info.ok() ? "INFO has no text" : control::message_of(info.status()));
+    return false;
+  }
+  const std::string& text = *info->text();
+  const std::size_t begin = text.find("run_id:");
+  if (begin == std::string::npos) return false;
+  run_id_ = text.substr(begin + 7, text.find_first_of("\r\n", begin) - begin - 7);
+  run_id_of_connection_ = link_.connections();
+  return true;
+}
+
+void ShareAgent::exchange(std::chrono::milliseconds patience) {
+  const Deadline deadline = Clock::now() + patience;
+  const auto failed = [&] {
+    if (!unanswered_since_) unanswered_since_ = engine_.now();
+  };
+  // Where the policies are applied already, connecting may take its time.
+  const bool away = unanswered_since_ && engine_.now() - *unanswered_since_ >
+                                             Duration{std::chrono::nanoseconds(patience).count()};
+  if (!link_.connected()) {
+    const absl::Status status = link_.connect(away ? Clock::now() + kConnectPatience : deadline);
+    if (!status.ok()) {
+      trouble_ = std::string(control::message_of(status));
+      return failed();
+    }
+  }
+  if (!find_run_id(deadline)) return failed();
+  Demands demands;
+  for (const auto& [id, split] : splits_) demands[id] = split.meter.demand(split.rates);
+  const ShareHolder::Exchange exchange = holder_.begin(engine_.now());
+  const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
+  const auto replies = link_.scripts(std::span(&call, 1), deadline);
+  if (!replies.ok() || run_id_of_connection_ != link_.connections()) {
+    if (!replies.ok()) trouble_ = std::string(control::message_of(replies.status()));
+    return failed();
+  }
+  if (const absl::Status status = status_of(replies->front()); !status.ok()) {
+    trouble_ = std::string(control::message_of(status));
+    return failed();
+  }
+  const auto reply = exchange_of(replies->front());
+  if (!reply.ok()) {
+    trouble_ = std::string(control::message_of(reply.status()));
+    return failed();
+  }
+  holder_.on_answer(exchange.sequence, reply->answer, reply->generation,
+                    reply->granted ? &*reply->granted : nullptr);
+  // Redis without data answers, but gives no lease: what is held runs on until it ends.
+  if (reply->answer == ExchangeAnswer::kRenewed) granted_epoch_ = reply->epoch;
+  unanswered_since_.reset();
+}
+
+RateLease ShareAgent::lease_of(const std::string& id, const Split& split) const {
+  const auto held = holder_.held().find(id);
+  return lease_by(split.sharing.failure_policy, split.state.value_or(PolicyState::kShared),
+                  held != holder_.held().end() ? held->second : Share{}, split.rates);
+}
+
+void ShareAgent::apply_policies(TimePoint now) {
+  const bool lease_over = now >= holder_.ends().share;
+  for (auto& [id, split] : splits_) {
+    const bool away = unanswered_since_ && now - *unanswered_since_ >= split.sharing.decide_within;
+    const PolicyState state = policy_state(split.sharing.failure_policy, away, lease_over);
+    if (split.state == state) continue;
+    // The first word of all is no change, unless it is bad news.
+    if (split.state || state != PolicyState::kShared) {
+      ++split.policy_changes;
+      log_(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
+           joined("bucket ", id, ": leaks ", in_words(state),
+                  away ? joined("; Redis does not answer: ", trouble_)
+                       : std::string(lease_over ? "; it has no lease" : "")));
+    }
+    split.state = state;
+  }
+}
+
+// What becomes less first, then the new ends, then what becomes more.
+void ShareAgent::put_in_force() {
+  apply_policies(engine_.now());
+  const bool lapsed = engine_.lapses() != lapses_;
+  lapses_ = engine_.lapses();
+  const auto put = [&](Split& split, const RateLease& lease) {
+    (void)split.bucket->while_it_exists(
+        [&](const BucketSettings&) { engine_.lease(split.bucket->ref(), lease); });
+    split.in_force = lease;
+  };
+  std::vector<std::pair<const std::string*, RateLease>> later;
+  for (auto& [id, split] : splits_) {
+    const RateLease lease = lease_of(id, split);
+    if (split.in_force == lease && !lapsed) continue;
+    if (split.in_force && !lapsed &&
+        (less(lease.share, split.in_force->share) ||
+         less(lease.fallback, split.in_force->fallback))) {
+      put(split, lease);
+      // Where the old lease was over, that was its fallback: the share follows with the new ends.
+      if (engine_.now() < ends_in_force_.share) continue;
+    }
+    later.emplace_back(&id, lease);
+  }
+  if (const LeaseEnds ends = holder_.ends(); ends.share != TimePoint{}) {
+    engine_.set_lease_ends(ends);
+    ends_in_force_ = ends;
+  }
+  for (const auto& [id, lease] : later) put(splits_.find(*id)->second, lease);
+}
+
+void ShareAgent::lead(std::chrono::milliseconds patience) {
+  const ShareLeader leader = leader_();
+  if (!leader.is_self) {
+    ledger_.reset();
+    return;
+  }
+  if (!ledger_ || ledger_epoch_ != leader.epoch) {
+    ledger_.emplace(options_.timing);
+    ledger_epoch_ = leader.epoch;
+  }
+  const Deadline deadline = Clock::now() + patience;
+  const ScriptCall ask = scripts_.snapshot(run_id_, leader.epoch, random_generation());
+  const auto replies = link_.scripts(std::span(&ask, 1), deadline);
+  if (!replies.ok() || run_id_of_connection_ != link_.connections()) return;
+  if (!status_of(replies->front()).ok()) return;
+  auto snapshot = snapshot_of(replies->front());
+  if (!snapshot.ok()) return;
+  ShareAllocator::Buckets buckets;
+  for (const auto& [id, split] : splits_) {
+    SplitBucket& bucket = buckets[id];
+    bucket.rates = split.rates;
+    bucket.weights = split.sharing.weights;
+    if (split.sharing.failure_policy == FailurePolicy::kSafeShare) {
+      bucket.reserve =
+          static_cast<std::uint64_t>(split.sharing.safe_reserve * static_cast<double>(kWholeRate));
+    }
+  }
+  const SharePlan plan = ledger_->plan(*snapshot, buckets, engine_.now());
+  if (plan.learned) {
+    log_(LogLevel::kInfo, joined("shares: leases of before have run out; granting from now on, "
+                                 "epoch ",
+                                 leader.epoch));
+  }
+  for (const auto& [id, sequence] : plan.lost) {
+    log_(LogLevel::kWarning, joined("shares: ", id, " has not been heard of for a lease"));
+  }
+  if (!plan.changes_nothing(*snapshot)) {
+    const ScriptCall write = scripts_.carry_out(run_id_, leader.epoch, *snapshot, plan);
+    (void)link_.scripts(std::span(&write, 1), deadline);
+  }
+  seen_ = *std::move(snapshot);
+}
+
+void ShareAgent::look(std::chrono::milliseconds patience) {
+  const ScriptCall ask = scripts_.look(run_id_);
+  const auto replies = link_.scripts(std::span(&ask, 1), Clock::now() + patience);
+  if (!replies.ok() || !status_of(replies->front()).ok()) return;
+  auto snapshot = snapshot_of(replies->front());
+  if (snapshot.ok()) seen_ = *std::move(snapshot);
+}
+
+void ShareAgent::publish(TimePoint now) {
+  std::map<std::string, control::ShareState, std::less<>> states;
+  std::vector<control::BucketShares> shares;
+  for (const auto& [id, split] : splits_) {
+    control::ShareState& state = states[id];
+    state.policy_state = split.state.value_or(PolicyState::kClosed);
+    if (split.in_force) {
+      state.share = now < holder_.ends().share ? split.in_force->share : split.in_force->fallback;
+    }
+    state.demand = part_of(split.rates, split.meter.demand(split.rates));
+    state.lease_end = holder_.ends().share;
+    state.epoch = granted_epoch_;
+    state.policy_changes = split.policy_changes;
+    control::BucketShares& bucket = shares.emplace_back();
+    bucket.bucket_id = id;
+    const auto part = [](std::uint64_t parts) {
+      return static_cast<double>(parts) / static_cast<double>(kWholeRate);
+    };
+    for (const auto& [session, known] : seen_.sessions) {
+      control::NodeShare& node = bucket.nodes.emplace_back();
+      node.node_id = known.node_id;
+      if (const auto held = known.held.find(id); held != known.held.end()) {
+        node.share = part(held->second.leased + held->second.safe);
+        node.safe_share = part(held->second.safe);
+      }
+      if (const auto demand = known.demands.find(id); demand != known.demands.end()) {
+        node.demand = part(demand->second);
+      }
+    }
+  }
+  control::MutexLock lock(mutex_);
+  states_ = std::move(states);
+  shares_ = std::move(shares);
+}
+
+std::optional<control::ShareState> ShareAgent::share_of(std::string_view bucket_id) const {
+  control::MutexLock lock(mutex_);
+  const auto state = states_.find(bucket_id);
+  if (state == states_.end()) return std::nullopt;
+  return state->second;
+}
+
+std::vector<control::BucketShares> ShareAgent::shares() const {
+  control::MutexLock lock(mutex_);
+  return shares_;
+}
+
+}  // namespace drip::cluster

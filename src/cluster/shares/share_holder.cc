@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Exchanges, and the end of what they brought.
+#include "cluster/shares/share_holder.h"
+
+#include <utility>
+
+namespace drip::cluster {
+
+void ShareHolder::end_leases() {
+  for (auto& [bucket, share] : held_) share.leased = 0;
+  std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
+}
+
+void ShareHolder::drop_what_has_ended(TimePoint now) {
+  if (!leased_ || now < ends_.share) return;
+  const bool safe_over = now >= ends_.fallback;
+  end_leases();
+  if (safe_over) held_.clear();
+}
+
+ShareHolder::Exchange ShareHolder::begin(TimePoint now) {
+  drop_what_has_ended(now);
+  begun_ = now;
+  return {++sequence_, generation_, held_};
+}
+
+void ShareHolder::on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::uint64_t generation,
+                            const Shares* granted) {
+  if (sequence != sequence_) return;
+  generation_ = generation;
+  switch (answer) {
+    case ExchangeAnswer::kStale:
+    case ExchangeAnswer::kUnknown:
+      return;  // What is held runs on until it ends.
+    case ExchangeAnswer::kLost:
+      return end_leases();
+    case ExchangeAnswer::kForgotten:
+      held_.clear();
+      return;
+    case ExchangeAnswer::kRenewed:
+      break;
+  }
+  leased_ = true;
+  ends_.share = begun_ + timing_.at_holder(timing_.lease);
+  ends_.fallback = begun_ + timing_.at_holder(timing_.lease + timing_.safe_hold);
+  if (granted == nullptr) return;
+  held_ = *granted;
+  std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
+}
+
+std::uint64_t ShareHolder::in_force(std::string_view bucket, TimePoint now) const {
+  const auto held = held_.find(bucket);
+  if (held == held_.end() || !leased_) return 0;
+  if (now < ends_.share) return held->second.leased + held->second.safe;
+  return now < ends_.fallback ? held->second.safe : 0;
+}
+
+}  // namespace drip::cluster

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configured buckets by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "control/config/bucket_entry.h"
+#include "control/model/bucket_patch.h"
+#include "control/model/bucket_sharing.h"
+#include "control/model/node_totals.h"
+#include "control/model/shared_buckets.h"
+#include "control/requests/request_registry.h"
+#include "engine/engine.h"
+
+namespace drip::control {
+
+/// Reading is thread safe. Changes (the non-const calls) may not overlap one another.
+class BucketRegistry {
+ public:
+  BucketRegistry(Engine& engine, RequestRegistry& requests)
+      : engine_(engine), requests_(requests) {}
+
+  /// Before anything is configured. Null, as at first, on a node that is in no cluster: no bucket's
+  /// scope can be CLUSTER then. Outlives the registry's use.
+  void set_shared(const SharedBuckets* shared) { shared_ = shared; }
+
+  /// Null if there is none of this name.
+  [[nodiscard]] BucketEntryRef find(std::string_view id) const;
+  /// NOT_FOUND naming `field`; INVALID_ARGUMENT if no bucket can have this name.
+  [[nodiscard]] absl::StatusOr<BucketEntryRef> get(std::string_view field,
+                                                   std::string_view id) const;
+  [[nodiscard]] std::size_t size() const;
+  /// Up to `limit` buckets whose ids begin with `prefix` and come after `after`, in order of id.
+  [[nodiscard]] std::vector<BucketEntryRef> list(std::string_view prefix, std::string_view after,
+                                                 std::size_t limit) const;
+  /// Those whose rate is split among nodes, in order of id: few of many, and asked for often.
+  [[nodiscard]] std::vector<BucketEntryRef> split_buckets() const;
+
+  struct Applied {
+    std::uint32_t created = 0;
+    std::uint32_t changed = 0;
+  };
+  /// All or nothing. INVALID_ARGUMENT if an id is there twice or a patch does not fit its bucket;
+  /// FAILED_PRECONDITION for scope CLUSTER on a node that is in none; otherwise the engine's
+  /// refusal.
+  [[nodiscard]] absl::StatusOr<Applied> apply(std::span<const BucketPatch> patches);
+  /// Whether it may get packets after this: an exact bucket may not. True if the patch does not
+  /// fit.
+  [[nodiscard]] bool takes_packets(const BucketPatch& patch) const;
+  /// REQUIRES: no rule sends packets to it. Its name is free at once.
+  Removal remove(const BucketEntryRef& bucket, bool drop_backlog);
+
+ private:
+  struct Definition {
+    BucketSettings settings;
+    BucketSharing sharing;
+  };
+  static std::string_view id_of(std::string_view id) { return id; }
+  static std::string_view id_of(const BucketEntry* bucket) { return bucket->id_view(); }
+  static std::string_view id_of(const BucketEntryRef& bucket) { return bucket->id_view(); }
+  struct IdHash {
+    using is_transparent = void;
+    template <class Key>
+    std::size_t operator()(const Key& key) const {
+      return std::hash<std::string_view>{}(id_of(key));
+    }
+  };
+  struct IdEqual {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return id_of(a) == id_of(b);
+    }
+  };
+  struct IdLess {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return id_of(a) < id_of(b);
+    }
+  };
+  [[nodiscard]] absl::StatusOr<Definition> define(const BucketPatch& patch,
+                                                  const BucketEntry* present) const;
+
+  Engine& engine_;
+  RequestRegistry& requests_;
+  const SharedBuckets* shared_ = nullptr;
+  mutable SharedMutex names_;
+  absl::flat_hash_set<BucketEntryRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
+  absl::btree_set<BucketEntry*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.
+  absl::btree_set<BucketEntry*, IdLess> split_ ABSL_GUARDED_BY(names_);
+};
+
+/// Thread safe. Reads every bucket: about 100 ns each.
+[[nodiscard]] NodeTotals totals_of(const BucketRegistry& buckets);
+
+}  // namespace drip::control

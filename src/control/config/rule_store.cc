@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Compiles rules, swaps them in and carries their counts over.
+#include "control/config/rule_store.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "classifier/classifier.h"
+
+namespace drip::control {
+namespace {
+
+HitTotals operator+(HitTotals a, HitTotals b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
+
+// Each once, as the engine promises mbufs for each.
+std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
+  std::vector<BucketRef> result;
+  const auto add = [&](const RuleAction& action) {
+    if (action.kind == RuleAction::Kind::kBucket) result.push_back(action.bucket);
+  };
+  std::for_each(snapshot.actions.begin(), snapshot.actions.end(), add);
+  add(snapshot.fallback);
+  const auto place = [](BucketRef ref) { return std::pair(ref.transmitter, ref.slot); };
+  std::ranges::sort(result, {}, place);
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+}  // namespace
+
+absl::Status RuleStore::start() {
+  if (snapshot_ != nullptr) return absl::OkStatus();
+  absl::Status status = replace({});
+  revision_ = 0;
+  return status;
+}
+
+absl::StatusOr<BucketRef> RuleStore::bucket_named(std::string_view field,
+                                                  std::string_view id) const {
+  const BucketEntryRef bucket = buckets_.find(id);
+  if (bucket == nullptr) return not_found(field, "bucket", id);
+  if (bucket->sharing().exact()) {
+    return absl::FailedPreconditionError(
+        joined(field, ": ", quoted(id),
+               " is an exact bucket of the cluster, which asks Redis for each unit and takes no "
+               "packets; share it with SHARING_SPLIT"));
+  }
+  return bucket->ref();
+}
+
+absl::StatusOr<RuleAction> RuleStore::action_of(const RuleSpec& rule) const {
+  RuleAction action;
+  if (rule.per_flow() != nullptr) {
+    action.kind = RuleAction::Kind::kFlows;
+  } else if (const RuleSpec::ToBucket* const to = rule.to_bucket()) {
+    const absl::StatusOr<BucketRef> bucket =
+        bucket_named(joined(rule.path, "bucket_id"), to->bucket_id);
+    if (!bucket.ok()) return bucket.status();
+    action.kind = RuleAction::Kind::kBucket;
+    action.bucket = *bucket;
+  } else if (std::holds_alternative<RuleSpec::Drop>(rule.action)) {
+    action.kind = RuleAction::Kind::kDrop;
+  }
+  return action;
+}
+
+absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSpec& rules) const {
+  auto snapshot = std::make_shared<RuleSnapshot>();
+  std::vector<ClassifierRule> classified;
+  for (const RuleSpec& rule : rules.rules) {
+    ClassifierRule& entry = classified.emplace_back(ClassifierRule{rule.match, rule.priority});
+    if (!rule.ingress_port.empty()) {
+      entry.match.ingress_port = engine_.find_port(rule.ingress_port);
+      if (!entry.match.ingress_port) {
+        return not_found(joined(rule.path, "match.ingress_port"), "port", rule.ingress_port);
+      }
+    }
+    const absl::StatusOr<RuleAction> action = action_of(rule);
+    if (!action.ok()) return action.status();
+    snapshot->actions.push_back(*action);
+  }
+  absl::StatusOr<Classifier> classifier = Classifier::build(classified);
+  if (!classifier.ok()) return classifier.status();
+  snapshot->classifier = *std::move(classifier);
+
+  if (!rules.default_bucket_id.empty()) {
+    const absl::StatusOr<BucketRef> bucket =
+        bucket_named(joined(rules.path, "default_bucket_id"), rules.default_bucket_id);
+    if (!bucket.ok()) return bucket.status();
+    snapshot->fallback.kind = RuleAction::Kind::kBucket;
+    snapshot->fallback.bucket = *bucket;
+  }
+  snapshot->protect_control_traffic = rules.protect_control_traffic;
+  return snapshot;
+}
+
+absl::Status RuleStore::replace(RuleSetSpec rules) {
+  // First: no flow set is made for rules that cannot be.
+  absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules);
+  if (!compiled.ok()) return compiled.status();
+  FlowRulePlan plan(engine_, rules_, flow_sets_);
+  if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    if (plan.sets()[i]) (*compiled)->actions[i].flow_rule = plan.sets()[i]->number;
+  }
+  (*compiled)->prepare_workers(engine_.worker_count());
+  std::shared_ptr<const RuleSnapshot> snapshot = *std::move(compiled);
+  const auto before = engine_.swap_rules(snapshot, packet_buckets_of(*snapshot));
+  if (!before.ok()) return before.status();
+
+  keep_hits(rules);
+  flow_sets_ = plan.commit();
+  snapshot_ = std::move(snapshot);
+  rules_ = std::move(rules);
+  ++revision_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> RuleStore::set(RuleSpec rule) {
+  RuleSetSpec next = rules_;
+  const auto present = std::ranges::find(next.rules, rule.id, &RuleSpec::id);
+  const bool created = present == next.rules.end();
+  if (created) {
+    next.rules.push_back(std::move(rule));
+  } else {
+    *present = std::move(rule);
+  }
+  if (absl::Status status = replace(std::move(next)); !status.ok()) return status;
+  return created;
+}
+
+absl::Status RuleStore::erase(std::string_view id) {
+  RuleSetSpec next = rules_;
+  const auto present = std::ranges::find(next.rules, id, &RuleSpec::id);
+  if (present == next.rules.end()) return not_found("rule_id", "rule", id);
+  next.rules.erase(present);
+  return replace(std::move(next));
+}
+
+HitTotals RuleStore::snapshot_hits(std::size_t index) const {
+  HitTotals sum;
+  if (snapshot_ == nullptr) return sum;
+  for (const std::unique_ptr<WorkerRule[]>& worker : snapshot_->workers) {
+    sum = sum + HitTotals{worker[index].packets.get(), worker[index].bytes.get()};
+  }
+  return sum;
+}
+
+// The present snapshot counts no more.
+void RuleStore::keep_hits(const RuleSetSpec& next) {
+  if (snapshot_ == nullptr) return;
+  std::map<std::string, HitTotals> sums;
+  for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
+    sums[rules_.rules[i].id] = kept_hits_[rules_.rules[i].id] + snapshot_hits(i);
+  }
+  kept_hits_.clear();
+  for (const RuleSpec& rule : next.rules) {
+    if (const auto sum = sums.find(rule.id); sum != sums.end()) kept_hits_.insert(*sum);
+  }
+  kept_default_ = kept_default_ + snapshot_hits(snapshot_->fallback_index());
+  kept_protected_ = kept_protected_ + snapshot_hits(snapshot_->protected_index());
+}
+
+std::vector<RuleState> RuleStore::list() const {
+  std::vector<RuleState> states;
+  for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
+    RuleState& state = states.emplace_back();
+    state.rule = &rules_.rules[i];
+    state.hits = snapshot_hits(i);
+    if (const auto kept = kept_hits_.find(state.rule->id); kept != kept_hits_.end()) {
+      state.hits = state.hits + kept->second;
+    }
+    if (flow_sets_[i]) state.flows = engine_.read_flow_rule(flow_sets_[i]->number);
+  }
+  std::ranges::stable_sort(states, std::greater{},
+                           [](const RuleState& state) { return state.rule->priority; });
+  return states;
+}
+
+HitTotals RuleStore::default_hits() const {
+  return snapshot_ == nullptr ? kept_default_
+                              : kept_default_ + snapshot_hits(snapshot_->fallback_index());
+}
+
+HitTotals RuleStore::protected_hits() const {
+  return snapshot_ == nullptr ? kept_protected_
+                              : kept_protected_ + snapshot_hits(snapshot_->protected_index());
+}
+
+std::vector<std::string> users_of(const RuleSetSpec& rules, std::string_view bucket_id) {
+  std::vector<std::string> users;
+  for (const RuleSpec& rule : rules.rules) {
+    const RuleSpec::ToBucket* const to = rule.to_bucket();
+    if (to != nullptr && to->bucket_id == bucket_id) {
+      users.push_back(joined("rule ", quoted(rule.id)));
+    }
+  }
+  if (rules.default_bucket_id == bucket_id) users.emplace_back("the default");
+  return users;
+}
+
+}  // namespace drip::control

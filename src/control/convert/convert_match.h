@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a rule asks of a packet, between protobuf and Drip's own type.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "classifier/match.h"
+#include "drip/v1/shaper.pb.h"
+
+namespace drip::control {
+
+/// All but ingress_port, whose name the caller keeps. INVALID_ARGUMENT as read_rule(); `rule_path`
+/// is where the rule stands that it is the `match` of.
+[[nodiscard]] absl::StatusOr<Match> read_match(const v1::Match& match, std::string_view rule_path);
+
+void write_match(const Match& match, const std::string& ingress_port, v1::Match& message);
+
+}  // namespace drip::control

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads what selects and pages.
+#include "control/convert/convert_page.h"
+
+#include <charconv>
+
+#include "base/errors.h"
+#include "base/text.h"
+
+namespace drip::control {
+namespace {
+
+// A rule's id, a slash and the longest flow (two IPv6 addresses with ports) are shorter.
+constexpr std::size_t kMaxIdBytes = 384;
+
+absl::Status not_a_token(const std::string& token) {
+  return not_allowed("page_token", quoted(token), "the next_page_token of the page before");
+}
+
+}  // namespace
+
+absl::StatusOr<std::size_t> read_page_size(std::uint32_t page_size) {
+  if (page_size == 0) return kDefaultPageSize;
+  absl::Status status =
+      check_range("page_size", std::uint64_t{page_size}, std::uint64_t{1},
+                  std::uint64_t{kMaxPageSize}, joined(", or 0 for ", kDefaultPageSize));
+  if (!status.ok()) return status;
+  return page_size;
+}
+
+std::string id_token(std::string_view last_id) { return joined(">", last_id); }
+
+absl::StatusOr<std::string> read_id_token(const std::string& token) {
+  if (token.empty()) return std::string();
+  if (token.front() != '>' || token.size() > kMaxIdBytes) return not_a_token(token);
+  return token.substr(1);
+}
+
+std::string sequence_token(std::uint64_t next) { return joined("@", next); }
+
+absl::StatusOr<std::uint64_t> read_sequence_token(const std::string& token) {
+  if (token.empty()) return 0;
+  std::uint64_t next = 0;
+  const char* const end = token.data() + token.size();
+  const auto [rest, error] = std::from_chars(token.data() + 1, end, next);
+  if (token.front() != '@' || error != std::errc() || rest != end) return not_a_token(token);
+  return next;
+}
+
+absl::StatusOr<BucketFilter> read_filter(const v1::BucketFilter& message) {
+  BucketFilter filter;
+  if (message.id_prefix().size() > kMaxIdBytes) {
+    return not_allowed("filter.id_prefix", quoted(message.id_prefix()),
+                       joined("at most ", kMaxIdBytes, " bytes"));
+  }
+  filter.id_prefix = message.id_prefix();
+  filter.ids.assign(message.bucket_ids().begin(), message.bucket_ids().end());
+  filter.backlogged = message.backlogged();
+  filter.include_flows = message.include_flows();
+  return filter;
+}
+
+}  // namespace drip::control

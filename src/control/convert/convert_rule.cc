@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads and writes Rule, RuleSet and FlowTemplate.
+#include "control/convert/convert_rule.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_match.h"
+
+namespace drip::control {
+namespace {
+
+constexpr std::uint32_t kIpv4Bits = 32;
+constexpr std::uint32_t kIpv6Bits = 128;
+
+absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std::string_view path) {
+  FlowTemplateKey key;
+  switch (flow.key()) {
+    case v1::FLOW_KEY_FIVE_TUPLE:
+      key.kind = FlowKeyKind::kFiveTuple;
+      break;
+    case v1::FLOW_KEY_SOURCE:
+      key.kind = FlowKeyKind::kSource;
+      break;
+    case v1::FLOW_KEY_DESTINATION:
+      key.kind = FlowKeyKind::kDestination;
+      break;
+    case v1::FLOW_KEY_UNSPECIFIED:
+      return missing(joined(path, "key"),
+                     "FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE or FLOW_KEY_DESTINATION");
+    default:
+      return not_allowed(joined(path, "key"), joined(static_cast<int>(flow.key())),
+                         "FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), FLOW_KEY_DESTINATION (3)");
+  }
+  const auto read_length = [&](std::string_view name, bool present, std::uint32_t length,
+                               std::uint32_t bits, std::uint8_t& to) -> absl::Status {
+    if (!present) return absl::OkStatus();
+    const std::string field = joined(path, name);
+    if (key.kind == FlowKeyKind::kFiveTuple) {
+      return not_allowed(field, joined(length), "unset with FLOW_KEY_FIVE_TUPLE");
+    }
+    absl::Status status =
+        check_range(field, std::uint64_t{length}, std::uint64_t{0}, std::uint64_t{bits}, " bits");
+    if (status.ok()) to = static_cast<std::uint8_t>(length);
+    return status;
+  };
+  absl::Status status = read_length("ipv4_prefix_length", flow.has_ipv4_prefix_length(),
+                                    flow.ipv4_prefix_length(), kIpv4Bits, key.ipv4_prefix_length);
+  if (status.ok()) {
+    status = read_length("ipv6_prefix_length", flow.has_ipv6_prefix_length(),
+                         flow.ipv6_prefix_length(), kIpv6Bits, key.ipv6_prefix_length);
+  }
+  if (!status.ok()) return status;
+  return key;
+}
+
+absl::StatusOr<RuleSpec::PerFlow> read_per_flow(const v1::FlowTemplate& flow,
+                                                std::string_view path) {
+  RuleSpec::PerFlow result;
+  const absl::StatusOr<FlowTemplateKey> key = read_flow_key(flow, path);
+  if (!key.ok()) return key.status();
+  result.key = *key;
+  const absl::StatusOr<BucketPatch> patch = read_template(flow.bucket(), joined(path, "bucket."));
+  if (!patch.ok()) return patch.status();
+  const absl::StatusOr<BucketSettings> settings = apply_patch(*patch, nullptr);
+  if (!settings.ok()) return settings.status();
+  result.bucket = *settings;
+  absl::Status status = check_range(joined(path, "max_flows"), std::uint64_t{flow.max_flows()},
+                                    std::uint64_t{1}, std::uint64_t{kMaxFlows}, " flows");
+  if (!status.ok()) return status;
+  result.max_flows = flow.max_flows();
+  const std::uint32_t idle_ms =
+      flow.has_idle_timeout_ms() ? flow.idle_timeout_ms() : kDefaultIdleTimeoutMs;
+  status = check_range(joined(path, "idle_timeout_ms"), std::uint64_t{idle_ms},
+                       std::uint64_t{kMinIdleTimeoutMs}, std::uint64_t{kMaxIdleTimeoutMs}, " ms");
+  if (!status.ok()) return status;
+  result.idle_timeout = Duration{std::int64_t{idle_ms} * 1'000'000};
+  return result;
+}
+
+absl::Status read_action(const v1::Rule& rule, std::string_view path, RuleSpec& spec) {
+  switch (rule.action_case()) {
+    case v1::Rule::kBucketId:
+      spec.action = RuleSpec::ToBucket{rule.bucket_id()};
+      return check_name(joined(path, "bucket_id"), rule.bucket_id());
+    case v1::Rule::kPerFlow: {
+      absl::StatusOr<RuleSpec::PerFlow> per_flow =
+          read_per_flow(rule.per_flow(), joined(path, "per_flow."));
+      if (!per_flow.ok()) return per_flow.status();
+      spec.action = *std::move(per_flow);
+      return absl::OkStatus();
+    }
+    case v1::Rule::kPass:
+      spec.action = RuleSpec::Pass{};
+      return rule.pass() ? absl::OkStatus() : not_allowed(joined(path, "pass"), "false", "true");
+    case v1::Rule::kDrop:
+      spec.action = RuleSpec::Drop{};
+      return rule.drop() ? absl::OkStatus() : not_allowed(joined(path, "drop"), "false", "true");
+    case v1::Rule::ACTION_NOT_SET:
+      break;
+  }
+  return missing(joined(path, "action"), "one of bucket_id, per_flow, pass, drop");
+}
+
+}  // namespace
+
+absl::StatusOr<RuleSpec> read_rule(const v1::Rule& rule, std::string_view path) {
+  RuleSpec spec;
+  spec.id = rule.rule_id();
+  spec.path = path;
+  spec.priority = rule.priority();
+  absl::Status status = check_name(joined(path, "rule_id"), rule.rule_id());
+  if (!status.ok()) return status;
+  const absl::StatusOr<Match> match = read_match(rule.match(), path);
+  if (!match.ok()) return match.status();
+  spec.match = *match;
+  spec.ingress_port = rule.match().ingress_port();
+  status = read_action(rule, path, spec);
+  if (!status.ok()) return status;
+  return spec;
+}
+
+absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::string_view path) {
+  RuleSetSpec spec;
+  spec.path = path;
+  spec.default_bucket_id = rule_set.default_bucket_id();
+  spec.protect_control_traffic =
+      !rule_set.has_protect_control_traffic() || rule_set.protect_control_traffic();
+  if (!spec.default_bucket_id.empty()) {
+    absl::Status status = check_name(joined(path, "default_bucket_id"), spec.default_bucket_id);
+    if (!status.ok()) return status;
+  }
+  std::map<std::string, int> place;
+  for (int i = 0; i < rule_set.rules_size(); ++i) {
+    absl::StatusOr<RuleSpec> rule = read_rule(rule_set.rules(i), joined(path, "rules[", i, "]."));
+    if (!rule.ok()) return rule.status();
+    const auto [first, fresh] = place.try_emplace(rule->id, i);
+    if (!fresh) {
+      return not_allowed(joined(rule->path, "rule_id"), quoted(rule->id),
+                         joined("each id once, and rules[", first->second, "] has it"));
+    }
+    spec.rules.push_back(*std::move(rule));
+  }
+  return spec;
+}
+
+namespace {
+
+v1::FlowKey flow_key(FlowKeyKind kind) {
+  switch (kind) {
+    case FlowKeyKind::kFiveTuple:
+      return v1::FLOW_KEY_FIVE_TUPLE;
+    case FlowKeyKind::kSource:
+      return v1::FLOW_KEY_SOURCE;
+    case FlowKeyKind::kDestination:
+      return v1::FLOW_KEY_DESTINATION;
+  }
+  return v1::FLOW_KEY_UNSPECIFIED;
+}
+
+void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
+  flow.set_key(flow_key(per_flow.key.kind));
+  if (per_flow.key.kind != FlowKeyKind::kFiveTuple) {
+    flow.set_ipv4_prefix_length(per_flow.key.ipv4_prefix_length);
+    flow.set_ipv6_prefix_length(per_flow.key.ipv6_prefix_length);
+  }
+  write_config(per_flow.bucket, *flow.mutable_bucket());
+  flow.set_max_flows(per_flow.max_flows);
+  flow.set_idle_timeout_ms(static_cast<std::uint32_t>(per_flow.idle_timeout.ns / 1'000'000));
+}
+
+}  // namespace
+
+void write_rule(const RuleSpec& spec, v1::Rule& rule) {
+  rule.set_rule_id(spec.id);
+  rule.set_priority(spec.priority);
+  write_match(spec.match, spec.ingress_port, *rule.mutable_match());
+  if (const RuleSpec::ToBucket* to_bucket = spec.to_bucket()) {
+    rule.set_bucket_id(to_bucket->bucket_id);
+  } else if (const RuleSpec::PerFlow* per_flow = spec.per_flow()) {
+    write_per_flow(*per_flow, *rule.mutable_per_flow());
+  } else if (std::holds_alternative<RuleSpec::Pass>(spec.action)) {
+    rule.set_pass(true);
+  } else {
+    rule.set_drop(true);
+  }
+}
+
+}  // namespace drip::control

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Writes the messages of ports, lcores, node and cluster.
+#include "control/convert/convert_stats.h"
+
+#include "control/convert/convert_bucket.h"
+#include "engine/drop_reason.h"
+
+namespace drip::control {
+namespace {
+
+const char* role_name(LcoreStats::Role role) {
+  switch (role) {
+    case LcoreStats::Role::kFused:
+      return "fused";
+    case LcoreStats::Role::kWorker:
+      return "worker";
+    case LcoreStats::Role::kTransmitter:
+      return "transmitter";
+  }
+  return "";
+}
+
+v1::NodeState node_state(ClusterMember::State state) {
+  switch (state) {
+    case ClusterMember::State::kUp:
+      return v1::NODE_STATE_UP;
+    case ClusterMember::State::kDraining:
+      return v1::NODE_STATE_DRAINING;
+    case ClusterMember::State::kUnknown:
+      return v1::NODE_STATE_UNKNOWN;
+  }
+  return v1::NODE_STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+void write_port(const PortStats& reading, v1::Port& port) {
+  port.set_name(reading.name);
+  port.set_device(reading.device);
+  port.set_driver(reading.driver);
+  port.set_mac_address(reading.mac_address);
+  port.set_mtu(reading.mtu);
+  port.set_link_up(reading.link_up);
+  port.set_link_bps(reading.link_bps);
+  port.set_numa_node(reading.numa_node);
+  port.set_peer(reading.peer);
+  port.set_rx_packets(reading.rx_packets);
+  port.set_rx_bytes(reading.rx_bytes);
+  port.set_tx_packets(reading.tx_packets);
+  port.set_tx_bytes(reading.tx_bytes);
+  port.set_rx_missed(reading.rx_missed);
+  port.set_rx_errors(reading.rx_errors);
+  port.set_tx_errors(reading.tx_errors);
+  port.set_rx_no_mbuf(reading.rx_no_mbuf);
+  port.set_tx_retries(reading.tx_retries);
+  port.set_link_changes(reading.link_changes);
+  port.set_rx_queues(reading.rx_queues);
+}
+
+void write_lcore(std::uint32_t index, const LcoreStats& reading, v1::Lcore& lcore) {
+  lcore.set_index(index);
+  lcore.set_cpu(reading.cpu);
+  lcore.set_numa_node(reading.numa_node);
+  lcore.set_role(role_name(reading.role));
+  lcore.set_sleeps_when_idle(reading.sleeps_when_idle);
+  lcore.set_loops(reading.loops);
+  lcore.set_busy_loops(reading.busy_loops);
+  lcore.set_rx_packets(reading.rx_packets);
+  lcore.set_tx_packets(reading.tx_packets);
+  lcore.set_passed_packets(reading.passed_packets);
+  lcore.set_waiting_packets(reading.waiting_packets);
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    if (reading.drops[i] == 0) continue;
+    v1::DropCount& drop = *lcore.add_drops();
+    drop.set_reason(std::string(kDropReasonNames[i]));
+    drop.set_packets(reading.drops[i]);
+    drop.set_bytes(reading.dropped_bytes[i]);
+  }
+  lcore.set_commands(reading.commands);
+  lcore.set_stalls(reading.stalls);
+  lcore.set_stalled_ns(reading.stalled_ns);
+  lcore.set_longest_stall_ns(reading.longest_stall_ns);
+  write_histogram(reading.lateness, *lcore.mutable_lateness());
+  lcore.set_forfeited_ns(reading.forfeited_ns);
+  lcore.set_buckets(reading.buckets);
+  if (reading.transmitter) lcore.set_transmitter(*reading.transmitter);
+}
+
+void write_memory(const MemoryStats& reading, v1::Memory& memory) {
+  memory.set_budget_bytes(reading.budget_bytes);
+  memory.set_promised_bytes(reading.promised_bytes);
+  memory.set_mbufs(reading.mbufs);
+  memory.set_mbufs_promised(reading.mbufs_promised);
+  memory.set_mbufs_free(reading.mbufs_free);
+  memory.set_hugepages(reading.hugepages);
+}
+
+void write_clock(const ClockStats& reading, v1::Clock& clock) {
+  clock.set_tsc_hz(reading.tsc_hz);
+  clock.set_drift_ppm(reading.drift_ppm);
+  clock.set_offset_ns(reading.offset.ns);
+  clock.set_invariant_tsc(reading.invariant_tsc);
+}
+
+void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response) {
+  response.set_node_id(leader.node_id);
+  response.set_address(leader.address);
+  response.set_epoch(leader.epoch);
+  response.set_is_self(leader.is_self);
+  response.set_knowledge_age_ms(leader.knowledge_age.count());
+}
+
+void write_shares(const BucketShares& shares, v1::BucketShares& message) {
+  message.set_bucket_id(shares.bucket_id);
+  for (const NodeShare& share : shares.nodes) {
+    v1::NodeShare& node = *message.add_nodes();
+    node.set_node_id(share.node_id);
+    node.set_share(share.share);
+    node.set_safe_share(share.safe_share);
+    node.set_demand(share.demand);
+  }
+}
+
+void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& response) {
+  response.set_clustered(status.clustered);
+  response.set_epoch(status.epoch);
+  response.set_connected(status.connected);
+  response.set_knowledge_age_ms(status.knowledge_age.count());
+  response.set_cut_off_reason(status.cut_off_reason);
+  response.set_config_revision(status.config_revision);
+  for (const ClusterMember& member : status.members) {
+    v1::ClusterNode& node = *response.add_nodes();
+    node.set_node_id(member.node_id);
+    node.set_address(member.address);
+    node.set_role(member.role == ClusterMember::Role::kLeader ? v1::NODE_ROLE_LEADER
+                                                              : v1::NODE_ROLE_FOLLOWER);
+    node.set_state(node_state(member.state));
+    node.set_last_seen_time(member.last_seen_epoch_ms);
+    node.set_version(member.version);
+    node.set_buckets(member.totals.buckets);
+    node.set_total_requests(member.totals.allowed_requests + member.totals.rejected_requests);
+    node.set_allowed_requests(member.totals.allowed_requests);
+    node.set_rejected_requests(member.totals.rejected_requests);
+    node.set_processed_requests(member.totals.processed_requests);
+    node.set_config_revision(member.config_revision);
+    node.set_config_error(member.config_error);
+  }
+}
+
+}  // namespace drip::control

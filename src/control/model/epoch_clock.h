@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Drip's time as milliseconds since the Unix epoch, for people.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "engine/engine.h"
+
+namespace drip::control {
+
+/// To the nearest millisecond.
+[[nodiscard]] constexpr std::int64_t rounded_ms(Duration span) {
+  const std::int64_t half = span.ns < 0 ? -500'000 : 500'000;
+  return (span.ns + half) / 1'000'000;
+}
+
+/// How far CLOCK_REALTIME is from the engine's clock, sampled once: make one for each reply, so
+/// that all its times agree and a step of the wall clock shows at the next.
+class EpochClock {
+ public:
+  explicit EpochClock(const Engine& engine)
+      : now_(engine.now()),
+        epoch_ns_(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count()) {}
+
+  [[nodiscard]] TimePoint now() const { return now_; }
+  [[nodiscard]] std::int64_t epoch_ms(TimePoint time) const {
+    return rounded_ms(Duration{epoch_ns_} + (time - now_));
+  }
+
+ private:
+  TimePoint now_;
+  std::int64_t epoch_ns_;
+};
+
+}  // namespace drip::control

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A stream reads a message, has it admitted, and writes the answer while it reads the next one.
+// Where the cluster is asked its answer goes on with the stream, and no thread waits.
+//
+// At most one answer is being written and one more is ready: only then the next message is read. So
+// a caller who does not read its answers is not read from either.
+#include "control/rpc/admit_stream.h"
+
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "control/rpc/admit_batch.h"
+#include "control/rpc/rpc_status.h"
+#include "control/rpc/unary_call.h"
+
+namespace drip::control {
+
+class AdmitStream final
+    : public grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse> {
+ public:
+  AdmitStream(const ServicesContext& context, AdmitStreams& streams)
+      : batch_(context), streams_(streams) {}
+
+  void begin() { StartRead(&request_); }
+
+  /// Ends the stream once the answer that is ready has been written. Thread safe.
+  void end(const grpc::Status& status) {
+    {
+      MutexLock lock(mutex_);
+      if (!ending_) end_status_ = status;
+      ending_ = true;
+    }
+    go_on();
+  }
+
+ private:
+  void OnReadDone(bool ok) override {
+    if (!ok) return end(grpc::Status::OK);  // The caller has said all.
+    {
+      MutexLock lock(mutex_);
+      deciding_ = true;
+    }
+    const absl::Status status = batch_.run(request_, responses_[next_], [this] {
+      {
+        MutexLock lock(mutex_);
+        deciding_ = false;
+        ready_ = true;
+      }
+      go_on();
+    });
+    if (status.ok()) return;
+    {
+      MutexLock lock(mutex_);
+      deciding_ = false;
+    }
+    end(to_grpc(status));
+  }
+  void OnWriteDone(bool ok) override {
+    {
+      MutexLock lock(mutex_);
+      writing_ = false;
+      if (!ok && !ending_) end_status_ = {grpc::StatusCode::CANCELLED, "the caller is gone"};
+      ending_ = ending_ || !ok;
+    }
+    go_on();
+  }
+  void OnDone() override { streams_.forget(*this); }
+
+  // gRPC may call back before its Start functions return, so they are called without the lock.
+  void go_on() {
+    bool finish = false;
+    bool read = false;
+    v1::AllowRequestsResponse* answer = nullptr;
+    {
+      MutexLock lock(mutex_);
+      if (finished_ || writing_ || deciding_) return;
+      if (ready_) {
+        answer = &responses_[next_];
+        next_ = 1 - next_;
+        ready_ = false;
+        writing_ = true;
+        read = !ending_;
+      } else {
+        finish = finished_ = ending_;
+      }
+    }
+    if (answer != nullptr) StartWrite(answer);
+    if (read) StartRead(&request_);
+    if (finish) Finish(end_status_);  // Which nothing changes any more.
+  }
+
+  AdmitBatch batch_;
+  AdmitStreams& streams_;
+  v1::AllowRequestsRequest request_;  // The reader's.
+  // The batch fills the one at next_; the other one is being written. next_ changes only while
+  // nothing is being decided.
+  std::array<v1::AllowRequestsResponse, 2> responses_;
+  std::size_t next_ = 0;
+
+  Mutex mutex_;
+  bool deciding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ready_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Status end_status_;  // Set before ending_.
+};
+
+grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* AdmitStreams::open() {
+  auto stream = std::make_shared<AdmitStream>(context_, *this);
+  bool stopped = false;
+  {
+    MutexLock lock(mutex_);
+    streams_.emplace(stream.get(), stream);
+    stopped = stopped_;
+  }
+  if (stopped) {
+    stream->end(stopping_status());
+  } else {
+    stream->begin();
+  }
+  return stream.get();
+}
+
+void AdmitStreams::stop() {
+  std::vector<std::shared_ptr<AdmitStream>> streams;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    for (const auto& [address, stream] : streams_) streams.push_back(stream);
+  }
+  for (const std::shared_ptr<AdmitStream>& stream : streams) stream->end(stopping_status());
+}
+
+void AdmitStreams::forget(AdmitStream& stream) {
+  std::shared_ptr<AdmitStream> last;  // Let go outside the lock.
+  MutexLock lock(mutex_);
+  const auto known = streams_.find(&stream);
+  last = std::move(known->second);
+  streams_.erase(known);
+}
+
+}  // namespace drip::control

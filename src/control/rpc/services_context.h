@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What both services answer from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/work_thread.h"
+#include "control/config/bucket_listing.h"
+#include "control/config/bucket_registry.h"
+#include "control/config/configuration.h"
+#include "control/config/configuration_changes.h"
+#include "control/model/cluster_view.h"
+#include "control/requests/request_registry.h"
+#include "control/requests/turn_watch.h"
+#include "engine/engine.h"
+
+namespace drip::control {
+
+/// Fixed for the life of the node.
+struct NodeFacts {
+  std::string node_id;
+  std::string version;
+  std::string dpdk_version;
+  std::int64_t start_epoch_ms = 0;
+  std::vector<std::string> warnings;
+};
+
+/// Refers to parts of the node, which outlives its services. All of them are thread safe.
+struct ServicesContext {
+  Engine& engine;
+  BucketRegistry& buckets;
+  RequestRegistry& requests;
+  const Configuration& configuration;  ///< For reading.
+  const BucketListing& listing;
+  TurnWatch& turns;
+  WorkThread& work;
+  const Cluster& cluster;
+  ConfigurationChanges& changes;  ///< All calls on `change_thread`.
+  WorkThread& change_thread;
+  const NodeFacts& facts;
+};
+
+}  // namespace drip::control

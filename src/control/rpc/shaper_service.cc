@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The calls of ShaperService: convert, do, convert back.
+#include "control/rpc/shaper_service.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_page.h"
+#include "control/convert/convert_rule.h"
+#include "control/convert/convert_stats.h"
+#include "control/model/epoch_clock.h"
+#include "control/rpc/unary_call.h"
+
+namespace drip::control {
+namespace {
+
+absl::Status configure_buckets(const ServicesContext& context,
+                               const v1::ConfigureBucketsRequest& request,
+                               v1::ConfigureBucketsResponse& response,
+                               ConfigurationChanges::Deadline deadline) {
+  std::vector<BucketPatch> patches;
+  for (int i = 0; i < request.buckets_size(); ++i) {
+    absl::StatusOr<BucketPatch> patch = read_patch(request.buckets(i), joined("buckets[", i, "]."));
+    if (!patch.ok()) return patch.status();
+    patches.push_back(*std::move(patch));
+  }
+  const absl::StatusOr<BucketRegistry::Applied> applied =
+      context.changes.configure(patches, deadline);
+  if (!applied.ok()) return applied.status();
+  response.set_created(applied->created);
+  response.set_changed(applied->changed);
+  return absl::OkStatus();
+}
+
+absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsRequest& request,
+                          v1::ListBucketsResponse& response) {
+  const absl::StatusOr<std::size_t> limit = read_page_size(request.page_size());
+  if (!limit.ok()) return limit.status();
+  const absl::StatusOr<std::string> after = read_id_token(request.page_token());
+  if (!after.ok()) return after.status();
+  const absl::StatusOr<BucketFilter> filter = read_filter(request.filter());
+  if (!filter.ok()) return filter.status();
+  const absl::StatusOr<BucketPage> page = context.listing.page(*filter, *after, *limit);
+  if (!page.ok()) return page.status();
+  const EpochClock clock(context.engine);
+  for (BucketState state : page->states) {
+    add_share(context.cluster, state);
+    write_bucket(state, clock, *response.add_buckets());
+  }
+  if (!page->last) response.set_next_page_token(id_token(page->states.back().id));
+  response.set_total_buckets(context.buckets.size());
+  return absl::OkStatus();
+}
+
+absl::Status set_rules(const ServicesContext& context, const v1::SetRulesRequest& request,
+                       v1::SetRulesResponse& response, ConfigurationChanges::Deadline deadline) {
+  absl::StatusOr<RuleSetSpec> rules = read_rule_set(request.rule_set(), "rule_set.");
+  if (!rules.ok()) return rules.status();
+  const auto revision = context.changes.set_rules(
+      *std::move(rules),
+      request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt,
+      deadline);
+  if (!revision.ok()) return revision.status();
+  response.set_revision(revision->number);
+  return absl::OkStatus();
+}
+
+absl::Status set_rule(const ServicesContext& context, const v1::SetRuleRequest& request,
+                      v1::SetRuleResponse& response, ConfigurationChanges::Deadline deadline) {
+  absl::StatusOr<RuleSpec> rule = read_rule(request.rule(), "rule.");
+  if (!rule.ok()) return rule.status();
+  const auto revision = context.changes.set_rule(*std::move(rule), deadline);
+  if (!revision.ok()) return revision.status();
+  response.set_revision(revision->number);
+  response.set_created(revision->created);
+  return absl::OkStatus();
+}
+
+absl::Status delete_rule(const ServicesContext& context, const v1::DeleteRuleRequest& request,
+                         v1::DeleteRuleResponse& response,
+                         ConfigurationChanges::Deadline deadline) {
+  if (absl::Status name = check_name("rule_id", request.rule_id()); !name.ok()) return name;
+  const auto revision = context.changes.delete_rule(request.rule_id(), deadline);
+  if (!revision.ok()) return revision.status();
+  response.set_revision(revision->number);
+  return absl::OkStatus();
+}
+
+absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& response) {
+  context.configuration.with_rules([&](const RuleStore& rules) {
+    for (const RuleState& state : rules.list()) {
+      v1::RuleStatus& status = *response.add_rules();
+      write_rule(*state.rule, *status.mutable_rule());
+      status.set_packets(state.hits.packets);
+      status.set_bytes(state.hits.bytes);
+      status.set_flows(state.flows.flows);
+      status.set_flows_created(state.flows.created);
+      status.set_flows_refused(state.flows.refused);
+    }
+    response.set_default_bucket_id(rules.rules().default_bucket_id);
+    response.set_protect_control_traffic(rules.rules().protect_control_traffic);
+    response.set_revision(rules.revision());
+    response.set_default_packets(rules.default_hits().packets);
+    response.set_protected_packets(rules.protected_hits().packets);
+  });
+  return absl::OkStatus();
+}
+
+absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& response) {
+  response.set_node_id(context.facts.node_id);
+  response.set_version(context.facts.version);
+  response.set_dpdk_version(context.facts.dpdk_version);
+  response.set_start_time(context.facts.start_epoch_ms);
+  response.set_buckets(context.buckets.size());
+  context.configuration.with_rules([&](const RuleStore& rules) {
+    std::uint64_t flows = 0;
+    for (const std::optional<FlowTable>& set : rules.flow_sets()) {
+      if (set) flows += context.engine.read_flow_rule(set->number).flows;
+    }
+    response.set_rules(rules.rules().rules.size());
+    response.set_flows(flows);
+  });
+  write_memory(context.engine.memory(), *response.mutable_memory());
+  write_clock(context.engine.clock(), *response.mutable_clock());
+  for (const std::string& warning : context.facts.warnings) response.add_warnings(warning);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ShaperService::ConfigureBuckets(
+    grpc::CallbackServerContext* call, const v1::ConfigureBucketsRequest* request,
+    v1::ConfigureBucketsResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return configure_buckets(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::ListBuckets(grpc::CallbackServerContext* call,
+                                                     const v1::ListBucketsRequest* request,
+                                                     v1::ListBucketsResponse* response) {
+  const auto list = [=, this] { return list_buckets(context_, *request, *response); };
+  if (request->filter().include_flows()) return answer_in_order(call, context_.work, list);
+  return answer(call, list());
+}
+
+grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::WatchBuckets(
+    grpc::CallbackServerContext* call, const v1::WatchBucketsRequest* request) {
+  return streams_.open(*request);
+}
+
+grpc::ServerUnaryReactor* ShaperService::SetRules(grpc::CallbackServerContext* call,
+                                                  const v1::SetRulesRequest* request,
+                                                  v1::SetRulesResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return set_rules(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::SetRule(grpc::CallbackServerContext* call,
+                                                 const v1::SetRuleRequest* request,
+                                                 v1::SetRuleResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return set_rule(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::DeleteRule(grpc::CallbackServerContext* call,
+                                                    const v1::DeleteRuleRequest* request,
+                                                    v1::DeleteRuleResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return delete_rule(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* call,
+                                                   const v1::ListRulesRequest* request,
+                                                   v1::ListRulesResponse* response) {
+  return answer_in_order(call, context_.work,
+                         [=, this] { return list_rules(context_, *response); });
+}
+
+grpc::ServerUnaryReactor* ShaperService::ListPorts(grpc::CallbackServerContext* call,
+                                                   const v1::ListPortsRequest* request,
+                                                   v1::ListPortsResponse* response) {
+  for (const PortStats& reading : context_.engine.ports()) {
+    write_port(reading, *response->add_ports());
+  }
+  return answer(call, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* ShaperService::ListLcores(grpc::CallbackServerContext* call,
+                                                    const v1::ListLcoresRequest* request,
+                                                    v1::ListLcoresResponse* response) {
+  std::uint32_t index = 0;
+  for (const LcoreStats& reading : context_.engine.lcores()) {
+    write_lcore(index++, reading, *response->add_lcores());
+  }
+  return answer(call, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* ShaperService::GetNode(grpc::CallbackServerContext* call,
+                                                 const v1::GetNodeRequest* request,
+                                                 v1::GetNodeResponse* response) {
+  return answer_in_order(call, context_.work, [=, this] { return get_node(context_, *response); });
+}
+
+}  // namespace drip::control

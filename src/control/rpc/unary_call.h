@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How a unary call is answered: at once, or by the work thread.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "base/work_thread.h"
+#include "control/rpc/rpc_status.h"
+
+namespace drip::control {
+
+/// Answers a call whose reply (if the status is OK) is filled in.
+[[nodiscard]] inline grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context,
+                                                      const absl::Status& status) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(to_grpc(status));
+  return reactor;
+}
+
+/// Why a call that gRPC calls cancelled is.
+[[nodiscard]] inline grpc::Status cancelled_status(const grpc::ServerContextBase& context) {
+  if (context.deadline() <= std::chrono::system_clock::now()) {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED, "the deadline passed"};
+  }
+  return {grpc::StatusCode::CANCELLED, "the caller cancelled"};
+}
+
+[[nodiscard]] inline grpc::Status stopping_status() {
+  return {grpc::StatusCode::UNAVAILABLE, "the node is stopping"};
+}
+
+/// Answers with what `call()` returns, an absl::Status, when its turn on the work thread has come.
+/// A call that was cancelled or is past its deadline by then is not carried out.
+template <typename Call>
+[[nodiscard]] grpc::ServerUnaryReactor* answer_in_order(grpc::CallbackServerContext* context,
+                                                        WorkThread& work, Call call) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const bool posted = work.post([context, reactor, call = std::move(call)] {
+    if (context->IsCancelled() || context->deadline() <= std::chrono::system_clock::now()) {
+      reactor->Finish(cancelled_status(*context));
+    } else {
+      reactor->Finish(to_grpc(call()));
+    }
+  });
+  if (!posted) reactor->Finish(stopping_status());
+  return reactor;
+}
+
+}  // namespace drip::control

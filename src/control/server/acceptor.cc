@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The accept loop.
+#include "control/server/acceptor.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+namespace drip::control {
+namespace {
+
+constexpr int kReservedDescriptors = 64;
+
+int most_connection_fd() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return std::numeric_limits<int>::max();
+  }
+  const auto descriptors = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
+  return descriptors - std::min(kReservedDescriptors, descriptors / 4);
+}
+
+}  // namespace
+
+Acceptor::Acceptor(std::vector<ListenSocket> sockets, std::unique_ptr<GrpcAcceptor> grpc)
+    : sockets_(std::move(sockets)),
+      grpc_(std::move(grpc)),
+      wake_(eventfd(0, EFD_CLOEXEC)),
+      most_fd_(most_connection_fd()),
+      thread_([this] { run(); }) {
+  pthread_setname_np(thread_.native_handle(), "drip-accept");
+}
+
+Acceptor::~Acceptor() {
+  eventfd_write(wake_.get(), 1);
+  thread_.join();
+}
+
+bool Acceptor::accept_one(int listener) {
+  FileDescriptor connection(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!connection) {
+    // No descriptor or memory: poll would report the connection again at once.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+  if (connection.get() > most_fd_) return true;
+  const int on = 1;
+  // Fails, rightly, on a unix socket.
+  setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  GrpcAcceptor::NewConnectionParameters parameters;
+  parameters.listener_fd = listener;
+  parameters.fd = connection.release();
+  grpc_->HandleNewConnection(&parameters);
+  return true;
+}
+
+void Acceptor::run() {
+  std::vector<pollfd> polled = {{wake_.get(), POLLIN, 0}};
+  for (const ListenSocket& socket : sockets_) polled.push_back({socket.fd(), POLLIN, 0});
+  for (;;) {
+    if (poll(polled.data(), polled.size(), -1) < 0) continue;
+    if (polled.front().revents != 0) return;
+    for (const pollfd& listener : polled) {
+      if (listener.revents != 0) accept_one(listener.fd);
+    }
+  }
+}
+
+}  // namespace drip::control

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Puts the parts of the control plane together.
+#include "control/server/node.h"
+
+#include <array>
+#include <future>
+#include <utility>
+
+#include "base/text.h"
+#include "base/work_thread.h"
+#include "control/config/bucket_listing.h"
+#include "control/config/bucket_registry.h"
+#include "control/config/configuration.h"
+#include "control/config/single_node.h"
+#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_rule.h"
+#include "control/model/epoch_clock.h"
+#include "control/requests/turn_watch.h"
+#include "control/rpc/admit_stream.h"
+#include "control/rpc/rate_limiter_service.h"
+#include "control/rpc/services_context.h"
+#include "control/rpc/shaper_service.h"
+#include "control/rpc/watch_buckets.h"
+
+namespace drip::control {
+namespace {
+
+constexpr std::chrono::seconds kSweepPeriod{1};
+
+NodeIdentity identity_of(const NodeOptions& options) {
+  std::string address = options.advertise_address;
+  if (address.empty() && !options.server.addresses.empty()) {
+    address = options.server.addresses.front();
+  }
+  return {options.node_id, std::move(address), options.version};
+}
+
+// Waits for its end; does nothing once the thread has stopped.
+void run_on(WorkThread& thread, const WorkThread::Work& work) {
+  std::promise<void> done;
+  const bool posted = thread.post([&] {
+    work();
+    done.set_value();
+  });
+  if (posted) done.get_future().wait();
+}
+
+std::unique_ptr<Cluster> cluster_of(const ClusterParts& parts, const ClusterFactory& make,
+                                    const NodeOptions& options) {
+  if (make != nullptr) return make(parts);
+  return std::make_unique<SingleNode>(parts.engine, parts.buckets, identity_of(options));
+}
+
+NodeFacts facts_of(const Engine& engine, const NodeOptions& options) {
+  const EpochClock clock(engine);
+  return {options.node_id, options.version, options.dpdk_version, clock.epoch_ms(clock.now()),
+          options.warnings};
+}
+
+}  // namespace
+
+// In the order in which they need one another.
+struct Node::Parts {
+  Parts(Engine& the_engine, NodeOptions the_options, const ClusterFactory& make_cluster)
+      : engine(the_engine),
+        options(std::move(the_options)),
+        facts(facts_of(engine, options)),
+        requests(engine, options.max_requests),
+        buckets(engine, requests),
+        configuration(engine, buckets),
+        listing(engine, buckets, configuration),
+        local_changes(configuration),
+        cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
+        turns(engine),
+        work(kSweepPeriod, [this] { requests.sweep(); }),
+        context{engine,
+                buckets,
+                requests,
+                configuration,
+                listing,
+                turns,
+                work,
+                *cluster,
+                cluster->changes() != nullptr ? *cluster->changes() : local_changes,
+                cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
+                facts},
+        streams(context),
+        admit_streams(context),
+        rate_limiter(context, admit_streams),
+        shaper(context, streams) {
+    buckets.set_shared(cluster->shared_buckets());
+  }
+
+  Engine& engine;
+  const NodeOptions options;
+  const NodeFacts facts;
+  RequestRegistry requests;
+  BucketRegistry buckets;
+  Configuration configuration;
+  BucketListing listing;
+  LocalChanges local_changes;
+  std::unique_ptr<Cluster> cluster;
+  TurnWatch turns;
+  WorkThread work;
+  ServicesContext context;
+  WatchStreams streams;
+  AdmitStreams admit_streams;
+  RateLimiterService rate_limiter;
+  ShaperService shaper;
+  std::unique_ptr<Server> server;
+};
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Node::~Node() { stop(std::chrono::milliseconds(0)); }
+
+absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions options,
+                                                   const ClusterFactory& make_cluster) {
+  auto parts = std::make_unique<Parts>(engine, std::move(options), make_cluster);
+  if (absl::Status status = parts->cluster->start(); !status.ok()) return status;
+  return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+absl::Status Node::replace_config(const NodeConfig& config) {
+  WantedConfig wanted;
+  for (std::size_t i = 0; i < config.buckets.size(); ++i) {
+    absl::StatusOr<BucketPatch> patch = read_patch(config.buckets[i], joined("buckets[", i, "]."));
+    if (!patch.ok()) return patch.status();
+    wanted.buckets.push_back(*std::move(patch));
+  }
+  if (config.has_rules) {
+    absl::StatusOr<RuleSetSpec> rules = read_rule_set(config.rules, "rules.");
+    if (!rules.ok()) return rules.status();
+    wanted.rules = *std::move(rules);
+  }
+  absl::Status status;
+  run_on(parts_->context.change_thread,
+         [&] { status = parts_->context.changes.replace(std::move(wanted)); });
+  return status;
+}
+
+absl::Status Node::start() {
+  if (absl::Status status = parts_->configuration.start(); !status.ok()) return status;
+  const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::start(parts_->options.server, services);
+  if (!server.ok()) return server.status();
+  parts_->server = *std::move(server);
+  return absl::OkStatus();
+}
+
+std::vector<std::uint16_t> Node::ports() const {
+  return parts_->server == nullptr ? std::vector<std::uint16_t>() : parts_->server->ports();
+}
+
+void Node::begin_drain() {
+  if (parts_->server != nullptr) parts_->server->set_healthy(false);
+  parts_->cluster->begin_drain();
+}
+
+void Node::stop(std::chrono::milliseconds patience) {
+  parts_->turns.stop();
+  parts_->streams.stop();
+  parts_->admit_streams.stop();
+  parts_->work.stop();
+  parts_->cluster->stop();
+  if (parts_->server != nullptr) parts_->server->stop(patience);
+}
+
+}  // namespace drip::control

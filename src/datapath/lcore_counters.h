@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What one polling thread counts; it alone writes, any thread reads.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "drip/cache_line.h"
+#include "drip/counter.h"
+#include "drip/histogram.h"
+#include "engine/drop_reason.h"
+
+namespace drip::datapath {
+
+struct alignas(kCacheLineBytes) LcoreCounters {
+  Counter loops;
+  Counter busy_loops;
+  Counter commands;
+  Counter rx_packets;
+  Counter passed_packets;  // Unshaped, control traffic included.
+  Counter forfeited_ns;
+  // Loops that began more than kStall after the one before them.
+  Counter stalls;
+  Counter stalled_ns;
+  Counter longest_stall_ns;
+  std::array<Counter, kDropReasons> drops;
+  std::array<Counter, kDropReasons> dropped_bytes;
+  Histogram lateness;
+
+  static constexpr Duration kStall{10'000};
+
+  void drop(DropReason reason, std::uint64_t bytes) {
+    drops[static_cast<std::size_t>(reason)].add(1);
+    dropped_bytes[static_cast<std::size_t>(reason)].add(bytes);
+  }
+};
+
+}  // namespace drip::datapath

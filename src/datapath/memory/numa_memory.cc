@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Page memory on a chosen NUMA node, by mmap and libnuma.
+#include "datapath/memory/numa_memory.h"
+
+#include <numa.h>
+#include <sys/mman.h>
+
+#include <new>
+
+namespace drip::datapath {
+
+NumaMemory::NumaMemory(std::size_t bytes, int numa_node) : bytes_(bytes) {
+  void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  data_ = static_cast<std::byte*>(pages);
+  // Both are wishes: without them the memory is as good, only farther or in smaller pages.
+  (void)madvise(pages, bytes, MADV_HUGEPAGE);
+  if (numa_node >= 0 && numa_available() >= 0 && numa_num_configured_nodes() > 1) {
+    numa_tonode_memory(pages, bytes, numa_node);
+  }
+}
+
+NumaMemory::~NumaMemory() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+void NumaMemory::populate(std::size_t offset, std::size_t size) const {
+  constexpr std::size_t kPageBytes = 4096;
+  // One write a page: MADV_POPULATE_WRITE would do the same from Linux 5.14 on.
+  for (std::size_t at = offset; at < offset + size; at += kPageBytes) {
+    static_cast<volatile std::byte*>(data_)[at] = std::byte{0};
+  }
+  if (size > 0) static_cast<volatile std::byte*>(data_)[offset + size - 1] = std::byte{0};
+}
+
+}  // namespace drip::datapath

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Size classes over page regions.
+#include "datapath/memory/ring_memory.h"
+
+#include <new>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace drip::datapath {
+
+absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
+  const std::uint64_t bytes = bytes_for(slot_count);
+  if (promised_bytes_ + bytes > budget_bytes_) {
+    return absl::ResourceExhaustedError(
+        fmt::format("ring memory: {} bytes more would make {} of a budget of {}", bytes,
+                    promised_bytes_ + bytes, budget_bytes_));
+  }
+  auto& free = free_[static_cast<std::size_t>(std::countr_zero(slot_count))];
+  if (free.empty()) {
+    try {
+      if (bytes >= kRegionBytes) {
+        regions_.emplace_back(bytes, numa_node_).populate(0, bytes);
+        free.push_back(reinterpret_cast<RingEntry*>(regions_.back().data()));
+      } else {
+        // Powers of two from regions of a power of two: what is left of a region always fits a
+        // multiple of the smallest ring, and is given to the classes that it fits.
+        if (region_left_ < bytes) {
+          while (region_left_ > 0) {
+            const std::uint64_t piece = std::bit_floor(region_left_);
+            const auto piece_class = std::countr_zero(piece / sizeof(RingEntry));
+            free_[static_cast<std::size_t>(piece_class)].push_back(
+                reinterpret_cast<RingEntry*>(region_next_));
+            region_next_ += piece;
+            region_left_ -= piece;
+          }
+          regions_.emplace_back(kRegionBytes, numa_node_).populate(0, kRegionBytes);
+          region_next_ = regions_.back().data();
+          region_left_ = kRegionBytes;
+        }
+        free.push_back(reinterpret_cast<RingEntry*>(region_next_));
+        region_next_ += bytes;
+        region_left_ -= bytes;
+      }
+    } catch (const std::bad_alloc&) {
+      return absl::ResourceExhaustedError(
+          fmt::format("ring memory: the kernel refused {} bytes", bytes));
+    }
+  }
+  promised_bytes_ += bytes;
+  RingEntry* const slots = free.back();
+  free.pop_back();
+  return slots;
+}
+
+void RingMemory::release(RingEntry* slots, std::uint32_t slot_count) {
+  promised_bytes_ -= bytes_for(slot_count);
+  free_[static_cast<std::size_t>(std::countr_zero(slot_count))].push_back(slots);
+}
+
+}  // namespace drip::datapath

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The memory of the buckets' rings: promised at configuration time, within a budget.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "datapath/memory/numa_memory.h"
+#include "drip/bucket_ring.h"
+
+namespace drip::datapath {
+
+/// Hands out rings in powers of two from page memory of one NUMA node, and takes them back. Belongs
+/// to control: no polling thread allocates. Not thread safe.
+class RingMemory {
+ public:
+  RingMemory(std::uint64_t budget_bytes, int numa_node)
+      : budget_bytes_(budget_bytes), numa_node_(numa_node) {}
+
+  /// A ring has at least one slot for each unit of the capacity.
+  [[nodiscard]] static std::uint32_t slots_for(std::uint32_t capacity) {
+    return std::max(std::bit_ceil(capacity), kMinSlots);
+  }
+  [[nodiscard]] static std::uint64_t bytes_for(std::uint32_t slot_count) {
+    return std::uint64_t{slot_count} * sizeof(RingEntry);
+  }
+
+  /// RESOURCE_EXHAUSTED, with the figures, if it does not fit the budget or there is no memory.
+  absl::StatusOr<RingEntry*> allocate(std::uint32_t slot_count);
+  void release(RingEntry* slots, std::uint32_t slot_count);
+
+  [[nodiscard]] std::uint64_t budget_bytes() const { return budget_bytes_; }
+  [[nodiscard]] std::uint64_t promised_bytes() const { return promised_bytes_; }
+
+ private:
+  static constexpr std::uint32_t kMinSlots = 4;  // One cache line.
+  static constexpr std::uint64_t kRegionBytes = 2U << 20;
+
+  std::uint64_t budget_bytes_;
+  int numa_node_;
+  std::uint64_t promised_bytes_ = 0;
+  std::array<std::vector<RingEntry*>, 32> free_;  // By log2 of the slot count.
+  std::vector<NumaMemory> regions_;
+  std::byte* region_next_ = nullptr;
+  std::uint64_t region_left_ = 0;
+};
+
+}  // namespace drip::datapath

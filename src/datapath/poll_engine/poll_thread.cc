@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pinning, naming, priority.
+#include "datapath/poll_engine/poll_thread.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+
+#include "fmt/format.h"
+
+namespace drip::datapath {
+namespace {
+
+constexpr int kLowestNice = -20;
+constexpr unsigned long kTimerSlackNs = 1000;
+
+// With throttling on, the kernel takes a SCHED_FIFO thread that never sleeps off its CPU for 50 ms
+// of each second (sched(7), sched_rt_runtime_us).
+bool realtime_is_throttled() {
+  std::ifstream file("/proc/sys/kernel/sched_rt_runtime_us");
+  long runtime_us = 0;
+  return !(file >> runtime_us) || runtime_us >= 0;
+}
+
+}  // namespace
+
+std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string& name) {
+  std::vector<std::string> warnings;
+  (void)pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  if (plan.cpu >= 0) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(static_cast<unsigned>(plan.cpu), &cpus);
+    const int error = pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
+    if (error != 0) {
+      warnings.push_back(
+          fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu, std::strerror(error)));
+    }
+  }
+  // The kernel may otherwise round a wake-up by 50 us.
+  if (plan.sleeps_when_idle) (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
+  // On a CPU of its own a polling thread should lose as little as may be to whatever else the
+  // kernel puts there. A wish: without the right to it the thread runs all the same.
+  if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestNice);
+  }
+  if (plan.realtime_priority > 0) {
+    if (realtime_is_throttled()) {
+      warnings.push_back(fmt::format(
+          "{}: real-time priority was left off: kernel.sched_rt_runtime_us is not -1, which would "
+          "stop the thread for 50 ms of each second",
+          name));
+    } else {
+      const sched_param parameters{plan.realtime_priority};
+      const int error = pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameters);
+      if (error != 0) {
+        warnings.push_back(fmt::format("{}: no real-time priority {}: {}", name,
+                                       plan.realtime_priority, std::strerror(error)));
+      }
+    }
+  }
+  return warnings;
+}
+
+}  // namespace drip::datapath

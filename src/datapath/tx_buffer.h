@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Departed packets on their way to the NIC: a burst for each port, filled across buckets.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "drip/cache_line.h"
+#include "drip/counter.h"
+#include "drip/unit_ref.h"
+
+namespace drip::datapath {
+
+/// What the NIC does not take stays, in order, and is offered again at the next flush: a packet
+/// that the law let go is not dropped. While a port's burst is full the transmitter holds the
+/// buckets whose heads leave by that port, and only by that port. Belongs to one transmitter.
+template <class Io>
+class TxBuffer {
+ public:
+  static constexpr std::uint32_t kBurst = 32;
+  static constexpr std::uint32_t kSlots = 256;
+  /// Kept free for control traffic, which must not wait behind a blocked port's data.
+  static constexpr std::uint32_t kReserved = 32;
+
+  TxBuffer(Io& io, std::uint16_t ports) : io_(io), ports_(ports) {}
+
+  [[nodiscard]] bool has_room(std::uint16_t port) const {
+    return ports_[port].count + kReserved < kSlots;
+  }
+  [[nodiscard]] bool has_reserved_room(std::uint16_t port) const {
+    return ports_[port].count < kSlots;
+  }
+
+  /// REQUIRES: has_room() or has_reserved_room().
+  void add(std::uint16_t port, void* packet) {
+    Pending& pending = ports_[port];
+    pending.packets[pending.count++] = packet;
+    waiting_.add(1);
+    if (pending.count % kBurst == 0) flush(port);
+  }
+
+  void flush() {
+    for (std::uint16_t port = 0; port < ports_.size(); ++port) {
+      if (ports_[port].count > 0) flush(port);
+    }
+  }
+
+  /// Frees what still waits, at the end of a stopping node; returns how many.
+  std::uint64_t drop_all() {
+    std::uint64_t dropped = 0;
+    for (Pending& pending : ports_) {
+      io_.drop(std::span<void*>(pending.packets.data(), pending.count));
+      dropped += pending.count;
+      pending.count = 0;
+    }
+    waiting_.set(0);
+    return dropped;
+  }
+
+  /// Any thread.
+  [[nodiscard]] std::uint64_t waiting() const { return waiting_.get(); }
+  [[nodiscard]] std::uint64_t sent() const { return sent_.get(); }
+  [[nodiscard]] std::uint64_t retries(std::uint16_t port) const {
+    return ports_[port].retries.get();
+  }
+
+ private:
+  struct alignas(kCacheLineBytes) Pending {
+    std::array<void*, kSlots> packets;
+    std::uint32_t count = 0;
+    Counter retries;
+  };
+
+  void flush(std::uint16_t port) {
+    Pending& pending = ports_[port];
+    const std::uint32_t taken =
+        io_.tx(port, std::span<void*>(pending.packets.data(), pending.count));
+    sent_.add(taken);
+    if (taken < pending.count) {
+      pending.retries.add(1);
+      if (taken > 0) {
+        std::copy(pending.packets.begin() + taken, pending.packets.begin() + pending.count,
+                  pending.packets.begin());
+      }
+    }
+    pending.count -= taken;
+    waiting_.set(waiting_.get() - taken);
+  }
+
+  Io& io_;
+  std::vector<Pending> ports_;
+  Counter sent_;
+  Counter waiting_;
+};
+
+}  // namespace drip::datapath

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Members, leader and fence against a real redis-server, without a dripd around them.
+#include "cluster/membership/membership.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "cluster/redis/fenced_script.h"
+#include "support/redis_server.h"
+
+namespace drip::cluster {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::HasSubstr;
+using State = control::ClusterMember::State;
+
+milliseconds since(steady_clock::time_point time) {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - time);
+}
+
+// With much patience; how long it took.
+milliseconds wait_until(const std::function<bool()>& holds) {
+  const auto begin = steady_clock::now();
+  while (!holds()) {
+    if (since(begin) > std::chrono::seconds(20)) {
+      ADD_FAILURE() << "it did not happen";
+      break;
+    }
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return since(begin);
+}
+
+class TestNode {
+ public:
+  TestNode(const RedisServer& redis, const std::string& id, AppliedConfig applied = {})
+      : membership_(
+            options(redis, id), make_incarnation(), [](LogLevel, const std::string&) {},
+            [applied] { return applied; },
+            [] {
+              return control::NodeTotals{3, 2, 1, 1};
+            },
+            [](const ConfigHead&) {}) {}
+  Membership* operator->() { return &membership_; }
+  std::string leader() {
+    const auto leader = membership_.leader();
+    return leader.ok() ? leader->node_id : std::string();
+  }
+  std::uint64_t epoch() { return membership_.leader_state().epoch; }
+  State state_of(const std::string& id) {
+    const auto status = membership_.status();
+    for (const auto& member : status.members) {
+      if (member.node_id == id) return member.state;
+    }
+    return State::kUnknown;
+  }
+
+ private:
+  static MembershipOptions options(const RedisServer& redis, const std::string& id) {
+    MembershipOptions options;
+    options.redis.url = *parse_redis_url(redis.url());
+    options.redis.command_timeout = milliseconds(300);
+    options.node_id = id;
+    options.address = id + ".example:50051";
+    options.version = "1.2.3";
+    options.heartbeat = milliseconds(50);
+    options.lease = milliseconds(500);
+    return options;
+  }
+  Membership membership_;
+};
+
+std::unique_ptr<TestNode> started(const RedisServer& redis, const std::string& id) {
+  auto node = std::make_unique<TestNode>(redis, id);
+  const absl::Status status = (*node)->start();
+  EXPECT_TRUE(status.ok()) << status;
+  return node;
+}
+
+TEST(Membership, OneLeadsAndAllSayTheSame) {
+  RedisServer redis;
+  std::vector<std::unique_ptr<TestNode>> nodes;
+  for (const char* const id : {"a", "b", "c"}) nodes.push_back(started(redis, id));
+  for (auto& node : nodes) {
+    wait_until([&] { return (*node)->status().members.size() == 3; });
+    EXPECT_EQ(node->leader(), "a");
+    EXPECT_EQ(node->epoch(), 1U);
+    const control::ClusterStatus status = (*node)->status();
+    EXPECT_TRUE(status.connected);
+    EXPECT_TRUE(status.clustered);
+    for (const auto& member : status.members) {
+      EXPECT_EQ(member.state, State::kUp);
+      EXPECT_EQ(member.address, member.node_id + ".example:50051");
+      EXPECT_EQ(member.version, "1.2.3");
+      EXPECT_EQ(member.totals, (control::NodeTotals{3, 2, 1, 1}));
+      EXPECT_EQ(member.role == control::ClusterMember::Role::kLeader, member.node_id == "a");
+      EXPECT_GT(member.last_seen_epoch_ms, 1'600'000'000'000);
+    }
+  }
+  EXPECT_TRUE((*nodes[0])->leader_state().is_self);
+  EXPECT_FALSE((*nodes[1])->leader_state().is_self);
+  EXPECT_EQ((*nodes[1])->leader()->address, "a.example:50051");
+}
+
+TEST(Membership, ALeaderThatStopsHandsOverAtOnceAndOneThatDrainsLeadsNoMore) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  auto b = started(redis, "b");
+  (*a)->begin_drain();
+  const milliseconds took = wait_until([&] { return b->leader() == "b"; });
+  std::cout << "steady again: another leads " << took.count() << " ms after the leader drained\n";
+  wait_until([&] { return b->state_of("a") == State::kDraining; });
+  EXPECT_EQ(b->epoch(), 2U);
+  (*a)->stop();
+  wait_until([&] { return (*b)->status().members.size() == 1; });
+}
+
+TEST(Membership, TheEpochGrowsEvenWhenRedisForgets) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  (*a)->stop();
+  auto b = started(redis, "b");
+  EXPECT_EQ(b->epoch(), 2U);
+  (*b)->stop();
+  auto c = started(redis, "c");
+  EXPECT_EQ(c->epoch(), 3U);
+  redis.restart();
+  wait_until([&] { return !c->leader().empty() && c->epoch() > 3; });
+  EXPECT_EQ(c->epoch(), 4U) << "one above what it had seen";
+  // One that comes without any knowledge takes over what the others kept.
+  auto d = started(redis, "d");
+  EXPECT_EQ(d->epoch(), 4U);
+}
+
+TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  const ClusterKeys keys("drip");
+  const RedisScript write(fenced("return redis.call('SET', KEYS[2], ARGV[2])"));
+  RedisOptions options;
+  options.url = *parse_redis_url(redis.url());
+  RedisLink link(options);
+  const std::string epoch = std::to_string(a->epoch());
+  const auto as_leader = [&](const std::string& claimed, const std::string& value) {
+    return link.script(write, {keys.leader, "drip:{drip}:x"}, {claimed, value}).status();
+  };
+  EXPECT_TRUE(as_leader(epoch, "first").ok());
+  (*a)->stop();
+  auto b = started(redis, "b");
+  const absl::Status stale = as_leader(epoch, "stale");
+  EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
+  EXPECT_THAT(std::string(stale.message()),
+              HasSubstr("FENCED epoch 1 is over: the present one is 2"));
+  EXPECT_EQ(*link.command({"GET", "drip:{drip}:x"})->text(), "first");
+  EXPECT_TRUE(as_leader(std::to_string(b->epoch()), "second").ok());
+  EXPECT_FALSE(as_leader("3", "from the future").ok());
+}
+
+TEST(Membership, OneIdIsOneNodes) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  TestNode second(redis, "a");
+  const absl::Status status = second->start();
+  EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("node id \"a\" is in use by another node"));
+  second->stop();
+  EXPECT_EQ(a->leader(), "a") << "the first one did not notice";
+  // One that died is gone after its lease: its successor waits for that and comes in.
+  redis.cli({"EVAL", "return 1", "0"});
+  (*a)->stop();
+  auto successor = started(redis, "a");
+  EXPECT_EQ(successor->leader(), "a");
+}
+
+TEST(Membership, ANodeThatIsCutOffSaysSoInsteadOfGuessing) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  auto b = started(redis, "b");
+  wait_until([&] { return (*a)->status().members.size() == 2; });
+  redis.pause();
+  wait_until([&] { return !(*a)->status().connected && !(*b)->status().connected; });
+  const control::ClusterStatus status = (*b)->status();
+  EXPECT_GT(status.knowledge_age, milliseconds(500));
+  ASSERT_EQ(status.members.size(), 2U);
+  for (const auto& member : status.members) EXPECT_EQ(member.state, State::kUnknown);
+  const auto leader = (*b)->leader();
+  EXPECT_TRUE(absl::IsUnavailable(leader.status()));
+  EXPECT_THAT(std::string(leader.status().message()), HasSubstr("cut off from the cluster for"));
+  EXPECT_THAT(std::string(leader.status().message()),
+              HasSubstr("the last it knew was 'a', epoch 1"));
+  EXPECT_FALSE((*a)->leader_state().is_self) << "its lease has run out, so it does not lead";
+  redis.resume();
+  const milliseconds took =
+      wait_until([&] { return !a->leader().empty() && a->leader() == b->leader(); });
+  std::cout << "steady again: one leader " << took.count() << " ms after Redis was resumed\n";
+  EXPECT_EQ(a->epoch(), 2U) << "a lease that has run out is not taken up again";
+}
+
+TEST(Membership, StartsAndStopsWithinABoundWhereRedisIsDead) {
+  RedisServer redis;
+  redis.pause();
+  const auto begin = steady_clock::now();
+  {
+    auto node = started(redis, "a");
+    EXPECT_FALSE((*node)->status().connected);
+    EXPECT_EQ((*node)->status().members.size(), 1U);
+    EXPECT_TRUE(absl::IsUnavailable((*node)->leader().status()));
+  }
+  EXPECT_LT(since(begin), std::chrono::seconds(10));
+  redis.resume();
+}
+
+}  // namespace
+}  // namespace drip::cluster

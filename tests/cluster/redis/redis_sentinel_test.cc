@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The link finds the master by Sentinel and follows a failover.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "cluster/redis/redis_link.h"
+#include "support/redis_server.h"
+
+namespace drip::cluster {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::HasSubstr;
+
+RedisOptions options_of(const std::string& url) {
+  RedisOptions options;
+  options.url = *parse_redis_url(url);
+  return options;
+}
+
+TEST(RedisSentinel, FollowsAFailover) {
+  RedisServer first;
+  RedisServer second({"--replicaof", "127.0.0.1", std::to_string(first.port())});
+  RedisSentinels sentinels(first);
+  sentinels.wait_until_settled(1);
+
+  RedisLink link(options_of(sentinels.url()));
+  ASSERT_TRUE(link.connect().ok()) << link.connect();
+  EXPECT_EQ(link.peer(), first.address());
+  ASSERT_TRUE(link.command({"SET", "a", "1"}).ok());
+  const auto copies = link.command({"WAIT", "1", "10000"}, deadline_in(std::chrono::seconds(15)));
+  ASSERT_TRUE(copies.ok()) << copies.status();
+  ASSERT_EQ(*copies->integer(), 1);
+
+  first.kill();
+  const auto begin = steady_clock::now();
+  while (!link.command({"SET", "b", "2"}).ok()) {
+    ASSERT_LT(steady_clock::now() - begin, std::chrono::seconds(30));
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  std::cout << "steady again: first write "
+            << std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin).count()
+            << " ms after the master was killed\n";
+  EXPECT_EQ(link.peer(), second.address());
+  const auto kept = link.command({"GET", "a"});
+  ASSERT_TRUE(kept.ok() && kept->text() != nullptr) << kept.status();
+  EXPECT_EQ(*kept->text(), "1");
+}
+
+TEST(RedisSentinel, DeadSentinelsAndUnknownNames) {
+  RedisServer redis;
+  RedisSentinels sentinels(redis);
+  const std::string good = sentinels.url();
+  const std::string hosts = good.substr(11, good.find("/drip") - 11);
+  // The first of the list is not there: the next is asked, and comes first from then on.
+  RedisLink link(
+      options_of("sentinel://127.0.0.1:" + std::to_string(free_port()) + "," + hosts + "/drip"));
+  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+  while (!link.connect().ok() && steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  ASSERT_TRUE(link.connected()) << link.connect();
+  EXPECT_NE(hosts.find(to_string(link.options().url.endpoints.front())), std::string::npos);
+
+  const absl::Status unknown = RedisLink(options_of("sentinel://" + hosts + "/nobody")).connect();
+  EXPECT_TRUE(absl::IsUnavailable(unknown)) << unknown;
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("knows no master 'nobody'"));
+}
+
+TEST(RedisSentinel, AReplicaIsNoMaster) {
+  RedisServer first;
+  RedisServer second({"--replicaof", "127.0.0.1", std::to_string(first.port())});
+  RedisOptions options = options_of(second.url());
+  auto connection = RedisConnection::open({options.url.endpoints.front(), ""}, options,
+                                          deadline_in(milliseconds(2000)));
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  const absl::Status status = (*connection)->check_is_master(deadline_in(milliseconds(2000)));
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("its role is slave, not master"));
+  // Without Sentinel the link takes what it is given, and finds out with the first write.
+  RedisLink link(options);
+  ASSERT_TRUE(link.connect().ok());
+  EXPECT_TRUE(absl::IsUnavailable(link.command({"SET", "a", "1"}).status()));
+  EXPECT_FALSE(link.connected());
+}
+
+}  // namespace
+}  // namespace drip::cluster

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a node says that it could use.
+#include "cluster/shares/demand_meter.h"
+
+#include <gtest/gtest.h>
+
+#include "cluster/shares/share_allocation.h"
+
+namespace drip::cluster {
+namespace {
+
+constexpr double kMemory = 0.1;
+
+double wanted(const DemandMeter& meter, const LeasedRates& rates) {
+  return static_cast<double>(meter.demand(rates)) / static_cast<double>(kWholeRate);
+}
+
+TEST(DemandMeter, IsTheMeanOfWhatArrivesAndForgetsItSoon) {
+  DemandMeter meter;
+  ArrivalCounts counts{1'000'000, 0, 0, 0};
+  meter.update(counts, 0.05, kMemory);
+  EXPECT_EQ(meter.demand({1000, 0}), 0U) << "what came before it looked is no demand";
+  for (int i = 0; i < 40; ++i) {
+    counts.units += 25;
+    meter.update(counts, 0.05, kMemory);
+  }
+  EXPECT_NEAR(wanted(meter, {1000, 0}), 0.5, 1e-6);
+  // Two heartbeats of 100 ms later a sixteenth is left.
+  for (int i = 0; i < 4; ++i) meter.update(counts, 0.05, kMemory);
+  EXPECT_NEAR(wanted(meter, {1000, 0}), 0.5 / 16, 1e-6);
+}
+
+TEST(DemandMeter, WhatWaitsCountsAtOnce) {
+  DemandMeter meter;
+  meter.update({0, 0, 500, 0}, 0.05, kMemory);
+  EXPECT_NEAR(wanted(meter, {1000, 0}), 2, 1e-6);
+  meter.update({0, 0, 0, 0}, 0.05, kMemory);
+  EXPECT_EQ(meter.demand({1000, 0}), 0U);
+}
+
+TEST(DemandMeter, OfTwoRatesTheOneThatIsShortOfMoreCounts) {
+  DemandMeter meter;
+  meter.update({0, 0, 0, 0}, 1, kMemory);
+  meter.update({100, 100'000, 0, 0}, 1, kMemory);  // 100 units and 800 kbit a second.
+  EXPECT_NEAR(wanted(meter, {1000, 1e6}), 0.8, 1e-6);
+  EXPECT_NEAR(wanted(meter, {100, 1e9}), 1, 1e-6);
+  EXPECT_NEAR(wanted(meter, {0, 1.6e6}), 0.5, 1e-6);
+}
+
+TEST(DemandMeter, IsBounded) {
+  DemandMeter meter;
+  meter.update({0, 0, 1'000'000, 0}, 1, kMemory);
+  EXPECT_EQ(meter.demand({1.0 / 3600, 0}), 1000 * kWholeRate);
+}
+
+}  // namespace
+}  // namespace drip::cluster

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Changes of buckets and rules: whole or not at all, and unwound when a step fails.
+#include "control/config/configuration.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "configuration_fixture.h"
+
+namespace drip::control {
+namespace {
+
+TEST_F(ConfigurationTest, BulkIsAllOrNothing) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
+  const absl::Status bad =
+      configure({"bucket_id: 'a' capacity: 2", "bucket_id: 'b' capacity: 1 leak_rate: 1",
+                 "bucket_id: 'c' leak_rate: 1"});
+  EXPECT_EQ(message_of(bad), "buckets[2].capacity: missing: a new bucket needs 1 to 1048576 units");
+  EXPECT_EQ(buckets_.find("a")->settings().capacity, 1U);
+  EXPECT_EQ(buckets_.find("b"), nullptr);
+  EXPECT_EQ(engine_.applies, 1);
+
+  engine_.refuse_apply = absl::ResourceExhaustedError("it would take 5 MiB");
+  const absl::Status full =
+      configure({"bucket_id: 'a' capacity: 2", "bucket_id: 'b' capacity: 1 leak_rate: 1"});
+  EXPECT_EQ(full, engine_.refuse_apply);
+  EXPECT_EQ(buckets_.find("a")->settings().capacity, 1U);
+  EXPECT_EQ(buckets_.size(), 1U);
+}
+
+TEST_F(ConfigurationTest, BulkRefusesAnIdTwice) {
+  const absl::Status twice = configure(
+      {"bucket_id: 'a' capacity: 1 leak_rate: 1", "bucket_id: 'a' capacity: 2 leak_rate: 1"});
+  EXPECT_EQ(twice.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(message_of(twice),
+            "buckets[1].bucket_id: \"a\" is not allowed: each id once, and buckets[0].bucket_id "
+            "has it");
+}
+
+TEST_F(ConfigurationTest, DeleteNamesTheRulesThatStillUseTheBucket) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
+  ASSERT_TRUE(set_rules("rules { rule_id: 'x' bucket_id: 'a' } rules { rule_id: 'y' pass: true } "
+                        "rules { rule_id: 'z' bucket_id: 'a' } default_bucket_id: 'a'")
+                  .ok());
+  const absl::Status used = configuration_.delete_bucket("a", true).status();
+  EXPECT_EQ(used.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(message_of(used),
+            "bucket_id: \"a\" still gets packets from rule \"x\", rule \"z\", the default");
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_TRUE(configuration_.delete_bucket("a", true).ok());
+  EXPECT_EQ(message_of(configuration_.delete_bucket("a", true).status()),
+            "bucket_id: no bucket is named \"a\"");
+}
+
+TEST_F(ConfigurationTest, TheNameOfADrainingBucketIsFree) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());
+  const BucketEntryRef old = buckets_.find("a");
+  ASSERT_TRUE(requests_.admit(*old->requests(), "r", 0, Departure::kAtEnd).ok());
+  EXPECT_EQ(configuration_.delete_bucket("a", false)->draining, 1U);
+  EXPECT_EQ(old->state(), std::nullopt);
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());
+  EXPECT_EQ(buckets_.find("a")->state()->reading.admitted, 0U);
+  EXPECT_EQ(engine_.buckets(), 2U);
+  engine_.advance(Duration{1'000'000'000});
+  EXPECT_EQ(engine_.buckets(), 1U);
+}
+TEST_F(ConfigurationTest, ReplaceMakesTheNodeWhatTheFileSays) {
+  ASSERT_TRUE(configure({"bucket_id: 'mine' capacity: 1 leak_rate: 1"}).ok());
+  ASSERT_TRUE(configuration_
+                  .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1 overhead_bytes: 24",
+                                     "bucket_id: 'b' capacity: 1 leak_rate: 1"}),
+                            rule_set("rules { rule_id: 'x' bucket_id: 'a' }")})
+                  .ok());
+  EXPECT_EQ(buckets_.size(), 3U);
+  const int applies = engine_.applies;
+  const BucketRef a = buckets_.find("a")->ref();
+
+  // b goes, a loses its overhead, c comes; what others set stays.
+  ASSERT_TRUE(configuration_
+                  .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1",
+                                     "bucket_id: 'c' capacity: 1 leak_rate: 1"}),
+                            rule_set("rules { rule_id: 'x' bucket_id: 'c' }")})
+                  .ok());
+  EXPECT_EQ(engine_.applies, applies + 1);
+  EXPECT_EQ(buckets_.find("a")->ref(), a);
+  EXPECT_EQ(buckets_.find("a")->settings().overhead_bytes, 0);
+  EXPECT_EQ(buckets_.find("b"), nullptr);
+  EXPECT_NE(buckets_.find("c"), nullptr);
+  EXPECT_NE(buckets_.find("mine"), nullptr);
+
+  // A file that speaks of rules no more takes its own away.
+  ASSERT_TRUE(
+      configuration_.replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1"}), {}}).ok());
+  EXPECT_TRUE(rule_order().empty());
+  // One that never did leaves those of others.
+  ASSERT_TRUE(set_rule("rule_id: 'other' pass: true").ok());
+  ASSERT_TRUE(configuration_.replace({{}, {}}).ok());
+  EXPECT_EQ(rule_order(), std::vector<std::string>{"other"});
+  EXPECT_EQ(buckets_.size(), 1U);
+}
+
+TEST_F(ConfigurationTest, ReplaceIsAllOrNothing) {
+  ASSERT_TRUE(configuration_
+                  .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1",
+                                     "bucket_id: 'b' capacity: 1 leak_rate: 1"}),
+                            {}})
+                  .ok());
+  const auto unchanged = [&] {
+    return buckets_.size() == 2 && buckets_.find("a")->settings().capacity == 1 &&
+           engine_.buckets() == 2;
+  };
+  // The rules do not fit.
+  EXPECT_EQ(
+      message_of(configuration_.replace({patches({"bucket_id: 'a' capacity: 9 leak_rate: 1",
+                                                  "bucket_id: 'c' capacity: 1 leak_rate: 1"}),
+                                         rule_set("rules { rule_id: 'x' bucket_id: 'no' }")})),
+      "rule_set.rules[0].bucket_id: no bucket is named \"no\"");
+  EXPECT_TRUE(unchanged());
+  // A bucket that would go is in use.
+  EXPECT_EQ(message_of(configuration_.replace({patches({"bucket_id: 'a' capacity: 9 leak_rate: 1"}),
+                                               rule_set("rules { rule_id: 'x' bucket_id: 'b' }")})),
+            "buckets: \"b\" still gets packets from rule \"x\"");
+  EXPECT_TRUE(unchanged());
+  EXPECT_EQ(configuration_
+                .replace({patches({"bucket_id: 'a' capacity: 9 leak_rate: 1",
+                                   "bucket_id: 'a' capacity: 9 leak_rate: 1"}),
+                          {}})
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(unchanged());
+  engine_.refuse_swap = absl::ResourceExhaustedError("no mbufs");
+  EXPECT_FALSE(configuration_
+                   .replace({patches({"bucket_id: 'b' capacity: 9 leak_rate: 1",
+                                      "bucket_id: 'c' capacity: 1 leak_rate: 1"}),
+                             rule_set("rules { rule_id: 'x' bucket_id: 'c' }")})
+                   .ok());
+  EXPECT_TRUE(unchanged());
+}
+
+}  // namespace
+}  // namespace drip::control

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rules become a snapshot and flow sets, or all stays as it was; their hits go on.
+#include "control/config/rule_store.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "configuration_fixture.h"
+
+namespace drip::control {
+namespace {
+
+TEST_F(ConfigurationTest, RulesBecomeASnapshot) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1",
+                         "bucket_id: 'd' capacity: 1 leak_rate: 1"})
+                  .ok());
+  ASSERT_TRUE(set_rules("rules { rule_id: 'x' bucket_id: 'a' match { ingress_port: 'wan' } } "
+                        "rules { rule_id: 'y' drop: true } rules { rule_id: 'z' pass: true } "
+                        "rules { rule_id: 'w' bucket_id: 'a' } "
+                        "default_bucket_id: 'd' protect_control_traffic: false")
+                  .ok());
+  const auto rules = engine_.rules();
+  ASSERT_EQ(rules->actions.size(), 4U);
+  EXPECT_EQ(rules->actions[0].kind, RuleAction::Kind::kBucket);
+  EXPECT_EQ(rules->actions[0].bucket, buckets_.find("a")->ref());
+  EXPECT_EQ(rules->actions[1].kind, RuleAction::Kind::kDrop);
+  EXPECT_EQ(rules->actions[2].kind, RuleAction::Kind::kPass);
+  EXPECT_EQ(rules->fallback.bucket, buckets_.find("d")->ref());
+  EXPECT_FALSE(rules->protect_control_traffic);
+  EXPECT_EQ(engine_.packet_buckets().size(), 2U) << "each bucket once";
+  EXPECT_EQ(revision(), 1U);
+}
+
+TEST_F(ConfigurationTest, RulesRefuseNamesThatDoNotExist) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
+  ASSERT_TRUE(set_rule("rule_id: 'x' bucket_id: 'a'").ok());
+  const int swaps = engine_.swaps;
+  const absl::Status bucket =
+      set_rules("rules { rule_id: 'x' pass: true } rules { rule_id: 'y' bucket_id: 'no' }");
+  EXPECT_EQ(bucket.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(message_of(bucket), "rule_set.rules[1].bucket_id: no bucket is named \"no\"");
+  EXPECT_EQ(message_of(set_rules("default_bucket_id: 'no'")),
+            "rule_set.default_bucket_id: no bucket is named \"no\"");
+  const absl::Status port = set_rule("rule_id: 'y' match { ingress_port: 'eth0' } pass: true");
+  EXPECT_EQ(port.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(message_of(port), "rule.match.ingress_port: no port is named \"eth0\"");
+  EXPECT_EQ(message_of(configuration_.delete_rule("no").status()),
+            "rule_id: no rule is named \"no\"");
+  EXPECT_EQ(engine_.swaps, swaps);
+  EXPECT_EQ(rule_order(), std::vector<std::string>{"x"});
+  EXPECT_EQ(revision(), 1U);
+}
+
+TEST_F(ConfigurationTest, RulesAreListedInTheOrderInWhichTheyAreTried) {
+  ASSERT_TRUE(set_rules("rules { rule_id: 'a' priority: 1 pass: true } "
+                        "rules { rule_id: 'b' priority: 5 pass: true } "
+                        "rules { rule_id: 'c' priority: 1 pass: true }")
+                  .ok());
+  ASSERT_TRUE(set_rule("rule_id: 'd' priority: 5 drop: true").ok());
+  EXPECT_EQ(rule_order(), (std::vector<std::string>{"b", "d", "a", "c"}));
+  ASSERT_TRUE(set_rule("rule_id: 'a' priority: 9 drop: true").ok());
+  EXPECT_EQ(rule_order(), (std::vector<std::string>{"a", "b", "d", "c"}));
+  ASSERT_TRUE(configuration_.delete_rule("b").ok());
+  EXPECT_EQ(rule_order(), (std::vector<std::string>{"a", "d", "c"}));
+}
+
+TEST_F(ConfigurationTest, HitsOfARuleThatKeepsItsIdGoOn) {
+  ASSERT_TRUE(
+      set_rules("rules { rule_id: 'a' pass: true } rules { rule_id: 'b' pass: true }").ok());
+  engine_.count_hits(0, 0, 10, 1000);
+  engine_.count_hits(1, 0, 5, 500);
+  engine_.count_hits(0, 1, 7, 700);
+  engine_.count_hits(0, 2, 3, 300);  // The fallback.
+  engine_.count_hits(1, 3, 2, 200);  // Protected.
+  EXPECT_EQ(hits("a").packets, 15U);
+  EXPECT_EQ(hits("a").bytes, 1500U);
+  ASSERT_TRUE(
+      set_rules("rules { rule_id: 'c' pass: true } rules { rule_id: 'a' drop: true }").ok());
+  EXPECT_EQ(hits("a").packets, 15U);
+  EXPECT_EQ(hits("c").packets, 0U);
+  engine_.count_hits(0, 1, 1, 100);
+  ASSERT_TRUE(set_rule("rule_id: 'b' pass: true").ok());
+  EXPECT_EQ(hits("a").packets, 16U);
+  EXPECT_EQ(hits("a").bytes, 1600U);
+  EXPECT_EQ(hits("b").packets, 0U) << "another rule that was gone in between";
+  configuration_.with_rules([](const RuleStore& rules) {
+    EXPECT_EQ(rules.default_hits().packets, 3U);
+    EXPECT_EQ(rules.protected_hits().packets, 2U);
+  });
+}
+
+TEST_F(ConfigurationTest, ARefusedSwapLeavesAllAsItWas) {
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
+  ASSERT_TRUE(
+      set_rules(std::string("rules { ") + kFlowRule + " } rules { rule_id: 'x' pass: true }").ok());
+  const auto sets = engine_.flow_sets();
+  const auto snapshot = engine_.rules();
+  engine_.count_hits(0, 1, 4, 400);
+  engine_.refuse_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
+  // Changes f's rate, makes a second flow set, and takes x away.
+  const absl::Status status = set_rules(
+      "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } }"
+      "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } }"
+      "rules { rule_id: 'y' bucket_id: 'a' }");
+  EXPECT_EQ(status, engine_.refuse_swap);
+  EXPECT_EQ(engine_.rules(), snapshot);
+  ASSERT_EQ(engine_.flow_sets().size(), 1U);
+  EXPECT_EQ(engine_.flow_sets().begin()->first, sets.begin()->first);
+  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.units_per_second, 1);
+  EXPECT_EQ(rule_order(), (std::vector<std::string>{"f", "x"}));
+  EXPECT_EQ(hits("x").packets, 4U);
+  EXPECT_EQ(revision(), 1U);
+  engine_.refuse_swap = absl::OkStatus();
+  EXPECT_TRUE(configuration_.delete_bucket("a", true).ok()) << "y is not there";
+}
+
+TEST_F(ConfigurationTest, ARefusedFlowSetLeavesAllAsItWas) {
+  ASSERT_TRUE(set_rule(kFlowRule).ok());
+  engine_.refuse_create_flow_set = absl::ResourceExhaustedError("1 GiB");
+  const absl::Status made = set_rules(
+      "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } }"
+      "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } "
+      "}");
+  EXPECT_EQ(made.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(message_of(made), "rule_set.rules[1].per_flow: 1 GiB");
+  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.units_per_second, 1);
+  engine_.refuse_create_flow_set = absl::OkStatus();
+  engine_.refuse_change_flow_set = absl::ResourceExhaustedError("2 GiB");
+  const absl::Status changed = set_rules(
+      "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } }"
+      "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } "
+      "}");
+  EXPECT_EQ(message_of(changed), "rule_set.rules[1].per_flow: 2 GiB");
+  EXPECT_EQ(engine_.flow_sets().size(), 1U) << "g's was made and is gone again";
+}
+
+TEST_F(ConfigurationTest, FlowSetsStayUnlessKeyOrSizeChange) {
+  ASSERT_TRUE(set_rule(kFlowRule).ok());
+  const std::uint32_t first = engine_.flow_sets().begin()->first;
+  ASSERT_TRUE(set_rule("rule_id: 'f' priority: 7 match { dscp: 5 } per_flow { key: 2 max_flows: 10 "
+                       "bucket { capacity: 3 leak_rate: 1 } idle_timeout_ms: 500 }")
+                  .ok());
+  ASSERT_EQ(engine_.flow_sets().size(), 1U);
+  EXPECT_EQ(engine_.flow_sets().begin()->first, first);
+  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.capacity, 3U);
+  EXPECT_EQ(engine_.flow_sets().begin()->second.idle_timeout.ns, 500'000'000);
+  EXPECT_EQ(engine_.rules()->actions[0].flow_rule, first);
+
+  ASSERT_TRUE(set_rule("rule_id: 'f' per_flow { key: 2 max_flows: 11 "
+                       "bucket { capacity: 3 leak_rate: 1 } }")
+                  .ok());
+  ASSERT_EQ(engine_.flow_sets().size(), 1U);
+  EXPECT_NE(engine_.flow_sets().begin()->first, first);
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_TRUE(engine_.flow_sets().empty());
+}
+
+}  // namespace
+}  // namespace drip::control

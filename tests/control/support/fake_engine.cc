@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine in virtual time.
+#include "fake_engine.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drip::control {
+
+// Calls that may not overlap one another.
+class FakeEngine::Exclusive {
+ public:
+  explicit Exclusive(const FakeEngine& engine) : engine_(engine) {
+    EXPECT_FALSE(engine_.in_exclusive_call_.exchange(true)) << "calls overlap that may not";
+  }
+  ~Exclusive() { engine_.in_exclusive_call_ = false; }
+  Exclusive(const Exclusive&) = delete;
+  Exclusive& operator=(const Exclusive&) = delete;
+
+ private:
+  const FakeEngine& engine_;
+};
+
+FakeBucket& FakeEngine::bucket(BucketRef ref) {
+  const auto found = buckets_.find(ref.slot);
+  EXPECT_TRUE(found != buckets_.end()) << "no bucket in slot " << ref.slot;
+  return found->second;
+}
+
+const FakeBucket& FakeEngine::bucket(BucketRef ref) const {
+  return const_cast<FakeEngine*>(this)->bucket(ref);
+}
+
+void FakeEngine::retire_drained() {
+  std::erase_if(buckets_, [](const auto& entry) {
+    return entry.second.draining && entry.second.backlog() == 0;
+  });
+}
+
+void FakeEngine::advance(Duration span) {
+  const std::lock_guard lock(mutex_);
+  now_ = now_ + span;
+  for (auto& [slot, fake] : buckets_) fake.run_until(now_);
+  retire_drained();
+}
+
+bool FakeEngine::offer_packet(BucketRef ref, std::uint32_t bytes) {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).admit(nullptr, bytes, now_).reason == RejectReason::kAdmitted;
+}
+
+void FakeEngine::count_hits(std::uint32_t worker, std::size_t rule, std::uint64_t packets,
+                            std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  rules_->workers.at(worker)[rule].packets.add(packets);
+  rules_->workers.at(worker)[rule].bytes.add(bytes);
+}
+
+Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).place_of(record, now_);
+}
+
+void FakeEngine::lease(BucketRef ref, const RateLease& lease) {
+  const std::lock_guard lock(mutex_);
+  (void)bucket(ref);
+  leases_[ref.slot] = lease;
+}
+
+void FakeEngine::set_lease_ends(LeaseEnds ends) {
+  const std::lock_guard lock(mutex_);
+  lease_ends = ends;
+}
+
+std::map<std::uint32_t, RateLease> FakeEngine::leases() const {
+  const std::lock_guard lock(mutex_);
+  return leases_;
+}
+
+std::map<std::uint32_t, FlowRuleSettings> FakeEngine::flow_sets() const {
+  const std::lock_guard lock(mutex_);
+  return flow_sets_;
+}
+
+std::shared_ptr<const RuleSnapshot> FakeEngine::rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
+
+std::vector<BucketRef> FakeEngine::packet_buckets() const {
+  const std::lock_guard lock(mutex_);
+  return packet_buckets_;
+}
+
+std::size_t FakeEngine::buckets() const {
+  const std::lock_guard lock(mutex_);
+  return buckets_.size();
+}
+
+absl::Status FakeEngine::apply(std::span<BucketChange> changes) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++applies;
+  if (!refuse_apply.ok()) return refuse_apply;
+  for (BucketChange& change : changes) {
+    if (change.ref) {
+      bucket(*change.ref).change(change.settings, now_);
+      continue;
+    }
+    change.ref = BucketRef{0, next_slot_++};
+    buckets_.emplace(std::piecewise_construct, std::forward_as_tuple(change.ref->slot),
+                     std::forward_as_tuple(change.settings, now_));
+  }
+  return absl::OkStatus();
+}
+
+Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (rules_ != nullptr) {
+    for (const RuleAction& action : rules_->actions) {
+      EXPECT_FALSE(action.kind == RuleAction::Kind::kBucket && action.bucket == ref);
+    }
+    EXPECT_FALSE(rules_->fallback.kind == RuleAction::Kind::kBucket &&
+                 rules_->fallback.bucket == ref);
+  }
+  FakeBucket& fake = bucket(ref);
+  EXPECT_FALSE(fake.draining) << "removed twice";
+  fake.draining = true;
+  Removal removal;
+  if (drop_backlog) removal.dropped = fake.drop_all(RequestRecord::State::kDropped);
+  removal.draining = fake.backlog();
+  retire_drained();
+  return removal;
+}
+
+BucketStats FakeEngine::read(BucketRef ref) const {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).read();
+}
+
+TimePoint FakeEngine::now() const {
+  const std::lock_guard lock(mutex_);
+  return now_;
+}
+
+Admission FakeEngine::admit(BucketRef ref, RequestRecord& record, std::uint32_t wire_bytes) {
+  if (before_admit) before_admit();
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(record.state.load(), RequestRecord::State::kIdle);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&record) % kCacheLineBytes, 0U);
+  FakeBucket& fake = bucket(ref);
+  EXPECT_FALSE(fake.draining) << "admission into a bucket that was removed";
+  return fake.admit(&record, wire_bytes, now_);
+}
+
+void FakeEngine::admit_many(std::span<UnitsToAdmit> units) {
+  for (UnitsToAdmit& one : units) {
+    if (one.record != nullptr) {
+      EXPECT_EQ(one.count, 1U);
+      one.admission = admit(one.bucket, *one.record, one.wire_bytes);
+      one.admitted = one.admission.reason == RejectReason::kAdmitted ? 1 : 0;
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    FakeBucket& fake = bucket(one.bucket);
+    EXPECT_FALSE(fake.draining) << "admission into a bucket that was removed";
+    fake.admit_units(one, now_);
+  }
+}
+
+void FakeEngine::release(BucketRef ref, RequestRecord& record) {
+  const std::lock_guard lock(mutex_);
+  ++releases;
+  if (record.gone()) return;
+  bucket(ref).release(record, now_);
+}
+
+absl::StatusOr<std::uint32_t> FakeEngine::create_flow_rule(const FlowRuleSettings& settings) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (!refuse_create_flow_set.ok()) return refuse_create_flow_set;
+  flow_sets_.emplace(next_flow_set_, settings);
+  return next_flow_set_++;
+}
+
+absl::Status FakeEngine::change_flow_rule(std::uint32_t flow_rule,
+                                          const FlowRuleSettings& settings) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  if (!refuse_change_flow_set.ok()) return refuse_change_flow_set;
+  EXPECT_EQ(flow_sets_.at(flow_rule).key, settings.key);
+  EXPECT_EQ(flow_sets_.at(flow_rule).max_flows, settings.max_flows);
+  flow_sets_.at(flow_rule) = settings;
+  return absl::OkStatus();
+}
+
+void FakeEngine::remove_flow_rule(std::uint32_t flow_rule) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  for (const RuleAction& action : rules_->actions) {
+    EXPECT_FALSE(action.kind == RuleAction::Kind::kFlows && action.flow_rule == flow_rule);
+  }
+  EXPECT_EQ(flow_sets_.erase(flow_rule), 1U);
+}
+
+std::vector<FlowStats> FakeEngine::list_flows(std::uint32_t flow_rule, std::size_t limit) const {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_sets_.contains(flow_rule));
+  std::vector<FlowStats> result = flows;
+  result.resize(std::min(result.size(), limit));
+  return result;
+}
+
+FlowRuleStats FakeEngine::read_flow_rule(std::uint32_t flow_rule) const {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_sets_.contains(flow_rule));
+  return {flows.size(), flows.size() + 5, 7};
+}
+
+absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
+    std::shared_ptr<const RuleSnapshot> rules, std::span<const BucketRef> packet_buckets) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++swaps;
+  if (!refuse_swap.ok()) return refuse_swap;
+  EXPECT_EQ(rules->workers.size(), worker_count());
+  for (const RuleAction& action : rules->actions) {
+    if (action.kind == RuleAction::Kind::kBucket) (void)bucket(action.bucket);
+    if (action.kind == RuleAction::Kind::kFlows) {
+      EXPECT_TRUE(flow_sets_.contains(action.flow_rule));
+    }
+  }
+  packet_buckets_.assign(packet_buckets.begin(), packet_buckets.end());
+  return std::exchange(rules_, std::move(rules));
+}
+
+std::optional<std::uint16_t> FakeEngine::find_port(std::string_view name) const {
+  for (std::size_t i = 0; i < port_stats.size(); ++i) {
+    if (port_stats[i].name == name) return static_cast<std::uint16_t>(i);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> FakeEngine::port_names() const {
+  std::vector<std::string> names;
+  for (const PortStats& port : port_stats) names.push_back(port.name);
+  return names;
+}
+
+MemoryStats FakeEngine::memory() const {
+  return {.budget_bytes = 1 << 30, .promised_bytes = 1 << 20, .mbufs = 8192};
+}
+
+ClockStats FakeEngine::clock() const { return {.tsc_hz = 2.5e9, .drift_ppm = 0.25}; }
+
+std::uint64_t FakeEngine::drain_and_stop(Duration bound) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t dropped = 0;
+  for (auto& [slot, fake] : buckets_) {
+    fake.run_until(now_ + bound);
+    dropped += fake.drop_all(RequestRecord::State::kStopped);
+  }
+  return dropped;
+}
+
+}  // namespace drip::control

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A clock that stands still until told, and ports that are queues in memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "datapath/packet_io.h"
+#include "drip/time.h"
+
+namespace drip::datapath {
+
+struct VirtualClock {
+  TimePoint* time;
+  TimePoint now() { return *time; }
+};
+
+/// What a FakePorts packet is: aligned as an mbuf is.
+struct alignas(64) FakePacket {
+  std::uint64_t id = 0;
+  std::uint16_t ingress = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
+/// Ports as two deques each; counts every packet that is made and freed.
+class FakePorts {
+ public:
+  struct Sent {
+    std::uint64_t id;
+    std::uint32_t frame_bytes;
+    TimePoint at;
+  };
+
+  FakePorts(std::uint16_t ports, TimePoint* time) : time_(time), incoming_(ports), sent_(ports) {
+    room_.assign(ports, SIZE_MAX);
+    for (std::uint16_t i = 0; i < ports; ++i) egress_.push_back(i ^ 1);
+  }
+  ~FakePorts() {
+    for (auto& queue : incoming_) {
+      for (FakePacket* const packet : queue) delete packet;
+    }
+  }
+
+  std::uint64_t arrive(std::uint16_t port, std::vector<std::uint8_t> bytes) {
+    auto* const packet = new FakePacket{next_id_++, port, std::move(bytes)};
+    incoming_[port].push_back(packet);
+    ++alive_;
+    return packet->id;
+  }
+
+  std::uint32_t rx(std::uint16_t queue, std::span<void*> out) {
+    std::uint32_t count = 0;
+    while (count < out.size() && !incoming_[queue].empty()) {
+      out[count++] = incoming_[queue].front();
+      incoming_[queue].pop_front();
+    }
+    return count;
+  }
+  std::uint32_t tx(std::uint16_t port, std::span<void*> packets) {
+    std::uint32_t count = 0;
+    for (void* const address : packets) {
+      if (room_[port] == 0) break;
+      if (room_[port] != SIZE_MAX) --room_[port];
+      auto* const packet = static_cast<FakePacket*>(address);
+      sent_[port].push_back({packet->id, static_cast<std::uint32_t>(packet->bytes.size()), *time_});
+      delete packet;
+      --alive_;
+      ++count;
+    }
+    return count;
+  }
+  void drop(std::span<void*> packets) {
+    for (void* const address : packets) delete static_cast<FakePacket*>(address);
+    alive_ -= packets.size();
+    dropped_ += packets.size();
+  }
+  FrameBytes frame(void* address) {
+    const auto* const packet = static_cast<FakePacket*>(address);
+    return {packet->bytes, static_cast<std::uint32_t>(packet->bytes.size())};
+  }
+  void prefetch(void*) {}
+  [[nodiscard]] std::uint16_t rx_queues() const {
+    return static_cast<std::uint16_t>(incoming_.size());
+  }
+  [[nodiscard]] std::uint16_t ingress(std::uint16_t queue) const { return queue; }
+  [[nodiscard]] std::uint16_t egress(std::uint16_t port) const { return egress_[port]; }
+
+  void set_egress(std::uint16_t port, std::uint16_t egress) { egress_[port] = egress; }
+  /// How many more packets the port takes; SIZE_MAX: any number.
+  void set_room(std::uint16_t port, std::size_t packets) { room_[port] = packets; }
+  /// How many have arrived and not been received yet.
+  [[nodiscard]] std::size_t queued(std::uint16_t port) const { return incoming_[port].size(); }
+  [[nodiscard]] const std::vector<Sent>& sent(std::uint16_t port) const { return sent_[port]; }
+  [[nodiscard]] std::uint64_t made() const { return next_id_; }
+  [[nodiscard]] std::uint64_t alive() const { return alive_; }
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  TimePoint* time_;
+  std::vector<std::deque<FakePacket*>> incoming_;
+  std::vector<std::vector<Sent>> sent_;
+  std::vector<std::size_t> room_;
+  std::vector<std::uint16_t> egress_;
+  std::uint64_t next_id_ = 0;
+  std::uint64_t alive_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+static_assert(PacketIo<FakePorts>);
+
+/// An Ethernet/IPv4/UDP frame of `frame_bytes` bytes (at least 42).
+inline std::vector<std::uint8_t> udp_frame(std::uint32_t src, std::uint32_t dst,
+                                           std::uint16_t src_port, std::uint16_t dst_port,
+                                           std::size_t frame_bytes) {
+  std::vector<std::uint8_t> frame(frame_bytes);
+  const auto put16 = [&](std::size_t at, std::uint32_t value) {
+    frame[at] = static_cast<std::uint8_t>(value >> 8);
+    frame[at + 1] = static_cast<std::uint8_t>(value);
+  };
+  const std::array<std::uint8_t, 12> macs = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
+  std::memcpy(frame.data(), macs.data(), macs.size());
+  put16(12, 0x0800);
+  frame[14] = 0x45;
+  put16(16, static_cast<std::uint32_t>(frame_bytes - 14));
+  frame[22] = 64;
+  frame[23] = 17;
+  put16(26, src >> 16);
+  put16(28, src & 0xffff);
+  put16(30, dst >> 16);
+  put16(32, dst & 0xffff);
+  put16(34, src_port);
+  put16(36, dst_port);
+  put16(38, static_cast<std::uint32_t>(frame_bytes - 34));
+  return frame;
+}
+
+}  // namespace drip::datapath

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The engine on real threads, without ports: requests, live changes, stop.
+#include "datapath/poll_engine/poll_engine.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <deque>
+#include <thread>
+
+#include "datapath/packet_io.h"
+
+namespace drip::datapath {
+namespace {
+
+class NoPortsAtAll final : public Ports {
+ public:
+  std::uint16_t count() const override { return 0; }
+  std::vector<std::string> names() const override { return {}; }
+  std::vector<PortStats> read() const override { return {}; }
+  std::uint64_t packets_for_buckets() const override { return 0; }
+  std::uint64_t packets() const override { return 0; }
+  std::uint64_t packets_free() const override { return 0; }
+  bool hugepages() const override { return false; }
+  void thread_begins(std::uint32_t) override {}
+  void thread_ends(std::uint32_t) override {}
+};
+
+BucketSettings requests(std::uint32_t capacity, double rate) {
+  BucketSettings settings;
+  settings.capacity = capacity;
+  settings.units_per_second = rate;
+  return settings;
+}
+
+class PollEngineTest : public testing::TestWithParam<int> {
+ protected:
+  PollEngineTest() {
+    EngineOptions options;
+    for (int i = 0; i < GetParam(); ++i) {
+      options.lcores.push_back({LcoreStats::Role::kFused, -1, -1, true, 0});
+    }
+    options.buckets_per_transmitter = 1024;
+    options.ring_memory_bytes = 64 << 20;
+    ios_.resize(options.lcores.size());
+    engine_ = std::make_unique<PollEngine<NoPorts>>(options, ios_, ports_, clock_);
+  }
+
+  BucketRef create(const BucketSettings& settings) {
+    BucketChange change{std::nullopt, settings};
+    const absl::Status status = engine_->apply(std::span(&change, 1));
+    EXPECT_TRUE(status.ok()) << status;
+    return change.ref.value_or(BucketRef{});
+  }
+  RequestRecord& record() { return records_.emplace_back(); }
+  template <class Condition>
+  bool eventually(Condition condition) {
+    for (int i = 0; i < 10000 && !condition(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return condition();
+  }
+
+  NoPortsAtAll ports_;
+  TscClock clock_;
+  std::vector<NoPorts> ios_;
+  std::deque<RequestRecord> records_;
+  std::unique_ptr<PollEngine<NoPorts>> engine_;
+};
+
+TEST_P(PollEngineTest, AnswersWithPositionAndWait) {
+  const BucketRef bucket = create(requests(100, 1.0 / 3600));
+  for (std::uint64_t i = 0; i < 11; ++i) {
+    const Admission admission = engine_->admit(bucket, record(), 0);
+    ASSERT_EQ(admission.reason, RejectReason::kAdmitted);
+    EXPECT_EQ(admission.position, i + 1);
+    if (i == 0) {
+      EXPECT_EQ(admission.wait.ns, 0);
+    }
+    // The unit in service is being served meanwhile.
+    EXPECT_LE(admission.wait.ns, static_cast<std::int64_t>(i) * 3'600'000'000'000);
+    EXPECT_GE(admission.wait.ns,
+              static_cast<std::int64_t>(i) * 3'600'000'000'000 - (i == 0 ? 0 : 600'000'000'000));
+  }
+  EXPECT_EQ(engine_->read(bucket).backlog, 11U);
+  EXPECT_EQ(engine_->read(bucket).departed, 0U);
+}
+
+TEST_P(PollEngineTest, RejectsWhatDoesNotFit) {
+  const BucketRef bucket = create(requests(10, 1.0 / 3600));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kAdmitted);
+  }
+  EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kFull);
+  const BucketStats reading = engine_->read(bucket);
+  EXPECT_EQ(reading.admitted, 10U);
+  EXPECT_EQ(reading.rejected[static_cast<std::size_t>(RejectReason::kFull)], 1U);
+}
+
+TEST_P(PollEngineTest, EverythingAdmittedDepartsOnce) {
+  std::vector<BucketRef> buckets;
+  for (int i = 0; i < 8; ++i) buckets.push_back(create(requests(4096, 1e6)));
+  std::vector<std::thread> callers;
+  std::array<std::deque<RequestRecord>, 4> records;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (int i = 0; i < 2000; ++i) {
+        auto& mine = records[static_cast<std::size_t>(caller)].emplace_back();
+        EXPECT_EQ(engine_->admit(buckets[static_cast<std::size_t>(i) % 8], mine, 0).reason,
+                  RejectReason::kAdmitted);
+      }
+    });
+  }
+  for (auto& caller : callers) caller.join();
+  EXPECT_TRUE(eventually([&] {
+    std::uint64_t departed = 0;
+    for (const BucketRef bucket : buckets) departed += engine_->read(bucket).departed;
+    return departed == 8000;
+  }));
+  for (const auto& mine : records) {
+    for (const RequestRecord& one : mine) {
+      EXPECT_EQ(one.state.load(), RequestRecord::State::kDeparted);
+    }
+  }
+}
+
+TEST_P(PollEngineTest, AllChangesOrNone) {
+  std::vector<BucketChange> changes(3, BucketChange{std::nullopt, requests(1000, 1)});
+  changes[2].settings.capacity = kMaxCapacity;
+  std::vector<BucketChange> too_many;
+  for (int i = 0; i < 10; ++i) too_many.push_back(changes[2]);
+  const MemoryStats before = engine_->memory();
+  const absl::Status status = engine_->apply(too_many);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(status.message().find("bytes more would make"), std::string::npos) << status;
+  for (const BucketChange& change : too_many) EXPECT_FALSE(change.ref);
+  EXPECT_EQ(engine_->memory().promised_bytes, before.promised_bytes);
+  EXPECT_TRUE(engine_->apply(changes).ok());
+}
+
+TEST_P(PollEngineTest, GrowsInTheMiddleOfABacklog) {
+  const BucketRef bucket = create(requests(4, 1.0 / 3600));
+  for (int i = 0; i < 4; ++i) engine_->admit(bucket, record(), 0);
+  BucketChange change{bucket, requests(1000, 1.0 / 3600)};
+  ASSERT_TRUE(engine_->apply(std::span(&change, 1)).ok());
+  for (int i = 0; i < 996; ++i) {
+    ASSERT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kAdmitted) << i;
+  }
+  EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kFull);
+  change.settings = requests(1000, 1e6);
+  ASSERT_TRUE(engine_->apply(std::span(&change, 1)).ok());
+  EXPECT_TRUE(eventually([&] { return engine_->read(bucket).departed == 1000; }));
+}
+
+TEST_P(PollEngineTest, ReleasedRequestMakesRoom) {
+  const BucketRef bucket = create(requests(3, 1.0 / 3600));
+  RequestRecord& first = record();
+  RequestRecord& second = record();
+  RequestRecord& third = record();
+  engine_->admit(bucket, first, 0);
+  engine_->admit(bucket, second, 0);
+  engine_->admit(bucket, third, 0);
+  engine_->release(bucket, second);
+  EXPECT_EQ(second.state.load(), RequestRecord::State::kReleased);
+  EXPECT_EQ(engine_->read(bucket).backlog, 2U);
+  EXPECT_EQ(engine_->admit(bucket, record(), 0).position, 3U);
+  engine_->release(bucket, first);
+  engine_->release(bucket, first);
+  EXPECT_EQ(engine_->read(bucket).backlog, 2U);
+}
+
+TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsComeBack) {
+  const std::uint64_t before = engine_->memory().promised_bytes;
+  for (int round = 0; round < 3000; ++round) {
+    const BucketRef bucket = create(requests(100, 1));
+    engine_->admit(bucket, record(), 0);
+    const Removal removal = engine_->remove(bucket, true);
+    EXPECT_EQ(removal.dropped, 1U);
+    EXPECT_EQ(records_.back().state.load(), RequestRecord::State::kDropped);
+  }
+  EXPECT_EQ(engine_->memory().promised_bytes, before);
+}
+
+TEST_P(PollEngineTest, PacketBuffersPromisedToFlowsComeBack) {
+  FlowRuleSettings settings;
+  settings.bucket = requests(100, 1);
+  settings.max_flows = 64;
+  const auto promised = [&] {
+    EXPECT_TRUE(engine_->apply({}).ok());  // Takes back what is free by now.
+    return engine_->memory().mbufs_promised;
+  };
+  for (int round = 0; round < 3; ++round) {
+    const auto set = engine_->create_flow_rule(settings);
+    ASSERT_TRUE(set.ok()) << set.status();
+    EXPECT_EQ(promised(), 6400U);
+    engine_->remove_flow_rule(*set);
+    ASSERT_TRUE(eventually([&] { return promised() == 0; }));
+  }
+}
+
+TEST_P(PollEngineTest, DrainsOnDelete) {
+  const BucketRef bucket = create(requests(100, 1000));
+  for (int i = 0; i < 50; ++i) engine_->admit(bucket, record(), 0);
+  const Removal removal = engine_->remove(bucket, false);
+  EXPECT_GT(removal.draining, 0U);
+  EXPECT_TRUE(eventually([&] {
+    for (const RequestRecord& one : records_) {
+      if (one.state.load() != RequestRecord::State::kDeparted) return false;
+    }
+    return true;
+  }));
+}
+
+TEST_P(PollEngineTest, StopsWithABoundAndCountsWhatItDropped) {
+  const BucketRef bucket = create(requests(100, 1.0 / 3600));
+  for (int i = 0; i < 5; ++i) engine_->admit(bucket, record(), 0);
+  EXPECT_EQ(engine_->drain_and_stop(Duration{1'000'000}), 5U);
+  EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kDraining);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(records_[static_cast<std::size_t>(i)].state.load(), RequestRecord::State::kStopped);
+  }
+}
+
+TEST_P(PollEngineTest, LeasesStartStopAndEndByThemselves) {
+  BucketSettings settings = requests(100'000, 10'000);
+  settings.rate_is_leased = true;
+  const BucketRef bucket = create(settings);
+  for (int i = 0; i < 1000; ++i) engine_->admit(bucket, record(), 0);
+  EXPECT_TRUE(engine_->read(bucket).paused);
+  const auto in = [&](std::int64_t ms) { return engine_->now() + Duration{ms * 1'000'000}; };
+  engine_->set_lease_ends({in(3'600'000), in(3'600'000)});
+  engine_->lease(bucket, {{1'000'000, 0}, {}, true});
+  EXPECT_TRUE(eventually([&] { return engine_->read(bucket).departed == 1000; }));
+  EXPECT_FALSE(engine_->read(bucket).paused);
+  // It ends, and no command is needed for that.
+  engine_->lease(bucket, {{1, 0}, {}, true});
+  for (int i = 0; i < 100; ++i) engine_->admit(bucket, record(), 0);
+  engine_->set_lease_ends({in(1), in(1)});
+  EXPECT_TRUE(eventually([&] { return engine_->lapses() > 0 && engine_->read(bucket).paused; }));
+  const std::uint64_t departed = engine_->read(bucket).departed;
+  engine_->lease(bucket, {{1'000'000, 0}, {}, true});
+  EXPECT_EQ(engine_->read(bucket).departed, departed);
+  // What is paused with nothing to fall back to cannot drain.
+  const Removal removal = engine_->remove(bucket, false);
+  EXPECT_EQ(removal.draining, 0U);
+  EXPECT_EQ(removal.dropped, 1100 - departed);
+}
+
+TEST_P(PollEngineTest, LeasedBucketThatIsDeletedDrainsAtItsShare) {
+  BucketSettings settings = requests(1000, 10);
+  settings.rate_is_leased = true;
+  const BucketRef bucket = create(settings);
+  for (int i = 0; i < 50; ++i) engine_->admit(bucket, record(), 0);
+  engine_->set_lease_ends({engine_->now() + Duration{20'000'000}, engine_->now()});
+  engine_->lease(bucket, {{1000, 0}, {}, true});
+  EXPECT_GT(engine_->remove(bucket, false).draining, 0U);
+  EXPECT_TRUE(
+      eventually([&] { return records_.back().state.load() == RequestRecord::State::kDeparted; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Lcores, PollEngineTest, testing::Values(1, 2));
+
+}  // namespace
+}  // namespace drip::datapath

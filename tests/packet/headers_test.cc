@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parser on good frames, and on everything that frames can be instead.
+#include "packet/headers.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "header_invariants.h"
+#include "support/frame_builder.h"
+
+namespace drip {
+namespace {
+
+constexpr std::uint8_t kUdp = 17;
+
+Headers parse(const Bytes& frame) {
+  return parse_frame(frame, static_cast<std::uint32_t>(frame.size()));
+}
+
+// From memory that ends where the bytes do, so that the address sanitizer sees any step beyond.
+Headers parse_begin(const Bytes& frame, std::size_t length, std::size_t frame_bytes) {
+  const std::unique_ptr<std::uint8_t[]> exact(new std::uint8_t[length]);
+  std::copy_n(frame.begin(), length, exact.get());
+  return parse_frame({exact.get(), length}, static_cast<std::uint32_t>(frame_bytes));
+}
+
+TEST(Frame, ReadsUdpOverIpv4) {
+  const Headers headers =
+      parse(FrameBuilder().ipv4({.dscp = 46}).ports(5000, 80).raw({0, 8, 0, 0}).build(14));
+  EXPECT_EQ(headers.fault, FrameFault::kNone);
+  EXPECT_EQ(headers.ether_type, 0x0800);
+  EXPECT_EQ(headers.vlan_count, 0);
+  EXPECT_EQ(headers.vlan_id, kNoVlan);
+  EXPECT_EQ(headers.ip_version, IpVersion::kV4);
+  EXPECT_EQ(headers.src_address, address("10.0.0.1"));
+  EXPECT_EQ(headers.dst_address, address("10.0.0.2"));
+  EXPECT_EQ(headers.ip_protocol, kUdp);
+  EXPECT_EQ(headers.dscp, 46);
+  EXPECT_FALSE(headers.fragment);
+  EXPECT_TRUE(headers.ports_valid);
+  EXPECT_EQ(headers.src_port, 5000);
+  EXPECT_EQ(headers.dst_port, 80);
+  EXPECT_EQ(headers.l3_offset, 14);
+  EXPECT_EQ(headers.l4_offset, 34);
+}
+
+TEST(Frame, OverwritesWhatTheFrameBeforeLeft) {
+  const Bytes full = FrameBuilder()
+                         .tag(0x88a8, 7)
+                         .tag(0x8100, 8)
+                         .ipv6({.dscp = 41})
+                         .ports(5000, 443)
+                         .raw({0, 8, 0, 0})
+                         .build();
+  const Bytes icmpv6 = FrameBuilder().ipv6({.next_header = 58}).raw({135, 0, 0, 0}).build();
+  const Bytes fragment = FrameBuilder().ipv4({.fragment = 0x2000}).ports(1, 2).build();
+  const Bytes frames[] = {full, fragment, icmpv6, full, Bytes{}, full, Bytes(13, 1), icmpv6};
+  Headers headers;
+  for (const Bytes& frame : frames) {
+    parse_frame(frame, static_cast<std::uint32_t>(frame.size()), headers);
+    EXPECT_EQ(headers, parse(frame));
+  }
+}
+
+TEST(Frame, PassesOverIpv4Options) {
+  const Headers headers =
+      parse(FrameBuilder().ipv4({.option_words = 10}).ports(1, 2).raw({0, 8, 0, 0}).build());
+  EXPECT_EQ(headers.l4_offset, 14 + 60);
+  EXPECT_EQ(headers.dst_port, 2);
+}
+
+TEST(Frame, ReadsTcpOverIpv6) {
+  const Headers headers =
+      parse(FrameBuilder().ipv6({.next_header = 6, .dscp = 41}).ports(5000, 443).build());
+  EXPECT_EQ(headers.fault, FrameFault::kNone);
+  EXPECT_EQ(headers.ip_version, IpVersion::kV6);
+  EXPECT_EQ(headers.src_address, address("2001:db8::1"));
+  EXPECT_EQ(headers.dst_address, address("2001:db8::2"));
+  EXPECT_EQ(headers.dscp, 41);
+  EXPECT_EQ(headers.dst_port, 443);
+  EXPECT_EQ(headers.l4_offset, 14 + 40);
+}
+
+TEST(Frame, EveryProtocolWithPortsHasPorts) {
+  for (unsigned protocol = 0; protocol < 256; ++protocol) {
+    const auto number = static_cast<std::uint8_t>(protocol);
+    const bool expected =
+        protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
+    const Headers headers = parse(FrameBuilder().ipv4({.protocol = number}).ports(7, 8).build());
+    EXPECT_EQ(headers.ports_valid, expected) << protocol;
+    EXPECT_EQ(headers.src_port, expected ? 7 : 0) << protocol;
+    EXPECT_EQ(headers.ip_protocol, protocol);
+    EXPECT_FALSE(headers.malformed()) << protocol;
+  }
+}
+
+TEST(Frame, ReadsOneAndTwoTagsOfEveryKind) {
+  for (const std::uint16_t outer : {0x8100, 0x88a8, 0x9100}) {
+    const Headers one = parse(FrameBuilder().tag(outer, 0xe064).ipv4({}).ports(1, 2).build());
+    EXPECT_EQ(one.vlan_count, 1);
+    EXPECT_EQ(one.vlan_id, 100);
+    EXPECT_EQ(one.inner_vlan_id, kNoVlan);
+    EXPECT_EQ(one.dst_port, 2);
+    const Headers two =
+        parse(FrameBuilder().tag(outer, 0x1fff).tag(0x8100, 0).ipv6({}).ports(1, 2).build());
+    EXPECT_EQ(two.vlan_count, 2);
+    EXPECT_EQ(two.vlan_id, 4095);
+    EXPECT_EQ(two.inner_vlan_id, 0);
+    EXPECT_EQ(two.ether_type, 0x86dd);
+    EXPECT_EQ(two.dst_port, 2);
+  }
+}
+
+TEST(Frame, StopsAtTheThirdTag) {
+  const Headers headers = parse(
+      FrameBuilder().tag(0x88a8, 1).tag(0x8100, 2).tag(0x8100, 3).ipv4({}).ports(1, 2).build());
+  EXPECT_EQ(headers.vlan_count, 2);
+  EXPECT_EQ(headers.ether_type, 0x8100);
+  EXPECT_EQ(headers.ip_version, IpVersion::kNone);
+  EXPECT_FALSE(headers.malformed());
+}
+
+TEST(Frame, FragmentsOfIpv4HaveNoPorts) {
+  for (const std::uint16_t fragment : {0x2000, 0x2001, 0x0001, 0x1fff}) {
+    const Headers headers =
+        parse(FrameBuilder().ipv4({.fragment = fragment}).ports(5000, 80).build());
+    EXPECT_TRUE(headers.fragment) << fragment;
+    EXPECT_FALSE(headers.ports_valid) << fragment;
+    EXPECT_EQ(headers.dst_port, 0) << fragment;
+    EXPECT_EQ(headers.ip_protocol, kUdp) << fragment;
+    EXPECT_FALSE(headers.malformed()) << fragment;
+  }
+  for (const std::uint16_t whole : {0x0000, 0x4000, 0x8000}) {
+    EXPECT_TRUE(parse(FrameBuilder().ipv4({.fragment = whole}).ports(1, 2).build()).ports_valid);
+  }
+}
+
+TEST(Frame, FragmentsOfIpv6HaveNoPortsAndAgreeOnTheProtocol) {
+  // The destination options are inside the first fragment only.
+  const Headers first = parse(
+      FrameBuilder().ipv6({.next_header = 44}).fragment(60, 1).options(kUdp).ports(5, 6).build());
+  const Headers later =
+      parse(FrameBuilder().ipv6({.next_header = 44}).fragment(60, 16).raw(Bytes(20, 9)).build());
+  for (const Headers& headers : {first, later}) {
+    EXPECT_TRUE(headers.fragment);
+    EXPECT_FALSE(headers.ports_valid);
+    EXPECT_EQ(headers.ip_protocol, 60);
+    EXPECT_EQ(headers.l4_offset, 14 + 40 + 8);
+    EXPECT_FALSE(headers.malformed());
+  }
+}
+
+TEST(Frame, AnAtomicFragmentIsWhole) {
+  const Headers headers =
+      parse(FrameBuilder().ipv6({.next_header = 44}).fragment(kUdp, 0).ports(5, 6).build());
+  EXPECT_FALSE(headers.fragment);
+  EXPECT_TRUE(headers.ports_valid);
+  EXPECT_EQ(headers.dst_port, 6);
+  // RFC 8200, 4.5: the two bits between offset and flag are reserved, and ignored.
+  EXPECT_FALSE(parse(FrameBuilder().ipv6({.next_header = 44}).fragment(kUdp, 6).ports(5, 6).build())
+                   .fragment);
+}
+
+TEST(Frame, PassesOverExtensionHeaders) {
+  const Headers headers = parse(FrameBuilder()
+                                    .ipv6({.next_header = 0})
+                                    .options(43)
+                                    .options(60, 2)
+                                    .options(51, 1)
+                                    .authentication(kUdp, 6)
+                                    .ports(5000, 53)
+                                    .build());
+  EXPECT_EQ(headers.fault, FrameFault::kNone);
+  EXPECT_EQ(headers.ip_protocol, kUdp);
+  EXPECT_EQ(headers.dst_port, 53);
+  EXPECT_EQ(headers.l4_offset, 14 + 40 + 8 + 24 + 16 + 24);
+}
+
+TEST(Frame, GivesUpAfterSoManyExtensionHeaders) {
+  for (const int count : {kMaxExtensionHeaders, kMaxExtensionHeaders + 1}) {
+    FrameBuilder builder;
+    builder.ipv6({.next_header = 60});
+    for (int i = 1; i < count; ++i) builder.options(60);
+    const Headers headers = parse(builder.options(kUdp).ports(1, 2).build());
+    const bool read = count == kMaxExtensionHeaders;
+    EXPECT_EQ(headers.ports_valid, read);
+    EXPECT_EQ(headers.ip_protocol, read ? kUdp : 60);
+    EXPECT_EQ(headers.fault, read ? FrameFault::kNone : FrameFault::kManyExtensions);
+    EXPECT_EQ(headers.ip_version, IpVersion::kV6);
+    EXPECT_EQ(headers.l4_offset, read ? 14 + 40 + 8 * count : 0);
+  }
+}
+
+TEST(Frame, TheJumbogramHasNoLengthToStopAt) {
+  Bytes frame = FrameBuilder().ipv6({.next_header = 0}).options(kUdp).ports(1, 2).build();
+  frame[14 + 4] = frame[14 + 5] = 0;
+  EXPECT_EQ(parse(frame).dst_port, 2);
+}
+
+TEST(Frame, ReadsTheTypeOfIcmpv6Only) {
+  const Bytes rest = {135, 0, 0, 0};
+  EXPECT_EQ(parse(FrameBuilder().ipv6({.next_header = 58}).raw(rest).build()).icmpv6_type, 135);
+  EXPECT_EQ(parse(FrameBuilder().ipv4({.protocol = 58}).raw(rest).build()).icmpv6_type, 0);
+  EXPECT_EQ(
+      parse(FrameBuilder().ipv6({.next_header = 44}).fragment(58, 1).raw(rest).build()).icmpv6_type,
+      0);
+}
+
+TEST(Frame, WithoutIpTheAddressesAreThoseOfTheLink) {
+  const Headers headers = parse(FrameBuilder().be16(0x0806).raw(Bytes(28, 1)).build());
+  EXPECT_EQ(headers.ip_version, IpVersion::kNone);
+  EXPECT_EQ(headers.dst_address, (IpAddress{2, 0, 0, 0, 0, 2}));
+  EXPECT_EQ(headers.src_address, (IpAddress{2, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(headers.l3_offset, 14);
+}
+
+TEST(Frame, AnAddressOfTheLinkIsThereWhenItsLastByteIs) {
+  const Bytes frame = FrameBuilder().be16(0x88b5).build();
+  const IpAddress none{};
+  const IpAddress dst{2, 0, 0, 0, 0, 2};
+  const IpAddress src{2, 0, 0, 0, 0, 1};
+  EXPECT_EQ(parse_begin(frame, 5, 5).dst_address, none);
+  EXPECT_EQ(parse_begin(frame, 6, 6).dst_address, dst);
+  EXPECT_EQ(parse_begin(frame, 11, 11).src_address, none);
+  EXPECT_EQ(parse_begin(frame, 12, 12).src_address, src);
+}
+
+TEST(Frame, PortsAreNotReadFromThePadding) {
+  const Headers headers = parse(FrameBuilder().ipv4({}).build(26));
+  EXPECT_EQ(headers.fault, FrameFault::kShortTransport);
+  EXPECT_FALSE(headers.ports_valid);
+  EXPECT_EQ(headers.ip_protocol, kUdp);
+  EXPECT_EQ(parse(FrameBuilder().ipv6({}).build(26)).fault, FrameFault::kShortTransport);
+  // Hop-by-hop options do not make a jumbogram of it.
+  const Bytes options = FrameBuilder().ipv6({.next_header = 0}).options(kUdp).build(26);
+  EXPECT_EQ(parse(options).fault, FrameFault::kShortTransport);
+}
+
+TEST(Frame, OddHeadersKeepWhatCouldBeRead) {
+  const Bytes good = FrameBuilder().ipv4({}).ports(1, 2).build();
+  const auto with = [&good](std::size_t at, std::uint8_t value) {
+    Bytes frame = good;
+    frame[at] = value;
+    return parse(frame);
+  };
+  EXPECT_EQ(with(14, 0x55).fault, FrameFault::kIpVersion);
+  EXPECT_EQ(with(14, 0x55).ip_version, IpVersion::kNone);
+  EXPECT_EQ(with(14, 0x44).fault, FrameFault::kIpHeaderLength);
+  EXPECT_EQ(with(14, 0x44).src_address, address("10.0.0.1"));
+  EXPECT_EQ(with(14, 0x4f).fault, FrameFault::kIpHeaderLength);
+  EXPECT_EQ(with(17, 19).fault, FrameFault::kIpTotalLength);
+  EXPECT_EQ(with(17, 19).ip_protocol, kUdp);
+  // Longer than the frame: a truncated packet whose ports are there.
+  EXPECT_EQ(with(16, 5).dst_port, 2);
+  EXPECT_FALSE(with(16, 5).malformed());
+}
+
+TEST(Frame, Ipv6OfAnotherVersionIsNone) {
+  Bytes frame = FrameBuilder().ipv6({}).ports(1, 2).build();
+  frame[14] = 0x45;
+  EXPECT_EQ(parse(frame).fault, FrameFault::kIpVersion);
+  EXPECT_EQ(parse(frame).ip_version, IpVersion::kNone);
+  EXPECT_EQ(parse(frame).src_address, (IpAddress{2, 0, 0, 0, 0, 1}));
+}
+
+// Nothing more is to come in another segment, whatever the lengths say.
+TEST(Frame, AFrameEndsWhereItEnds) {
+  Bytes ipv4 = FrameBuilder().ipv4({}).build();
+  ipv4[17] = 24;
+  EXPECT_EQ(parse(ipv4).fault, FrameFault::kShortTransport);
+  Bytes ipv6 = FrameBuilder().ipv6({}).build();
+  ipv6[19] = 8;
+  EXPECT_EQ(parse(ipv6).fault, FrameFault::kShortTransport);
+}
+
+// A field of the shorter frame is the whole frame's, or has not been read.
+template <typename T>
+void expect_same_or_unread(const T& shorter, const T& whole, const T& unread, const char* field) {
+  EXPECT_TRUE(shorter == whole || shorter == unread) << field;
+}
+
+TEST(Frame, EveryBeginOfAFrameIsRead) {
+  const Headers unread;
+  std::size_t number = 0;
+  for (const Bytes& frame : sample_frames()) {
+    const Headers whole = parse(frame);
+    bool was_malformed = true;
+    for (std::size_t length = 0; length <= frame.size(); ++length) {
+      SCOPED_TRACE(testing::Message() << "frame " << number << ", " << length << " bytes");
+      const Headers headers = parse_begin(frame, length, length);
+      const std::span<const std::uint8_t> bytes(frame.data(), length);
+      EXPECT_EQ(broken_invariant(headers, bytes), nullptr) << broken_invariant(headers, bytes);
+      if (headers.ip_version == whole.ip_version && length >= 12) {
+        EXPECT_EQ(headers.src_address, whole.src_address);
+        EXPECT_EQ(headers.dst_address, whole.dst_address);
+      }
+      expect_same_or_unread(headers.src_port, whole.src_port, unread.src_port, "src_port");
+      expect_same_or_unread(headers.dst_port, whole.dst_port, unread.dst_port, "dst_port");
+      expect_same_or_unread(headers.vlan_id, whole.vlan_id, unread.vlan_id, "vlan_id");
+      expect_same_or_unread(headers.dscp, whole.dscp, unread.dscp, "dscp");
+      expect_same_or_unread(headers.fragment, whole.fragment, unread.fragment, "fragment");
+      // Once enough is there for the whole, it stays so; before, it is said that something lacks.
+      if (!headers.malformed()) was_malformed = false;
+      EXPECT_TRUE(whole.malformed() || headers.malformed() == was_malformed);
+
+      const Headers split = parse_begin(frame, length, frame.size());
+      EXPECT_EQ(split.ports_valid, headers.ports_valid);
+      EXPECT_EQ(split.l4_offset, headers.l4_offset);
+      if (!whole.malformed()) {
+        EXPECT_EQ(split.fault, headers.malformed() ? FrameFault::kSplitHeader : FrameFault::kNone);
+      }
+    }
+    ++number;
+  }
+}
+
+TEST(Frame, RandomDamageBreaksNoInvariant) {
+  const std::vector<Bytes> frames = sample_frames();
+  std::mt19937 random(2);
+  for (int round = 0; round < 200'000; ++round) {
+    Bytes frame = frames[random() % frames.size()];
+    for (unsigned changes = random() % 4; changes > 0; --changes) {
+      frame[random() % frame.size()] = static_cast<std::uint8_t>(random());
+    }
+    const std::size_t length = random() % 4 == 0 ? random() % (frame.size() + 1) : frame.size();
+    const std::size_t frame_bytes = random() % 2 == 0 ? length : length + random() % 2000;
+    const Headers headers = parse_begin(frame, length, frame_bytes);
+    const char* const broken = broken_invariant(headers, {frame.data(), length});
+    ASSERT_EQ(broken, nullptr) << broken << ", round " << round;
+  }
+}
+
+}  // namespace
+}  // namespace drip
