@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs Pktgen-DPDK's Lua scripts against dripd over vhost-user: pktgen.sh runs this."""
+import json
 import os
 import pathlib
 import shlex
