@@ -30,8 +30,12 @@ class Sources:
     """Our files and what they include, read once."""
 
     def __init__(self, build: pathlib.Path):
-        self.roots = [pathlib.Path("include"), pathlib.Path("src"), pathlib.Path("tests"),
-                      build / "include"]
+        self.roots = [
+            pathlib.Path("include"),
+            pathlib.Path("src"),
+            pathlib.Path("tests"),
+            build / "include",
+        ]
         self.texts = {}
 
     def text(self, path: pathlib.Path) -> bytes:
@@ -65,9 +69,11 @@ def commands(build: pathlib.Path) -> dict[pathlib.Path, str]:
 
 def tidy(build: pathlib.Path, path: pathlib.Path) -> tuple[bool, str]:
     # The commands are GCC's, some of whose warnings clang does not know.
-    run = subprocess.run([TOOL, "-p", str(build), "--quiet",
-                          "--extra-arg=-Wno-unknown-warning-option", str(path)],
-                         capture_output=True, text=True)
+    run = subprocess.run(
+        [TOOL, "-p", str(build), "--quiet", "--extra-arg=-Wno-unknown-warning-option", str(path)],
+        capture_output=True,
+        text=True,
+    )
     # On stderr are counts of what was suppressed and, if it could not run, why.
     return run.returncode == 0, run.stdout or run.stderr
 
@@ -94,8 +100,10 @@ def main() -> int:
             clean += 1
         else:
             pending[path] = stamp
-    print(f"clang-tidy: {len(pending)} files to check, {clean} unchanged since they were clean.",
-          flush=True)
+    print(
+        f"clang-tidy: {len(pending)} files to check, {clean} unchanged since they were clean.",
+        flush=True,
+    )
     failed = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         runs = {pool.submit(tidy, build, path): path for path in pending}

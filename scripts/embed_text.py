@@ -11,8 +11,10 @@ def main() -> None:
     # A string literal may be 64 KiB long; what is longer would have to be cut.
     assert len(text) < 60000 and ')lua"' not in text
     pathlib.Path(out).write_text(
-        f'#pragma once\nnamespace drip::cluster {{\n'
-        f'inline constexpr char {name}[] = R"lua({text})lua";\n}}\n', encoding="utf-8")
+        f"#pragma once\nnamespace drip::cluster {{\n"
+        f'inline constexpr char {name}[] = R"lua({text})lua";\n}}\n',
+        encoding="utf-8",
+    )
 
 
 main()

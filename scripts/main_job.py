@@ -47,25 +47,42 @@ def shaped_phase(link, daemon, flow, rate_bps):
         change = now()
         first = daemon.bucket(bucket)
         daemon.ctl("bucket", "set", bucket, "--rate", f"{rate_bps / 2:.0f}bit")
-        changed = now()  # It is applied when the call returns, which may take long on a busy machine.
+        changed = (
+            now()
+        )  # It is applied when the call returns, which may take long on a busy machine.
         show_progress(meter, begin, changed + HALF_SECONDS)
         end = now()
         second = daemon.bucket(bucket)
     flow.finish()
     rows = []
     for asked, start, stop, before, after in (
-            (rate_bps, begin + 1.2, change, None, first),
-            (rate_bps / 2, changed + 0.3, end, first, second)):
-        rejected = {name: int(after.get(name, 0)) - int((before or {}).get(name, 0))
-                    for name in ("rejected_full", "rejected_full_bytes", "rejected_draining",
-                                 "rejected_too_long")}
+        (rate_bps, begin + 1.2, change, None, first),
+        (rate_bps / 2, changed + 0.3, end, first, second),
+    ):
+        rejected = {
+            name: int(after.get(name, 0)) - int((before or {}).get(name, 0))
+            for name in (
+                "rejected_full",
+                "rejected_full_bytes",
+                "rejected_draining",
+                "rejected_too_long",
+            )
+        }
         sojourn = difference(after["sojourn"], (before or {}).get("sojourn", {}))
-        rows.append(Row(flow.label, asked, 8 * slope(meter.sent, start, stop),
-                        8 * slope(meter.received, start, stop),
-                        8 * slope(meter.offered, start, stop) if meter.offered else None,
-                        8 * least_rate(meter.offered, start, stop), rejected,
-                        quantile_ns(sojourn, 0.5), quantile_ns(sojourn, 0.99),
-                        flow.must_be_exact))
+        rows.append(
+            Row(
+                flow.label,
+                asked,
+                8 * slope(meter.sent, start, stop),
+                8 * slope(meter.received, start, stop),
+                8 * slope(meter.offered, start, stop) if meter.offered else None,
+                8 * least_rate(meter.offered, start, stop),
+                rejected,
+                quantile_ns(sojourn, 0.5),
+                quantile_ns(sojourn, 0.99),
+                flow.must_be_exact,
+            )
+        )
     return rows, meter, (begin, changed)
 
 
@@ -100,8 +117,9 @@ def main():
     module = in_process_link if in_process else namespace_link
 
     rows, series = [], []
-    with tempfile.TemporaryDirectory(prefix="drip-") as scratch, \
-            module.Link(pathlib.Path(scratch), rate_bps) as link:
+    with tempfile.TemporaryDirectory(prefix="drip-") as scratch, module.Link(
+        pathlib.Path(scratch), rate_bps
+    ) as link:
         say(f"{link.description}, starting dripd")
         with Daemon(pathlib.Path(arguments.build), link, out / "dripd.log") as daemon:
             link.attach(daemon)
@@ -121,11 +139,17 @@ def main():
     failed = False
     for row in rows:
         if row.must_be_exact and abs(row.received_bps / row.asked_bps - 1) > TOLERANCE:
-            print(f"FAILED: {row.label}: {format_rate(row.received_bps)} received, "
-                  f"{format_rate(row.asked_bps)} asked", file=sys.stderr)
+            print(
+                f"FAILED: {row.label}: {format_rate(row.received_bps)} received, "
+                f"{format_rate(row.asked_bps)} asked",
+                file=sys.stderr,
+            )
             if row.least_offered_bps < row.asked_bps:
-                print("        The machine was busy: the sender offered as little as "
-                      f"{format_rate(row.least_offered_bps)} for a while.", file=sys.stderr)
+                print(
+                    "        The machine was busy: the sender offered as little as "
+                    f"{format_rate(row.least_offered_bps)} for a while.",
+                    file=sys.stderr,
+                )
             failed = True
     if not balance.holds:
         print(f"FAILED: {balance.text}", file=sys.stderr)

@@ -56,9 +56,7 @@ def main(address):
         print(f"{reply.request_id}: left after {reply.sojourn_ns / 1e6:g} ms")
 
         states = shaper.WatchBuckets(
-            shaper_pb2.WatchBucketsRequest(
-                filter=shaper_pb2.BucketFilter(bucket_ids=["example"])
-            )
+            shaper_pb2.WatchBucketsRequest(filter=shaper_pb2.BucketFilter(bucket_ids=["example"]))
         )
         for bucket in next(states).buckets:
             print(

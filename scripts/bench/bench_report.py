@@ -40,25 +40,40 @@ def shown(figure):
 def cost(rows):
     parts = []
     for order in dict.fromkeys(row["order"] for row in rows):
-        mine = {(row["path"], row["buckets"]): row["cycles"]
-                for row in rows if row["order"] == order}
+        mine = {
+            (row["path"], row["buckets"]): row["cycles"] for row in rows if row["order"] == order
+        }
         counts = sorted({buckets for _, buckets in mine})
-        lines = [[path, *(shown(mine[path, n]) if (path, n) in mine else "" for n in counts)]
-                 for path in STAGES]
+        lines = [
+            [path, *(shown(mine[path, n]) if (path, n) in mine else "" for n in counts)]
+            for path in STAGES
+        ]
         for path in ("straight", "scheduled"):
-            lines.append([f"{path} / librte_sched", *(
-                text(mine[path, n]["median"] / mine["librte_sched", n]["median"])
-                if ("librte_sched", n) in mine else "" for n in counts)])
-        parts.append(f"{order}, cycles a packet by number of buckets:\n\n" +
-                     table(["path", *map(count_text, counts)], lines))
-    return f"""### Cost of a packet, nothing throttled
+            lines.append(
+                [
+                    f"{path} / librte_sched",
+                    *(
+                        text(mine[path, n]["median"] / mine["librte_sched", n]["median"])
+                        if ("librte_sched", n) in mine
+                        else ""
+                        for n in counts
+                    ),
+                ]
+            )
+        parts.append(
+            f"{order}, cycles a packet by number of buckets:\n\n"
+            + table(["path", *map(count_text, counts)], lines)
+        )
+    return """### Cost of a packet, nothing throttled
 
 64-byte frames, one core. *straight*: admit and depart of a bucket whose packets leave at the start of
 their service; *scheduled*: admit, timing wheel, depart, at the end of it; *librte_sched*: enqueue and
 dequeue of a pipe for each bucket, one class in use. *source*: mbufs allocated, written, freed;
 *parse* and *classify* add these stages (a rule for each bucket); *whole*: dripd's loop with all of it.
 
-""" + "\n".join(parts)
+""" + "\n".join(
+        parts
+    )
 
 
 def throttled(rows):
@@ -119,10 +134,17 @@ How a packet gets into a bucket of another core, without parsing and rules, in t
 
 
 def memory(rows):
-    parts = {"bucket": "the bucket itself", "wheel": "wheel", "book": "the engine's record of it",
-             "registry": "name, settings, indexes", "idle": "**idle, less its ring**",
-             "ring": "ring of 4", "history": "histories, once it is used",
-             "wheel_full": "more of the wheel, once it is full", "full": "**full**"}
+    parts = {
+        "bucket": "the bucket itself",
+        "wheel": "wheel",
+        "book": "the engine's record of it",
+        "registry": "name, settings, indexes",
+        "idle": "**idle, less its ring**",
+        "ring": "ring of 4",
+        "history": "histories, once it is used",
+        "wheel_full": "more of the wheel, once it is full",
+        "full": "**full**",
+    }
     return f"""### Memory
 
 Bytes a bucket, resident memory as the kernel counts it (`/proc/self/smaps_rollup`) before and after each
@@ -135,11 +157,14 @@ part was made; ids of 16 bytes. The wheel's slots, 640 KiB, are there whatever t
 def centres(rows):
     tables = []
     for row in rows:
-        tables.append(f"{row['path']}, {count_text(row['buckets'])} buckets, {row['samples']:,} "
-                      "samples:\n\n" +
-                      table(["function", "of the time"],
-                            [[f"`{name}`", f"{100 * share:.1f} %"]
-                             for name, share in row["functions"]]))
+        tables.append(
+            f"{row['path']}, {count_text(row['buckets'])} buckets, {row['samples']:,} "
+            "samples:\n\n"
+            + table(
+                ["function", "of the time"],
+                [[f"`{name}`", f"{100 * share:.1f} %"] for name, share in row["functions"]],
+            )
+        )
     return """### Where the time goes
 
 `perf record -e cpu-clock` of `drip-bench cost`: the machine has no hardware counters. Each sample is put
@@ -147,13 +172,17 @@ to the innermost function there that is no mere accessor, inlined ones included;
 at the instruction behind the load. What is of `librte_...`, `BenchPort` and `PacketPool` is the benchmark's
 source and sink. The largest of each case:
 
-""" + "\n".join(tables)
+""" + "\n".join(
+        tables
+    )
 
 
 def control(rows):
-    return ("### Control plane\n\nA real gRPC client against a real dripd on the loopback; `empty` is a "
-            "gRPC method that does nothing, on a server with the same threads.\n\n" +
-            control_report.markdown(rows))
+    return (
+        "### Control plane\n\nA real gRPC client against a real dripd on the loopback; `empty` is a "
+        "gRPC method that does nothing, on a server with the same threads.\n\n"
+        + control_report.markdown(rows)
+    )
 
 
 def note(path, command):
@@ -189,18 +218,26 @@ def main():
     plots_at = page.parent / page.stem
     plots_at.mkdir(exist_ok=True)
     sections = []
-    for name, write in (("cost", cost), ("centres", centres), ("throttled", throttled),
-                        ("precision", precision), ("scale", scale), ("memory", memory),
-                        ("control", control)):
+    for name, write in (
+        ("cost", cost),
+        ("centres", centres),
+        ("throttled", throttled),
+        ("precision", precision),
+        ("scale", scale),
+        ("memory", memory),
+        ("control", control),
+    ):
         if results.get(name, {}).get("rows"):
             sections.append(section(name, write, results[name]))
         else:
             sections.append(f"`{name}` was not measured.")
     for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        sections.append(module.markdown(results[name]) if name in results
-                        else f"`{name}` was not measured.")
+        sections.append(
+            module.markdown(results[name]) if name in results else f"`{name}` was not measured."
+        )
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
-    page.write_text(f"""# Benchmarks
+    page.write_text(
+        f"""# Benchmarks
 
 This page is made by `scripts/bench/all.sh`; every peer was measured in the same run as Drip, in turns
 with it. Each section says machine, commit, time and command. Figures are medians of interleaved runs with
@@ -215,7 +252,8 @@ from run to run: the ratios count.
 
 {chr(10).join(plots(results, page, plots_at))}
 
-{chr(10).join(section.rstrip() + chr(10) for section in sections)}""")
+{chr(10).join(section.rstrip() + chr(10) for section in sections)}"""
+    )
     return 0
 
 

@@ -13,19 +13,58 @@ import subprocess
 import sys
 import tempfile
 
-CASES = (("whole", 1024), ("whole", 65536), ("straight", 65536), ("scheduled", 1024),
-         ("scheduled", 65536))
+CASES = (
+    ("whole", 1024),
+    ("whole", 65536),
+    ("straight", 65536),
+    ("scheduled", 1024),
+    ("scheduled", 65536),
+)
 SHOWN = 14  # Functions a case.
 # What is done before the packets flow.
-SETUP = ("BucketOrder::BucketOrder", "BucketPath::BucketPath", "PacketPool::create", "std::shuffle",
-         "FusedPath::FusedPath", "zipf", "shuffled", "Classifier::build", "TupleSpace::add",
-         "TupleSpace::insert", "TupleSpace::TupleSpace", "TimingWheel::TimingWheel",
-         "TimePoint::TimePoint", "Transmitter::create")
+SETUP = (
+    "BucketOrder::BucketOrder",
+    "BucketPath::BucketPath",
+    "PacketPool::create",
+    "std::shuffle",
+    "FusedPath::FusedPath",
+    "zipf",
+    "shuffled",
+    "Classifier::build",
+    "TupleSpace::add",
+    "TupleSpace::insert",
+    "TupleSpace::TupleSpace",
+    "TimingWheel::TimingWheel",
+    "TimePoint::TimePoint",
+    "Transmitter::create",
+)
 # Part of whoever calls them.
-ACCESSORS = ("std::", "__gnu_cxx", "_mm", "BasicCounter", "PublishedTimePoint", "TimePoint", "operator",
-             "UnitRef", "BucketTable::operator", "BucketHooks", "Bucket::", "FlowRing::slot_count",
-             "FlowRing::mask", "WheelHook", "load", "count_", "enter_backlog", "leave_backlog",
-             "histogram_bin", "HandOff::", "Samples", "Histogram", "void", "bool")
+ACCESSORS = (
+    "std::",
+    "__gnu_cxx",
+    "_mm",
+    "BasicCounter",
+    "PublishedTimePoint",
+    "TimePoint",
+    "operator",
+    "UnitRef",
+    "BucketTable::operator",
+    "BucketHooks",
+    "Bucket::",
+    "FlowRing::slot_count",
+    "FlowRing::mask",
+    "WheelHook",
+    "load",
+    "count_",
+    "enter_backlog",
+    "leave_backlog",
+    "histogram_bin",
+    "HandOff::",
+    "Samples",
+    "Histogram",
+    "void",
+    "bool",
+)
 
 
 def missing():
@@ -39,18 +78,46 @@ def sampled(bench, path, buckets, seconds):
     """How many samples were taken at each address of the binary."""
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         data = pathlib.Path(scratch) / "perf.data"
-        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "5000", "-o", data, "--",
-                        bench, "cost", "--memory", "1500", "--only", path, "--buckets",
-                        str(buckets), "--repeat", "1", "--seconds", str(seconds)],
-                       check=True, stdout=subprocess.DEVNULL)
-        script = subprocess.run(["perf", "script", "-i", data, "--show-mmap-events", "-F",
-                                 "ip,sym,dso,event"],
-                                check=True, capture_output=True, text=True).stdout
+        subprocess.run(
+            [
+                "perf",
+                "record",
+                "-q",
+                "-e",
+                "cpu-clock",
+                "-F",
+                "5000",
+                "-o",
+                data,
+                "--",
+                bench,
+                "cost",
+                "--memory",
+                "1500",
+                "--only",
+                path,
+                "--buckets",
+                str(buckets),
+                "--repeat",
+                "1",
+                "--seconds",
+                str(seconds),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        script = subprocess.run(
+            ["perf", "script", "-i", data, "--show-mmap-events", "-F", "ip,sym,dso,event"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
     base = None
     addresses, others = collections.Counter(), collections.Counter()
     for line in script.splitlines():
-        if mapped := re.search(r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\(0x[0-9a-f]+\) @ (\S+) .*"
-                               r"r-xp (\S+)", line):
+        if mapped := re.search(
+            r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\(0x[0-9a-f]+\) @ (\S+) .*" r"r-xp (\S+)", line
+        ):
             if mapped[3].endswith(f"/{pathlib.Path(bench).name}"):
                 base = int(mapped[1], 16) - int(mapped[2], 16)
         elif found := re.search(r"([0-9a-f]{6,16}) (.*) \((\S+)\)$", line):
@@ -71,8 +138,12 @@ def plain(name):
 
 def functions(bench, addresses):
     """Samples by the innermost function that is no mere accessor."""
-    done = subprocess.run(["addr2line", "-a", "-i", "-f", "-C", "-e", bench,
-                           *map(hex, addresses)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["addr2line", "-a", "-i", "-f", "-C", "-e", bench, *map(hex, addresses)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     chains = {}
     for line in done.stdout.splitlines():
         if line.startswith("0x"):
@@ -97,9 +168,14 @@ def main():
         addresses, others = sampled(bench, path, buckets, seconds)
         counts = functions(bench, addresses) + others
         total = sum(counts.values())
-        rows.append({"path": path, "buckets": buckets, "samples": total,
-                     "functions": [[name, count / total]
-                                   for name, count in counts.most_common(SHOWN)]})
+        rows.append(
+            {
+                "path": path,
+                "buckets": buckets,
+                "samples": total,
+                "functions": [[name, count / total] for name, count in counts.most_common(SHOWN)],
+            }
+        )
     out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
 
 

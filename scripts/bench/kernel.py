@@ -35,8 +35,14 @@ class Size:
     rates: tuple = (100_000_000, 1_000_000_000)
 
 
-QUICK = Size(buckets=(64,), rounds=1, throughput_seconds=0.2, cpu_seconds=0.2,
-             spacing_seconds=0.3, rates=(100_000_000,))
+QUICK = Size(
+    buckets=(64,),
+    rounds=1,
+    throughput_seconds=0.2,
+    cpu_seconds=0.2,
+    spacing_seconds=0.3,
+    rates=(100_000_000,),
+)
 
 
 def say(text):
@@ -51,8 +57,9 @@ class Run:
 
     def row(self, section, shaper, **key):
         """The row of a section that all rounds add to."""
-        return self.rows[section].setdefault((shaper, *key.values()),
-                                             {"shaper": shaper, **key, "rounds": []})
+        return self.rows[section].setdefault(
+            (shaper, *key.values()), {"shaper": shaper, **key, "rounds": []}
+        )
 
     def check(self, what, holds):
         self.checks.append({"what": what, "holds": holds})
@@ -65,14 +72,30 @@ class Run:
         link = self.link
         before = link.received()
         dripd_before = dripd.lcore() if dripd else None
-        sent = link.result(link.send("--frame-bytes", SMALL_FRAME, "--flows", buckets, "--seconds",
-                                     self.size.throughput_seconds))
+        sent = link.result(
+            link.send(
+                "--frame-bytes",
+                SMALL_FRAME,
+                "--flows",
+                buckets,
+                "--seconds",
+                self.size.throughput_seconds,
+            )
+        )
         received = self.settled(dripd) - before
         row = self.row("throughput", shaper, buckets=buckets)
-        row["rounds"].append({"sent": sent["sent"], "refused": sent["refused"],
-                              "received": received, "pps": received / sent["seconds"]})
-        self.check(f"{shaper}, {buckets}: received {received} of {sent['sent']} sent",
-                   0 < received <= sent["sent"])
+        row["rounds"].append(
+            {
+                "sent": sent["sent"],
+                "refused": sent["refused"],
+                "received": received,
+                "pps": received / sent["seconds"],
+            }
+        )
+        self.check(
+            f"{shaper}, {buckets}: received {received} of {sent['sent']} sent",
+            0 < received <= sent["sent"],
+        )
         if dripd:
             self.account(dripd, dripd_before, shaper, sent["sent"], received)
 
@@ -107,8 +130,16 @@ class Run:
         idle_loop = self.idle_loop_seconds(dripd) if dripd else 0
         begin_received, begin = link.received(), time.monotonic()
         before = dripd.lcore() if dripd else None
-        sender = link.send("--frame-bytes", SMALL_FRAME, "--flows", buckets, "--seconds",
-                           seconds + 0.2, "--pps", CPU_PPS)
+        sender = link.send(
+            "--frame-bytes",
+            SMALL_FRAME,
+            "--flows",
+            buckets,
+            "--seconds",
+            seconds + 0.2,
+            "--pps",
+            CPU_PPS,
+        )
         soaks = {TRAFFIC_CPU: link.soak(TRAFFIC_CPU, seconds)}
         if not dripd:
             soaks[SHAPER_CPU] = link.soak(SHAPER_CPU, seconds)
@@ -117,12 +148,16 @@ class Run:
         elapsed = time.monotonic() - begin
         received = self.settled(dripd) - begin_received
         pps = (received or sent["sent"]) / sent["seconds"]
-        figures = {"pps": pps, "traffic_core": used[TRAFFIC_CPU],
-                   "shaper_core": used.get(SHAPER_CPU, 1.0)}  # A polling core leaves nothing over.
+        figures = {
+            "pps": pps,
+            "traffic_core": used[TRAFFIC_CPU],
+            "shaper_core": used.get(SHAPER_CPU, 1.0),
+        }  # A polling core leaves nothing over.
         if dripd:
             after = dripd.lcore()
-            idle_loops = sum(sign * (at["loops"] - at["busy_loops"])
-                             for sign, at in ((1, after), (-1, before)))
+            idle_loops = sum(
+                sign * (at["loops"] - at["busy_loops"]) for sign, at in ((1, after), (-1, before))
+            )
             figures["busy"] = max(0.0, elapsed - idle_loops * idle_loop) / elapsed
             # The sender's part of the time that was looked at.
             figures["busy"] *= elapsed / sent["seconds"]
@@ -141,8 +176,9 @@ class Run:
 
     def receive_gaps(self, rate_bps, start_sender, *arguments):
         gap_ns = LARGE_FRAME * 8 * 1e9 / rate_bps
-        receiver = self.link.receive("--ideal-gap-ns", gap_ns, "--seconds",
-                                     self.size.spacing_seconds, *arguments)
+        receiver = self.link.receive(
+            "--ideal-gap-ns", gap_ns, "--seconds", self.size.spacing_seconds, *arguments
+        )
         sender = start_sender(self.size.spacing_seconds + 0.4)
         result = self.link.result(receiver)
         self.link.result(sender)
@@ -150,9 +186,12 @@ class Run:
 
     def overload(self, rate_bps):
         """More than the rate, but not more than a sleeping sender brings to the link."""
-        pps = 2 * rate_bps / 8 / LARGE_FRAME if rate_bps < 5e8 else 1.45 * rate_bps / 8 / LARGE_FRAME
-        return lambda seconds: self.link.send("--frame-bytes", LARGE_FRAME, "--seconds", seconds,
-                                              "--pps", pps)
+        pps = (
+            2 * rate_bps / 8 / LARGE_FRAME if rate_bps < 5e8 else 1.45 * rate_bps / 8 / LARGE_FRAME
+        )
+        return lambda seconds: self.link.send(
+            "--frame-bytes", LARGE_FRAME, "--seconds", seconds, "--pps", pps
+        )
 
     def spacing(self, shaper, rate_bps, dripd=None):
         before, begin = dripd.lcore() if dripd else None, time.monotonic()
@@ -175,12 +214,17 @@ class Run:
         stalls, stamps = self.link.scratch / "stalls", self.link.scratch / "stamps"
         pps = rate_bps / 8 / LARGE_FRAME
         result = self.receive_gaps(
-            rate_bps, lambda seconds: self.link.pace("--frame-bytes", LARGE_FRAME, "--seconds",
-                                                     seconds, "--pps", pps, "--stalls", stalls),
-            "--stamps", stamps)
+            rate_bps,
+            lambda seconds: self.link.pace(
+                "--frame-bytes", LARGE_FRAME, "--seconds", seconds, "--pps", pps, "--stalls", stalls
+            ),
+            "--stamps",
+            stamps,
+        )
         self.keep_spacing("pacer alone", rate_bps, result)
-        self.keep_spacing("pacer alone, without stalls", rate_bps,
-                          without_stalls(result, stamps, stalls))
+        self.keep_spacing(
+            "pacer alone, without stalls", rate_bps, without_stalls(result, stamps, stalls)
+        )
 
     def smallest_burst(self, make, rate_bps):
         """The smallest burst with which the discipline holds the rate to 1 %: with less it loses
@@ -210,9 +254,12 @@ def without_stalls(result, stamps_path, stalls_path):
     errors.sort()
     pick = lambda q: errors[round(q * (len(errors) - 1))] if errors else 0
     quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1}
-    return {**result, "error_ns": {name: pick(q) for name, q in quantiles.items()},
-            "error_curve": [[q, pick(q)] for q, _ in result["error_curve"]],
-            "touched": touched / max(1, len(stamps) - 1)}
+    return {
+        **result,
+        "error_ns": {name: pick(q) for name, q in quantiles.items()},
+        "error_curve": [[q, pick(q)] for q, _ in result["error_curve"]],
+        "touched": touched / max(1, len(stamps) - 1),
+    }
 
 
 def throughput_and_cpu(run, last_round):
@@ -220,8 +267,10 @@ def throughput_and_cpu(run, last_round):
     for buckets in run.size.buckets:
         disciplines = [("HTB", lambda: Htb(link, buckets, UNLIMITED, "64k"))]
         if buckets == 1:
-            disciplines += [("TBF", lambda: Tbf(link, UNLIMITED, "64k")),
-                            ("redirect alone", lambda: Kernel(link))]
+            disciplines += [
+                ("TBF", lambda: Tbf(link, UNLIMITED, "64k")),
+                ("redirect alone", lambda: Kernel(link)),
+            ]
         for name, make in disciplines:
             with make() as discipline:
                 for label, steer in ((name, False), (f"{name}, RPS", True)):
@@ -244,8 +293,10 @@ def spacing(run, bursts):
     link = run.link
     for rate in run.size.rates:
         run.floor(rate)
-        for name, make in (("HTB", lambda burst: Htb(link, 1, f"{rate}bit", burst)),
-                           ("TBF", lambda burst: Tbf(link, f"{rate}bit", burst))):
+        for name, make in (
+            ("HTB", lambda burst: Htb(link, 1, f"{rate}bit", burst)),
+            ("TBF", lambda burst: Tbf(link, f"{rate}bit", burst)),
+        ):
             if (name, rate) not in bursts:
                 bursts[name, rate] = run.smallest_burst(make, rate)
             with make(bursts[name, rate]):
@@ -281,11 +332,17 @@ def main():
             say(f"round {number + 1} of {size.rounds}: spacing")
             spacing(run, bursts)
 
-    result = {**machine.describe("scripts/bench/kernel.sh"), "quick": arguments.quick,
-              "bursts": [{"shaper": name, "rate_bps": rate, "bytes": burst}
-                         for (name, rate), burst in bursts.items()],
-              **{section: list(rows.values()) for section, rows in run.rows.items()},
-              "checks": run.checks, "seconds": time.monotonic() - begin}
+    result = {
+        **machine.describe("scripts/bench/kernel.sh"),
+        "quick": arguments.quick,
+        "bursts": [
+            {"shaper": name, "rate_bps": rate, "bytes": burst}
+            for (name, rate), burst in bursts.items()
+        ],
+        **{section: list(rows.values()) for section, rows in run.rows.items()},
+        "checks": run.checks,
+        "seconds": time.monotonic() - begin,
+    }
     measuring.write(arguments.out, "kernel", result, md=markdown(result), svg=draw(result))
     print(markdown(result))
     say(f"{result['seconds']:.0f} s; {arguments.out}/kernel.json, kernel.md, kernel.svg")

@@ -9,7 +9,7 @@ from daemon import Daemon
 from veth_link import SHAPER_CPU, TRAFFIC_CPU
 
 FIRST_PORT = 10000  # drip-link's flow 0.
-MAJOR = 1 << 16     # Of class ids "1:...".
+MAJOR = 1 << 16  # Of class ids "1:...".
 
 
 class Kernel:
@@ -22,9 +22,11 @@ class Kernel:
         self.link = link
 
     def __enter__(self):
-        self.tc("qdisc add dev left clsact",
-                "filter add dev left ingress protocol all u32 match u32 0 0 "
-                "action mirred egress redirect dev right")
+        self.tc(
+            "qdisc add dev left clsact",
+            "filter add dev left ingress protocol all u32 match u32 0 0 "
+            "action mirred egress redirect dev right",
+        )
         try:
             self.set_up()
         except BaseException:
@@ -36,22 +38,44 @@ class Kernel:
         pass
 
     def __exit__(self, *_):
-        subprocess.run(["ip", "netns", "exec", self.link.middle, "tc", "qdisc", "delete", "dev",
-                        "right", "root"], capture_output=True)
+        subprocess.run(
+            [
+                "ip",
+                "netns",
+                "exec",
+                self.link.middle,
+                "tc",
+                "qdisc",
+                "delete",
+                "dev",
+                "right",
+                "root",
+            ],
+            capture_output=True,
+        )
         self.tc("qdisc delete dev left clsact")
         self.steer(False)
 
     def tc(self, *lines):
-        done = subprocess.run(["ip", "netns", "exec", self.link.middle, "tc", "-batch", "-"],
-                              input="\n".join(lines) + "\n", capture_output=True, text=True)
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.link.middle, "tc", "-batch", "-"],
+            input="\n".join(lines) + "\n",
+            capture_output=True,
+            text=True,
+        )
         if done.returncode != 0:
             raise SystemExit(f"kernel.sh: tc: {done.stderr.strip()[:500]}")
 
     def steer(self, to_shaper_cpu):
-        for namespace, interface, cpu in ((self.link.middle, "left", SHAPER_CPU),
-                                          (self.link.right.name, "eth0", TRAFFIC_CPU)):
-            self.link.write(namespace, f"{interface}/queues/rx-0/rps_cpus",
-                            f"{1 << cpu:x}" if to_shaper_cpu else "0")
+        for namespace, interface, cpu in (
+            (self.link.middle, "left", SHAPER_CPU),
+            (self.link.right.name, "eth0", TRAFFIC_CPU),
+        ):
+            self.link.write(
+                namespace,
+                f"{interface}/queues/rx-0/rps_cpus",
+                f"{1 << cpu:x}" if to_shaper_cpu else "0",
+            )
 
 
 class Htb(Kernel):
@@ -63,12 +87,17 @@ class Htb(Kernel):
         self.classes, self.rate, self.burst = classes, rate, burst
 
     def set_up(self):
-        self.tc("qdisc add dev right root handle 1: htb", *[
-            f"class add dev right parent 1: classid 1:{i + 1:x} htb rate {self.rate} "
-            f"burst {self.burst} cburst {self.burst} quantum 1514" for i in range(self.classes)],
+        self.tc(
+            "qdisc add dev right root handle 1: htb",
+            *[
+                f"class add dev right parent 1: classid 1:{i + 1:x} htb rate {self.rate} "
+                f"burst {self.burst} cburst {self.burst} quantum 1514"
+                for i in range(self.classes)
+            ],
             # ldh [36]; sub #FIRST_PORT - 1; or #MAJOR; ret a
             "filter add dev right parent 1: bpf bytecode "
-            f"\"4,40 0 0 36,20 0 0 {FIRST_PORT - 1},68 0 0 {MAJOR},22 0 0 0\"")
+            f'"4,40 0 0 36,20 0 0 {FIRST_PORT - 1},68 0 0 {MAJOR},22 0 0 0"',
+        )
 
 
 class Tbf(Kernel):
@@ -91,19 +120,35 @@ class Dripd(Daemon):
         capacity = 1000 if buckets <= 16 else 32
         lines = []
         for i in range(buckets):
-            lines.append(f'[[buckets]]\nbucket_id = "b{i}"\nleak_rate_bps = "{rate}"\n'
-                         f'capacity = {capacity}')
+            lines.append(
+                f'[[buckets]]\nbucket_id = "b{i}"\nleak_rate_bps = "{rate}"\n'
+                f"capacity = {capacity}"
+            )
         for i in range(buckets):
             port = FIRST_PORT + i
-            lines.append(f'[[rules]]\nrule_id = "r{i}"\nbucket_id = "b{i}"\n'
-                         f'match = {{ dst_port = {{ first = {port}, last = {port} }} }}')
+            lines.append(
+                f'[[rules]]\nrule_id = "r{i}"\nbucket_id = "b{i}"\n'
+                f"match = {{ dst_port = {{ first = {port}, last = {port} }} }}"
+            )
         config.write_text("\n".join(lines) + "\n")
         overcommit = max(1, 2 * buckets * capacity / self.MBUFS)
         device = lambda i, side: f"{side}=net_{kind}{i},iface={side}"
         link.device_arguments = [
-            "--config", str(config), "--port", device(0, "left"), "--port", device(1, "right"),
-            "--pair", "left:right", "--cpus", str(SHAPER_CPU), "--mbufs", str(self.MBUFS),
-            "--overcommit", f"{overcommit:.2f}"]
+            "--config",
+            str(config),
+            "--port",
+            device(0, "left"),
+            "--port",
+            device(1, "right"),
+            "--pair",
+            "left:right",
+            "--cpus",
+            str(SHAPER_CPU),
+            "--mbufs",
+            str(self.MBUFS),
+            "--overcommit",
+            f"{overcommit:.2f}",
+        ]
 
     def __enter__(self):
         if not self.start():
@@ -122,5 +167,8 @@ class Dripd(Daemon):
         super().__exit__(*(arguments or (None, None, None)))
 
     def lcore(self):
-        return {name: int(value) for name, value in self.ctl("lcore", "list")["lcores"][0].items()
-                if isinstance(value, (int, str)) and str(value).isdigit()}
+        return {
+            name: int(value)
+            for name, value in self.ctl("lcore", "list")["lcores"][0].items()
+            if isinstance(value, (int, str)) and str(value).isdigit()
+        }

@@ -4,13 +4,19 @@ import statistics
 
 MISSES = "cache misses: a departure touches three lines of its bucket, its ring slot and the wheel's slot"
 STALLS = "stalls of the virtual CPU, which outlast the backlog that the bucket had"
-COLD = ("the packets themselves: each that waited is out of the nearest cache when it leaves, and its mbuf "
-        "is written to be sent and freed; librte_sched, which has no receive ring here, is held to 3 % of the "
-        "rate, Drip to 0.5 %")
-SENDER = ("the sender's core, which also does the interrupts of dripd's ingress interface; with RPS HTB "
-          "shapes on the second core, where dripd polls")
-CROSSING = ("what crosses between the cores for half of the packets: the hand-over's line, the mbuf and its "
-            "buffer, there to be sent and back to be filled")
+COLD = (
+    "the packets themselves: each that waited is out of the nearest cache when it leaves, and its mbuf "
+    "is written to be sent and freed; librte_sched, which has no receive ring here, is held to 3 % of the "
+    "rate, Drip to 0.5 %"
+)
+SENDER = (
+    "the sender's core, which also does the interrupts of dripd's ingress interface; with RPS HTB "
+    "shapes on the second core, where dripd polls"
+)
+CROSSING = (
+    "what crosses between the cores for half of the packets: the hand-over's line, the mbuf and its "
+    "buffer, there to be sent and back to be filled"
+)
 PACER = "the machine's stalls: a pacer alone, without a shaper, has nearly the same p99"
 
 
@@ -25,18 +31,46 @@ class Targets:
         self.lines = []
 
     def at_most(self, what, wanted, reached, unit, bound, digits=2):
-        self._add(what, f"at most {wanted}{unit}", reached, unit, reached <= wanted,
-                  reached / wanted - 1 if wanted else 0, bound, digits)
+        self._add(
+            what,
+            f"at most {wanted}{unit}",
+            reached,
+            unit,
+            reached <= wanted,
+            reached / wanted - 1 if wanted else 0,
+            bound,
+            digits,
+        )
 
     def at_least(self, what, wanted, reached, unit, bound, digits=2):
-        self._add(what, f"at least {wanted}{unit}", reached, unit, reached >= wanted,
-                  1 - reached / wanted, bound, digits)
+        self._add(
+            what,
+            f"at least {wanted}{unit}",
+            reached,
+            unit,
+            reached >= wanted,
+            1 - reached / wanted,
+            bound,
+            digits,
+        )
 
     def _add(self, what, wanted, reached, unit, met, off, bound, digits):
-        by = (f"by {abs(off) + 1:.0f} times" if abs(off) >= 10 else
-              f"by {100 * abs(off):.{0 if abs(off) >= 0.1 else 1}f} %" if off else "")
-        self.lines.append([what, wanted, f"{reached:,.{digits}f}{unit}",
-                           f"met {by}" if met else f"**missed {by}**", "" if met else bound])
+        by = (
+            f"by {abs(off) + 1:.0f} times"
+            if abs(off) >= 10
+            else f"by {100 * abs(off):.{0 if abs(off) >= 0.1 else 1}f} %"
+            if off
+            else ""
+        )
+        self.lines.append(
+            [
+                what,
+                wanted,
+                f"{reached:,.{digits}f}{unit}",
+                f"met {by}" if met else f"**missed {by}**",
+                "" if met else bound,
+            ]
+        )
 
 
 def count_text(buckets):
@@ -51,22 +85,39 @@ def cost(rows, targets):
         for order in ("round-robin", "zipf"):
             for n in (1024, 16384, 65536):
                 if (order, path, n) in cycles and (order, "librte_sched", n) in cycles:
-                    targets.at_most(f"bucket path over librte_sched, {path}, {order}, {count_text(n)}",
-                                    0.333, cycles[order, path, n] / cycles[order, "librte_sched", n],
-                                    "", "instructions, of the law's 128-bit times and of the wheel, and "
-                                    "the scheduled path's second visit of each bucket"
-                                    if n < 16384 else MISSES)
-    for path, n, wanted in (("straight", 1024, 40), ("straight", 65536, 100),
-                            ("straight", 1 << 20, 230), ("scheduled", 1024, 40),
-                            ("scheduled", 65536, 100), ("scheduled", 1 << 20, 230),
-                            ("whole", 65536, 200), ("whole", 1 << 20, 400)):
+                    targets.at_most(
+                        f"bucket path over librte_sched, {path}, {order}, {count_text(n)}",
+                        0.333,
+                        cycles[order, path, n] / cycles[order, "librte_sched", n],
+                        "",
+                        "instructions, of the law's 128-bit times and of the wheel, and "
+                        "the scheduled path's second visit of each bucket"
+                        if n < 16384
+                        else MISSES,
+                    )
+    for path, n, wanted in (
+        ("straight", 1024, 40),
+        ("straight", 65536, 100),
+        ("straight", 1 << 20, 230),
+        ("scheduled", 1024, 40),
+        ("scheduled", 65536, 100),
+        ("scheduled", 1 << 20, 230),
+        ("whole", 65536, 200),
+        ("whole", 1 << 20, 400),
+    ):
         if ("round-robin", path, n) in cycles:
-            targets.at_most(f"cycles a packet, {path}, {count_text(n)} buckets", wanted,
-                            cycles["round-robin", path, n], "",
-                            "cache misses: rule, hash slot, bucket and mbuf of each packet"
-                            if path == "whole" else
-                            "the second visit: insertion, collection and the law, twice"
-                            if n < 16384 else MISSES, 0)
+            targets.at_most(
+                f"cycles a packet, {path}, {count_text(n)} buckets",
+                wanted,
+                cycles["round-robin", path, n],
+                "",
+                "cache misses: rule, hash slot, bucket and mbuf of each packet"
+                if path == "whole"
+                else "the second visit: insertion, collection and the law, twice"
+                if n < 16384
+                else MISSES,
+                0,
+            )
 
 
 def throttled(rows, targets):
@@ -74,35 +125,74 @@ def throttled(rows, targets):
     for (path, n), row in most.items():
         peer = most.get(("librte_sched", n))
         if path == "buckets" and peer and middle(peer["departed_mpps"]) > 0:
-            targets.at_least(f"throttled, times librte_sched's packets, {count_text(n)}", 2.5,
-                             middle(row["departed_mpps"]) / middle(peer["departed_mpps"]), "", COLD)
+            targets.at_least(
+                f"throttled, times librte_sched's packets, {count_text(n)}",
+                2.5,
+                middle(row["departed_mpps"]) / middle(peer["departed_mpps"]),
+                "",
+                COLD,
+            )
         elif path == "buckets" and peer:
             targets.lines.append(
-                [f"throttled, times librte_sched's packets, {count_text(n)}", "at least 2.5",
-                 f"{middle(row['departed_mpps']):.1f} Mpps beside none", "met",
-                 "librte_sched did not hold its rate to 3 % at any load"])
+                [
+                    f"throttled, times librte_sched's packets, {count_text(n)}",
+                    "at least 2.5",
+                    f"{middle(row['departed_mpps']):.1f} Mpps beside none",
+                    "met",
+                    "librte_sched did not hold its rate to 3 % at any load",
+                ]
+            )
         if path != "librte_sched":
-            targets.at_most(f"throttled, rate off by, {path}, {count_text(n)}", 0.5,
-                            abs(middle(row["error_percent"])), " %", STALLS, 4)
+            targets.at_most(
+                f"throttled, rate off by, {path}, {count_text(n)}",
+                0.5,
+                abs(middle(row["error_percent"])),
+                " %",
+                STALLS,
+                4,
+            )
 
 
 def precision(rows, targets):
     drip = {(row["rate"], row["beside"]): row for row in rows if row["path"] == "drip"}
-    for rate, beside, wanted in (("1 Gbit/s", 0, 100), ("100 Mbit/s", 0, 200),
-                                 ("1 Gbit/s", 65536, 1000)):
+    for rate, beside, wanted in (
+        ("1 Gbit/s", 0, 100),
+        ("100 Mbit/s", 0, 200),
+        ("1 Gbit/s", 65536, 1000),
+    ):
         if (rate, beside) in drip and drip[rate, beside]["calm_gaps"] > 0:
-            targets.at_most(f"spacing at {rate}, {count_text(beside)} beside, calm p99", wanted,
-                            drip[rate, beside]["calm_p99_ns"], " ns", STALLS, 0)
-    errors = {row["rate"]: abs(row["rate_error_ppm"]) for row in rows
-              if row["path"] == "drip" and row["beside"] == 0 and row["rate"].endswith("bit/s")}
+            targets.at_most(
+                f"spacing at {rate}, {count_text(beside)} beside, calm p99",
+                wanted,
+                drip[rate, beside]["calm_p99_ns"],
+                " ns",
+                STALLS,
+                0,
+            )
+    errors = {
+        row["rate"]: abs(row["rate_error_ppm"])
+        for row in rows
+        if row["path"] == "drip" and row["beside"] == 0 and row["rate"].endswith("bit/s")
+    }
     for rate, error in errors.items():
-        targets.at_most(f"long-run rate at {rate}, off by", 1, error, " ppm",
-                        "how few gaps there are at this rate: each end is one departure, late by what "
-                        "the machine withheld", 3)
+        targets.at_most(
+            f"long-run rate at {rate}, off by",
+            1,
+            error,
+            " ppm",
+            "how few gaps there are at this rate: each end is one departure, late by what "
+            "the machine withheld",
+            3,
+        )
     if ("14.88 Mpps", 0) in drip:
-        targets.at_most("one bucket at 14.88 Mpps, rate off by", 5000,
-                        abs(drip["14.88 Mpps", 0]["rate_error_ppm"]), " ppm",
-                        STALLS + " (65536 packets, 4 ms)", 1)
+        targets.at_most(
+            "one bucket at 14.88 Mpps, rate off by",
+            5000,
+            abs(drip["14.88 Mpps", 0]["rate_error_ppm"]),
+            " ppm",
+            STALLS + " (65536 packets, 4 ms)",
+            1,
+        )
 
 
 def scale(rows, targets):
@@ -110,67 +200,134 @@ def scale(rows, targets):
     for row in rows:
         n = count_text(row["buckets"])
         if row.get("layout") == "two, private":
-            targets.at_least(f"two polling cores over one, {n}", 1.8, row["times_one"], "",
-                             "the machine: its two CPUs are threads that share with their host")
+            targets.at_least(
+                f"two polling cores over one, {n}",
+                1.8,
+                row["times_one"],
+                "",
+                "the machine: its two CPUs are threads that share with their host",
+            )
         if row.get("way") == "bulk hand-off":
-            targets.at_most(f"the same without parsing and rules, {n}", 1.5, row["cost_of_private"], "",
-                            CROSSING)
+            targets.at_most(
+                f"the same without parsing and rules, {n}",
+                1.5,
+                row["cost_of_private"],
+                "",
+                CROSSING,
+            )
         if row.get("layout") == "two, shared":
             targets.at_most(
                 f"packets of buckets fed by two cores, cost over private ones, {n}",
-                1.5, middle(shared["two, private", row["buckets"]]["mpps"]) / middle(row["mpps"]), "",
-                CROSSING)
+                1.5,
+                middle(shared["two, private", row["buckets"]]["mpps"]) / middle(row["mpps"]),
+                "",
+                CROSSING,
+            )
 
 
 def memory(rows, targets):
     for row in rows:
         if row["buckets"] >= 1 << 20:
-            targets.at_most("memory of an idle bucket less its ring, a million", 512, row["idle"],
-                            " bytes", "five cache lines and a name of 16 bytes with its settings and "
-                            "indexes; histories come with the first rule or request", 0)
+            targets.at_most(
+                "memory of an idle bucket less its ring, a million",
+                512,
+                row["idle"],
+                " bytes",
+                "five cache lines and a name of 16 bytes with its settings and "
+                "indexes; histories come with the first rule or request",
+                0,
+            )
 
 
 def control(rows, targets):
     for row in rows:
         if row.get("of_empty"):
-            targets.at_least(f"AllowRequest of an empty method, {row['connections']} x "
-                             f"{row['outstanding']} calls", 0.8, middle(row["of_empty"]), "",
-                             "a mailbox job and two threads taking turns, beside gRPC's own work")
+            targets.at_least(
+                f"AllowRequest of an empty method, {row['connections']} x "
+                f"{row['outstanding']} calls",
+                0.8,
+                middle(row["of_empty"]),
+                "",
+                "a mailbox job and two threads taking turns, beside gRPC's own work",
+            )
         if row["case"] == "bulk":
-            targets.at_most(f"{row['buckets']:,} buckets configured", 10, middle(row["create_s"]), " s",
-                            "gRPC's messages", 1)
+            targets.at_most(
+                f"{row['buckets']:,} buckets configured",
+                10,
+                middle(row["create_s"]),
+                " s",
+                "gRPC's messages",
+                1,
+            )
         if row["case"] == "change" and middle(row.get("calls_per_second", 0)) > 0:
-            targets.at_least(f"single changes a second under full load ({row['meanwhile']})", 10000,
-                             middle(row["calls_per_second"]), "",
-                             "two CPUs, of which one polls: client, gRPC and dripd's threads share the "
-                             "other", 0)
-            targets.at_most(f"packets lost meanwhile ({row['meanwhile']})", 0,
-                            middle(row["packets_dropped"]), "", "", 0)
+            targets.at_least(
+                f"single changes a second under full load ({row['meanwhile']})",
+                10000,
+                middle(row["calls_per_second"]),
+                "",
+                "two CPUs, of which one polls: client, gRPC and dripd's threads share the " "other",
+                0,
+            )
+            targets.at_most(
+                f"packets lost meanwhile ({row['meanwhile']})",
+                0,
+                middle(row["packets_dropped"]),
+                "",
+                "",
+                0,
+            )
         if row["case"] == "stream" and row["entries_a_message"] > 1:
-            targets.at_least(f"AllowRequests, admits a second and server core, {row['entries_a_message']} "
-                             f"{row['entries']} x {row['units_an_entry']}", 1000000,
-                             middle(row["admits_per_server_core_second"]), "", "protobuf", 0)
+            targets.at_least(
+                f"AllowRequests, admits a second and server core, {row['entries_a_message']} "
+                f"{row['entries']} x {row['units_an_entry']}",
+                1000000,
+                middle(row["admits_per_server_core_second"]),
+                "",
+                "protobuf",
+                0,
+            )
 
 
 def kernel(result, targets):
     best = lambda prefix, n: max(
-        statistics.median(one["pps"] for one in row["rounds"]) for row in result["throughput"]
-        if row["shaper"].startswith(prefix) and row["buckets"] == n)
+        statistics.median(one["pps"] for one in row["rounds"])
+        for row in result["throughput"]
+        if row["shaper"].startswith(prefix) and row["buckets"] == n
+    )
     for n in sorted({row["buckets"] for row in result["throughput"]}):
-        targets.at_least(f"dripd over tc HTB, packets a second over veth, {count_text(n)}", 1.0,
-                         best("dripd", n) / best("HTB", n), "", SENDER)
+        targets.at_least(
+            f"dripd over tc HTB, packets a second over veth, {count_text(n)}",
+            1.0,
+            best("dripd", n) / best("HTB", n),
+            "",
+            SENDER,
+        )
     for rate in sorted({row["rate_bps"] for row in result["spacing"]}):
-        p99 = {row["shaper"]: statistics.median(one["error_ns"]["p99"] for one in row["rounds"])
-               for row in result["spacing"] if row["rate_bps"] == rate}
-        targets.at_most(f"dripd's p99 spacing error over HTB's at {rate / 1e6:.0f} Mbit/s", 0.1,
-                        p99["dripd, af_xdp"] / p99["HTB"], "", PACER)
+        p99 = {
+            row["shaper"]: statistics.median(one["error_ns"]["p99"] for one in row["rounds"])
+            for row in result["spacing"]
+            if row["rate_bps"] == rate
+        }
+        targets.at_most(
+            f"dripd's p99 spacing error over HTB's at {rate / 1e6:.0f} Mbit/s",
+            0.1,
+            p99["dripd, af_xdp"] / p99["HTB"],
+            "",
+            PACER,
+        )
 
 
 def lines(results):
     """Of all results that are there, by name."""
     targets = Targets()
-    for name, judge in (("cost", cost), ("throttled", throttled), ("precision", precision),
-                        ("scale", scale), ("memory", memory), ("control", control)):
+    for name, judge in (
+        ("cost", cost),
+        ("throttled", throttled),
+        ("precision", precision),
+        ("scale", scale),
+        ("memory", memory),
+        ("control", control),
+    ):
         if results.get(name, {}).get("rows"):
             judge(results[name]["rows"], targets)
     if "kernel" in results:

@@ -48,8 +48,11 @@ class VethLink(namespace_link.Link):
         return int(line.split(":")[1].split()[1])
 
     def command(self, namespace, *arguments):
-        return subprocess.Popen(["ip", "netns", "exec", namespace, self.program,
-                                 *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            ["ip", "netns", "exec", namespace, self.program, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     @staticmethod
     def result(process):
@@ -60,18 +63,21 @@ class VethLink(namespace_link.Link):
 
     def send(self, *arguments):
         """As the sender does, on the CPU of traffic."""
-        return self.command(self.left.name, "send", "--interface", "eth0", "--cpu", TRAFFIC_CPU,
-                            *arguments)
+        return self.command(
+            self.left.name, "send", "--interface", "eth0", "--cpu", TRAFFIC_CPU, *arguments
+        )
 
     def pace(self, *arguments):
         """A sender that spins, in the shaper's place."""
-        return self.command(self.middle, "send", "--interface", "right", "--cpu", SHAPER_CPU,
-                            "--spin", *arguments)
+        return self.command(
+            self.middle, "send", "--interface", "right", "--cpu", SHAPER_CPU, "--spin", *arguments
+        )
 
     def receive(self, *arguments):
         """Returns once the receiver listens."""
-        process = self.command(self.right.name, "receive", "--interface", "eth0", "--cpu",
-                               TRAFFIC_CPU, *arguments)
+        process = self.command(
+            self.right.name, "receive", "--interface", "eth0", "--cpu", TRAFFIC_CPU, *arguments
+        )
         if process.stdout.readline().strip() != "ready":
             raise SystemExit("kernel.sh: the receiver did not start")
         return process

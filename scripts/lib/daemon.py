@@ -41,12 +41,26 @@ class Daemon:
     def start(self):
         self.log = open(self.log_path, "w")
         self.process = subprocess.Popen(
-            [*self.link.prefix, str(self.dripd.resolve()), "--listen", self.server,
-             *self.link.dripd_arguments(), *self.flags], stdout=self.log, stderr=self.log, process_group=0)
+            [
+                *self.link.prefix,
+                str(self.dripd.resolve()),
+                "--listen",
+                self.server,
+                *self.link.dripd_arguments(),
+                *self.flags,
+            ],
+            stdout=self.log,
+            stderr=self.log,
+            process_group=0,
+        )
         deadline = time.monotonic() + self.START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            if subprocess.run([self.dripctl, "--server", self.server, "node", "show"],
-                              capture_output=True).returncode == 0:
+            if (
+                subprocess.run(
+                    [self.dripctl, "--server", self.server, "node", "show"], capture_output=True
+                ).returncode
+                == 0
+            ):
                 return True
             time.sleep(0.1)
         return False
@@ -62,8 +76,11 @@ class Daemon:
         self.log.close()
 
     def run_ctl(self, *arguments):
-        return subprocess.run([self.dripctl, "--server", self.server, "--json", *arguments],
-                              capture_output=True, text=True)
+        return subprocess.run(
+            [self.dripctl, "--server", self.server, "--json", *arguments],
+            capture_output=True,
+            text=True,
+        )
 
     def try_ctl(self, *arguments):
         """Whether dripctl could do it."""
@@ -82,8 +99,21 @@ class Daemon:
 
     def meter(self, bucket, received, offered):
         """A context manager, see Meter."""
-        return Meter([self.dripctl, "--server", self.server, "--json", "bucket", "watch", bucket,
-                      "--interval", f"{1000 * Meter.INTERVAL:.0f}ms"], received, offered)
+        return Meter(
+            [
+                self.dripctl,
+                "--server",
+                self.server,
+                "--json",
+                "bucket",
+                "watch",
+                bucket,
+                "--interval",
+                f"{1000 * Meter.INTERVAL:.0f}ms",
+            ],
+            received,
+            offered,
+        )
 
     def balance(self):
         """rx = tx + drops by reason + waiting, once traffic has ended."""
@@ -101,5 +131,9 @@ class Daemon:
                 break
             time.sleep(0.1)
         reasons = ", ".join(f"{name} {count}" for name, count in drops.items() if count) or "none"
-        return Balance(holds, waiting, f"rx {received} = tx {sent} + dropped {sum(drops.values())} "
-                              f"({reasons}) + waiting {waiting}")
+        return Balance(
+            holds,
+            waiting,
+            f"rx {received} = tx {sent} + dropped {sum(drops.values())} "
+            f"({reasons}) + waiting {waiting}",
+        )

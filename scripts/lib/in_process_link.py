@@ -10,8 +10,19 @@ FRAME = 1490
 def udp_frame(source_port):
     payload = bytes(FRAME - 42)
     udp = struct.pack("!HHHH", source_port, 5201, 8 + len(payload), 0)
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28 + len(payload), 0, 0, 64, 17, 0,
-                     bytes((10, 99, 0, 1)), bytes((10, 99, 0, 2)))
+    ip = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        28 + len(payload),
+        0,
+        0,
+        64,
+        17,
+        0,
+        bytes((10, 99, 0, 1)),
+        bytes((10, 99, 0, 2)),
+    )
     return bytes.fromhex("020000000002 020000000001 0800") + ip + udp + payload
 
 
@@ -68,14 +79,30 @@ class Link:
 
     def dripd_arguments(self):
         traffic = self.scratch / "traffic.pcap"
-        return ["--port", f"left=net_pcap0,rx_pcap={traffic},infinite_rx=1",
-                "--port", f"right=net_null0,size={FRAME},no-rx=1", "--pair", "left:right",
-                "--mbufs", "16384", "--hugepages", "never"]
+        return [
+            "--port",
+            f"left=net_pcap0,rx_pcap={traffic},infinite_rx=1",
+            "--port",
+            f"right=net_null0,size={FRAME},no-rx=1",
+            "--pair",
+            "left:right",
+            "--mbufs",
+            "16384",
+            "--hugepages",
+            "never",
+        ]
 
     def attach(self, daemon):
         self.daemon = daemon
-        daemon.ctl("bucket", "set", "udp", "--rate", f"{self.rate_bps:.0f}bit",
-                   "--capacity", str(backlog(self.rate_bps)))
+        daemon.ctl(
+            "bucket",
+            "set",
+            "udp",
+            "--rate",
+            f"{self.rate_bps:.0f}bit",
+            "--capacity",
+            str(backlog(self.rate_bps)),
+        )
         daemon.ctl("rule", "add", "udp", "--proto", "udp", "--bucket", "udp")
 
     def flows(self):

@@ -16,8 +16,9 @@ def commit():
     done = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     if done.returncode != 0:
         return "unknown"
-    changed = subprocess.run([*git, "status", "--porcelain", "--untracked-files=no"],
-                             capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run(
+        [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True
+    ).stdout.strip()
     return done.stdout.strip() + ("+" if changed else "")
 
 
@@ -43,5 +44,7 @@ def describe(program):
 
 def head(result):
     """The same as a line of Markdown."""
-    return (f"{result['machine']}; Linux {result['kernel']}; commit {result['commit']}, "
-            f"{result['date']}.\nCommand: `{result['command']}`.")
+    return (
+        f"{result['machine']}; Linux {result['kernel']}; commit {result['commit']}, "
+        f"{result['date']}.\nCommand: `{result['command']}`."
+    )

@@ -23,8 +23,9 @@ class Meter:
         self.sent, self.received, self.offered = [], [], []
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.watch, stdout=subprocess.PIPE, text=True,
-                                        process_group=0)
+        self.process = subprocess.Popen(
+            self.watch, stdout=subprocess.PIPE, text=True, process_group=0
+        )
         self.reader = threading.Thread(target=self.read_sent)
         self.reader.start()
         return self
@@ -37,8 +38,9 @@ class Meter:
     def read_sent(self):
         for line in self.process.stdout:
             states = json.loads(line)
-            self.sent.append((int(states["monotonic_ns"]) / 1e9,
-                              int(states["buckets"][0]["processed_bytes"])))
+            self.sent.append(
+                (int(states["monotonic_ns"]) / 1e9, int(states["buckets"][0]["processed_bytes"]))
+            )
 
     def sample_until(self, end):
         while (begun := now()) < end:
@@ -63,12 +65,15 @@ def slope(samples, begin, end):
         raise SystemExit(f"main_job: only {len(inside)} samples between two changes of rate")
     mean_t = sum(t for t, _ in inside) / len(inside)
     mean_v = sum(value for _, value in inside) / len(inside)
-    return (sum((t - mean_t) * (value - mean_v) for t, value in inside)
-            / sum((t - mean_t) ** 2 for t, _ in inside))
+    return sum((t - mean_t) * (value - mean_v) for t, value in inside) / sum(
+        (t - mean_t) ** 2 for t, _ in inside
+    )
 
 
 def least_rate(samples, begin, end):
     """The least bytes a second between two samples over [begin, end]; endless if there are none."""
     inside = [(t, value) for t, value in samples if begin <= t <= end]
-    return min(((v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in zip(inside, inside[1:]) if t1 > t0),
-               default=float("inf"))
+    return min(
+        ((v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in zip(inside, inside[1:]) if t1 > t0),
+        default=float("inf"),
+    )

@@ -66,12 +66,23 @@ class Flow:
         right, left = self.link.right, self.link.left
         self.server = right.spawn("iperf3", "--server", "--one-off", "--port", str(self.port))
         time.sleep(0.3)
-        self.client = left.spawn("iperf3", "--client", right.address, "--port", str(self.port),
-                                 "--time", str(self.LONGEST_SECONDS), *self.extra)
+        self.client = left.spawn(
+            "iperf3",
+            "--client",
+            right.address,
+            "--port",
+            str(self.port),
+            "--time",
+            str(self.LONGEST_SECONDS),
+            *self.extra,
+        )
 
     def received_bytes(self):
-        return self.link.right.udp_bytes("In") if self.bucket == "udp" else \
-            self.link.right.interface_bytes()
+        return (
+            self.link.right.udp_bytes("In")
+            if self.bucket == "udp"
+            else self.link.right.interface_bytes()
+        )
 
     def offered_bytes(self):
         return self.link.left.udp_bytes("Out") if self.bucket == "udp" else None
@@ -100,9 +111,13 @@ class Host:
     def spawn(self, *command, stdout=subprocess.DEVNULL):
         """Not in our process group: at an interrupt from the terminal we end it, in order."""
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.name, *command], stdout=stdout, text=True,
-            stderr=subprocess.DEVNULL, process_group=0,
-            preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+            ["ip", "netns", "exec", self.name, *command],
+            stdout=stdout,
+            text=True,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=lambda: os.sched_setaffinity(0, self.cpus),
+        )
         self.processes.append(process)
         return process
 
@@ -121,11 +136,15 @@ class Host:
 
     def udp_bytes(self, direction):
         """Wire bytes of all datagrams that came in (or went out), those for want of room included."""
-        names, values = [line.split()[1:] for line in self.proc("snmp").splitlines()
-                         if line.startswith("Udp:")]
+        names, values = [
+            line.split()[1:] for line in self.proc("snmp").splitlines() if line.startswith("Udp:")
+        ]
         counts = dict(zip(names, map(int, values)))
-        datagrams = counts["OutDatagrams"] if direction == "Out" else \
-            counts["InDatagrams"] + counts["InErrors"]
+        datagrams = (
+            counts["OutDatagrams"]
+            if direction == "Out"
+            else counts["InDatagrams"] + counts["InErrors"]
+        )
         return datagrams * UDP_FRAME
 
     def interface_bytes(self):
@@ -143,8 +162,14 @@ class Link:
     never_rests = False
     hugepages = HUGEPAGES
 
-    def __init__(self, scratch, rate_bps, kinds=("af_xdp", "af_packet"),
-                 ways=("--pair", "left:right"), label=""):
+    def __init__(
+        self,
+        scratch,
+        rate_bps,
+        kinds=("af_xdp", "af_packet"),
+        ways=("--pair", "left:right"),
+        label="",
+    ):
         """`ways`: dripd's flags for where the packets of ports `left` and `right` leave; `label`
         tells several links of one process apart."""
         self.scratch, self.rate_bps, self.ways = scratch, rate_bps, ways
@@ -181,11 +206,31 @@ class Link:
             host = Host(self.names[i], f"10.99.0.{i + 1}", traffic_cpus)
             self.hosts.append(host)
             host.make()
-            run("ip", "link", "add", side, "netns", self.names[2], "type", "veth", "peer", "name",
-                "eth0", "netns", host.name)
+            run(
+                "ip",
+                "link",
+                "add",
+                side,
+                "netns",
+                self.names[2],
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "eth0",
+                "netns",
+                host.name,
+            )
             # A shaper has no addresses of its own, and sends nothing of its own.
-            run("ip", "netns", "exec", self.names[2], "sysctl", "-qw",
-                f"net.ipv6.conf.{side}.disable_ipv6=1")
+            run(
+                "ip",
+                "netns",
+                "exec",
+                self.names[2],
+                "sysctl",
+                "-qw",
+                f"net.ipv6.conf.{side}.disable_ipv6=1",
+            )
             host.configure()
             run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
         self.left, self.right = self.hosts
@@ -200,8 +245,15 @@ class Link:
     def dripd_arguments(self):
         kind = self.kinds[0]
         device = lambda i, side: f"{side}=net_{kind}{i},iface={side}"
-        return ["--port", device(0, "left"), "--port", device(1, "right"), *self.ways,
-                "--mbufs", "16384"]
+        return [
+            "--port",
+            device(0, "left"),
+            "--port",
+            device(1, "right"),
+            *self.ways,
+            "--mbufs",
+            "16384",
+        ]
 
     def set_link(self, namespace, interface, state):
         run("ip", "-netns", namespace, "link", "set", interface, state)
@@ -221,11 +273,25 @@ class Link:
             daemon.ctl("rule", "add", name, "--port", "left", "--proto", protocol, "--bucket", name)
 
     def flows(self):
-        yield Flow(self, "UDP at 3 times the rate", "udp", 5201,
-                   ["--udp", "--bitrate", f"{3 * self.rate_bps:.0f}", "--length", str(UDP_PAYLOAD),
-                    "--window", "2M"], True)
-        ping = self.left.spawn("ping", "-q", "-i", "0.2", "-c", "40", self.right.address,
-                               stdout=subprocess.PIPE)
+        yield Flow(
+            self,
+            "UDP at 3 times the rate",
+            "udp",
+            5201,
+            [
+                "--udp",
+                "--bitrate",
+                f"{3 * self.rate_bps:.0f}",
+                "--length",
+                str(UDP_PAYLOAD),
+                "--window",
+                "2M",
+            ],
+            True,
+        )
+        ping = self.left.spawn(
+            "ping", "-q", "-i", "0.2", "-c", "40", self.right.address, stdout=subprocess.PIPE
+        )
         yield Flow(self, "TCP", "tcp", 5202, [], False)
         try:
             self.ping_text = ping.communicate(timeout=15)[0]
@@ -236,7 +302,10 @@ class Link:
     def notes(self, daemon):
         found = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", self.ping_text)
         lost = re.search(r"([\d.]+)% packet loss", self.ping_text)
-        text = f"ping beside TCP: min/avg/max {'/'.join(found.groups())} ms, {lost.group(1)} % lost" \
-            if found and lost else "ping beside TCP: no answer"
+        text = (
+            f"ping beside TCP: min/avg/max {'/'.join(found.groups())} ms, {lost.group(1)} % lost"
+            if found and lost
+            else "ping beside TCP: no answer"
+        )
         ports = daemon.ctl("port", "list")["ports"]
         return [text, "ports: " + ", ".join(f"{p['name']} ({p['driver']})" for p in ports)]

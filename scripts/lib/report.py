@@ -25,18 +25,40 @@ def milliseconds(ns):
 
 
 def print_table(rows, notes, balance):
-    header = ("flow", "offered", "asked", "sent by dripd", "received", "off by", "rejected",
-              "sojourn p50", "p99")
+    header = (
+        "flow",
+        "offered",
+        "asked",
+        "sent by dripd",
+        "received",
+        "off by",
+        "rejected",
+        "sojourn p50",
+        "p99",
+    )
     lines = [header]
     for row in rows:
-        rejected = ", ".join(f"{name.removeprefix('rejected_')} {count}"
-                             for name, count in row.rejected.items() if count) or "none"
-        lines.append((row.label,
-                      format_rate(row.offered_bps) if row.offered_bps else "-",
-                      format_rate(row.asked_bps), format_rate(row.sent_bps),
-                      format_rate(row.received_bps),
-                      f"{(row.received_bps / row.asked_bps - 1) * 100:+.2f} %", rejected,
-                      milliseconds(row.sojourn_p50_ns), milliseconds(row.sojourn_p99_ns)))
+        rejected = (
+            ", ".join(
+                f"{name.removeprefix('rejected_')} {count}"
+                for name, count in row.rejected.items()
+                if count
+            )
+            or "none"
+        )
+        lines.append(
+            (
+                row.label,
+                format_rate(row.offered_bps) if row.offered_bps else "-",
+                format_rate(row.asked_bps),
+                format_rate(row.sent_bps),
+                format_rate(row.received_bps),
+                f"{(row.received_bps / row.asked_bps - 1) * 100:+.2f} %",
+                rejected,
+                milliseconds(row.sojourn_p50_ns),
+                milliseconds(row.sojourn_p99_ns),
+            )
+        )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     print()
     for line in lines:

@@ -9,6 +9,7 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def unwind_when_stopped():
     """The first of these signals ends the program as an exception does, so that it cleans up; those
     that follow find it doing so already."""
+
     def stop(number, _):
         for each in STOPS:
             signal.signal(each, signal.SIG_IGN)

@@ -31,8 +31,16 @@ class Node(Daemon):
         super().__init__(build, place, place.scratch / "dripd.log")
         config = place.scratch / "dripd.toml"
         config.write_text(buckets)
-        place.arguments = ["--config", str(config), *ports, *pairs, "--cpus", str(DUT_CPU),
-                           "--mbufs", str(MBUFS)]
+        place.arguments = [
+            "--config",
+            str(config),
+            *ports,
+            *pairs,
+            "--cpus",
+            str(DUT_CPU),
+            "--mbufs",
+            str(MBUFS),
+        ]
 
     def __enter__(self):
         if not self.start():
@@ -45,8 +53,11 @@ class Node(Daemon):
         """Totals of the polling thread, with drops by reason."""
         lcore = self.ctl("lcore", "list")["lcores"][0]
         counts = {name: int(lcore.get(f"{name}_packets", 0)) for name in ("rx", "tx", "waiting")}
-        counts["drops"] = {drop["reason"]: int(drop["packets"]) for drop in lcore.get("drops", [])
-                           if int(drop["packets"])}
+        counts["drops"] = {
+            drop["reason"]: int(drop["packets"])
+            for drop in lcore.get("drops", [])
+            if int(drop["packets"])
+        }
         return counts
 
 
@@ -55,8 +66,10 @@ def vhost(name, number, scratch):
 
 
 def one_bucket(rate, capacity):
-    return (f'default_bucket_id = "all"\n[[buckets]]\nbucket_id = "all"\n{rate}\n'
-            f'capacity = {capacity}\n')
+    return (
+        f'default_bucket_id = "all"\n[[buckets]]\nbucket_id = "all"\n{rate}\n'
+        f"capacity = {capacity}\n"
+    )
 
 
 def bits(rate):
@@ -64,6 +77,8 @@ def bits(rate):
 
 
 def per_flow(rate, flows, capacity):
-    return (f'[[rules]]\nrule_id = "flows"\nmatch = {{ dst_prefix = "0.0.0.0/0" }}\n'
-            f'[rules.per_flow]\nkey = "FLOW_KEY_DESTINATION"\nmax_flows = {flows}\n'
-            f'bucket = {{ leak_rate_bps = "{rate}", capacity = {capacity} }}\n')
+    return (
+        f'[[rules]]\nrule_id = "flows"\nmatch = {{ dst_prefix = "0.0.0.0/0" }}\n'
+        f'[rules.per_flow]\nkey = "FLOW_KEY_DESTINATION"\nmax_flows = {flows}\n'
+        f'bucket = {{ leak_rate_bps = "{rate}", capacity = {capacity} }}\n'
+    )

@@ -23,18 +23,35 @@ class Testpmd:
     """Forwards on one CPU. By stdbuf(1) its answers come before its next prompt also through a pipe. The shared memory of virtio-user needs one file for all segments."""
 
     def __init__(self, name, devices, cpu, *arguments, hugepages=True):
-        memory = ["--in-memory", "-m", "192"] if hugepages else ["--no-huge", "-m", "192",
-                                                                "--no-shconf"]
+        memory = (
+            ["--in-memory", "-m", "192"] if hugepages else ["--no-huge", "-m", "192", "--no-shconf"]
+        )
         self.command = [
-            "stdbuf", "-oL", "dpdk-testpmd", "--lcores", f"0@{cpu},1@{cpu}", "--no-pci", "--no-telemetry",
-            f"--file-prefix=drip-{name}-{os.getpid()}", "--single-file-segments", *memory,
+            "stdbuf",
+            "-oL",
+            "dpdk-testpmd",
+            "--lcores",
+            f"0@{cpu},1@{cpu}",
+            "--no-pci",
+            "--no-telemetry",
+            f"--file-prefix=drip-{name}-{os.getpid()}",
+            "--single-file-segments",
+            *memory,
             *(part for device in devices for part in ("--vdev", device)),
-            "--", "-i", "--nb-cores=1", "--total-num-mbufs=20000", "--rxd=1024", "--txd=1024",
-            "--burst=32", *arguments]
+            "--",
+            "-i",
+            "--nb-cores=1",
+            "--total-num-mbufs=20000",
+            "--rxd=1024",
+            "--txd=1024",
+            "--burst=32",
+            *arguments,
+        ]
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         self.text = b""
         try:
             self.until_prompt(60)
@@ -47,12 +64,15 @@ class Testpmd:
         """What was written until the next prompt."""
         deadline = time.monotonic() + seconds
         while PROMPT not in self.text:
-            ready, _, _ = select.select([self.process.stdout], [], [],
-                                        max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self.process.stdout], [], [], max(0, deadline - time.monotonic())
+            )
             more = os.read(self.process.stdout.fileno(), 65536) if ready else b""
             if not more:
-                raise SystemExit(f"dpdk-testpmd {'ended' if ready else 'does not answer'}: "
-                                 f"{' '.join(self.command)}\n{self.text.decode(errors='replace')}")
+                raise SystemExit(
+                    f"dpdk-testpmd {'ended' if ready else 'does not answer'}: "
+                    f"{' '.join(self.command)}\n{self.text.decode(errors='replace')}"
+                )
             self.text += more
         said, self.text = self.text.split(PROMPT, 1)
         return said.decode(errors="replace")
@@ -68,16 +88,26 @@ class Testpmd:
         ports = []
         for part in re.split(r"NIC statistics for port \d+", text)[1:]:
             find = lambda name: int(re.search(rf"{name}:\s*(\d+)", part).group(1))
-            ports.append({"rx": find("RX-packets"), "tx": find("TX-packets"),
-                          "rx_pps": find("Rx-pps"), "tx_pps": find("Tx-pps"),
-                          "rx_bps": find("Rx-bps")})
+            ports.append(
+                {
+                    "rx": find("RX-packets"),
+                    "tx": find("TX-packets"),
+                    "rx_pps": find("Rx-pps"),
+                    "tx_pps": find("Tx-pps"),
+                    "rx_bps": find("Rx-bps"),
+                }
+            )
         return ports
 
     def stop(self):
         """Stops forwarding; returns what each port could not send since the start command."""
         text = self.tell("stop")
-        return {int(port): int(dropped) for port, dropped in re.findall(
-            r"Forward statistics for port (\d+).*?TX-dropped:\s*(\d+)", text, re.DOTALL)}
+        return {
+            int(port): int(dropped)
+            for port, dropped in re.findall(
+                r"Forward statistics for port (\d+).*?TX-dropped:\s*(\d+)", text, re.DOTALL
+            )
+        }
 
     def __exit__(self, *_):
         if self.process.poll() is None:

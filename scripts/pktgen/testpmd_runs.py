@@ -39,9 +39,11 @@ def say(text):
 
 
 def drops_between(before, after):
-    return {reason: count - before["drops"].get(reason, 0)
-            for reason, count in after["drops"].items()
-            if count != before["drops"].get(reason, 0)}
+    return {
+        reason: count - before["drops"].get(reason, 0)
+        for reason, count in after["drops"].items()
+        if count != before["drops"].get(reason, 0)
+    }
 
 
 class Runs:
@@ -63,16 +65,38 @@ class Runs:
         no rate of its own, is made slower."""
         pcap = self.scratch / "traffic.pcap"
         self.frame_bytes = write_traffic(pcap, sizes, flows)
-        forward = ["--forward-mode=io"] if not writes else \
-            ["--forward-mode=noisy", "--noisy-lkup-memory=1", f"--noisy-lkup-num-writes={writes}"]
-        return Testpmd("tester", [
-            f"net_pcap0,rx_pcap={pcap},infinite_rx=1", self.virtio(0, "in"), self.virtio(1, "out"),
-            "net_null0,no-rx=1"], TESTER_CPU, *forward, hugepages=True)
+        forward = (
+            ["--forward-mode=io"]
+            if not writes
+            else [
+                "--forward-mode=noisy",
+                "--noisy-lkup-memory=1",
+                f"--noisy-lkup-num-writes={writes}",
+            ]
+        )
+        return Testpmd(
+            "tester",
+            [
+                f"net_pcap0,rx_pcap={pcap},infinite_rx=1",
+                self.virtio(0, "in"),
+                self.virtio(1, "out"),
+                "net_null0,no-rx=1",
+            ],
+            TESTER_CPU,
+            *forward,
+            hugepages=True,
+        )
 
     def flowgen(self, mode, wire_bytes, flows=1):
-        return Testpmd("tester", [self.virtio(0, "in")], TESTER_CPU, f"--forward-mode={mode}",
-                       "--port-topology=loop", f"--flowgen-flows={flows}",
-                       f"--txpkts={wire_bytes - FCS}")
+        return Testpmd(
+            "tester",
+            [self.virtio(0, "in")],
+            TESTER_CPU,
+            f"--forward-mode={mode}",
+            "--port-topology=loop",
+            f"--flowgen-flows={flows}",
+            f"--txpkts={wire_bytes - FCS}",
+        )
 
     def virtio(self, number, name):
         return f"net_virtio_user{number},path={self.scratch / name}.sock,queue_size=1024"
@@ -98,10 +122,14 @@ class Runs:
             time.sleep(0.1)
         tester.stop()
         after = tester.ports()
-        return {"sent": after[sender]["tx"] - before[sender]["tx"], "unsent": unsent,
-                "received": after[sink]["rx"] - before[sink]["rx"],
-                "tx_pps": rates[sender]["tx_pps"], "rx_pps": rates[sink]["rx_pps"],
-                "rx_bps": rates[sink]["rx_bps"]}
+        return {
+            "sent": after[sender]["tx"] - before[sender]["tx"],
+            "unsent": unsent,
+            "received": after[sink]["rx"] - before[sink]["rx"],
+            "tx_pps": rates[sender]["tx_pps"],
+            "rx_pps": rates[sink]["rx_pps"],
+            "rx_bps": rates[sink]["rx_bps"],
+        }
 
     def account(self, what, node, before, result):
         """The loss is looked up at all three, and must add up."""
@@ -115,11 +143,16 @@ class Runs:
         waiting = after["waiting"] - before["waiting"]
         result.update(dripd_rx=took, dripd_tx=gave, drops=drops, waiting=waiting)
         self.check(f"{what}: sent {result['sent']} = dripd rx {took}", result["sent"] == took)
-        self.check(f"{what}: dripd rx {took} = tx {gave} + dropped {sum(drops.values())} + waiting "
-                   f"{waiting}", took == gave + sum(drops.values()) + waiting)
+        self.check(
+            f"{what}: dripd rx {took} = tx {gave} + dropped {sum(drops.values())} + waiting "
+            f"{waiting}",
+            took == gave + sum(drops.values()) + waiting,
+        )
         if "received" in result:
-            self.check(f"{what}: dripd tx {gave} = received {result['received']}",
-                       gave == result["received"])
+            self.check(
+                f"{what}: dripd tx {gave} = received {result['received']}",
+                gave == result["received"],
+            )
         return result
 
     def through(self, what, node, tester, sender=1, sink=2, seconds=None):
@@ -129,9 +162,13 @@ class Runs:
             return self.account(what, node, before, result)
 
     def pair(self, buckets):
-        return Node(self.build, self.place,
-                    vhost("in", 0, self.scratch) + vhost("out", 1, self.scratch),
-                    ["--pair", "in:out"], buckets)
+        return Node(
+            self.build,
+            self.place,
+            vhost("in", 0, self.scratch) + vhost("out", 1, self.scratch),
+            ["--pair", "in:out"],
+            buckets,
+        )
 
     def keep(self, case, result, frame_bytes):
         self.rows.append({"case": case, "frame_bytes": frame_bytes, **result})
@@ -143,21 +180,26 @@ class Runs:
         for name, sizes in (("64 bytes", [64]), ("IMIX", IMIX)):
             for server in ("in", "out"):
                 (self.scratch / f"{server}.sock").unlink(missing_ok=True)
-            devices = [f"net_vhost{i},iface={self.scratch / side}.sock"
-                       for i, side in enumerate(("in", "out"))]
+            devices = [
+                f"net_vhost{i},iface={self.scratch / side}.sock"
+                for i, side in enumerate(("in", "out"))
+            ]
             with Testpmd("io", devices, DUT_CPU, "--forward-mode=io") as io:
                 io.tell("start")
                 with self.replaying(sizes, 1) as tester:
                     result = self.forward(tester, 1, 2, self.size.seconds)
-            self.check(f"testpmd io, {name}: received {result['received']} of {result['sent']}",
-                       0 < result["received"] <= result["sent"])
+            self.check(
+                f"testpmd io, {name}: received {result['received']} of {result['sent']}",
+                0 < result["received"] <= result["sent"],
+            )
             self.keep(f"testpmd io in dripd's place, {name}", result, self.frame_bytes)
 
     def single_sizes(self):
         """txonly in, a device that only counts out: the sending core is free of the sink."""
         ports = vhost("in", 0, self.scratch) + ["--port", "out=net_null0,no-rx=1"]
-        with Node(self.build, self.place, ports, ["--pair", "in:out"],
-                  one_bucket(bits(UNLIMITED), 4096)) as node:
+        with Node(
+            self.build, self.place, ports, ["--pair", "in:out"], one_bucket(bits(UNLIMITED), 4096)
+        ) as node:
             for wire_bytes in self.size.sizes:
                 before = node.counts()
                 with self.flowgen("txonly", wire_bytes) as tester:
@@ -170,9 +212,12 @@ class Runs:
                     rates = tester.ports()
                     unsent = tester.stop().get(0, 0)
                     time.sleep(0.2)
-                    result = {"sent": tester.ports()[0]["tx"], "unsent": unsent,
-                              "tx_pps": rates[0]["tx_pps"],
-                              "rx_pps": (second - first) / (end - begin)}
+                    result = {
+                        "sent": tester.ports()[0]["tx"],
+                        "unsent": unsent,
+                        "tx_pps": rates[0]["tx_pps"],
+                        "rx_pps": (second - first) / (end - begin),
+                    }
                     result = self.account(f"txonly, {wire_bytes} bytes", node, before, result)
                 self.keep(f"txonly, {wire_bytes} bytes, counting sink", result, wire_bytes - FCS)
 
@@ -185,10 +230,16 @@ class Runs:
     def many_flows(self):
         for flows in self.size.flows:
             capacity = max(1, min(64, 60000 // 2 // flows))
-            with Node(self.build, self.place, vhost("in", 0, self.scratch), ["--hairpin", "in"],
-                      per_flow(UNLIMITED, flows, capacity)) as node:
-                result = self.through(f"{flows} flows", node, self.flowgen("flowgen", 64, flows),
-                                      sender=0, sink=0)
+            with Node(
+                self.build,
+                self.place,
+                vhost("in", 0, self.scratch),
+                ["--hairpin", "in"],
+                per_flow(UNLIMITED, flows, capacity),
+            ) as node:
+                result = self.through(
+                    f"{flows} flows", node, self.flowgen("flowgen", 64, flows), sender=0, sink=0
+                )
                 made = node.ctl("lcore", "list")["lcores"][0].get("buckets", 0)
                 self.check(f"{flows} flows: {made} buckets", int(made) == flows)
             self.keep(f"flowgen, {flows} flows, a bucket each, hairpin", result, 64 - FCS)
@@ -199,12 +250,18 @@ class Runs:
         trials = []
 
         def good(writes):
-            result = self.through(f"{name}, {writes} writes", node,
-                                  self.replaying([64], 1, writes))
+            result = self.through(f"{name}, {writes} writes", node, self.replaying([64], 1, writes))
             offered = result["sent"] + result["unsent"]
             loss = 1 - result["received"] / offered
-            trials.append({"writes": writes, "loss": loss, "good": loss <= threshold,
-                           "offered_pps": result["tx_pps"] * offered / result["sent"], **result})
+            trials.append(
+                {
+                    "writes": writes,
+                    "loss": loss,
+                    "good": loss <= threshold,
+                    "offered_pps": result["tx_pps"] * offered / result["sent"],
+                    **result,
+                }
+            )
             return trials[-1]["good"]
 
         # Writes: the more, the less load. First some number that is slow enough.
@@ -219,8 +276,11 @@ class Runs:
                 slow = middle
             else:
                 fast = middle
-        self.trials[name] = {"threshold": threshold, "trials": trials, "throughput_pps": max(
-            (one["offered_pps"] for one in trials if one["good"]), default=0)}
+        self.trials[name] = {
+            "threshold": threshold,
+            "trials": trials,
+            "throughput_pps": max((one["offered_pps"] for one in trials if one["good"]), default=0),
+        }
 
     def searches(self):
         with self.pair(one_bucket(bits(UNLIMITED), 4096)) as node:
@@ -232,21 +292,36 @@ class Runs:
         """RFC 7640, section 6.3: the rate that comes out, and how long a packet waits, under twice
         the load and more."""
         capacity = 1000
-        for rate, sizes, name in ((100e6, [1518], "1518 bytes"), (1e9, [1518], "1518 bytes"),
-                                  (1e9, IMIX, "IMIX")):
+        for rate, sizes, name in (
+            (100e6, [1518], "1518 bytes"),
+            (1e9, [1518], "1518 bytes"),
+            (1e9, IMIX, "IMIX"),
+        ):
             with self.pair(one_bucket(bits(f"{rate:.0f}bit"), capacity)) as node:
-                result = self.through(f"{rate / 1e6:.0f} Mbit/s, {name}", node,
-                                      self.replaying(sizes, 64), seconds=self.size.shaper_seconds)
+                result = self.through(
+                    f"{rate / 1e6:.0f} Mbit/s, {name}",
+                    node,
+                    self.replaying(sizes, 64),
+                    seconds=self.size.shaper_seconds,
+                )
                 state = node.bucket("all")
             wait = 8 * self.frame_bytes * capacity / rate
-            self.shaper.append({
-                "rate_bps": rate, "traffic": name, "capacity": capacity,
-                "received_bps": result["rx_bps"],
-                "ideal_wait_ns": wait * 1e9, "drops": result["drops"],
-                "sojourn": {q: int(state["sojourn"].get(q, 0)) for q in ("p50_ns", "p99_ns")},
-                "lateness": {q: int(state["lateness"].get(q, 0)) for q in ("p50_ns", "p99_ns")}})
-            self.check(f"shaped to {rate / 1e6:.0f} Mbit/s, {name}: dropped for bucket_full only",
-                       set(result["drops"]) == {"bucket_full"})
+            self.shaper.append(
+                {
+                    "rate_bps": rate,
+                    "traffic": name,
+                    "capacity": capacity,
+                    "received_bps": result["rx_bps"],
+                    "ideal_wait_ns": wait * 1e9,
+                    "drops": result["drops"],
+                    "sojourn": {q: int(state["sojourn"].get(q, 0)) for q in ("p50_ns", "p99_ns")},
+                    "lateness": {q: int(state["lateness"].get(q, 0)) for q in ("p50_ns", "p99_ns")},
+                }
+            )
+            self.check(
+                f"shaped to {rate / 1e6:.0f} Mbit/s, {name}: dropped for bucket_full only",
+                set(result["drops"]) == {"bucket_full"},
+            )
 
     def bursts(self):
         """RFC 7640, section 6.3.2: a burst at the link's speed of just the capacity passes whole; of a
@@ -254,8 +329,13 @@ class Runs:
         capacity = 512
         self.burst_rows = []
         for packets in (capacity, capacity + 1, 2 * capacity):
-            with Node(self.build, self.place, vhost("in", 0, self.scratch), ["--hairpin", "in"],
-                      one_bucket("leak_rate = 1000", capacity)) as node:
+            with Node(
+                self.build,
+                self.place,
+                vhost("in", 0, self.scratch),
+                ["--hairpin", "in"],
+                one_bucket("leak_rate = 1000", capacity),
+            ) as node:
                 before = node.counts()
                 bursts, rest = divmod(packets, 32)
                 with self.flowgen("rxonly", 64) as tester:
@@ -269,13 +349,19 @@ class Runs:
                     time.sleep(packets / 1000 + 0.3)
                     tester.stop()
                     ports = tester.ports()
-                    result = self.account(f"burst of {packets}", node, before, {
-                        "sent": ports[0]["tx"], "unsent": 0, "received": ports[0]["rx"]})
+                    result = self.account(
+                        f"burst of {packets}",
+                        node,
+                        before,
+                        {"sent": ports[0]["tx"], "unsent": 0, "received": ports[0]["rx"]},
+                    )
             self.burst_rows.append({"capacity": capacity, "burst": packets, **result})
             self.check(f"burst of {packets}: {result['sent']} sent", result["sent"] == packets)
             lost = sum(result["drops"].values())
-            self.check(f"burst of {packets} into {capacity}: {lost} lost",
-                       lost <= max(0, packets - capacity) and (lost > 0 or packets <= capacity + 1))
+            self.check(
+                f"burst of {packets} into {capacity}: {lost} lost",
+                lost <= max(0, packets - capacity) and (lost > 0 or packets <= capacity + 1),
+            )
 
 
 def main():
@@ -291,18 +377,27 @@ def main():
     begin = time.monotonic()
     with measuring.scratch_with_hugepages(HUGEPAGES) as scratch:
         runs = Runs(scratch, pathlib.Path(arguments.build), size)
-        for name, case in (("the tester against testpmd io", runs.calibration),
-                           ("frame sizes", runs.single_sizes), ("mixes", runs.mixes),
-                           ("many flows", runs.many_flows),
-                           ("RFC 2544 throughput", runs.searches),
-                           ("RFC 7640 shaper: rate and delay", runs.shaping),
-                           ("RFC 7640 shaper: bursts", runs.bursts)):
+        for name, case in (
+            ("the tester against testpmd io", runs.calibration),
+            ("frame sizes", runs.single_sizes),
+            ("mixes", runs.mixes),
+            ("many flows", runs.many_flows),
+            ("RFC 2544 throughput", runs.searches),
+            ("RFC 7640 shaper: rate and delay", runs.shaping),
+            ("RFC 7640 shaper: bursts", runs.bursts),
+        ):
             say(name)
             case()
-    result = {**machine.describe("scripts/pktgen/testpmd.sh"), "quick": arguments.quick,
-              "rows": runs.rows, "searches": runs.trials, "shaper": runs.shaper,
-              "bursts": runs.burst_rows, "checks": runs.checks,
-              "seconds": time.monotonic() - begin}
+    result = {
+        **machine.describe("scripts/pktgen/testpmd.sh"),
+        "quick": arguments.quick,
+        "rows": runs.rows,
+        "searches": runs.trials,
+        "shaper": runs.shaper,
+        "bursts": runs.burst_rows,
+        "checks": runs.checks,
+        "seconds": time.monotonic() - begin,
+    }
     measuring.write(arguments.out, "testpmd", result, md=markdown(result))
     print(markdown(result))
     say(f"{result['seconds']:.0f} s; {arguments.out}/testpmd.json, testpmd.md")

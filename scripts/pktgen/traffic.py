@@ -25,11 +25,16 @@ def udp_frame(wire_bytes, flow):
     in its source address (198.18.0.0/15, RFC 2544)."""
     length = wire_bytes - FCS - 14
     address = struct.pack("!I", (198 << 24 | 18 << 16) + 1 + flow)
-    ip = lambda check: struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, check, address,
-                                   bytes((198, 19, 0, 1)))
+    ip = lambda check: struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, length, 0, 0, 64, 17, check, address, bytes((198, 19, 0, 1))
+    )
     payload = bytes(length - 28)
-    return (bytes.fromhex("020000000002 020000000001 0800") + ip(checksum(ip(0))) +
-            struct.pack("!HHHH", 1024, 9, 8 + len(payload), 0) + payload)
+    return (
+        bytes.fromhex("020000000002 020000000001 0800")
+        + ip(checksum(ip(0)))
+        + struct.pack("!HHHH", 1024, 9, 8 + len(payload), 0)
+        + payload
+    )
 
 
 def write_traffic(path, sizes, flows):

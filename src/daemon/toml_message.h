@@ -7,22 +7,17 @@
 
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace drip::daemon {
 
-/// A refusal and the place in the file that it is about.
-struct TomlFault {
-  std::string field;
-  std::string reason;
-  toml::source_position at;
-};
-
-/// Throws TomlFault on an unknown key or a value that the field cannot hold. In a field whose name
-/// says its unit (_bps, _bytes, _ns, _ms) or that is a leak rate, text with a unit is read as well.
-/// `path` is where the table stands, for the fault.
-void fill_message(const toml::table& table, const std::string& path,
-                  google::protobuf::Message& message);
+/// Fills `message`. INVALID_ARGUMENT, as toml_error(), for an unknown key or a value that the field
+/// cannot hold. In a field whose name says its unit (_bps, _bytes, _ns, _ms) or that is a leak
+/// rate, text with a unit is read as well. `path` is where the table stands, for the error.
+[[nodiscard]] absl::Status fill_message(const toml::table& table, const std::string& path,
+                                        google::protobuf::Message& message);
 /// The same for one field that is not repeated. REQUIRES: the message has it.
-void fill_field(const toml::node& node, const std::string& field,
-                google::protobuf::Message& message);
+[[nodiscard]] absl::Status fill_field(const toml::node& node, const std::string& field,
+                                      google::protobuf::Message& message);
 
 }  // namespace drip::daemon

@@ -20,8 +20,18 @@ MOST = {"straight": 210, "scheduled": 535, "throttled": 312}
 def instructions(program, case, packets):
     with tempfile.TemporaryDirectory() as scratch:
         done = subprocess.run(
-            ["valgrind", "--tool=callgrind", f"--callgrind-out-file={pathlib.Path(scratch, 'out')}",
-             program, case, str(packets)], capture_output=True, text=True, timeout=120)
+            [
+                "valgrind",
+                "--tool=callgrind",
+                f"--callgrind-out-file={pathlib.Path(scratch, 'out')}",
+                program,
+                case,
+                str(packets),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     if done.returncode != 0:
         sys.exit(f"FAILED: {case}: {done.stderr}")
     return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
@@ -36,8 +46,12 @@ def main():
         print(f"skipped: the counts are those of code made by gcc, not by {compiler}")
         sys.exit(77)
     # The difference of two lengths: start and end of the program do not count.
-    each = lambda case: (instructions(program, case, 2 * PACKETS)
-                         - instructions(program, case, PACKETS)) / PACKETS
+    each = (
+        lambda case: (
+            instructions(program, case, 2 * PACKETS) - instructions(program, case, PACKETS)
+        )
+        / PACKETS
+    )
     loop = each("none")
     failed = False
     for case, most in MOST.items():

@@ -16,8 +16,11 @@ SCRIPTS = pathlib.Path(__file__).parents[2] / "scripts"
 def main():
     build, script, *outputs = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="drip-") as out:
-        done = subprocess.run([sys.executable, SCRIPTS / script, "--quick", "--build", build,
-                               "--out", out], stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / script, "--quick", "--build", build, "--out", out],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         print(done.stderr, end="", file=sys.stderr)
         if "not possible here" in done.stderr:
             stage.skip(done.stderr.strip().splitlines()[-1])

@@ -34,16 +34,35 @@ def checksum(head):
 
 def ipv4(source, destination, payload, fragment=0, protocol=UDP):
     """`fragment`: flags and offset as in the header."""
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 77, fragment, 64, protocol, 0,
-                       ipaddress.ip_address(source).packed,
-                       ipaddress.ip_address(destination).packed)
+    head = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        20 + len(payload),
+        77,
+        fragment,
+        64,
+        protocol,
+        0,
+        ipaddress.ip_address(source).packed,
+        ipaddress.ip_address(destination).packed,
+    )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
 def ipv6(source, destination, payload, next_header=UDP):
-    return struct.pack("!IHBB16s16s", 6 << 28, len(payload), next_header, 64,
-                       ipaddress.ip_address(source).packed,
-                       ipaddress.ip_address(destination).packed) + payload
+    return (
+        struct.pack(
+            "!IHBB16s16s",
+            6 << 28,
+            len(payload),
+            next_header,
+            64,
+            ipaddress.ip_address(source).packed,
+            ipaddress.ip_address(destination).packed,
+        )
+        + payload
+    )
 
 
 def ipv6_fragment(source, destination, payload, offset, more):

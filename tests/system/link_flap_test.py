@@ -17,8 +17,12 @@ def test(build, kind):
         middle = link.names[2]
         with UdpStream(link, 1000) as stream:
             flows(stream, "at the start")
-            for namespace, interface in ((middle, "left"), (middle, "right"),
-                                         (link.left.name, "eth0"), (link.right.name, "eth0")):
+            for namespace, interface in (
+                (middle, "left"),
+                (middle, "right"),
+                (link.left.name, "eth0"),
+                (link.right.name, "eth0"),
+            ):
                 for state in ("down", "up"):
                     link.set_link(namespace, interface, state)
                     if state == "down":
@@ -34,7 +38,7 @@ def flows(stream, when):
     before = len(stream.received)
     wait_until(lambda: len(stream.received) >= before + 300, f"traffic {when}")
     # Not the first ones: those that waited for ARP may come after those that did not.
-    steady = stream.received[before + 100:before + 300]
+    steady = stream.received[before + 100 : before + 300]
     check(steady == sorted(steady), f"order was lost {when}: {steady}")
 
 

@@ -13,8 +13,15 @@ PACKETS_PER_SECOND = 2000  # 24 Mbit/s.
 
 def rule_set(bucket, others=0):
     """The UDP rule, among others that take nothing."""
-    rules = [{"rule_id": f"other-{i}", "priority": 9, "drop": True,
-              "match": {"src_prefix": f"192.0.2.{i}"}} for i in range(others)]
+    rules = [
+        {
+            "rule_id": f"other-{i}",
+            "priority": 9,
+            "drop": True,
+            "match": {"src_prefix": f"192.0.2.{i}"},
+        }
+        for i in range(others)
+    ]
     rules.append({"rule_id": "udp", "match": {"ip_protocol": 17}, "bucket_id": bucket})
     return {"rules": rules}
 
@@ -57,16 +64,26 @@ def test(build, kind):
             balance = daemon.balance()
             time.sleep(0.5)
 
-        hits = next(int(rule["packets"]) for rule in daemon.ctl("rule", "list")["rules"]
-                    if rule["rule"]["rule_id"] == "udp")
+        hits = next(
+            int(rule["packets"])
+            for rule in daemon.ctl("rule", "list")["rules"]
+            if rule["rule"]["rule_id"] == "udp"
+        )
         buckets = [daemon.bucket(name) for name in ("a", "b")]
         total, rejected, processed, dropped = (
             sum(int(bucket[field]) for bucket in buckets)
-            for field in ("total_requests", "rejected_requests", "processed_requests",
-                          "dropped_requests"))
+            for field in (
+                "total_requests",
+                "rejected_requests",
+                "processed_requests",
+                "dropped_requests",
+            )
+        )
         received = len(stream.received)
-        print(f"{kind}: {stream.sent} sent, {hits} came to the rule, {total} to the buckets, "
-              f"{rejected} rejected, {processed} processed, {received} received")
+        print(
+            f"{kind}: {stream.sent} sent, {hits} came to the rule, {total} to the buckets, "
+            f"{rejected} rejected, {processed} processed, {received} received"
+        )
         check(balance.waiting == 0, f"packets still wait: {balance.text}")
         check(rejected > 0, "the load was too low to say anything")
         check(dropped == 0, f"{dropped} were dropped after they had been admitted")

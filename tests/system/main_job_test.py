@@ -16,8 +16,9 @@ def main():
     stage.go_first()
     job = pathlib.Path(__file__).parents[2] / "scripts/main_job.py"
     with tempfile.TemporaryDirectory(prefix="drip-") as out:
-        done = subprocess.run([sys.executable, job, "--rate", "50mbit", "--build", build,
-                               "--out", out, *how])
+        done = subprocess.run(
+            [sys.executable, job, "--rate", "50mbit", "--build", build, "--out", out, *how]
+        )
         if done.returncode == 0 and not (pathlib.Path(out) / "rates.svg").exists():
             sys.exit("FAILED: there is no plot")
     sys.exit(done.returncode)

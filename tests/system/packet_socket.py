@@ -75,7 +75,7 @@ def with_tag(frame, control):
     for level, kind, data in control:
         if (level, kind) != (SOL_PACKET, PACKET_AUXDATA):
             continue
-        status, _, _, _, _, tag, ether_type = AUXDATA.unpack(data[:AUXDATA.size])
+        status, _, _, _, _, tag, ether_type = AUXDATA.unpack(data[: AUXDATA.size])
         if status & VLAN_VALID:
             ether_type = ether_type if status & VLAN_TPID_VALID else 0x8100
             return frame[:12] + struct.pack("!HH", ether_type, tag) + frame[12:]

@@ -11,7 +11,7 @@ from packet_socket import PacketSocket
 from stage import check, wait_until
 
 PACKETS = 100  # Of each flow.
-RATE = 100     # Of each flow, a second.
+RATE = 100  # Of each flow, a second.
 RATE_ERROR = 0.2  # Of one that is measured over a second on a machine that does other things, too.
 CLOSED = "1/h"
 BURST, BURST_SECONDS = 8, 0.002  # What a veth takes in even on a busy machine.
@@ -35,53 +35,73 @@ def numbered(*ends):
 A, B, C = "198.51.100.1", "198.51.100.2", "203.0.113.9"
 A6, B6, C6 = "2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1"
 TEMPLATES = {
-    "five-tuple": (["--per-flow", "five-tuple"], {
-        f"{A}:40000>{B}:7000/udp": numbered((A, B, 7000)),
-        f"{A}:40000>{B}:7001/udp": numbered((A, B, 7001)),
-        f"{A}:40001>{B}:7000/udp": numbered((A, B, 7000, 40001)),
-        f"{C}:40000>{B}:7000/udp": numbered((C, B, 7000)),
-        f"[{A6}]:40000>[{C6}]:7000/udp": numbered((A6, C6, 7000)),
-    }),
-    "source": (["--per-flow", "source"], {
-        f"{A}/32": numbered((A, B, 7000), (A, C, 7000), (A, B, 7001, 40001)),
-        f"{B}/32": numbered((B, C, 7000)),
-        f"{A6}/128": numbered((A6, C6, 7000), (A6, B6, 7001)),
-        f"{B6}/128": numbered((B6, C6, 7000)),
-    }),
-    "destination": (["--per-flow", "destination"], {
-        f"{A}/32": numbered((B, A, 7000), (C, A, 7000), (B, A, 7001, 40001)),
-        f"{B}/32": numbered((C, B, 7000)),
-        f"{A6}/128": numbered((C6, A6, 7000)),
-    }),
-    "source network": (["--per-flow", "source", "--prefix4", "24", "--prefix6", "64"], {
-        "198.51.100.0/24": numbered((A, C, 7000), (B, C, 7001)),
-        "203.0.113.0/24": numbered((C, A, 7000)),
-        "2001:db8:0:1::/64": numbered((A6, C6, 7000), (B6, C6, 7000)),
-        "2001:db8:0:2::/64": numbered((C6, A6, 7000)),
-    }),
-    "destination network": (["--per-flow", "destination", "--prefix4", "16", "--prefix6", "32"], {
-        "198.51.0.0/16": numbered((C, A, 7000), (C, B, 7000)),
-        "203.0.0.0/16": numbered((A, C, 7000)),
-        "2001:db8::/32": numbered((A6, B6, 7000), (A6, C6, 7000)),
-    }),
+    "five-tuple": (
+        ["--per-flow", "five-tuple"],
+        {
+            f"{A}:40000>{B}:7000/udp": numbered((A, B, 7000)),
+            f"{A}:40000>{B}:7001/udp": numbered((A, B, 7001)),
+            f"{A}:40001>{B}:7000/udp": numbered((A, B, 7000, 40001)),
+            f"{C}:40000>{B}:7000/udp": numbered((C, B, 7000)),
+            f"[{A6}]:40000>[{C6}]:7000/udp": numbered((A6, C6, 7000)),
+        },
+    ),
+    "source": (
+        ["--per-flow", "source"],
+        {
+            f"{A}/32": numbered((A, B, 7000), (A, C, 7000), (A, B, 7001, 40001)),
+            f"{B}/32": numbered((B, C, 7000)),
+            f"{A6}/128": numbered((A6, C6, 7000), (A6, B6, 7001)),
+            f"{B6}/128": numbered((B6, C6, 7000)),
+        },
+    ),
+    "destination": (
+        ["--per-flow", "destination"],
+        {
+            f"{A}/32": numbered((B, A, 7000), (C, A, 7000), (B, A, 7001, 40001)),
+            f"{B}/32": numbered((C, B, 7000)),
+            f"{A6}/128": numbered((C6, A6, 7000)),
+        },
+    ),
+    "source network": (
+        ["--per-flow", "source", "--prefix4", "24", "--prefix6", "64"],
+        {
+            "198.51.100.0/24": numbered((A, C, 7000), (B, C, 7001)),
+            "203.0.113.0/24": numbered((C, A, 7000)),
+            "2001:db8:0:1::/64": numbered((A6, C6, 7000), (B6, C6, 7000)),
+            "2001:db8:0:2::/64": numbered((C6, A6, 7000)),
+        },
+    ),
+    "destination network": (
+        ["--per-flow", "destination", "--prefix4", "16", "--prefix6", "32"],
+        {
+            "198.51.0.0/16": numbered((C, A, 7000), (C, B, 7000)),
+            "203.0.0.0/16": numbered((A, C, 7000)),
+            "2001:db8::/32": numbered((A6, B6, 7000), (A6, C6, 7000)),
+        },
+    ),
 }
 
 
 def fragments(kind):
     """Of datagrams with other ports each; all fragments between two addresses are one flow."""
+
     def halves(port):
         datagram = udp(port, pattern(1000))
         return (datagram[:504], datagram[504:])
 
-    by_flow = {f"{A6}>{B6}/udp": [
-        ethernet(IPV6, ipv6_fragment(A6, B6, part, offset, more=offset == 0))
-        for port in range(7000, 7000 + PACKETS // 2)
-        for part, offset in zip(halves(port), (0, 504))]}
+    by_flow = {
+        f"{A6}>{B6}/udp": [
+            ethernet(IPV6, ipv6_fragment(A6, B6, part, offset, more=offset == 0))
+            for port in range(7000, 7000 + PACKETS // 2)
+            for part, offset in zip(halves(port), (0, 504))
+        ]
+    }
     if kind != "af_packet":  # It puts fragments of IPv4 together.
         by_flow[f"{A}>{B}/udp"] = [
             ethernet(IPV4, ipv4(A, B, part, fragment))
             for port in range(7000, 7000 + PACKETS // 2)
-            for part, fragment in zip(halves(port), (MORE_FRAGMENTS, 504 // 8))]
+            for part, fragment in zip(halves(port), (MORE_FRAGMENTS, 504 // 8))
+        ]
     return by_flow
 
 
@@ -90,8 +110,19 @@ class PerFlowRule:
 
     def __init__(self, daemon, flags, max_flows=64):
         self.daemon = daemon
-        self.flags = [*flags, "--proto", "udp", "--max-flows", str(max_flows), "--capacity",
-                      str(PACKETS), "--max-catchup", "1s", "--idle-timeout", "100ms"]
+        self.flags = [
+            *flags,
+            "--proto",
+            "udp",
+            "--max-flows",
+            str(max_flows),
+            "--capacity",
+            str(PACKETS),
+            "--max-catchup",
+            "1s",
+            "--idle-timeout",
+            "100ms",
+        ]
         self.set_rate(CLOSED)
 
     def set_rate(self, rate):
@@ -103,8 +134,9 @@ class PerFlowRule:
     def queued(self):
         """Packets that wait, by flow."""
         buckets = self.daemon.ctl("bucket", "list", "--flows").get("buckets", [])
-        return {bucket["flow"]: int(bucket["queue_size"]) for bucket in buckets
-                if bucket.get("flow")}
+        return {
+            bucket["flow"]: int(bucket["queue_size"]) for bucket in buckets if bucket.get("flow")
+        }
 
     def let_all_go(self):
         self.set_rate(f"{RATE}/s")
@@ -119,7 +151,7 @@ def send(left, by_flow):
     """One of each flow after another."""
     frames = [frame for turn in zip(*by_flow.values()) for frame in turn]
     for begin in range(0, len(frames), BURST):
-        for frame in frames[begin:begin + BURST]:
+        for frame in frames[begin : begin + BURST]:
             left.send(frame)
         time.sleep(BURST_SECONDS)
     return len(frames)
@@ -133,8 +165,10 @@ def check_arrivals(name, by_flow, arrived):
         if frame in flow_of:
             came[flow_of[frame]].append((frame, at))
     for flow, frames in by_flow.items():
-        check([frame for frame, _ in came[flow]] == frames,
-              f"{name}: of {flow} {len(came[flow])} of {len(frames)} came, or not in order")
+        check(
+            [frame for frame, _ in came[flow]] == frames,
+            f"{name}: of {flow} {len(came[flow])} of {len(frames)} came, or not in order",
+        )
         rate = (len(frames) - 1) / (came[flow][-1][1] - came[flow][0][1])
         check(abs(rate / RATE - 1) < RATE_ERROR, f"{name}: {flow} left at {rate:.1f}/s")
         print(f"{name}: {flow}: {len(frames)} at {rate:.2f}/s")
@@ -145,8 +179,10 @@ def template(daemon, name, flags, by_flow, left, sink):
     rule = PerFlowRule(daemon, flags)
     sent = send(left, by_flow)
     wait_until(lambda: rule.count("packets") >= sent, f"{name}: {sent} packets came to the rule")
-    check(rule.queued() == {flow: len(frames) for flow, frames in by_flow.items()},
-          f"{name}: not a bucket for each flow: {rule.queued()}")
+    check(
+        rule.queued() == {flow: len(frames) for flow, frames in by_flow.items()},
+        f"{name}: not a bucket for each flow: {rule.queued()}",
+    )
     # A change of the template reaches flows that are there already.
     rule.let_all_go()
     check_arrivals(name, by_flow, sink.arrived())
@@ -160,8 +196,9 @@ def bound(daemon, left, sink):
     """Flows beyond the bound go to the default, and have room when others are gone."""
     daemon.ctl("bucket", "set", "rest", "--rate", CLOSED, "--capacity", str(2 * PACKETS))
     daemon.ctl("rule", "default", "rest")
-    flows = {f"198.51.100.{host}/32": numbered((f"198.51.100.{host}", C, 7000))
-             for host in range(1, 7)}
+    flows = {
+        f"198.51.100.{host}/32": numbered((f"198.51.100.{host}", C, 7000)) for host in range(1, 7)
+    }
     early, late = (dict(itertools.islice(flows.items(), *part)) for part in ((4,), (4, 6)))
     rule = PerFlowRule(daemon, ["--per-flow", "source"], max_flows=len(early))
     sent = send(left, flows)

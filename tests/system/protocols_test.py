@@ -2,8 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every kind of frame goes through as it is, by the right bucket; ARP and ND when that is full."""
 import stage
-from frames import (IPV4, IPV6, MORE_FRAGMENTS, QINQ, VLAN, ethernet, ipv4, ipv6,
-                    ipv6_fragment, pattern, udp)
+from frames import (
+    IPV4,
+    IPV6,
+    MORE_FRAGMENTS,
+    QINQ,
+    VLAN,
+    ethernet,
+    ipv4,
+    ipv6,
+    ipv6_fragment,
+    pattern,
+    udp,
+)
 from namespace_link import run
 from packet_socket import PacketSocket
 from stage import check, wait_until
@@ -64,8 +75,21 @@ def processed(daemon, bucket):
 
 
 def ping(link, address, *flags):
-    return run("ip", "netns", "exec", link.left.name, "ping", "-q", "-i", "0.2", "-W", "2", *flags,
-               address, check=False)
+    return run(
+        "ip",
+        "netns",
+        "exec",
+        link.left.name,
+        "ping",
+        "-q",
+        "-i",
+        "0.2",
+        "-W",
+        "2",
+        *flags,
+        address,
+        check=False,
+    )
 
 
 def byte_by_byte(link, daemon, kind):
@@ -73,8 +97,11 @@ def byte_by_byte(link, daemon, kind):
         for number, (bucket, frame) in enumerate(frames(kind)):
             before = processed(daemon, bucket)
             left.send(frame)
-            check(right.receives(frame), f"frame {number} ({len(frame)} bytes, for {bucket}) came "
-                                         f"not, or not as it was sent: {frame[:64].hex()}")
+            check(
+                right.receives(frame),
+                f"frame {number} ({len(frame)} bytes, for {bucket}) came "
+                f"not, or not as it was sent: {frame[:64].hex()}",
+            )
             wait_until(lambda: processed(daemon, bucket) > before, f"frame {number} in {bucket}")
     print(f"{kind}: {number + 1} frames went through as they were")
 

@@ -4,7 +4,6 @@
 together stays within the one rate, while demand moves, a node dies, and Redis does."""
 import contextlib
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -36,12 +35,30 @@ class Redis:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--dir",
-             str(self.socket.parent), "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
-        wait_until(lambda: subprocess.run(["redis-cli", "-s", str(self.socket), "PING"],
-                                          capture_output=True, text=True).stdout == "PONG\n",
-                   "redis-server answers")
+            [
+                "redis-server",
+                "--port",
+                "0",
+                "--unixsocket",
+                str(self.socket),
+                "--dir",
+                str(self.socket.parent),
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        wait_until(
+            lambda: subprocess.run(
+                ["redis-cli", "-s", str(self.socket), "PING"], capture_output=True, text=True
+            ).stdout
+            == "PONG\n",
+            "redis-server answers",
+        )
 
     def kill(self):
         self.process.kill()
@@ -104,48 +121,88 @@ def test(build, kind):
             scratch = directory / node
             scratch.mkdir()
             links[node] = stack.enter_context(
-                namespace_link.Link(scratch, RATE_BPS, [kind], label=node))
+                namespace_link.Link(scratch, RATE_BPS, [kind], label=node)
+            )
             daemons[node] = stack.enter_context(
-                Daemon(pathlib.Path(build), links[node], scratch / "dripd.log",
-                       ["--cluster", f"unix://{redis.socket}", "--node-id", node, "--idle",
-                        "sleep"]))
-        wait_until(lambda: daemons["n1"].try_ctl(
-            "bucket", "set", "all", "--rate", f"{RATE_BPS:.0f}bit", "--capacity", "200", "--scope",
-            "cluster", "--on-failure", "safe-share"), "the cluster takes the bucket")
+                Daemon(
+                    pathlib.Path(build),
+                    links[node],
+                    scratch / "dripd.log",
+                    ["--cluster", f"unix://{redis.socket}", "--node-id", node, "--idle", "sleep"],
+                )
+            )
+        wait_until(
+            lambda: daemons["n1"].try_ctl(
+                "bucket",
+                "set",
+                "all",
+                "--rate",
+                f"{RATE_BPS:.0f}bit",
+                "--capacity",
+                "200",
+                "--scope",
+                "cluster",
+                "--on-failure",
+                "safe-share",
+            ),
+            "the cluster takes the bucket",
+        )
         # Rules are the cluster's, too: one for all nodes.
-        wait_until(lambda: daemons["n2"].try_ctl("rule", "add", "all", "--port", "left", "--proto",
-                                                 "udp", "--bucket", "all"), "and the rule")
-        wait_until(lambda: all(share_bps(daemon) > 0 for daemon in daemons.values()),
-                   "all have a share")
+        wait_until(
+            lambda: daemons["n2"].try_ctl(
+                "rule", "add", "all", "--port", "left", "--proto", "udp", "--bucket", "all"
+            ),
+            "and the rule",
+        )
+        wait_until(
+            lambda: all(share_bps(daemon) > 0 for daemon in daemons.values()), "all have a share"
+        )
         sink = Sink([stack.enter_context(PacketSocket(links[node].right)) for node in NODES])
         begin = time.time()
         streams = contextlib.ExitStack()
         stack.enter_context(streams)
         streams.enter_context(UdpStream(links["n1"], OFFERED))
-        steady(sink, "one host alone has all but the safe shares of the other nodes",
-               FRAMES_A_SECOND * (1 - 0.1 * 2 / 3))
+        steady(
+            sink,
+            "one host alone has all but the safe shares of the other nodes",
+            FRAMES_A_SECOND * (1 - 0.1 * 2 / 3),
+        )
         for node in NODES[1:]:
             streams.enter_context(UdpStream(links[node], OFFERED))
         steady(sink, "three hosts have the rate together", FRAMES_A_SECOND)
-        wait_until(lambda: all(abs(share_bps(daemon) / RATE_BPS - 1 / 3) < 0.01
-                               for daemon in daemons.values()), "a third for each")
+        wait_until(
+            lambda: all(
+                abs(share_bps(daemon) / RATE_BPS - 1 / 3) < 0.01 for daemon in daemons.values()
+            ),
+            "a third for each",
+        )
         sink.within(FRAMES_A_SECOND, begin, "while demand moves")
 
         daemons["n2"].process.kill()
-        steady(sink, "after kill -9 of a node (its safe share stays set aside)",
-               FRAMES_A_SECOND * (1 - 0.1 / 3))
+        steady(
+            sink,
+            "after kill -9 of a node (its safe share stays set aside)",
+            FRAMES_A_SECOND * (1 - 0.1 / 3),
+        )
         wait_until(lambda: share_bps(daemons["n1"]) > 0.47 * RATE_BPS, "its share is the others'")
         sink.within(FRAMES_A_SECOND, begin, "while a node is killed")
 
         redis.kill()
-        wait_until(lambda: all(daemons[node].bucket("all")["policy_state"] ==
-                               "POLICY_STATE_SAFE_SHARE" for node in ("n1", "n3")), "safe shares")
+        wait_until(
+            lambda: all(
+                daemons[node].bucket("all")["policy_state"] == "POLICY_STATE_SAFE_SHARE"
+                for node in ("n1", "n3")
+            ),
+            "safe shares",
+        )
         time.sleep(0.3)
         without = time.time()
         time.sleep(2)
         sink.within(FRAMES_A_SECOND * 0.1, without, "safe shares alone")
-        check(sink.rate(1.5) > 0.8 * FRAMES_A_SECOND * 0.1 * 2 / 3,
-              f"of the safe shares only {sink.rate(1.5):.0f} frames a second leave")
+        check(
+            sink.rate(1.5) > 0.8 * FRAMES_A_SECOND * 0.1 * 2 / 3,
+            f"of the safe shares only {sink.rate(1.5):.0f} frames a second leave",
+        )
         redis.start()
         steady(sink, "after a new, empty Redis", FRAMES_A_SECOND)
         streams.close()
