@@ -130,7 +130,7 @@ def sampled(bench, path, buckets, seconds):
 
 def plain(name):
     """Without arguments, template arguments and the namespaces that all have."""
-    name = re.sub(r"\(anonymous namespace\)::|drip::(bench::|dataplane::)?", "", name)
+    name = re.sub(r"\(anonymous namespace\)::|drip::(bench::|datapath::)?", "", name)
     while (shorter := re.sub(r"<[^<>]*>", "", name)) != name:
         name = shorter
     return re.sub(r"\(.*", "", name).split(" ")[-1]
