@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The standard mutexes with clang's thread safety annotations.
 //
-// Not absl::Mutex: thread sanitizer cannot see into the distribution's build of it, and would call
-// every correct use a race.
+// Not absl::Mutex: the thread sanitizer cannot see into the distribution's build of it and would
+// report every use as a race.
 #pragma once
 
 #include <atomic>
@@ -20,29 +20,28 @@ class ABSL_LOCKABLE Mutex {
  public:
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
   void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
-  /// Tells the analysis, which does not see into lambdas, that it is held.
+  /// Tells the analysis, which does not follow lambdas, that the mutex is held.
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}
 
  private:
   std::mutex mutex_;
 };
 
-/// Many readers or one writer. Readers are preferred: a writer that must not starve first turns
-/// newcomers away by other means.
+/// Many readers or one writer. Readers are preferred, so a writer can starve unless it keeps new
+/// readers out by other means.
 class ABSL_LOCKABLE SharedMutex {
  public:
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
   void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   void lock_shared() ABSL_SHARED_LOCK_FUNCTION() { mutex_.lock_shared(); }
   void unlock_shared() ABSL_UNLOCK_FUNCTION() { mutex_.unlock_shared(); }
-  void assert_held_shared() const ABSL_ASSERT_SHARED_LOCK() {}
 
  private:
   std::shared_mutex mutex_;
 };
 
-/// One byte, for what is locked for a few instructions and exists a million times. A waiter gives
-/// its processor up.
+/// One byte, for objects that exist a million times and are locked for a few instructions. A waiter
+/// yields its CPU.
 class ABSL_LOCKABLE SpinLock {
  public:
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
@@ -106,7 +105,7 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
   SharedMutex& mutex_;
 };
 
-/// A condition to wait for with a Mutex held. Wake-ups may be spurious.
+/// A condition variable for Mutex. Wake-ups may be spurious.
 class Condition {
  public:
   void wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) { condition_.wait(mutex); }

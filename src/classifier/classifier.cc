@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Turns matches and packets into the words of tuple_space.h.
+// Checks matches, and turns matches and packets into the keys of tuple_space.h.
 #include "classifier/classifier.h"
 
 #include <algorithm>
@@ -11,14 +11,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "packet/big_endian.h"
+#include "packet/protocol_numbers.h"
 
 namespace drip {
 namespace {
 
-constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
-constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
-
-// --- What a match may say.
+// ---- Checks of a match
 
 absl::Status refuse(const char* field, const std::string& value, const std::string& allowed) {
   return absl::InvalidArgumentError(
@@ -30,7 +28,7 @@ std::string hex(std::uint16_t value) {
 }
 
 template <typename T>
-absl::Status check_most(const char* field, const std::optional<T>& value, unsigned most) {
+absl::Status check_at_most(const char* field, const std::optional<T>& value, unsigned most) {
   if (!value || *value <= most) return absl::OkStatus();
   return refuse(field, absl::StrCat(*value), absl::StrCat("0 to ", most));
 }
@@ -41,8 +39,7 @@ absl::Status check_ports(const char* field, const std::optional<PortRange>& port
   if (ports->first > ports->last) {
     return refuse(field, absl::StrCat(ports->first, "-", ports->last), "first at most last");
   }
-  constexpr std::array<std::uint8_t, 5> kHavePorts = {6, 17, 33, 132, 136};
-  if (!protocol || std::ranges::find(kHavePorts, *protocol) != kHavePorts.end()) {
+  if (!protocol || std::ranges::find(kProtocolsWithPorts, *protocol) != kProtocolsWithPorts.end()) {
     return absl::OkStatus();
   }
   return refuse(field, absl::StrCat("with ip_protocol ", *protocol),
@@ -51,7 +48,7 @@ absl::Status check_ports(const char* field, const std::optional<PortRange>& port
 
 bool names_ports(const Match& match) { return match.src_port || match.dst_port; }
 
-// kNone: either.
+// kNone: the match has no prefix.
 IpVersion prefix_version(const Match& match) {
   if (match.src_prefix) return match.src_prefix->version();
   if (match.dst_prefix) return match.dst_prefix->version();
@@ -70,18 +67,18 @@ absl::Status check_versions(const Match& match) {
                   absl::StrCat("the IP version of src_prefix ", match.src_prefix->to_text()));
   }
   if (!match.ether_type) return absl::OkStatus();
-  if (*match.ether_type < 0x0600) {
+  if (*match.ether_type < ether_type::kFirst) {
     return refuse("ether_type", hex(*match.ether_type), "0x0600 to 0xffff");
   }
-  if (needs_ip(match) && !(*match.ether_type == kEtherTypeIpv4 && version != IpVersion::kV6) &&
-      !(*match.ether_type == kEtherTypeIpv6 && version != IpVersion::kV4)) {
+  if (needs_ip(match) && !(*match.ether_type == ether_type::kIpv4 && version != IpVersion::kV6) &&
+      !(*match.ether_type == ether_type::kIpv6 && version != IpVersion::kV4)) {
     return refuse("ether_type", hex(*match.ether_type),
                   "that of the match's IP fields, 0x0800 for IPv4 or 0x86dd for IPv6");
   }
   return absl::OkStatus();
 }
 
-// --- Rules and packets as words.
+// ---- Keys of packets and rules
 
 struct AddressWords {
   std::uint64_t high = 0;
@@ -142,14 +139,16 @@ bool is_single(const std::optional<PortRange>& ports) {
   return ports && ports->first == ports->last;
 }
 
-// Whether a packet of this kind can fit at all; if so, the rule as words. A kind implies its
-// EtherType, so that rules with and without it share a tuple.
+// The rule for the tuple space of one kind of packets (IPv4, IPv6, other), or nothing if no packet
+// of that kind can match it. The IP version implies the EtherType, so rules with and without an
+// EtherType share a tuple.
 template <std::size_t kWords>
 std::optional<MaskedRule<kWords>> masked_rule(const Match& match, std::uint32_t rank) {
   constexpr IpVersion kVersion = kWords == kIpv4KeyWords   ? IpVersion::kV4
                                  : kWords == kIpv6KeyWords ? IpVersion::kV6
                                                            : IpVersion::kNone;
-  constexpr std::uint16_t kImplied = kVersion == IpVersion::kV4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
+  constexpr std::uint16_t kImplied =
+      kVersion == IpVersion::kV4 ? ether_type::kIpv4 : ether_type::kIpv6;
   constexpr bool kIsIp = kVersion != IpVersion::kNone;
   if (kIsIp ? match.ether_type.value_or(kImplied) != kImplied : needs_ip(match)) return {};
   if (kIsIp && prefix_version(match) != IpVersion::kNone && prefix_version(match) != kVersion) {
@@ -199,9 +198,9 @@ TupleSpace<kWords> tuple_space(std::span<const ClassifierRule> rules,
 }  // namespace
 
 absl::Status check_match(const Match& match) {
-  absl::Status status = check_most("vlan_id", match.vlan_id, 4095);
-  status.Update(check_most("inner_vlan_id", match.inner_vlan_id, 4095));
-  status.Update(check_most("dscp", match.dscp, 63));
+  absl::Status status = check_at_most("vlan_id", match.vlan_id, 4095);
+  status.Update(check_at_most("inner_vlan_id", match.inner_vlan_id, 4095));
+  status.Update(check_at_most("dscp", match.dscp, 63));
   status.Update(check_ports("src_port", match.src_port, match.ip_protocol));
   status.Update(check_ports("dst_port", match.dst_port, match.ip_protocol));
   status.Update(check_versions(match));
@@ -243,8 +242,8 @@ std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress
 void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
                                 std::span<std::uint32_t> rules) const {
   assert(rules.size() >= burst.size());
-  // IPv4 in two passes: with many rules each packet misses the cache in the hash table, and all
-  // of these misses can be under way at a time.
+  // IPv4 in two passes: with many rules each packet misses the cache in the hash table, and the
+  // prefetches of a whole burst overlap these misses.
   constexpr std::size_t kPass = 32;
   for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
     const std::size_t count = std::min(kPass, burst.size() - begin);
@@ -263,11 +262,6 @@ void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t in
                              : classify(headers, ingress_port);
     }
   }
-}
-
-std::size_t Classifier::memory_bytes() const {
-  return ipv4_.memory_bytes() + ipv6_.memory_bytes() + other_.memory_bytes() +
-         rule_of_rank_.capacity() * sizeof(rule_of_rank_[0]);
 }
 
 }  // namespace drip

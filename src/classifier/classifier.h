@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Finds the rule that decides about a packet.
+// Finds the rule that applies to a packet.
 #pragma once
 
 #include <cstddef>
@@ -16,43 +16,40 @@
 
 namespace drip {
 
-/// No rule fits: the default applies.
+/// No rule matches: the default action applies.
 inline constexpr std::uint32_t kNoRule = std::numeric_limits<std::uint32_t>::max();
 
 struct ClassifierRule {
   Match match;
-  /// The highest that fits decides; among equals the one that comes first.
+  /// Of all rules that match, the one with the highest priority applies; among equals the first.
   std::int32_t priority = 0;
 };
 
 /// OK, or INVALID_ARGUMENT naming field, value and what is allowed: a number out of its range, or
-/// fields that no packet can fit together (an IPv4 source with an IPv6 destination, ports with a
+/// fields that no packet can match together (an IPv4 source with an IPv6 destination, ports with a
 /// protocol that has none).
 absl::Status check_match(const Match& match);
 
-/// Tuple space search (Srinivasan, Suri, Varghese, SIGCOMM 1999): rules that look at the same bits
-/// of a packet share one hash table; see tuple_space.h and docs/decisions/classifier.md. Immutable
-/// once built, so any number of threads may read it; owns all of its memory.
+/// Tuple space search (Srinivasan, Suri, Varghese, SIGCOMM 1999): rules that test the same bits of
+/// a packet share one hash table; see tuple_space.h and docs/decisions/classifier.md. Immutable, so
+/// any number of threads may use it at once. Owns its memory.
 class Classifier {
  public:
-  /// Fits nothing.
+  /// Matches no packet.
   Classifier() = default;
 
-  /// Copies what it needs of `rules`. INVALID_ARGUMENT as check_match(), naming the rule by its
-  /// index as well.
+  /// Does not keep `rules`. Errors are those of check_match(), with the index of the rule.
   static absl::StatusOr<Classifier> build(std::span<const ClassifierRule> rules);
 
   Classifier(Classifier&&) = default;
   Classifier& operator=(Classifier&&) = default;
 
-  /// The index, in what was given to build(), of the rule that decides; kNoRule if none fits.
+  /// The index, in the argument of build(), of the rule that applies; kNoRule if none matches.
   [[nodiscard]] std::uint32_t classify(const Headers& headers, std::uint16_t ingress_port) const;
-  /// The same for the packets of one rx burst: rules[i] for burst[i].
+  /// The same for a burst of packets: rules[i] for burst[i].
   /// REQUIRES: rules.size() >= burst.size().
   void classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
                       std::span<std::uint32_t> rules) const;
-
-  [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
   TupleSpace<kIpv4KeyWords> ipv4_;
@@ -63,9 +60,9 @@ class Classifier {
     return rank == kNoRank || ranks_are_indices_ ? rank : rule_of_rank_[rank];
   }
 
-  /// Rules by rank: 0 is the one that decides whenever it fits.
+  /// Rule index by rank. The lowest rank that matches applies.
   std::vector<std::uint32_t> rule_of_rank_;
-  /// The rules came in the order of their ranks: one look-up less a packet.
+  /// The rules were given in the order of their ranks, which saves a look-up a packet.
   bool ranks_are_indices_ = true;
 };
 

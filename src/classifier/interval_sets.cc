@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cuts the line of numbers into pieces and keeps each set of members once.
+// Cuts the numbers into pieces and stores each set of members once.
 #include "classifier/interval_sets.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace drip {
 namespace {
 
-// Where a member comes (+1) or goes (-1).
+// Where an interval of a member begins (+1) or has ended (-1).
 struct Cut {
   std::uint64_t at = 0;
   std::uint32_t member = 0;
@@ -22,7 +22,7 @@ std::vector<Cut> cuts_of(std::span<const Interval> intervals) {
   cuts.reserve(2 * intervals.size());
   for (const Interval& interval : intervals) {
     cuts.push_back({interval.first, interval.member, +1});
-    // Past the last number of all there is nothing to go from.
+    // An interval up to the largest number never ends.
     if (interval.last != ~std::uint64_t{0})
       cuts.push_back({interval.last + 1, interval.member, -1});
   }
@@ -72,11 +72,11 @@ IntervalSets::IntervalSets(std::span<const Interval> intervals, std::uint32_t me
 }
 
 void IntervalSets::build_index() {
-  // From the first cut, so that the index is spent on where the cuts are: IPv6 rules tend to have
-  // their leading bits in common.
+  // The index begins at the first cut: IPv6 rules often share their leading bits, and an index from
+  // 0 would not tell their pieces apart.
   base_ = starts_.size() > 1 ? starts_[1] : 0;
   const std::uint64_t range = starts_.back() - base_;
-  // Four steps a piece keep most searches at one or two comparisons.
+  // With four steps a piece most searches take one or two comparisons.
   constexpr int kMostIndexBits = 16;
   const int index_bits =
       std::min(kMostIndexBits, static_cast<int>(std::bit_width(starts_.size())) + 2);
@@ -91,11 +91,6 @@ void IntervalSets::build_index() {
     first_pieces_.push_back(static_cast<std::uint32_t>(piece));
   }
   first_pieces_.push_back(static_cast<std::uint32_t>(starts_.size() - 1));
-}
-
-std::size_t IntervalSets::memory_bytes() const {
-  return starts_.capacity() * sizeof(starts_[0]) + piece_sets_.capacity() * sizeof(piece_sets_[0]) +
-         first_pieces_.capacity() * sizeof(first_pieces_[0]) + sets_.capacity() * sizeof(sets_[0]);
 }
 
 }  // namespace drip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// For a number, the set of those members that have an interval around it.
+// Finds, for a number, the set of members with an interval that contains it.
 #pragma once
 
 #include <cstddef>
@@ -16,28 +16,28 @@ struct Interval {
   std::uint32_t member = 0;
 };
 
-/// The line of numbers is cut where any interval begins or ends; each piece points to the bit set
-/// of its members, equal sets being kept once. A direct index over the pieces' leading bits leaves
-/// a short binary search. Immutable; at worst 2n+1 pieces and so many sets of member_count bits.
+/// The numbers are cut into pieces where an interval begins or ends. Each piece refers to the bit
+/// set of its members; equal sets are stored once. An index over the leading bits of the pieces
+/// leaves a short binary search. Immutable. With n intervals, at most 2n+1 pieces and as many sets
+/// of member_count bits.
 class IntervalSets {
  public:
   IntervalSets() = default;
   /// REQUIRES: first <= last and member < member_count for each.
   IntervalSets(std::span<const Interval> intervals, std::uint32_t member_count);
 
-  /// word_count() words; bit m % 64 of word m / 64 says whether member m has an interval around
-  /// `point`.
+  /// word_count() words; bit m % 64 of word m / 64 says whether member m has an interval that
+  /// contains `point`.
   [[nodiscard]] const std::uint64_t* at(std::uint64_t point) const {
     return &sets_[piece_sets_[piece_of(point)]];
   }
   [[nodiscard]] std::size_t word_count() const { return word_count_; }
-  /// Members in a piece's set, on average over the pieces, divided by member_count.
+  /// The average over the pieces of the share of members that are in the piece's set, 0 to 1.
   [[nodiscard]] double mean_fill() const { return mean_fill_; }
-  [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
   [[nodiscard]] std::size_t piece_of(std::uint64_t point) const {
-    // Points before the first cut are in piece 0, those from the last cut on in the last one.
+    // Points before the first cut are in piece 0, points from the last cut on in the last piece.
     if (point < base_) return 0;
     const std::uint64_t step = (point - base_) >> step_bits_;
     if (step >= first_pieces_.size() - 1) return starts_.size() - 1;
@@ -46,7 +46,7 @@ class IntervalSets {
     std::size_t count = first_pieces_[step + 1] - piece;
     while (count > 0) {
       const std::size_t half = (count + 1) / 2;
-      // Compiles to a conditional move: which way it goes is as good as random.
+      // Compiles to a conditional move; the branch would be unpredictable.
       piece += starts_[piece + half] <= point ? half : 0;
       count -= half;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a rule requires of a packet.
+// The condition of a rule.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace drip {
 
-/// Inclusive on both sides. first > last fits nothing and is refused by Classifier::build().
+/// Inclusive on both sides. Classifier::build() rejects first > last.
 struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t last = 0;
@@ -17,21 +17,21 @@ struct PortRange {
   bool operator==(const PortRange&) const = default;
 };
 
-/// What a packet must be: every field that is set must fit; none set fits every packet. The
-/// fields mean what they mean in drip/v1/shaper.proto. A field about IP fits only packets whose IP
-/// header could be read, and a port only packets whose ports could be: never a fragment, the first
-/// one included.
+/// A packet matches if it matches every field that is set; without fields every packet matches. The
+/// fields are those of drip/v1/shaper.proto. A field about IP matches only packets whose IP header
+/// could be read, a port only packets whose ports could be read: never a fragment, not even the
+/// first.
 struct Match {
   std::optional<IpPrefix> src_prefix;
   std::optional<IpPrefix> dst_prefix;
-  std::optional<std::uint8_t> ip_protocol;  ///< IANA number, IPv6 extension headers passed over.
+  std::optional<std::uint8_t> ip_protocol;  ///< IANA number, after IPv6 extension headers.
   std::optional<PortRange> src_port;        ///< TCP, UDP, UDP-Lite, SCTP or DCCP.
   std::optional<PortRange> dst_port;
   std::optional<std::uint16_t> vlan_id;        ///< The outer or only tag: 0 to 4095.
   std::optional<std::uint16_t> inner_vlan_id;  ///< The second tag: 0 to 4095.
   std::optional<std::uint8_t> dscp;            ///< 0 to 63.
-  std::optional<std::uint16_t> ingress_port;   ///< Index of the port on which it came in.
-  std::optional<std::uint16_t> ether_type;     ///< 0x0600 to 0xffff, behind the VLAN tags.
+  std::optional<std::uint16_t> ingress_port;   ///< Index of the port that received it.
+  std::optional<std::uint16_t> ether_type;     ///< 0x0600 to 0xffff, after the VLAN tags.
 
   bool operator==(const Match&) const = default;
 };

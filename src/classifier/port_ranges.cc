@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cuts port ranges into lines of pieces and hangs those that bound both ports into a tree.
+// Builds and searches the lines and segment trees of port_ranges.h.
 #include "classifier/port_ranges.h"
 
 #include <algorithm>
@@ -56,7 +56,7 @@ PortRanges::Line PortRanges::add_line(std::span<const Span> spans) {
   cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
 
   line.first = static_cast<std::uint32_t>(starts_.size());
-  // The spans that have begun, best on top; one that has ended is taken off when it gets there.
+  // The spans that have begun, best on top. A span that has ended is removed once it is on top.
   using Open = std::pair<std::uint32_t, std::uint32_t>;  // Rank, last port.
   std::priority_queue<Open, std::vector<Open>, std::greater<>> open;
   auto next = by_begin.begin();
@@ -89,7 +89,7 @@ void PortRanges::add_tree(std::span<const Rule> rules, Set& set) {
   set.leaf_count = std::bit_ceil(static_cast<std::uint32_t>(cuts.size()));
   std::vector<std::vector<Span>> spans(2 * std::size_t{set.leaf_count});
   for (const Rule& rule : rules) {
-    // The fewest nodes that make up the leaves from first to last, bottom-up.
+    // The fewest nodes that cover the leaves from first to last, bottom-up.
     std::uint32_t low = set.leaf_count + leaf_at(rule.dst_ports.first);
     std::uint32_t high = set.leaf_count + leaf_at(rule.dst_ports.last) + 1;
     for (; low < high; low /= 2, high /= 2) {
@@ -110,10 +110,10 @@ void PortRanges::add_tree(std::span<const Rule> rules, Set& set) {
 
 std::uint32_t PortRanges::at(const Line& line, std::uint16_t port) const {
   const std::uint16_t* starts = &starts_[line.first];
-  // The last piece that starts at or before the port; the first one starts at 0.
+  // Finds the last piece that starts at or before the port; the first piece starts at 0.
   for (std::uint32_t left = line.pieces; left > 1;) {
     const std::uint32_t half = left / 2;
-    // Compiles to a conditional move: which way it goes is as good as random.
+    // Compiles to a conditional move; the branch would be unpredictable.
     starts += starts[half] <= port ? half : 0;
     left -= half;
   }
@@ -130,12 +130,6 @@ std::uint32_t PortRanges::find_in(const Set& set, std::uint16_t src, std::uint16
     if (line.best_rank < best) best = std::min(best, at(line, src));
   }
   return best;
-}
-
-std::size_t PortRanges::memory_bytes() const {
-  return checks_.capacity() * sizeof(Check) + many_.capacity() * sizeof(Set) +
-         nodes_.capacity() * sizeof(Line) + starts_.capacity() * sizeof(starts_[0]) +
-         ranks_.capacity() * sizeof(ranks_[0]);
 }
 
 }  // namespace drip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// For a packet's ports, the best of the rules that differ in port ranges only.
+// Finds, among rules that differ only in port ranges, the best one for a packet's ports.
 #pragma once
 
 #include <cstddef>
@@ -12,17 +12,17 @@
 
 namespace drip {
 
-/// Rules of which lower ranks go before higher ones; 0 is the first.
+/// Of several rules that match, the one with the lowest rank applies; ranks begin at 0.
 inline constexpr std::uint32_t kNoRank = std::numeric_limits<std::uint32_t>::max();
 
-/// Sets of rules, each a rectangle of source and destination ports. A few are a list, best first.
-/// More are kept by where they are full: those with any source port as one line of destination
-/// ports, cut where any rule begins or ends, each piece with the best rule there; those with any
-/// destination port likewise; and those that bound both as a segment tree over the destination
-/// ports whose nodes hold such lines of source ports (the stabbing query of de Berg et al.,
-/// "Computational Geometry", 10.3). So n rules take O(n log n) memory at most, and a look-up one
-/// binary search, or for rules that bound both one for each level of the tree. Immutable sets; any
-/// number of threads may look up.
+/// Sets of rules, each rule a rectangle of source and destination ports. A small set is a list,
+/// best rule first. A larger set is split in three. Rules with any source port are a line: the
+/// destination ports cut where a rule begins or ends, each piece with its best rule. Rules with any
+/// destination port are a line of source ports. Rules that bound both are a segment tree over the
+/// destination ports, each node with a line of source ports (the stabbing query of de Berg et al.,
+/// "Computational Geometry", 10.3). So n rules take O(n log n) memory, and a look-up takes one
+/// binary search a line, and for the tree one a level. Sets do not change once added; any number of
+/// threads may call find() at once.
 class PortRanges {
  public:
   struct Rule {
@@ -31,11 +31,10 @@ class PortRanges {
     std::uint32_t rank = kNoRank;
   };
 
-  /// Adds a set, best rule first; returns its number, which is never 0. REQUIRES: at least one
-  /// rule.
+  /// Adds a set, best rule first; returns its number, never 0. REQUIRES: at least one rule.
   std::uint32_t add(std::span<const Rule> best_first);
 
-  /// The lowest rank of the set that fits and is below `best`, or `best`.
+  /// The lowest rank in the set that matches and is below `best`, or `best`.
   [[nodiscard]] std::uint32_t find(std::uint32_t set, std::uint16_t src, std::uint16_t dst,
                                    std::uint32_t best) const {
     if ((set & kManyRules) != 0) return find_in(many_[set & ~kManyRules], src, dst, best);
@@ -49,9 +48,7 @@ class PortRanges {
     return best;
   }
 
-  [[nodiscard]] std::size_t memory_bytes() const;
-
-  /// Up to so many rules a list is faster than any structure.
+  /// Up to this many rules a list is faster.
   static constexpr std::size_t kFewRules = 16;
 
  private:
@@ -81,12 +78,12 @@ class PortRanges {
 
   [[nodiscard]] std::uint32_t find_in(const Set& set, std::uint16_t src, std::uint16_t dst,
                                       std::uint32_t best) const;
-  /// What the piece around `port` has.
+  /// The rank of the piece that contains `port`.
   [[nodiscard]] std::uint32_t at(const Line& line, std::uint16_t port) const;
   Line add_line(std::span<const Span> spans);
   void add_tree(std::span<const Rule> rules, Set& set);
 
-  std::vector<Check> checks_ = std::vector<Check>(1);  // Number 0 is none.
+  std::vector<Check> checks_ = std::vector<Check>(1);  // Set number 0 means no set.
   std::vector<Set> many_;
   std::vector<Line> nodes_;
   std::vector<std::uint16_t> starts_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Builds the hash tables of tuple_space.h and searches them.
+// Builds the hash tables and filters of TupleSpace.
 #include "classifier/tuple_space.h"
 
 #include <algorithm>
@@ -10,11 +10,11 @@
 namespace drip {
 namespace {
 
-// With more tuples than this it is faster to ask which are possible than to probe them all.
+// With more tuples than this, filters are faster than probing all.
 constexpr std::size_t kFewTuples = 1;
-// Filters are added while so many tuples would still be probed for a packet, on average.
+// Filters are added while more tuples than this are left to probe for a packet, on average.
 constexpr double kEnoughPruned = 1.5;
-// A filter that leaves more of the tuples than this costs more than it saves.
+// A filter that leaves a larger share of the tuples than this costs more than it saves.
 constexpr double kWorstFill = 0.7;
 
 constexpr PortRange kAllPorts{0, 0xffff};
@@ -43,7 +43,7 @@ void TupleSpace<kWords>::add_tuple(const Rules& rules) {
   tuple.mask = rules.front().mask;
   tuple.best_rank = rules.front().rank;
   tuple.first_slot = static_cast<std::uint32_t>(slots_.size());
-  // At most half full, so that a search that fails, which is what most do, ends soon.
+  // At most half full, so that unsuccessful searches, which are most of them, end soon.
   const std::size_t slot_count = by_value.size() == 1 ? 1 : std::bit_ceil(2 * by_value.size());
   tuple.slot_mask = static_cast<std::uint32_t>(slot_count - 1);
   slots_.resize(slots_.size() + slot_count);
@@ -67,7 +67,7 @@ void TupleSpace<kWords>::add_slot(const Tuple& tuple,
   std::vector<PortRanges::Rule> rules;
   for (const MaskedRule<kWords>& rule : same_key) {
     rules.push_back({rule.src_ports, rule.dst_ports, rule.rank});
-    if (checks_nothing(rule)) break;  // None behind it can decide.
+    if (checks_nothing(rule)) break;  // No later rule can apply.
   }
   slot.ranges = ranges_.add(rules);
 }
@@ -80,7 +80,7 @@ auto TupleSpace<kWords>::fields() -> std::span<const Field> {
         {0, 32, 32}, {0, 0, 32}, {kTransport, 16, 16}, {kTransport, 0, 16}, {kTransport, 32, 8}};
     return kFields;
   } else if constexpr (kWords == kIpv6KeyWords) {
-    // Of an address the first half: that may let a tuple through, but never keeps one out.
+    // Only the first half of an address: that may leave a tuple in, but never wrongly skips one.
     static constexpr Field kFields[] = {
         {0, 0, 64}, {2, 0, 64}, {kTransport, 16, 16}, {kTransport, 0, 16}, {kTransport, 32, 8}};
     return kFields;
@@ -89,7 +89,7 @@ auto TupleSpace<kWords>::fields() -> std::span<const Field> {
   }
 }
 
-// The values of the field that a rule may fit.
+// The values of the field that the rule can match.
 template <std::size_t kWords>
 Interval TupleSpace<kWords>::interval_of(const MaskedRule<kWords>& rule, const Field& field) {
   PacketKey<kWords> all;
@@ -124,14 +124,6 @@ void TupleSpace<kWords>::add_filters(const std::vector<Rules>& rules_of_tuple) {
     left *= candidate.tuples.mean_fill();
     filters_.push_back(std::move(candidate));
   }
-}
-
-template <std::size_t kWords>
-std::size_t TupleSpace<kWords>::memory_bytes() const {
-  std::size_t bytes = tuples_.capacity() * sizeof(Tuple) + slots_.capacity() * sizeof(Slot) +
-                      ranges_.memory_bytes();
-  for (const Filter& filter : filters_) bytes += sizeof filter + filter.tuples.memory_bytes();
-  return bytes;
 }
 
 template class TupleSpace<kIpv4KeyWords>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One hash table per set of looked-at bits, and the search through those tables for the best rule.
+// One hash table for each mask of tested bits, and the search through the tables for the best rule.
 #pragma once
 
 #include <array>
@@ -16,8 +16,9 @@
 
 namespace drip {
 
-/// What rules can look at, in words: IPv4 has both addresses in the first; IPv6 has the source in
-/// the first two and the destination in the next two; the last two are TransportWord and LinkWord.
+/// The fields that rules can test, as an array of 64-bit words. IPv4: both addresses in the first.
+/// IPv6: the source in the first two, the destination in the next two. The last two are always
+/// TransportWord and LinkWord.
 inline constexpr std::size_t kIpv4KeyWords = 3;
 inline constexpr std::size_t kIpv6KeyWords = 6;
 inline constexpr std::size_t kOtherKeyWords = 2;
@@ -52,23 +53,25 @@ struct LinkWord {
   }
 };
 
-/// A packet fits if (key & mask) == value and its ports are in the ranges.
+/// Matches a packet if (key & mask) == value and its ports are in the ranges.
 template <std::size_t kWords>
 struct MaskedRule {
   PacketKey<kWords> mask{};
   PacketKey<kWords> value{};
-  /// A single port is in mask and value instead; that a rule names ports at all is in kPortsValid.
+  /// All ports if the port is a single one, which is in mask and value instead. A rule that tests
+  /// ports in any way has kPortsValid in its mask.
   PortRange src_ports{0, 0xffff};
   PortRange dst_ports{0, 0xffff};
   std::uint32_t rank = kNoRank;
 };
 
-/// Rules with the same mask ("tuple") are one hash table over the masked key; rules that differ in
-/// port ranges only are a set behind one key. Tuples are tried in the order of their best rank
-/// until none can beat what was found. Where tuples are many, those that cannot have a rule for
-/// this packet's addresses and ports are passed over: for each such field the packet's value picks
-/// a precomputed set of the tuples that are possible, and only what is in all of these sets is
-/// probed (tuple pruning of the same paper, with bit vectors instead of tries). Immutable.
+/// All rules with the same mask (a tuple) are in one hash table over the masked key; rules that
+/// differ only in port ranges are a set behind one key. The search probes the tuples in the order
+/// of their best rank and stops when no later tuple can have a better rule. With many tuples it
+/// skips those without a rule for the packet's addresses and ports: for each such field a
+/// precomputed bit set says which tuples are possible for the packet's value, and only tuples in
+/// all of these sets are probed (the tuple pruning of the same paper, with bit vectors instead of
+/// tries). Immutable.
 template <std::size_t kWords>
 class TupleSpace {
  public:
@@ -76,13 +79,13 @@ class TupleSpace {
   explicit TupleSpace(std::span<const MaskedRule<kWords>> rules);
 
   [[nodiscard]] bool empty() const { return tuples_.empty(); }
-  /// The lowest rank that fits; kNoRank if none does.
+  /// The lowest rank that matches; kNoRank if none does.
   [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key) const {
     return find(key, first_hash(key));
   }
 
-  /// Asks the cache for where find() will look first, if that is known without a search. What it
-  /// returns saves find() to work it out again.
+  /// Prefetches the slot that find() will read first, if it is known without a search. Returns a
+  /// hash for find(), which then need not compute it again.
   [[nodiscard]] std::uint64_t prefetch(const PacketKey<kWords>& key) const {
     const std::uint64_t first = first_hash(key);
     if (!tuples_.empty()) {
@@ -91,25 +94,22 @@ class TupleSpace {
     }
     return first;
   }
-  /// The same as find(key). `first`: what prefetch(key) returned.
+  /// The same as find(key). `first`: the result of prefetch(key).
   [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key, std::uint64_t first) const;
-
-  [[nodiscard]] std::size_t tuple_count() const { return tuples_.size(); }
-  [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
   struct Tuple {
     PacketKey<kWords> mask{};
     std::uint32_t best_rank = kNoRank;
     std::uint32_t first_slot = 0;
-    std::uint32_t slot_mask = 0;  ///< 0: one key alone, so there is nothing to hash.
+    std::uint32_t slot_mask = 0;  ///< 0: a single key, which needs no hash.
   };
   struct Slot {
     PacketKey<kWords> key{};
     std::uint32_t best_rank = kNoRank;  ///< kNoRank: empty.
-    std::uint32_t ranges = 0;           ///< 0: no ranges, best_rank is the answer.
+    std::uint32_t ranges = 0;           ///< 0: no ranges, best_rank is the result.
   };
-  /// A field of the key by which tuples are passed over.
+  /// A field of the key by which tuples are skipped.
   struct Field {
     std::uint8_t word = 0;
     std::uint8_t shift = 0;
@@ -137,12 +137,13 @@ class TupleSpace {
   static std::uint64_t hash_in(const Tuple& tuple, const PacketKey<kWords>& wanted) {
     return tuple.slot_mask == 0 ? 0 : hash(wanted);
   }
-  /// Of the first tuple; 0 where it is not certain that it will be looked at.
+  /// The hash for the first tuple; 0 if it may be skipped.
   [[nodiscard]] std::uint64_t first_hash(const PacketKey<kWords>& key) const {
     if (!filters_.empty() || tuples_.empty()) return 0;
     return hash_in(tuples_.front(), masked(key, tuples_.front()));
   }
-  /// The tuple's lowest fitting rank that is below `best`, or `best`. `at`: hash_in() of `wanted`.
+  /// The lowest rank in the tuple that matches and is below `best`, or `best`. `at`: hash_in() of
+  /// `wanted`.
   [[nodiscard]] std::uint32_t probe(const Tuple& tuple, const PacketKey<kWords>& key,
                                     const PacketKey<kWords>& wanted, std::uint64_t at,
                                     std::uint32_t best) const;
@@ -153,15 +154,16 @@ class TupleSpace {
   std::vector<Tuple> tuples_;  ///< By best_rank.
   std::vector<Slot> slots_;
   PortRanges ranges_;
-  std::vector<Filter> filters_;  ///< Empty: all tuples are tried.
+  std::vector<Filter> filters_;  ///< Empty: all tuples are probed.
 };
 
-// The search is here so that a key lives in registers: written to memory by words and read back by
-// vectors it would stall on store forwarding, which costs as much as all the rest.
+// The search is inline so that the key stays in registers. Written to memory in 64-bit words and
+// read back as vectors it would stall on store forwarding, which takes as long as the search.
 
 template <std::size_t kWords>
 std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
-  // Digits of pi: any odd-looking words do, for the rules, which make the table, are trusted.
+  // Digits of pi. The hash need not be keyed: operators make the rules, senders cannot fill the
+  // table.
   constexpr std::array<std::uint64_t, 6> kSalt = {0x243f6a8885a308d3, 0x13198a2e03707344,
                                                   0xa4093822299f31d0, 0x082efa98ec4e6c89,
                                                   0x452821e638d01377, 0xbe5466cf34e90c6c};
@@ -186,7 +188,7 @@ template <std::size_t kWords>
       if (slot.best_rank == kNoRank) return best;
       continue;
     }
-    // An empty slot's key is 0, as a packet's may be; its rank is then above any `best`.
+    // The key of an empty slot is 0, and a packet's may be too; its rank kNoRank is never better.
     if (slot.ranges != 0) {
       const std::uint64_t transport = key[kWords - 2];
       return ranges_.find(slot.ranges, static_cast<std::uint16_t>(transport),

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "drip/cache_line.h"
@@ -15,11 +14,11 @@
 
 namespace drip {
 
-/// A key has two buckets of eight slots, each bucket one cache line of 16-bit tags and entry
-/// numbers, half filled at the most; so any look-up reads two bucket lines at worst, and removing
-/// is emptying a slot: nothing degrades with age. Keys and values are in an array of their own,
-/// through which the idle sweep goes. One thread at a time uses it. Owns its memory, all of which
-/// is allocated, and touched, by the constructor.
+/// Each key has two candidate buckets. A bucket is one cache line with eight slots: a 16-bit tag of
+/// the hash and an entry number each. The table is at most half full, so a look-up reads at most
+/// two bucket lines, and erasing empties a slot without leaving a mark. Keys and values are in a
+/// separate array, which sweep() goes through. Not thread safe. Owns its memory; the constructor
+/// allocates and touches all of it.
 class FlowHashTable {
  public:
   static constexpr std::uint32_t kMaxCapacity = 1U << 20;
@@ -29,37 +28,32 @@ class FlowHashTable {
 
   enum class Insert : std::uint8_t {
     kDone,
-    kPresent,  ///< The key was there already and keeps its value.
-    /// size() == capacity(), or (expected in fewer than one of 10^12 inserts) its buckets are full.
+    kPresent,  ///< The key is in the table and keeps its value.
+    /// size() == capacity(), or both buckets are full (expected in less than 1 of 10^12 inserts).
     kFull,
   };
 
   [[nodiscard]] std::uint32_t hash(const FlowKey& key) const { return hash_(key); }
-  /// Fetches the first bucket of a key; call it for a whole burst before the first find().
-  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&buckets_[first_bucket(hash)]); }
 
   /// REQUIRES, here and below: hash == this->hash(key).
   [[nodiscard]] std::optional<std::uint32_t> find(const FlowKey& key, std::uint32_t hash) const;
   [[nodiscard]] std::optional<std::uint32_t> find(const FlowKey& key) const {
     return find(key, hash(key));
   }
-  /// values[i] for keys[i], kAbsent where there is none; hashes, buckets and entries are fetched
-  /// for the whole burst at a time. REQUIRES: values.size() >= keys.size().
-  void find_burst(std::span<const FlowKey> keys, std::span<std::uint32_t> values) const;
   static constexpr std::uint32_t kAbsent = 0xffffffff;
 
   /// REQUIRES: value != kAbsent.
   Insert insert(const FlowKey& key, std::uint32_t hash, std::uint32_t value);
   Insert insert(const FlowKey& key, std::uint32_t value) { return insert(key, hash(key), value); }
-  /// False if it was not there.
+  /// False if the key was not in the table.
   bool erase(const FlowKey& key, std::uint32_t hash);
   bool erase(const FlowKey& key) { return erase(key, hash(key)); }
 
-  /// Looks at the next `steps` entries from `cursor`, free ones counted, and calls
-  /// `visit(const FlowKey&, std::uint32_t value)` for each flow; where it returns true the flow is
-  /// erased. Returns the cursor to go on with; 0 begins anew and says that the end was reached. A
-  /// flow that stays is met once in every capacity() steps, whatever comes and goes in between.
-  /// REQUIRES: visit does not touch the table; cursor < capacity().
+  /// Visits the next `steps` entries from `cursor`, free ones counted: calls `visit(const FlowKey&,
+  /// std::uint32_t value)` for each flow, and erases the flow if that returns true. Returns the
+  /// cursor for the next call; 0 means that the end was reached. A flow that stays in the table is
+  /// visited once in every capacity() steps, whatever is inserted or erased in between. REQUIRES:
+  /// visit does not touch the table; cursor < capacity().
   template <typename Visit>
   std::uint32_t sweep(std::uint32_t cursor, std::uint32_t steps, Visit visit) {
     for (; steps > 0 && cursor < capacity(); --steps, ++cursor) {
@@ -73,8 +67,6 @@ class FlowHashTable {
   [[nodiscard]] std::uint32_t capacity() const {
     return static_cast<std::uint32_t>(entries_.size());
   }
-  /// What a table of this capacity allocates. REQUIRES: as the constructor.
-  static std::size_t memory_bytes(std::uint32_t capacity);
 
  private:
   static constexpr std::uint32_t kBucketSlots = 8;
@@ -90,8 +82,8 @@ class FlowHashTable {
   };
   static_assert(sizeof(Entry) == 48);
 
-  /// Where a key is, or nothing: a slot of a bucket.
-  struct Place {
+  /// A slot of a bucket.
+  struct SlotPosition {
     std::uint32_t bucket = 0;
     std::uint32_t slot = 0;
   };
@@ -99,21 +91,21 @@ class FlowHashTable {
   static std::uint32_t bucket_count(std::uint32_t capacity);
   [[nodiscard]] std::uint32_t first_bucket(std::uint32_t hash) const { return hash & bucket_mask_; }
   [[nodiscard]] std::uint32_t second_bucket(std::uint32_t hash) const {
-    // Odd, and so another one: the two differ in bit 0. The factor spreads the bits that neither
-    // the first bucket nor, wholly, the tag is made of.
+    // The term is odd, so the two numbers differ in bit 0. The factor mixes in the bits that are in
+    // neither the first bucket's number nor entirely in the tag.
     return (hash ^ ((hash * 0x9e3779b1U) >> 8 | 1U)) & bucket_mask_;
   }
   /// Never 0.
   static std::uint16_t tag_of(std::uint32_t hash) {
     return static_cast<std::uint16_t>(hash >> 16 | 1U);
   }
-  [[nodiscard]] std::optional<Place> find_in(std::uint32_t bucket, const FlowKey& key,
-                                             std::uint16_t tag) const;
-  [[nodiscard]] std::optional<Place> find_place(const FlowKey& key, std::uint32_t hash) const;
-  [[nodiscard]] std::optional<Place> free_place(std::uint32_t hash) const;
-  void prefetch_entry(std::uint32_t hash) const;
+  [[nodiscard]] std::optional<SlotPosition> find_in(std::uint32_t bucket, const FlowKey& key,
+                                                    std::uint16_t tag) const;
+  [[nodiscard]] std::optional<SlotPosition> find_position(const FlowKey& key,
+                                                          std::uint32_t hash) const;
+  [[nodiscard]] std::optional<SlotPosition> free_position(std::uint32_t hash) const;
   void erase_entry(std::uint32_t entry);
-  void release(Place place);
+  void release(SlotPosition position);
 
   FlowHash hash_;
   std::uint32_t bucket_mask_ = 0;

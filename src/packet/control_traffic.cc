@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Looks a frame up in the lists of control_protocols.h.
+// Searches the lists of control_protocols.h for a frame.
 #include "packet/control_traffic.h"
 
 #include <algorithm>
@@ -27,11 +27,10 @@ bool is_control_address(std::span<const std::uint8_t> bytes) {
          address == kPvstGroup;
 }
 
-// ISO 10589: IS-IS rides on LLC, both service access points 0xfe, unnumbered information.
+// ISO 10589: IS-IS is carried in LLC: both service access points 0xfe, unnumbered information.
 bool is_isis(const Headers& headers, std::span<const std::uint8_t> bytes) {
-  constexpr std::uint16_t kFirstEtherType = 0x0600;
   const std::size_t llc = headers.l3_offset;
-  return headers.ether_type < kFirstEtherType && llc != 0 && bytes.size() >= llc + 3 &&
+  return headers.ether_type < ether_type::kFirst && llc != 0 && bytes.size() >= llc + 3 &&
          bytes[llc] == 0xfe && bytes[llc + 1] == 0xfe && bytes[llc + 2] == 0x03;
 }
 

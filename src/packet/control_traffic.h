@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Knows the protocols that keep a network itself running, which a shaper must not cut.
+// Recognises the protocols that keep the network itself running and must not be shaped.
 #pragma once
 
 #include <array>
@@ -11,16 +11,17 @@
 
 namespace drip {
 
-/// The list itself, looked through for each packet: true for link, neighbour, routing and
-/// redundancy protocols; control_protocols.h has each with its source. `bytes` is what `headers`
-/// was parsed from. A fragment never counts by its ports or ICMPv6 type, only by its IP protocol.
-/// Nothing is authenticated: whoever may send to these ports goes past the shaper, so the policy
-/// can be turned off. Thread safe.
+/// Whether the packet belongs to a link, neighbour, routing or redundancy protocol of
+/// control_protocols.h. Searches the whole list. `bytes` is what `headers` was parsed from. A
+/// fragment is recognised by its IP protocol only, not by ports or ICMPv6 type. Nothing is
+/// authenticated: a sender that uses these ports bypasses the rules, so a rule set can turn the
+/// protection off. Thread safe.
 [[nodiscard]] bool is_listed_control_traffic(const Headers& headers,
                                              std::span<const std::uint8_t> bytes);
 
-/// Sets of small numbers, a bit each; a port is in one if both halves of its lowest twelve bits
-/// are, so some are that nobody has listed.
+/// A bit set of protocols, and two bit sets for each side's ports, by bits 0 to 5 and by bits 6 to
+/// 11 of the port. A port passes if both of its bits are set, so the filter may pass ports that are
+/// not listed, but never stops a listed one.
 struct ControlFilter {
   std::array<std::uint64_t, 4> protocols{};
   std::uint64_t dst_low = 0;
@@ -37,7 +38,7 @@ struct ControlFilter {
       filter.protocols[protocol / 64] |= 1ULL << protocol % 64;
     };
     for (const std::uint8_t protocol : kControlIpProtocols) add(protocol);
-    add(kIcmpv6Protocol);
+    add(ip_protocol::kIcmpv6);
     for (const ControlPort& entry : kControlPorts) {
       filter.dst_low |= low(entry.port);
       filter.dst_high |= high(entry.port);
@@ -48,7 +49,7 @@ struct ControlFilter {
     return filter;
   }
 
-  /// False only if no list names the protocol or one of the ports; a port 0 is none.
+  /// False only if neither the protocol nor one of the ports is listed; port 0 means no port.
   [[nodiscard]] constexpr bool may_name(std::uint8_t protocol, std::uint16_t src_port,
                                         std::uint16_t dst_port) const {
     const std::uint64_t by_port = (dst_low >> dst_port % 64 & dst_high >> dst_port / 64 % 64) |
@@ -57,24 +58,25 @@ struct ControlFilter {
   }
 };
 
-/// False for nearly every data packet, after some twenty instructions without a branch: it goes to
-/// one station, is IP, and the filter has neither its protocol nor its ports. Then
-/// is_listed_control_traffic() is false, too.
+/// False for nearly every data packet, after about twenty instructions without a branch: it is
+/// unicast, is IP, and neither its protocol nor its ports are in the filter. Where this is false
+/// is_listed_control_traffic() is false as well.
 [[nodiscard]] inline bool may_be_control_traffic(const Headers& headers,
                                                  std::span<const std::uint8_t> bytes) {
   static constexpr ControlFilter kFilter = ControlFilter::of_list();
-  static_assert(!kFilter.may_name(0, 0, 0), "packets without ports would all be looked up");
-  // What was read of an IP header has the MAC addresses before it.
+  static_assert(!kFilter.may_name(0, 0, 0), "packets without ports would all be searched for");
+  // If an IP header was read, the MAC addresses are there as well.
   if (headers.ip_version == IpVersion::kNone) [[unlikely]]
     return true;
-  // IEEE 802, 8.2.2: the first bit on the wire tells a group's address, as all that are listed are.
+  // IEEE 802, 8.2.2: the first bit on the wire is set in group addresses, and every listed
+  // destination address is one.
   const unsigned to_group = bytes[0] & 1U;
   const auto named = static_cast<unsigned>(
       kFilter.may_name(headers.ip_protocol, headers.src_port, headers.dst_port));
   return (to_group | named) != 0;
 }
 
-/// What is_listed_control_traffic() says, but cheaper.
+/// The same result as is_listed_control_traffic(), at less cost.
 [[nodiscard]] inline bool is_control_traffic(const Headers& headers,
                                              std::span<const std::uint8_t> bytes) {
   return may_be_control_traffic(headers, bytes) && is_listed_control_traffic(headers, bytes);

@@ -6,11 +6,12 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "packet/protocol_numbers.h"
 
 namespace drip {
 namespace {
 
-// Leaves the first `length` bits, without a branch on the length's remainder.
+// Keeps the first `length` bits, without a branch on the remainder of the length.
 IpAddress leading_bits(const IpAddress& address, std::size_t length) {
   IpAddress result = address;
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -30,19 +31,19 @@ std::string mac_text(const IpAddress& address) {
 
 std::string protocol_text(std::uint8_t protocol) {
   switch (protocol) {
-    case 1:
+    case ip_protocol::kIcmp:
       return "icmp";
-    case 6:
+    case ip_protocol::kTcp:
       return "tcp";
-    case 17:
+    case ip_protocol::kUdp:
       return "udp";
-    case 33:
+    case ip_protocol::kDccp:
       return "dccp";
-    case 58:
+    case ip_protocol::kIcmpv6:
       return "icmpv6";
-    case 132:
+    case ip_protocol::kSctp:
       return "sctp";
-    case 136:
+    case ip_protocol::kUdpLite:
       return "udplite";
     default:
       return absl::StrCat(protocol);
@@ -62,7 +63,7 @@ std::string pair_text(const FlowKey& key) {
     return absl::StrCat(mac_text(key.src_address), ">", mac_text(key.dst_address), "/0x",
                         absl::Hex(key.src_port, absl::kZeroPad4));
   }
-  // Port 0 is reserved (RFC 6335, 6): with both at 0 there were none.
+  // Port 0 is reserved (RFC 6335, 6): two zeros mean that the packet had no ports.
   const bool has_ports = key.src_port != 0 || key.dst_port != 0;
   return absl::StrCat(end_text(key.ip_version, key.src_address, key.src_port, has_ports), ">",
                       end_text(key.ip_version, key.dst_address, key.dst_port, has_ports), "/",
@@ -105,12 +106,12 @@ std::string to_text(const FlowKey& key) {
 
 FlowHash::FlowHash() {
   std::random_device random;
-  for (std::uint64_t& word : key_) word = std::uint64_t{random()} << 32 | random();
+  for (std::uint64_t& number : key_) number = std::uint64_t{random()} << 32 | random();
 }
 
 FlowHash::FlowHash(std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  for (std::uint64_t& word : key_) word = random();
+  for (std::uint64_t& number : key_) number = random();
 }
 
 }  // namespace drip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the packets of one flow have in common, as a table key.
+// The key that identifies a flow in a table, its text, and its hash.
 #pragma once
 
 #include <array>
@@ -13,32 +13,32 @@
 
 namespace drip {
 
-/// What makes two packets of a per-flow rule one flow.
+/// Which header fields identify a flow.
 enum class FlowKeyKind : std::uint8_t { kFiveTuple = 0, kSource = 1, kDestination = 2 };
 
 struct FlowTemplateKey {
   FlowKeyKind kind = FlowKeyKind::kFiveTuple;
-  /// kSource and kDestination: how many bits of the address count, 0 to 32 and 0 to 128.
+  /// kSource and kDestination: how many bits of the address are used, 0 to 32 and 0 to 128.
   std::uint8_t ipv4_prefix_length = 32;
   std::uint8_t ipv6_prefix_length = 128;
 
   bool operator==(const FlowTemplateKey&) const = default;
 };
 
-/// The identity of a flow; what does not count is 0, so that equal bytes are equal flows. VLAN tags
-/// do not count.
+/// The identity of a flow. Fields that the kind of key does not use are 0, so that equal bytes mean
+/// equal flows. VLAN tags are not part of it.
 struct FlowKey {
   /// As in Headers: IP, or (ip_version kNone) MAC addresses; bits beyond the prefix are 0.
   IpAddress src_address{};
   IpAddress dst_address{};
-  /// kFiveTuple. Ports are 0 where there are none and in every fragment, so that the fragments of a
-  /// datagram agree. Of a packet without IP, src_port is its EtherType.
+  /// kFiveTuple. Ports are 0 where there are none, and in every fragment, so that all fragments of
+  /// a datagram have one key. For a packet without IP, src_port is its EtherType.
   std::uint16_t src_port = 0;
   std::uint16_t dst_port = 0;
   std::uint8_t ip_protocol = 0;
   IpVersion ip_version = IpVersion::kNone;
   FlowKeyKind kind = FlowKeyKind::kFiveTuple;
-  /// kSource and kDestination of IP: how many bits of the address count.
+  /// kSource and kDestination of IP: how many bits of the address are used.
   std::uint8_t prefix_length = 0;
 
   /// The key as the hash and the comparison see it.
@@ -54,8 +54,8 @@ struct FlowKey {
 static_assert(sizeof(FlowKey) == 40 && std::has_unique_object_representations_v<FlowKey>);
 
 /// The flow of a packet. A packet without (readable) IP: kFiveTuple takes both MAC addresses and
-/// the EtherType, kSource and kDestination the one MAC address. Prefix lengths beyond 32 and 128
-/// count as these.
+/// the EtherType, kSource and kDestination the one MAC address. Longer prefixes than 32 and 128 are
+/// treated as 32 and 128.
 [[nodiscard]] FlowKey make_flow_key(const Headers& headers, FlowTemplateKey flow_template);
 
 /// "10.0.0.1:5000>10.0.0.2:80/tcp", "[2001:db8::1]:5000>[2001:db8::2]:80/udp", without ports
@@ -63,8 +63,8 @@ static_assert(sizeof(FlowKey) == 40 && std::has_unique_object_representations_v<
 /// "02:00:00:00:00:01>02:00:00:00:00:02/0x0806" and "02:00:00:00:00:01".
 [[nodiscard]] std::string to_text(const FlowKey& key);
 
-/// A hash of which nobody who does not know its key can foresee collisions, for flow keys are what
-/// strangers send: Multilinear-HM, strongly universal in its 32 bits (Lemire and Kaser, "Strongly
+/// A keyed hash: senders choose the flow keys, and must not be able to choose them so that they
+/// collide. Multilinear-HM, strongly universal in its 32 bits (Lemire and Kaser, "Strongly
 /// universal string hashing is fast", Computer Journal 57(11), 2014, section 3).
 class FlowHash {
  public:
@@ -85,9 +85,9 @@ class FlowHash {
   }
 
  private:
-  /// One to one, so that it adds no collisions (Wellons' lowbias32). Without it flows whose ports
-  /// or addresses count up get hashes that count up too, by a step that falls badly for some keys:
-  /// strongly universal speaks of pairs, not of where thousands go.
+  /// A bijection, so it adds no collisions (Wellons' lowbias32). Without it, flows with consecutive
+  /// ports or addresses get hashes at a constant distance, which fills a table unevenly for some
+  /// keys: strong universality is about pairs, not about the distribution of thousands of keys.
   static std::uint32_t mixed(std::uint32_t hash) {
     hash = (hash ^ hash >> 16) * 0x7feb352dU;
     hash = (hash ^ hash >> 15) * 0x846ca68bU;

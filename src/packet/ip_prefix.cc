@@ -13,7 +13,7 @@
 namespace drip {
 namespace {
 
-// What is read of a network before it is known to be one.
+// The parts of the text, before it is known that no host bits are set.
 struct Network {
   IpVersion version = IpVersion::kNone;
   IpAddress address{};
@@ -34,7 +34,7 @@ IpAddress masked(const IpAddress& address, std::size_t length) {
   return result;
 }
 
-// Takes strings, not views, as absl's StrCat does: Debian builds it with a view type of its own.
+// Copies views to strings for StrCat: Debian's abseil is built with a view type of its own.
 Parsed<Network> refuse(std::string_view text, const std::string& why) {
   return Parsed<Network>::failure(
       absl::StrCat("'", std::string(text), "' is not a network: ", why,
@@ -45,7 +45,7 @@ Parsed<Network> read(std::string_view text) {
   const std::size_t slash = text.find('/');
   const std::string_view address_text = text.substr(0, slash);
   if (text.empty()) return refuse(text, "it is empty");
-  // inet_pton would stop there and take what is before.
+  // inet_pton would stop there and accept what stands before it.
   if (text.find('\0') != std::string_view::npos) return refuse(text, "it has a NUL byte");
 
   Network network;

@@ -210,7 +210,6 @@ TEST(Classifier, ManyKeysAndManyRanges) {
         classifier.classify(parse(FrameBuilder().ipv4({.src = src}).ports(9, 65535).build()), 0),
         2 * i);
   }
-  EXPECT_GT(classifier.memory_bytes(), 2000 * 32);
 }
 
 std::string refusal(const Match& match) {

@@ -55,9 +55,9 @@ class RandomRules {
   Headers packet() {
     Headers headers;
     const std::uint32_t kind = below(10);
-    headers.vlan_count = static_cast<std::uint8_t>(below(3));
-    if (headers.vlan_count > 0) headers.vlan_id = static_cast<std::uint16_t>(below(3));
-    if (headers.vlan_count > 1) headers.inner_vlan_id = static_cast<std::uint16_t>(below(3));
+    const std::uint32_t tags = below(3);
+    if (tags > 0) headers.vlan_id = static_cast<std::uint16_t>(below(3));
+    if (tags > 1) headers.inner_vlan_id = static_cast<std::uint16_t>(below(3));
     if (kind == 9) {
       headers.ether_type = ether_type();
       return headers;
@@ -136,8 +136,8 @@ inline bool fits(const Match& match, const Headers& headers, std::uint16_t ingre
   };
   const bool is_ip = headers.ip_version != IpVersion::kNone;
   if ((match.ip_protocol || match.dscp) && !is_ip) return false;
-  if (match.vlan_id && headers.vlan_count < 1) return false;
-  if (match.inner_vlan_id && headers.vlan_count < 2) return false;
+  if (match.vlan_id && headers.vlan_id == kNoVlan) return false;
+  if (match.inner_vlan_id && headers.inner_vlan_id == kNoVlan) return false;
   return (!match.src_prefix ||
           in_prefix(*match.src_prefix, headers.ip_version, headers.src_address)) &&
          (!match.dst_prefix ||

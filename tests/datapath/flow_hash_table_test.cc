@@ -5,36 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <random>
 #include <unordered_map>
 #include <vector>
 
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-// Counts, so that a test can say that there were none. Not inline: g++ 12 would see a free() of
-// what came from new.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  if (void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size)) return memory;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "support/counted_allocations.h"
 
 namespace drip {
 namespace {
@@ -134,20 +109,6 @@ TEST(FlowHashTable, NeverAllocatesOnceMade) {
   EXPECT_EQ(table.size(), 0);
 }
 
-TEST(FlowHashTable, FindsABurst) {
-  FlowHashTable table(1000, FlowHash(3));
-  for (std::uint32_t i = 0; i < 1000; i += 2) static_cast<void>(table.insert(numbered(i), i + 7));
-  for (const std::uint32_t count : {0U, 1U, 31U, 32U, 33U, 200U}) {
-    std::vector<FlowKey> keys;
-    for (std::uint32_t i = 0; i < count; ++i) keys.push_back(numbered(i));
-    std::vector<std::uint32_t> values(count, 0);
-    table.find_burst(keys, values);
-    for (std::uint32_t i = 0; i < count; ++i) {
-      EXPECT_EQ(values[i], i % 2 == 0 ? i + 7 : FlowHashTable::kAbsent);
-    }
-  }
-}
-
 TEST(FlowHashTable, TheSweepMeetsEachFlowOnceAndTakesBackWhatItIsTold) {
   constexpr std::uint32_t kFlows = 700;
   FlowHashTable table(1000, FlowHash(4));
@@ -188,12 +149,6 @@ TEST(FlowHashTable, TheSweepMissesNoFlowThatStaysWhileOthersComeAndGo) {
     });
   } while (cursor != 0);
   EXPECT_TRUE(std::ranges::all_of(met, [](int times) { return times == 1; }));
-}
-
-TEST(FlowHashTable, SaysWhatItTakes) {
-  EXPECT_EQ(FlowHashTable::memory_bytes(1), 2 * 64 + 48);
-  EXPECT_EQ(FlowHashTable::memory_bytes(FlowHashTable::kMaxCapacity),
-            (1U << 18) * 64ULL + (1U << 20) * 48ULL);
 }
 
 }  // namespace

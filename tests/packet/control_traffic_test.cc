@@ -213,7 +213,7 @@ TEST(ControlFilter, SaysWhatTheListSaysOfAllPortsOfTransports) {
 TEST(ControlFilter, SaysWhatTheListSaysOfIcmpv6TypesAndEtherTypes) {
   for (unsigned type = 0; type < 256; ++type) {
     Headers headers;
-    headers.ip_protocol = kIcmpv6Protocol;
+    headers.ip_protocol = ip_protocol::kIcmpv6;
     headers.icmpv6_type = static_cast<std::uint8_t>(type);
     for_all_addresses(headers, expect_as_listed);
   }
