@@ -22,7 +22,8 @@ class FusedPath {
             const BucketSettings& settings)
       : path_(port, clock, buckets, settings),
         flows_(path_.transmitter()),
-        dispatcher_(port, &flows_, 0, {nullptr}, flow_keys_.data(), spread_, counters_),
+        dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, flow_keys_.data(), spread_,
+                    counters_),
         worker_(0, port, dispatcher_, counters_),
         lcore_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &worker_,
                &path_.transmitter(), &flows_, {}, false) {

@@ -13,7 +13,7 @@
 #include "bench/precision.h"
 #include "bench/scale.h"
 #include "bench/throttled.h"
-#include "datapath/poll_engine/poll_thread.h"
+#include "datapath/poll_engine/thread_setup.h"
 #include "dpdk/eal.h"
 #include "fmt/format.h"
 
@@ -40,7 +40,7 @@ int run(const BenchOptions& options, std::string_view name, Case run_case) {
   const datapath::TscClock clock;
   datapath::LcorePlan plan;
   plan.cpu = static_cast<std::int32_t>(options.cpu);
-  for (const std::string& warning : datapath::settle_thread(plan, "drip-bench")) {
+  for (const std::string& warning : datapath::set_up_thread(plan, "drip-bench")) {
     fmt::print(stderr, "drip-bench: {}\n", warning);
   }
   Report report(name);

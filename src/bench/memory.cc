@@ -16,6 +16,7 @@
 #include "control/config/bucket_registry.h"
 #include "control/requests/request_registry.h"
 #include "datapath/packet_io.h"
+#include "datapath/poll_engine/embedded.h"
 #include "datapath/poll_engine/poll_engine.h"
 #include "datapath/poll_engine/slot_allocator.h"
 #include "datapath/transmitter.h"
@@ -85,27 +86,27 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   Meter meter(buckets);
 
   const datapath::BucketTable table(buckets, -1);
-  datapath::SlotAllocator book(table, kRingBudget, -1);
+  datapath::SlotAllocator slots(table, kRingBudget, -1);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) table.populate(slot);
   memory.bucket = meter.take();
   for (std::uint32_t i = 0; i < buckets; ++i) {
-    const auto slot = book.take_slot();
+    const auto slot = slots.allocate();
     if (!slot.ok()) return slot.status();
-    book.record(*slot).note(settings());
+    slots.record(*slot).set(settings());
   }
   memory.book = meter.take();
   const std::uint32_t ring_slots = datapath::RingMemory::slots_for(kCapacity);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
-    const auto ring = book.rings().allocate(ring_slots);
+    const auto ring = slots.rings().allocate(ring_slots);
     if (!ring.ok()) return ring.status();
-    book.record(slot).ring = *ring;
+    slots.record(slot).ring = *ring;
   }
   memory.ring = meter.take();
   const auto transmitter =
       std::make_unique<datapath::Transmitter<NoPorts>>(table, kBegin, io, 0, counters);
   memory.wheel = meter.take();
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
-    transmitter->create(slot, settings(), book.record(slot).ring, ring_slots, kBegin);
+    transmitter->create(slot, settings(), slots.record(slot).ring, ring_slots, kBegin);
   }
   memory.bucket += meter.take();
 
@@ -123,29 +124,14 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   return memory;
 }
 
-// An engine without ports, so that nothing but buckets is in it.
-class NoPortSet final : public datapath::Ports {
- public:
-  [[nodiscard]] std::uint16_t count() const override { return 0; }
-  [[nodiscard]] std::vector<std::string> names() const override { return {}; }
-  [[nodiscard]] std::vector<PortStats> read() const override { return {}; }
-  [[nodiscard]] std::uint64_t packets_for_buckets() const override { return 0; }
-  [[nodiscard]] std::uint64_t packets() const override { return 0; }
-  [[nodiscard]] std::uint64_t packets_free() const override { return 0; }
-  [[nodiscard]] bool hugepages() const override { return false; }
-  void thread_begins(std::uint32_t) override {}
-  void thread_ends(std::uint32_t) override {}
-};
-
 // What as many buckets take in the engine alone, or with the names and settings that control keeps.
 absl::StatusOr<double> measure_engine(const Bench& bench, std::uint32_t buckets, bool registered) {
-  NoPortSet ports;
-  std::vector<NoPorts> ios(1);
+  datapath::NoPortSet ports;
   datapath::EngineOptions options;
   options.buckets_per_transmitter = buckets;
   options.lcores.emplace_back();
   options.lcores.front().sleeps_when_idle = true;
-  datapath::PollEngine<NoPorts> engine(options, ios, ports, bench.clock);
+  datapath::PollEngine engine(options, datapath::embedded_poll_threads(), ports, bench.clock);
   control::RequestRegistry requests(engine, 1);
   control::BucketRegistry registry(engine, requests);
   Meter meter(buckets);

@@ -14,6 +14,7 @@
 
 #include "bench/bench_port.h"
 #include "bench/shared_rings.h"
+#include "datapath/poll_engine/io_poll_thread.h"
 #include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::bench {
@@ -82,7 +83,7 @@ absl::StatusOr<double> run_layout(const Bench& bench, const Layout& layout,
     options.lcores.push_back(plan);
   }
   SourcePorts ports;
-  datapath::PollEngine<BenchPort> engine(options, sources, ports, bench.clock);
+  datapath::PollEngine engine(options, datapath::poll_threads_over(sources), ports, bench.clock);
 
   std::vector<BucketChange> buckets(bucket_count);
   for (BucketChange& bucket : buckets) bucket.settings = fast_settings();

@@ -125,7 +125,7 @@ class Core {
   }
   void take_handed(HandOff& from) {
     std::array<HandedPacket, HandOff::kBurst> handed;
-    const std::size_t count = from.take(handed);
+    const std::size_t count = from.pop(handed);
     auto& transmitter = path_.transmitter();
     for (std::size_t i = 0; i < count; ++i) transmitter.prefetch(handed[i].target);
     for (std::size_t i = 0; i < count; ++i) transmitter.prefetch_behind(handed[i].target);

@@ -5,7 +5,6 @@
 #include "daemon/engine_options.h"
 #include "daemon/running_engine.h"
 #include "datapath/poll_engine/poll_engine.h"
-#include "dpdk/dpdk_io.h"
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
 
@@ -29,7 +28,7 @@ class DpdkEngine final : public RunningEngine {
              const Placement& placement)
       : eal_(std::move(eal)),
         ports_(std::move(ports)),
-        engine_(engine_options(options, placement), ports_->ios(), *ports_, clock_) {}
+        engine_(engine_options(options, placement), ports_->poll_threads(), *ports_, clock_) {}
 
   Engine& engine() override { return engine_; }
   [[nodiscard]] std::vector<std::string> warnings() const override {
@@ -47,7 +46,7 @@ class DpdkEngine final : public RunningEngine {
   dpdk::Eal eal_;
   std::unique_ptr<dpdk::PortSet> ports_;
   datapath::TscClock clock_;
-  datapath::PollEngine<dpdk::DpdkIo> engine_;
+  datapath::PollEngine engine_;
 };
 
 }  // namespace

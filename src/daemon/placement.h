@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/options.h"
-#include "datapath/poll_engine/poll_thread.h"
+#include "datapath/poll_engine/lcore_plan.h"
 
 namespace drip::daemon {
 

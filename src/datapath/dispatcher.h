@@ -1,110 +1,119 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sends a classified packet to where its rule says: a bucket here or on another core, or straight
-// on.
+// Sends a classified packet where its rule says: into a bucket, here or on another core, or on
+// without shaping.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "datapath/drop_batch.h"
 #include "datapath/flow_buckets.h"
 #include "datapath/hand_off.h"
 #include "datapath/packet_io.h"
+#include "datapath/transmitter.h"
 #include "engine/rule_snapshot.h"
 #include "packet/flow_key.h"
 #include "packet/headers.h"
 
 namespace drip::datapath {
 
+/// A received packet.
 struct Arrival {
   void* packet;
   std::uint32_t frame_bytes;
   std::uint16_t ingress;
   std::uint16_t egress;
   TimePoint at;
-  TimePoint now;  ///< When it is sent on: later, if it came from another thread.
+  TimePoint now;  ///< When it is dispatched; later than `at` if another thread received it.
 };
 
-/// One a polling thread. Buckets of this thread's own transmitter are reached at once, others
-/// through the hand-off ring to their owner.
+/// One for each polling thread. It reaches the buckets of this thread's own transmitter directly,
+/// those of other transmitters through hand-off rings.
 template <class Io>
 class Dispatcher {
  public:
-  /// `local`: this thread's transmitter, number `own`; null for a thread that is a worker only.
-  /// `hand_offs`: the rings from this thread, by transmitter; null for its own. `flow_keys`: by
-  /// flow set; an entry is written before rules that name its set come here. `spread` is the same
+  /// `transmitter` and `flows`: this thread's, transmitter number `own`; null if it is a worker
+  /// only. `hand_offs`: the rings from this thread, by transmitter; null for its own. `flow_keys`:
+  /// by flow rule; an entry is written before rules with that number are set. `spread`: the same
   /// for all threads.
-  Dispatcher(Io& io, FlowBuckets<Io>* local, std::uint32_t own, std::vector<HandOff*> hand_offs,
-             const FlowTemplateKey* flow_keys, const FlowHash& spread, LcoreCounters& counters)
+  Dispatcher(Io& io, Transmitter<Io>* transmitter, FlowBuckets<Io>* flows, std::uint32_t own,
+             std::vector<HandOff*> hand_offs, const FlowTemplateKey* flow_keys,
+             const FlowHash& spread, LcoreCounters& counters)
       : io_(io),
-        local_(local),
+        transmitter_(transmitter),
+        flows_(flows),
         own_(own),
         hand_offs_(std::move(hand_offs)),
         flow_keys_(flow_keys),
         spread_(spread),
-        counters_(counters) {}
+        drops_(io, counters) {}
 
+  // ---- Packets that this thread has received and classified
+
+  /// Prefetches what dispatch() will touch of a bucket, in two steps some packets apart.
   void prefetch(BucketRef target) const {
-    if (is_local(target.transmitter)) local_->transmitter().prefetch(target.slot);
+    if (is_local(target.transmitter)) transmitter_->prefetch(target.slot);
   }
-  /// The second step, some packets later.
   void prefetch_behind(BucketRef target) const {
-    if (is_local(target.transmitter)) local_->transmitter().prefetch_behind(target.slot);
+    if (is_local(target.transmitter)) transmitter_->prefetch_behind(target.slot);
   }
 
-  void send(const RuleAction& action, const Arrival& arrival, const Headers& headers,
-            const RuleSnapshot& rules) {
+  void dispatch(const RuleAction& action, const Arrival& arrival, const Headers& headers,
+                const RuleSnapshot& rules) {
     if (action.kind == RuleAction::Kind::kFlows) {
-      return send_to_flow(action.flow_rule, arrival, headers, rules);
+      return to_flow(action.flow_rule, arrival, headers, rules);
     }
-    send_plainly(action, arrival, rules);
+    dispatch_without_flows(action, arrival, rules);
   }
 
+  /// Sends a packet on without shaping.
   void pass(const Arrival& arrival, bool control_traffic, const RuleSnapshot& rules) {
-    if (local_ != nullptr) [[likely]] {
-      return local_->transmitter().pass(arrival.packet, arrival.frame_bytes, arrival.egress,
-                                        control_traffic);
+    if (transmitter_ != nullptr) [[likely]] {
+      return transmitter_->pass(arrival.packet, arrival.frame_bytes, arrival.egress,
+                                control_traffic);
     }
-    // By ingress port, so that what passes stays in order.
+    // The transmitter is chosen by ingress port, so that these packets stay in order.
     hand_off(arrival.ingress % transmitters(),
              control_traffic ? HandedPacket::Kind::kControlTraffic : HandedPacket::Kind::kPass, 0,
              arrival, rules);
   }
 
   void drop(const Arrival& arrival, DropReason reason) {
-    counters_.drop(reason, arrival.frame_bytes);
-    void* packet = arrival.packet;
-    io_.drop(std::span<void*>(&packet, 1));
+    drops_.drop(arrival.packet, arrival.frame_bytes, reason);
   }
 
-  /// Takes in a burst that another thread handed to this thread's transmitter; returns how many.
-  std::uint32_t take_in(HandOff& from, TimePoint now) {
-    std::array<HandedPacket, HandOff::kBurst> packets;
-    const auto count = static_cast<std::uint32_t>(from.take(packets));
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (packets[i].kind == HandedPacket::Kind::kBucket) {
-        local_->transmitter().prefetch(packets[i].target);
-      }
+  // ---- Packets that other threads have handed over to this thread's transmitter
+
+  /// Takes one burst; returns how many packets.
+  std::uint32_t drain(HandOff& from, TimePoint now) {
+    std::array<HandedPacket, HandOff::kBurst> burst;
+    const auto count = static_cast<std::uint32_t>(from.pop(burst));
+    const std::span<const HandedPacket> packets(burst.data(), count);
+    for (const HandedPacket& packet : packets) {
+      if (packet.kind == HandedPacket::Kind::kBucket) transmitter_->prefetch(packet.target);
     }
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (packets[i].kind == HandedPacket::Kind::kBucket) {
-        local_->transmitter().prefetch_behind(packets[i].target);
-      }
+    for (const HandedPacket& packet : packets) {
+      if (packet.kind == HandedPacket::Kind::kBucket) transmitter_->prefetch_behind(packet.target);
     }
-    for (std::uint32_t i = 0; i < count; ++i) accept(packets[i], now);
+    for (const HandedPacket& packet : packets) accept(packet, now);
     return count;
   }
 
-  /// Gives what is gathered for other threads to them.
+  // ---- Both
+
+  /// Hands the collected packets over to the other threads, and frees what was dropped.
   void flush() {
     for (HandOff* const hand_off : hand_offs_) {
       if (hand_off != nullptr) hand_off->flush();
     }
+    drops_.flush();
   }
 
-  /// Packets on their way to other threads. Any thread.
+  /// Packets between this thread and others. Any thread.
   [[nodiscard]] std::uint64_t waiting() const {
     std::uint64_t sum = 0;
     for (const HandOff* const hand_off : hand_offs_) {
@@ -115,46 +124,51 @@ class Dispatcher {
 
  private:
   [[nodiscard]] bool is_local(std::uint32_t transmitter) const {
-    return local_ != nullptr && transmitter == own_;
+    return transmitter_ != nullptr && transmitter == own_;
   }
   [[nodiscard]] std::uint32_t transmitters() const {
     return static_cast<std::uint32_t>(hand_offs_.size());
   }
 
-  void send_plainly(const RuleAction& action, const Arrival& arrival, const RuleSnapshot& rules) {
+  void dispatch_without_flows(const RuleAction& action, const Arrival& arrival,
+                              const RuleSnapshot& rules) {
     switch (action.kind) {
       case RuleAction::Kind::kBucket:
         if (is_local(action.bucket.transmitter)) [[likely]] {
-          return local_->transmitter().offer(action.bucket.slot, arrival.packet,
-                                             arrival.frame_bytes, arrival.egress, arrival.at,
-                                             arrival.now);
+          return to_local_bucket(action.bucket.slot, arrival);
         }
         return hand_off(action.bucket.transmitter, HandedPacket::Kind::kBucket, action.bucket.slot,
                         arrival, rules);
       case RuleAction::Kind::kDrop:
         return drop(arrival, DropReason::kRuleDrop);
       case RuleAction::Kind::kPass:
-      case RuleAction::Kind::kFlows:  // A fallback is never per flow.
+      case RuleAction::Kind::kFlows:  // dispatch() has handled it, and a fallback is never per
+                                      // flow.
         return pass(arrival, false, rules);
     }
   }
 
-  void send_to_flow(std::uint32_t flow_rule, const Arrival& arrival, const Headers& headers,
-                    const RuleSnapshot& rules) {
+  void to_local_bucket(std::uint32_t slot, const Arrival& arrival) {
+    transmitter_->offer(slot, arrival.packet, arrival.frame_bytes, arrival.egress, arrival.at,
+                        arrival.now);
+  }
+
+  void to_flow(std::uint32_t flow_rule, const Arrival& arrival, const Headers& headers,
+               const RuleSnapshot& rules) {
     const FlowKey key = make_flow_key(headers, flow_keys_[flow_rule]);
     // The same key always goes to the same transmitter.
     const std::uint32_t owner = transmitters() == 1 ? 0 : spread_(key) % transmitters();
     if (!is_local(owner)) {
       return hand_off(owner, HandedPacket::Kind::kFlows, flow_rule, arrival, rules);
     }
-    offer_to_flow(flow_rule, key, arrival, rules);
+    to_local_flow(flow_rule, key, arrival, rules);
   }
 
-  void offer_to_flow(std::uint32_t flow_rule, const FlowKey& key, const Arrival& arrival,
+  void to_local_flow(std::uint32_t flow_rule, const FlowKey& key, const Arrival& arrival,
                      const RuleSnapshot& rules) {
-    if (!local_->offer_to_flow(flow_rule, key, arrival.packet, arrival.frame_bytes, arrival.egress,
-                               arrival.at, arrival.now)) {
-      send_plainly(rules.fallback, arrival, rules);
+    if (!flows_->offer(flow_rule, key, arrival.packet, arrival.frame_bytes, arrival.egress,
+                       arrival.at, arrival.now)) {
+      dispatch_without_flows(rules.fallback, arrival, rules);
     }
   }
 
@@ -166,17 +180,16 @@ class Dispatcher {
   }
 
   void accept(const HandedPacket& handed, TimePoint now) {
-    // `now` was read at the begin of the loop; the packet may have come since.
+    // `now` was read when the loop began; the packet may have arrived since.
     const Arrival arrival{handed.packet, handed.frame_bytes, handed.ingress,
                           handed.egress, handed.arrival,     std::max(now, handed.arrival)};
     switch (handed.kind) {
       case HandedPacket::Kind::kBucket:
-        return local_->transmitter().offer(handed.target, arrival.packet, arrival.frame_bytes,
-                                           arrival.egress, arrival.at, arrival.now);
+        return to_local_bucket(handed.target, arrival);
       case HandedPacket::Kind::kFlows: {
-        // Read again: the headers are one cache line, as much as it would take to hand them over.
+        // Parsed again: handing the headers over would cost as much, one cache line.
         const FrameBytes frame = io_.frame(handed.packet);
-        return offer_to_flow(
+        return to_local_flow(
             handed.target,
             make_flow_key(parse_frame(frame.bytes, frame.frame_bytes), flow_keys_[handed.target]),
             arrival, *handed.rules);
@@ -188,12 +201,13 @@ class Dispatcher {
   }
 
   Io& io_;
-  FlowBuckets<Io>* local_;
+  Transmitter<Io>* transmitter_;
+  FlowBuckets<Io>* flows_;
   std::uint32_t own_;
   std::vector<HandOff*> hand_offs_;
   const FlowTemplateKey* flow_keys_;
   const FlowHash& spread_;
-  LcoreCounters& counters_;
+  DropBatch<Io> drops_;
 };
 
 }  // namespace drip::datapath

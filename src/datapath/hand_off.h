@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The way of packets from workers to the transmitters that own their buckets, on other cores.
+// Hands packets over to the transmitter on another core that owns their bucket.
 #pragma once
 
 #include <array>
@@ -13,23 +13,23 @@
 
 namespace drip::datapath {
 
-/// One classified packet. The rules it was classified by stay until the transmitters have taken
-/// everything that refers to them.
+/// One classified packet. `rules` are those by which it was classified; they stay until the
+/// transmitters have drained all packets that refer to them.
 struct HandedPacket {
   enum class Kind : std::uint8_t { kBucket, kFlows, kPass, kControlTraffic };
 
   void* packet;
   TimePoint arrival;
   const RuleSnapshot* rules;
-  std::uint32_t target;  ///< Bucket slot, or flow set.
+  std::uint32_t target;  ///< kBucket: its slot; kFlows: the flow rule.
   std::uint32_t frame_bytes;
   std::uint16_t ingress;
   std::uint16_t egress;
   Kind kind;
 };
 
-/// One ring from one worker to one transmitter; the worker fills it in bursts, so that one cache
-/// line crosses between the cores for many packets (docs/decisions/hand_over.md has the figures).
+/// One ring from one thread to one transmitter. The sender fills it in bursts, so that many packets
+/// share the cost of a cache line that moves between cores (figures: docs/decisions/hand_over.md).
 class HandOff {
  public:
   static constexpr std::size_t kBurst = 32;
@@ -37,7 +37,9 @@ class HandOff {
 
   HandOff() : ring_(kSlots) {}
 
-  // ---- RxWorker
+  // ---- The sending thread
+
+  /// False if the packet was not taken, because ring and burst are full.
   [[nodiscard]] bool add(const HandedPacket& packet) {
     if (count_ == kBurst) {
       flush();
@@ -46,7 +48,7 @@ class HandOff {
     burst_[count_++] = packet;
     return true;
   }
-  /// Hands over as much as the ring takes.
+  /// Pushes the burst, as far as the ring has room.
   void flush() {
     const std::size_t pushed = ring_.push(std::span<const HandedPacket>(burst_.data(), count_));
     for (std::size_t i = pushed; i < count_; ++i) burst_[i - pushed] = burst_[i];
@@ -54,10 +56,13 @@ class HandOff {
     staged_.store(count_, std::memory_order_relaxed);
   }
 
-  // ---- Transmitter
-  [[nodiscard]] std::size_t take(std::span<HandedPacket> out) { return ring_.pop(out); }
+  // ---- The receiving thread
 
-  /// Any thread.
+  /// Returns how many packets were written to `out`.
+  [[nodiscard]] std::size_t pop(std::span<HandedPacket> out) { return ring_.pop(out); }
+
+  // ---- Any thread
+
   [[nodiscard]] std::size_t waiting() const {
     return ring_.size() + staged_.load(std::memory_order_relaxed);
   }
@@ -65,8 +70,8 @@ class HandOff {
  private:
   SpscRing<HandedPacket> ring_;
   std::array<HandedPacket, kBurst> burst_;
-  std::size_t count_ = 0;               // The worker's.
-  std::atomic<std::size_t> staged_{0};  // The worker writes, any reads: count_ after a flush.
+  std::size_t count_ = 0;               // The sender's.
+  std::atomic<std::size_t> staged_{0};  // count_ after the last flush; the sender writes it.
 };
 
 }  // namespace drip::datapath

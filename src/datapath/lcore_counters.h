@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What one polling thread counts; it alone writes, any thread reads.
+// Counters of one polling thread, which alone writes them. Any thread may read them.
 #pragma once
 
 #include <array>
@@ -15,11 +15,11 @@ namespace drip::datapath {
 struct alignas(kCacheLineBytes) LcoreCounters {
   Counter loops;
   Counter busy_loops;
-  Counter commands;
+  Counter commands;  // Jobs from control.
   Counter rx_packets;
-  Counter passed_packets;  // Unshaped, control traffic included.
+  Counter passed_packets;  // Sent without shaping, control traffic included.
   Counter forfeited_ns;
-  // Loops that began more than kStall after the one before them.
+  // Loops that began more than kStall after the previous one.
   Counter stalls;
   Counter stalled_ns;
   Counter longest_stall_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The callers' side of the mailbox, and the polling thread's sleep.
+// The callers' side of the mailbox, and the sleep of the polling thread.
 #include "datapath/mailbox.h"
 
 #include <immintrin.h>
@@ -17,8 +17,8 @@
 namespace drip::datapath {
 namespace {
 
-// The polling thread usually answers within a microsecond. If it does not (it was asleep, or the
-// machine held it up), give the processor to it rather than spin.
+// The polling thread usually runs a job within a microsecond. If it takes longer (it slept, or lost
+// its CPU), the caller gives up its own CPU.
 constexpr int kSpins = 200;
 constexpr int kYields = 50;
 constexpr std::chrono::microseconds kNap{20};
@@ -43,9 +43,9 @@ void Mailbox::post_and_wait(Job job) {
     {
       const std::lock_guard lock(producers_);
       if (closed_) return job.invoke(closed_now_(closed_clock_));
-      if (sleeping_ && stand_in_ != nullptr) {
-        job.invoke(stand_in_->stand_in());
-        if (stand_in_->sleeps_too_long()) wake();
+      if (sleeping_ && delegate_ != nullptr) {
+        job.invoke(delegate_->begin_job());
+        if (delegate_->must_wake()) wake();
         return;
       }
       if (jobs_.push(&job)) {
@@ -66,12 +66,12 @@ void Mailbox::post_and_wait(Job job) {
   }
 }
 
-void Mailbox::sleep(Duration bound, StandIn* stand_in) {
+void Mailbox::sleep(Duration bound, Delegate* delegate) {
   {
     const std::lock_guard lock(producers_);
     if (!jobs_.empty()) return;
     sleeping_ = true;
-    stand_in_ = stand_in;
+    delegate_ = delegate;
   }
   pollfd waiting{event_fd_, POLLIN, 0};
   const Duration capped = std::clamp(bound, Duration{0}, kLongestSleep);

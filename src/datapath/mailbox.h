@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How control has something done on a polling thread, without ever making it wait.
+// Lets control run functions on a polling thread without ever blocking that thread.
 #pragma once
 
 #include <atomic>
@@ -13,27 +13,28 @@
 
 namespace drip::datapath {
 
-/// One a polling thread. Callers post a function and wait for its end; the polling thread takes a
-/// bounded number in each loop, busy or idle, and neither locks nor allocates for it: the call lies
-/// on the caller's stack. Callers lock among themselves, and the polling thread takes their lock
-/// only to sleep and to wake. After close() calls run on their caller's thread, one at a time,
-/// since the polling thread has gone.
+/// One for each polling thread. A caller posts a function as a job and waits for its end. The
+/// polling thread runs a bounded number of jobs in each loop, busy or idle, and neither locks nor
+/// allocates for them: a job lies on its caller's stack. Callers lock among themselves; the polling
+/// thread takes their lock only when it falls asleep and wakes. After close() jobs run on their
+/// callers' threads, one at a time, because the polling thread has ended.
 ///
-/// The idea is Gatekeeper's mailbox.
+/// The design follows Gatekeeper's mailbox.
 class Mailbox {
  public:
-  /// What callers do in the place of a polling thread that sleeps, so that nobody is woken for a
-  /// job: the lock hands all that the thread owns over to them, one at a time (flat combining,
-  /// Hendler et al., SPAA 2010).
-  class StandIn {
+  /// Delegation: while the polling thread sleeps, callers run their jobs themselves instead of
+  /// waking it. The lock gives the caller exclusive use of all that the thread owns (as in flat
+  /// combining, Hendler et al., SPAA 2010). The polling thread implements this for its callers.
+  class Delegate {
    public:
-    /// Before the job: brings up to date what time alone has changed. Returns the present time.
-    virtual TimePoint stand_in() = 0;
-    /// After the job: the thread must be woken, for it would sleep too long now.
-    virtual bool sleeps_too_long() = 0;
+    /// Before the job: does what has become due since the thread fell asleep. Returns the present
+    /// time.
+    virtual TimePoint begin_job() = 0;
+    /// After the job: whether the thread would now sleep too long and must be woken.
+    virtual bool must_wake() = 0;
 
    protected:
-    ~StandIn() = default;
+    ~Delegate() = default;
   };
 
   Mailbox();
@@ -41,8 +42,7 @@ class Mailbox {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
-  /// Any thread but the polling one. Runs function(TimePoint now) there; returns its result when it
-  /// is done.
+  /// Any thread but the polling one. Runs function(TimePoint now) as a job and returns its result.
   template <class Function>
   auto run(Function&& function) {
     using Result = std::invoke_result_t<Function&, TimePoint>;
@@ -58,7 +58,7 @@ class Mailbox {
 
   // ---- The polling thread
 
-  /// Runs up to kJobsALoop jobs; returns how many.
+  /// Runs up to kJobsALoop jobs; returns the number.
   std::uint32_t poll(TimePoint now) {
     std::uint32_t done = 0;
     Job* job = nullptr;
@@ -68,16 +68,16 @@ class Mailbox {
     }
     return done;
   }
-  /// Sleeps until a job comes or `bound` has passed; at most 100 ms. With `stand_in` jobs wake
-  /// nobody meanwhile, but run on their callers' threads.
-  void sleep(Duration bound, StandIn* stand_in = nullptr);
-  /// The last act of the polling thread. `now` is the time that later jobs are told.
+  /// Sleeps until a job is posted or `bound` has passed; at most 100 ms. With `delegate`, jobs do
+  /// not wake the thread but run on their callers' threads.
+  void sleep(Duration bound, Delegate* delegate = nullptr);
+  /// The last call of the polling thread. Later jobs get their time from `now(clock)`.
   void close(TimePoint (*now)(const void* clock), const void* clock);
 
  private:
   static constexpr std::uint32_t kJobsALoop = 8;
 
-  /// A function by address; the caller's stack holds it until `done_`.
+  /// The address of a function that lies on the caller's stack until `done_`.
   class Job {
    public:
     template <class Function>
@@ -86,7 +86,7 @@ class Mailbox {
           call_([](void* target, TimePoint now) { (*static_cast<Function*>(target))(now); }) {}
     void invoke(TimePoint now) {
       call_(function_, now);
-      // The caller's stack may be gone right after this.
+      // From here on the caller may return, and this job no longer exist.
       done_.store(true, std::memory_order_release);
     }
     [[nodiscard]] bool done() const { return done_.load(std::memory_order_acquire); }
@@ -105,7 +105,7 @@ class Mailbox {
   // All guarded by producers_.
   bool closed_ = false;
   bool sleeping_ = false;
-  StandIn* stand_in_ = nullptr;
+  Delegate* delegate_ = nullptr;
   TimePoint (*closed_now_)(const void*) = nullptr;
   const void* closed_clock_ = nullptr;
   int event_fd_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Takes packets off the ports, finds each one's rule, and sends it on its way.
+// Receives packets, parses and classifies them, and gives each to the dispatcher.
 #pragma once
 
 #include <array>
@@ -22,18 +22,18 @@ class RxWorker {
  public:
   static constexpr std::size_t kBurst = 32;
 
-  /// `number` is the worker's place in RuleSnapshot::workers.
+  /// `number` is the worker's index in RuleSnapshot::workers.
   RxWorker(std::uint32_t number, Io& io, Dispatcher<Io>& dispatcher, LcoreCounters& counters)
       : number_(number), io_(io), dispatcher_(dispatcher), counters_(counters) {}
 
-  /// On the worker's thread. From now on packets go by `rules`, which must stay until replaced here
-  /// and until the transmitters have taken in what was handed to them.
+  /// On the worker's thread. Replaces the rules for all later packets. `rules` must stay until they
+  /// are replaced here and the transmitters have drained what was handed to them.
   void set_rules(const RuleSnapshot* rules) {
     dispatcher_.flush();
     rules_ = rules;
   }
 
-  /// One burst from each queue. Returns how many packets came.
+  /// Receives and dispatches one burst from each queue. Returns the number of packets.
   template <class Clock>
   std::uint32_t receive(Clock& clock) {
     if (rules_ == nullptr) return 0;
@@ -43,56 +43,69 @@ class RxWorker {
       const std::uint32_t count = io_.rx(queue, packets);
       if (count == 0) continue;
       received += count;
-      handle(std::span(packets).first(count), io_.ingress(queue), clock.now());
+      process(std::span(packets).first(count), io_.ingress(queue), clock.now());
     }
     if (received > 0) counters_.rx_packets.add(received);
     return received;
   }
 
  private:
-  void handle(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
-    auto& [headers, frames, decisions] = burst_;
+  void process(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
+    parse(packets);
+    classify(packets.size(), ingress);
+    dispatch(packets, ingress, now);
+  }
+
+  void parse(std::span<void*> packets) {
     for (void* const packet : packets) io_.prefetch(packet);
     for (std::size_t i = 0; i < packets.size(); ++i) {
-      frames[i] = io_.frame(packets[i]);
-      parse_frame(frames[i].bytes, frames[i].frame_bytes, headers[i]);
-    }
-    const RuleSnapshot& rules = *rules_;
-    rules.classifier.classify_burst(std::span(headers).first(packets.size()), ingress, decisions);
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      if (decisions[i] == kNoRule)
-        decisions[i] = static_cast<std::uint32_t>(rules.fallback_index());
-    }
-    WorkerRule* const mine = rules.workers[number_].get();
-    prefetch(mine, std::span(decisions).first(packets.size()));
-
-    const std::uint16_t egress = io_.egress(ingress);
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      const Arrival arrival{packets[i], frames[i].frame_bytes, ingress, egress, now, now};
-      if (egress == kNoPort) [[unlikely]] {
-        dispatcher_.drop(arrival, DropReason::kNoEgress);
-      } else if (rules.protect_control_traffic && is_control_traffic(headers[i], frames[i].bytes))
-          [[unlikely]] {
-        count(mine[rules.protected_index()], arrival);
-        dispatcher_.pass(arrival, true, rules);
-      } else {
-        WorkerRule& rule = mine[decisions[i]];
-        count(rule, arrival);
-        dispatcher_.send(rule.action, arrival, headers[i], rules);
-      }
+      burst_.frames[i] = io_.frame(packets[i]);
+      parse_frame(burst_.frames[i].bytes, burst_.frames[i].frame_bytes, burst_.headers[i]);
     }
   }
 
-  // What each packet will touch is asked for step by step, for the whole burst at a time: each step
-  // needs what the one before it has brought, and with many rules and buckets all of it is missed.
-  // No step waits for the rule itself, which is not needed before the packet is sent on.
-  void prefetch(const WorkerRule* rules, std::span<const std::uint32_t> decisions) const {
+  void classify(std::size_t count, std::uint16_t ingress) {
+    const std::span decisions = std::span(burst_.decisions).first(count);
+    rules_->classifier.classify_burst(std::span(burst_.headers).first(count), ingress, decisions);
+    for (std::uint32_t& decision : decisions) {
+      if (decision == kNoRule) decision = static_cast<std::uint32_t>(rules_->fallback_index());
+    }
+    prefetch(decisions);
+  }
+
+  // Prefetches for the whole burst, one step at a time, because each step needs what the previous
+  // one fetched, and with many rules and buckets all of them miss the cache. No step reads the rule
+  // itself, which is not needed before dispatch().
+  void prefetch(std::span<const std::uint32_t> decisions) const {
+    const WorkerRule* const actions = rules_->workers[number_].get();
     const BucketRef* const targets = rules_->targets.data();
     for (const std::uint32_t decision : decisions) {
-      __builtin_prefetch(&rules[decision], 1);
+      __builtin_prefetch(&actions[decision], 1);
       dispatcher_.prefetch(targets[decision]);
     }
     for (const std::uint32_t decision : decisions) dispatcher_.prefetch_behind(targets[decision]);
+  }
+
+  void dispatch(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
+    const RuleSnapshot& rules = *rules_;
+    WorkerRule* const actions = rules.workers[number_].get();
+    const std::uint16_t egress = io_.egress(ingress);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const FrameBytes& frame = burst_.frames[i];
+      const Headers& headers = burst_.headers[i];
+      const Arrival arrival{packets[i], frame.frame_bytes, ingress, egress, now, now};
+      if (egress == kNoPort) [[unlikely]] {
+        dispatcher_.drop(arrival, DropReason::kNoEgress);
+      } else if (rules.protect_control_traffic && is_control_traffic(headers, frame.bytes))
+          [[unlikely]] {
+        count(actions[rules.protected_index()], arrival);
+        dispatcher_.pass(arrival, true, rules);
+      } else {
+        WorkerRule& rule = actions[burst_.decisions[i]];
+        count(rule, arrival);
+        dispatcher_.dispatch(rule.action, arrival, headers, rules);
+      }
+    }
   }
 
   static void count(WorkerRule& rule, const Arrival& arrival) {
@@ -100,7 +113,8 @@ class RxWorker {
     rule.bytes.add(arrival.frame_bytes);
   }
 
-  // What is found out about a burst: here, so that it is not made anew, 2 KiB, for each.
+  // The results of the steps for one burst. A member, because initialising 2 KiB on the stack for
+  // each burst would take time.
   struct Burst {
     std::array<Headers, kBurst> headers;
     std::array<FrameBytes, kBurst> frames;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Departed packets on their way to the NIC: a burst for each port, filled across buckets.
+// Collects departed packets into bursts for each port.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,15 @@
 
 namespace drip::datapath {
 
-/// What the NIC does not take stays, in order, and is offered again at the next flush: a packet
-/// that the law let go is not dropped. While a port's burst is full the transmitter holds the
-/// buckets whose heads leave by that port, and only by that port. Belongs to one transmitter.
+/// Packets that the NIC does not take stay, in order, and are offered again at the next flush: a
+/// packet that has departed from its bucket is not dropped. While a port has no room, the
+/// transmitter holds back those buckets whose head leaves by that port. Belongs to one transmitter.
 template <class Io>
 class TxBuffer {
  public:
   static constexpr std::uint32_t kBurst = 32;
   static constexpr std::uint32_t kSlots = 256;
-  /// Kept free for control traffic, which must not wait behind a blocked port's data.
+  /// Places kept free for control traffic, so that it finds room at a port that takes nothing.
   static constexpr std::uint32_t kReserved = 32;
 
   TxBuffer(Io& io, std::uint16_t ports) : io_(io), ports_(ports) {}
@@ -48,7 +48,7 @@ class TxBuffer {
     }
   }
 
-  /// Frees what still waits, at the end of a stopping node; returns how many.
+  /// Frees what still waits, when the node stops; returns the number of packets.
   std::uint64_t drop_all() {
     std::uint64_t dropped = 0;
     for (Pending& pending : ports_) {

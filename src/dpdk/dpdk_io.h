@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One polling thread's packets from and to DPDK devices.
+// Receives and sends one polling thread's packets by DPDK devices.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -15,9 +15,9 @@
 
 namespace drip::dpdk {
 
-/// The PacketIo of the packet path: inline wrappers around the drivers' burst calls. Ports are
-/// Drip's own numbers, in the order of the configuration. Packets are mbufs, which begin on cache
-/// lines, as a UnitRef requires.
+/// PacketIo over DPDK: inline wrappers around the burst calls of the drivers. Ports have Drip's
+/// numbers, in the order of the configuration. Packets are mbufs, which begin on cache lines, as a
+/// UnitRef requires.
 class DpdkIo {
  public:
   struct RxQueue {
@@ -26,7 +26,7 @@ class DpdkIo {
     std::uint16_t queue;
   };
 
-  /// `devices` and `egress`: by port. `tx_queue`: this thread's own on every device.
+  /// `devices`, `egress`: by port. `tx_queue`: this thread's, on every device.
   DpdkIo(std::vector<RxQueue> rx_queues, const std::vector<std::uint16_t>& devices,
          const std::vector<std::uint16_t>& egress, std::uint16_t tx_queue)
       : rx_queues_(std::move(rx_queues)), tx_queue_(tx_queue) {
@@ -40,7 +40,7 @@ class DpdkIo {
     const std::uint16_t count = rte_eth_rx_burst(from.device, from.queue, mbufs,
                                                  static_cast<std::uint16_t>(packets.size()));
     for (std::uint16_t i = 0; i < count; ++i) {
-      // A driver that strips tags although it was told not to: what comes in must go out.
+      // Some drivers strip VLAN tags although they were told not to; the tag must be forwarded.
       if ((mbufs[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) [[unlikely]] {
         (void)rte_vlan_insert(&mbufs[i]);
       }

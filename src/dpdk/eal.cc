@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Starts EAL with as little as it takes: no config files, no multi-process, no lcores of its own.
+// Starts EAL with little: no configuration files, no multi-process mode, no polling lcores.
 #include "dpdk/eal.h"
 
 #include <pthread.h>
@@ -44,7 +44,7 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
 
   const std::uint64_t bytes = hugepages ? options.memory_bytes : options.small_page_bytes;
 
-  // One EAL lcore, on the control CPUs: the polling threads are Drip's own and register themselves.
+  // One EAL lcore, on the control CPUs. The polling threads are Drip's and register themselves.
   std::vector<std::string> arguments = {
       "drip", fmt::format("--lcores=0@({})", cpu_list(options.control_cpus)),
       fmt::format("--file-prefix=drip-{}", getpid()), "--no-telemetry",
@@ -52,7 +52,7 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
   if (hugepages) {
     arguments.insert(arguments.end(), {"--in-memory", "--single-file-segments"});
   } else {
-    // 22.11 refuses --in-memory with --no-huge.
+    // DPDK 22.11 rejects --in-memory with --no-huge.
     arguments.insert(arguments.end(), {"--no-huge", "--no-shconf"});
   }
   if (options.pci_devices.empty()) arguments.emplace_back("--no-pci");

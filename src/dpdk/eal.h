@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// DPDK's environment: its memory, and the thread it was started from.
+// DPDK's environment abstraction layer.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,18 @@ namespace drip::dpdk {
 enum class Hugepages : std::uint8_t { kIfAny, kNever, kAlways };
 
 struct EalOptions {
-  std::uint64_t memory_bytes = 0;      ///< What mbufs and the drivers' rings take in hugepages.
+  std::uint64_t memory_bytes = 0;      ///< For mbufs and the drivers' rings, in hugepages.
   std::uint64_t small_page_bytes = 0;  ///< The same without hugepages.
   Hugepages hugepages = Hugepages::kIfAny;
-  std::vector<std::string> pci_devices;  ///< Only these are touched.
-  std::vector<unsigned> control_cpus;    ///< Where all but the polling threads may run.
+  std::vector<std::string> pci_devices;  ///< DPDK uses no others.
+  std::vector<unsigned> control_cpus;    ///< For all threads but the polling ones.
   std::vector<std::string> extra;        ///< Further EAL arguments, as given.
 };
 
-/// DPDK's environment, once in a process; ends it at destruction. Leaves no files behind.
+/// Starts EAL, at most once in a process, and ends it at destruction. Leaves no files behind.
 class Eal {
  public:
-  /// FAILED_PRECONDITION with what EAL says, and what would help. Leaves the calling thread on
-  /// control_cpus.
+  /// FAILED_PRECONDITION with EAL's error and a remedy. Binds the calling thread to control_cpus.
   static absl::StatusOr<Eal> start(const EalOptions& options);
   ~Eal();
   Eal(Eal&& other) noexcept : started_(other.started_), hugepages_(other.hugepages_) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Opens ports and shares their queues out among the polling threads.
+// Opens ports and assigns their queues to the polling threads.
 #include "dpdk/port_set.h"
 
 #include <net/if.h>
@@ -14,6 +14,9 @@
 #include <set>
 #include <string_view>
 
+#include "datapath/hand_off.h"
+#include "datapath/rx_worker.h"
+#include "datapath/tx_buffer.h"
 #include "fmt/format.h"
 
 namespace drip::dpdk {
@@ -23,7 +26,7 @@ constexpr unsigned kPoolCache = 256;
 constexpr std::uint64_t kSmallPageBytes = 4096;
 constexpr std::uint64_t kDriverMemoryBytes = 64U << 20;
 
-// A buffer as the pool lays it out: its headers, the headroom, the data.
+// The size of a buffer in the pool: its headers, the headroom, the data.
 std::uint64_t object_bytes(std::uint64_t data_bytes) {
   return sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + data_bytes + 2 * RTE_CACHE_LINE_SIZE;
 }
@@ -35,14 +38,14 @@ absl::Status refuse(const PortSpec& port, const std::string& what, int error) {
                                                    what, rte_strerror(std::abs(error))));
 }
 
-// Of the devices that need one to be there; others make theirs, or have no interface at all.
+// Only some devices need a network interface that exists; others create theirs, or have none.
 absl::Status check_interface(const PortSpec& port) {
   if (!port.device.starts_with("net_af_packet") && !port.device.starts_with("net_af_xdp")) {
     return absl::OkStatus();
   }
   constexpr std::string_view kKey = ",iface=";
   const std::size_t key = port.device.find(kKey);
-  if (key == std::string::npos) return absl::OkStatus();  // The driver says what it needs.
+  if (key == std::string::npos) return absl::OkStatus();  // The driver reports what it needs.
   const std::size_t begin = key + kKey.size();
   const std::string name = port.device.substr(begin, port.device.find(',', begin) - begin);
   if (if_nametoindex(name.c_str()) != 0) return absl::OkStatus();
@@ -51,7 +54,7 @@ absl::Status check_interface(const PortSpec& port) {
                   port.name, port.device, name));
 }
 
-// Drivers return -1 for whatever they met, which would read as a right that is missing.
+// Drivers return -1 for any error, which strerror() would call a missing permission.
 absl::Status refuse_probe(const PortSpec& port, int error) {
   const std::string what = "DPDK finds no such device, or it does not start";
   if (error != -EPERM) return refuse(port, what, error);
@@ -133,7 +136,7 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
                     held_by_devices + held_by_threads));
   }
   set->packets_for_buckets_ = memory.mbufs - held_by_devices - held_by_threads;
-  set->share_out(lcores, *egress);
+  set->assign_queues(lcores, *egress);
   set->link_watcher_ = std::thread([raw = set.get()] { raw->watch_links(); });
   return set;
 }
@@ -219,8 +222,8 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
       error != 0) {
     return refuse(spec, "cannot be configured", error);
   }
-  port.device = device;  // From here on ours to close.
-  // Devices of the kernel have an MTU of their own; those that have none say ENOTSUP.
+  port.device = device;  // From here on the destructor closes it.
+  // Devices without an MTU return ENOTSUP.
   if (spec.mtu != 0) {
     const int error = rte_eth_dev_set_mtu(device, spec.mtu);
     if (error != 0 && error != -ENOTSUP) {
@@ -247,16 +250,16 @@ absl::Status PortSet::open_port(OpenPort& port, const PacketMemory& memory, std:
   if (const int error = rte_eth_dev_start(device); error != 0) {
     return refuse(spec, "does not start", error);
   }
-  // A bump in the wire takes every address; virtual devices that have no filter say ENOTSUP.
+  // Drip forwards frames to any address. Virtual devices without a filter return ENOTSUP.
   (void)rte_eth_promiscuous_enable(device);
   (void)rte_eth_allmulticast_enable(device);
   return absl::OkStatus();
 }
 
-// Each worker polls one queue of every port; a port with fewer queues than there are workers is
-// polled by some of them, beginning with another one for each port.
-void PortSet::share_out(const std::vector<datapath::LcorePlan>& lcores,
-                        const std::vector<std::uint16_t>& egress) {
+// Each worker polls one queue of every port. If a port has fewer queues than there are workers, the
+// next port continues with the next worker, so that queues are spread evenly.
+void PortSet::assign_queues(const std::vector<datapath::LcorePlan>& lcores,
+                            const std::vector<std::uint16_t>& egress) {
   const auto workers = static_cast<std::size_t>(std::count_if(
       lcores.begin(), lcores.end(), [](const auto& plan) { return plan.receives(); }));
   std::vector<std::vector<DpdkIo::RxQueue>> queues(workers);
@@ -287,14 +290,14 @@ PortSet::~PortSet() {
     const bool known = rte_eth_dev_info_get(port->device, &info) == 0;
     rte_eth_dev_stop(port->device);
     rte_eth_dev_close(port->device);
-    // Else DPDK takes the device for opened, and it could not be opened again.
+    // Otherwise DPDK would keep the device, and it could not be opened again.
     if (known && info.device != nullptr) (void)rte_dev_remove(info.device);
   }
   rte_mempool_free(pool_);
 }
 
 void PortSet::thread_begins(std::uint32_t) {
-  // For the mempool's per-thread cache. If it cannot be had, the pool works without.
+  // For the mempool's per-thread cache; the pool works without it as well.
   (void)rte_thread_register();
 }
 void PortSet::thread_ends(std::uint32_t) { rte_thread_unregister(); }

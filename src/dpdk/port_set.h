@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The node's ports: DPDK devices by name, opened, paired, read and closed.
+// The node's ports: opens, pairs, reads and closes DPDK devices.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "datapath/poll_engine/lcore_plan.h"
 #include "datapath/poll_engine/poll_thread.h"
 #include "datapath/poll_engine/ports.h"
 #include "dpdk/dpdk_io.h"
@@ -22,46 +23,48 @@ struct rte_eth_dev_info;
 
 namespace drip::dpdk {
 
-/// A port as configured. `device`: a PCI address ("0000:03:00.0") or a vdev string
-/// ("net_af_xdp0,iface=eth1"); DPDK's own names, tried in DPDK's own way.
+/// A port as configured. `device` is DPDK's name of it: a PCI address ("0000:03:00.0") or a vdev
+/// string ("net_af_xdp0,iface=eth1").
 struct PortSpec {
   std::string name;
   std::string device;
-  std::string peer;  ///< The port its packets leave by; its own name for a hairpin; empty: none.
-  std::uint16_t mtu = 0;  ///< kLeastMtu to kMostMtu; 0: what the device starts with.
+  std::string
+      peer;  ///< The port by which its packets leave; its own name for a hairpin; empty: none.
+  std::uint16_t mtu = 0;  ///< kLeastMtu to kMostMtu; 0: the device keeps its own.
 };
 
 inline constexpr std::uint16_t kLeastMtu = 68;
 inline constexpr std::uint16_t kMostMtu = 16362;
-/// The longest frame that an MTU allows: Ethernet's header and two VLAN tags before it, no FCS.
+/// The longest frame that an MTU allows: with the Ethernet header and two VLAN tags, without FCS.
 constexpr std::uint32_t longest_frame(std::uint16_t mtu) { return mtu + 14U + 8U; }
 
 struct PacketMemory {
-  std::uint32_t mbufs = 65535;      ///< Packet buffers over all ports.
-  std::uint32_t data_bytes = 2048;  ///< Of a frame that one buffer holds; longer ones take several.
+  std::uint32_t mbufs = 65535;  ///< Packet buffers over all ports.
+  std::uint32_t data_bytes =
+      2048;  ///< Frame bytes that one buffer holds; longer frames take several.
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 
-  /// For EalOptions. Without hugepages no buffer crosses a page of 4 KiB, so one of the usual size
-  /// takes a page.
+  /// For EalOptions. Without hugepages no buffer crosses a page of 4 KiB, so one of the default
+  /// size takes a whole page.
   [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::uint64_t small_page_bytes() const;
 };
 
-/// Owns devices and packet buffers. What a polling thread needs is in the DpdkIo it gets from
-/// ios().
+/// Owns devices and packet buffers, and a DpdkIo for each polling thread.
 class PortSet final : public datapath::Ports {
  public:
-  /// Opens and starts all, or none. INVALID_ARGUMENT or FAILED_PRECONDITION naming the port and
-  /// what it lacks. REQUIRES: EAL has started. `lcores` tells how many queues each device needs.
+  /// Opens and starts all devices, or none. INVALID_ARGUMENT, FAILED_PRECONDITION or
+  /// RESOURCE_EXHAUSTED, naming the port and the cause. `lcores` determines how many queues each
+  /// device needs. REQUIRES: EAL has started.
   static absl::StatusOr<std::unique_ptr<PortSet>> open(
       const std::vector<PortSpec>& ports, const PacketMemory& memory,
       const std::vector<datapath::LcorePlan>& lcores, bool hugepages);
-  /// REQUIRES: no thread polls them any more.
+  /// REQUIRES: no thread polls the ports any more.
   ~PortSet() override;
 
-  /// One for each lcore of open(), in order.
-  [[nodiscard]] std::vector<DpdkIo>& ios() { return ios_; }
+  /// For PollEngine: threads over these ports, one for each lcore of open().
+  [[nodiscard]] datapath::PollThreadFactory poll_threads();
 
   [[nodiscard]] std::uint16_t count() const override {
     return static_cast<std::uint16_t>(ports_.size());
@@ -87,13 +90,14 @@ class PortSet final : public datapath::Ports {
 
   PortSet() = default;
   absl::Status create_pool(const PacketMemory& memory, int numa_node);
-  /// Before the device is configured: refuses an MTU that it or the packet buffers cannot take.
+  /// Before the device is configured. An error if the device or the packet buffers do not allow the
+  /// MTU.
   static absl::Status set_mtu(const PortSpec& spec, const PacketMemory& memory,
                               const rte_eth_dev_info& info, rte_eth_conf& configuration);
   absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
                          std::uint16_t transmitters);
-  void share_out(const std::vector<datapath::LcorePlan>& lcores,
-                 const std::vector<std::uint16_t>& egress);
+  void assign_queues(const std::vector<datapath::LcorePlan>& lcores,
+                     const std::vector<std::uint16_t>& egress);
   void watch_links();
 
   std::vector<std::unique_ptr<OpenPort>> ports_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What ports tell of themselves while they run.
+// Statistics and link state of ports.
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
@@ -42,39 +42,39 @@ std::vector<std::string> PortSet::names() const {
 }
 
 std::vector<PortStats> PortSet::read() const {
-  std::vector<PortStats> readings;
+  std::vector<PortStats> ports;
   for (const auto& port : ports_) {
-    PortStats& reading = readings.emplace_back();
-    reading.name = port->spec.name;
-    reading.device = port->spec.device;
-    reading.driver = port->driver;
-    reading.peer = port->spec.peer;
-    reading.mac_address = mac_text(port->device);
+    PortStats& stats = ports.emplace_back();
+    stats.name = port->spec.name;
+    stats.device = port->spec.device;
+    stats.driver = port->driver;
+    stats.peer = port->spec.peer;
+    stats.mac_address = mac_text(port->device);
     std::uint16_t mtu = 0;
-    if (rte_eth_dev_get_mtu(port->device, &mtu) == 0) reading.mtu = mtu;
-    reading.link_up = link_is_up(port->device, &reading.link_bps);
-    reading.numa_node = rte_eth_dev_socket_id(port->device);
-    reading.rx_queues = port->rx_queues;
-    reading.link_changes = port->link_changes;
-    rte_eth_stats stats{};
-    if (rte_eth_stats_get(port->device, &stats) == 0) {
-      reading.rx_packets = stats.ipackets;
-      reading.rx_bytes = stats.ibytes;
-      reading.tx_packets = stats.opackets;
-      reading.tx_bytes = stats.obytes;
-      reading.rx_missed = stats.imissed;
-      reading.rx_errors = stats.ierrors;
-      reading.tx_errors = stats.oerrors;
-      reading.rx_no_mbuf = stats.rx_nombuf;
+    if (rte_eth_dev_get_mtu(port->device, &mtu) == 0) stats.mtu = mtu;
+    stats.link_up = link_is_up(port->device, &stats.link_bps);
+    stats.numa_node = rte_eth_dev_socket_id(port->device);
+    stats.rx_queues = port->rx_queues;
+    stats.link_changes = port->link_changes;
+    rte_eth_stats device{};
+    if (rte_eth_stats_get(port->device, &device) == 0) {
+      stats.rx_packets = device.ipackets;
+      stats.rx_bytes = device.ibytes;
+      stats.tx_packets = device.opackets;
+      stats.tx_bytes = device.obytes;
+      stats.rx_missed = device.imissed;
+      stats.rx_errors = device.ierrors;
+      stats.tx_errors = device.oerrors;
+      stats.rx_no_mbuf = device.rx_nombuf;
     }
   }
-  return readings;
+  return ports;
 }
 
 std::uint64_t PortSet::packets() const { return pool_->size; }
 std::uint64_t PortSet::packets_free() const { return rte_mempool_avail_count(pool_); }
 
-// Not every driver tells of changes by itself, so all are asked.
+// Not every driver reports changes, so all are polled.
 void PortSet::watch_links() {
   for (const auto& port : ports_) port->link_up = link_is_up(port->device, nullptr);
   while (!stop_) {

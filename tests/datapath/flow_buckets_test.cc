@@ -45,10 +45,10 @@ class FlowBucketsTest : public testing::Test {
     limit = std::make_shared<FlowLimit>(max_flows);
     std::vector<std::uint32_t> slots;
     for (std::uint32_t i = 0; i < max_flows; ++i) slots.push_back(h.take_slot());
-    set = std::make_unique<FlowTable>(settings, limit, slots, h.more_ring(max_flows * kRingSlots),
-                                      kRingSlots);
+    table = std::make_unique<FlowTable>(settings, limit, slots, h.more_ring(max_flows * kRingSlots),
+                                        kRingSlots);
     h.flow_keys[kNumber] = settings.key;
-    h.flows.install(kNumber, set.get());
+    h.flows.add_table(kNumber, table.get());
     fallback = h.add_bucket(bits(4096, 8e9));
     ClassifierRule udp;
     udp.match.ip_protocol = 17;
@@ -64,32 +64,32 @@ class FlowBucketsTest : public testing::Test {
   void run_ms(std::int64_t ms) { h.run_for(Duration{ms * kMillisecond.ns}, Duration{100'000}); }
   std::set<std::string> keys() const {
     std::set<std::string> texts;
-    for (std::uint32_t flow = 0; flow < set->slots.size(); ++flow) {
-      if (const auto key = set->key_of(flow)) texts.insert(to_text(*key));
+    for (std::uint32_t flow = 0; flow < table->slots.size(); ++flow) {
+      if (const auto key = table->key_of(flow)) texts.insert(to_text(*key));
     }
     return texts;
   }
   // The bucket of the only flow.
-  Bucket& bucket(std::uint32_t flow = 0) { return h.bucket(set->slots[flow]); }
+  Bucket& bucket(std::uint32_t flow = 0) { return h.bucket(table->slots[flow]); }
   // How many flows more there may be.
   std::uint32_t room() const {
     std::uint32_t count = 0;
-    while (limit->take()) ++count;
-    for (std::uint32_t i = 0; i < count; ++i) limit->give_back();
+    while (limit->acquire()) ++count;
+    for (std::uint32_t i = 0; i < count; ++i) limit->release();
     return count;
   }
-  void expect_books() const {
+  void expect_consistent() const {
     EXPECT_TRUE(h.balanced());
-    EXPECT_EQ(set->flows.get(), keys().size());
-    EXPECT_EQ(set->flows.get(), set->table.size());
-    EXPECT_EQ(set->flows.get() + room(), settings.max_flows);
-    EXPECT_EQ(h.transmitter.live_buckets(), set->flows.get() + 1);
+    EXPECT_EQ(table->flows.get(), keys().size());
+    EXPECT_EQ(table->flows.get(), table->by_key.size());
+    EXPECT_EQ(table->flows.get() + room(), settings.max_flows);
+    EXPECT_EQ(h.transmitter.live_buckets(), table->flows.get() + 1);
   }
-  void TearDown() override { expect_books(); }
+  void TearDown() override { expect_consistent(); }
 
   FlowRuleSettings settings;
   std::shared_ptr<FlowLimit> limit;
-  std::unique_ptr<FlowTable> set;
+  std::unique_ptr<FlowTable> table;
   Harness h;
   std::uint32_t fallback = 0;
 };
@@ -106,8 +106,8 @@ TEST_F(FlowBucketsTest, OneForEachFiveTuple) {
   EXPECT_EQ(keys(), (std::set<std::string>{
                         "10.0.0.1:1000>10.0.0.2:2000/udp", "10.0.0.1:1001>10.0.0.2:2000/udp",
                         "10.0.0.3:1000>10.0.0.2:2000/udp", "10.0.0.1:1000>10.0.0.4:2000/udp"}));
-  EXPECT_EQ(set->created.get(), 4U);
-  EXPECT_EQ(set->refused.get(), 0U);
+  EXPECT_EQ(table->created.get(), 4U);
+  EXPECT_EQ(table->refused.get(), 0U);
   // Each has its own turn: one packet of each leaves at once, the next 100 ms later.
   run_ms(1);
   EXPECT_EQ(h.ports.sent(1).size(), 4U);
@@ -138,27 +138,27 @@ TEST_F(FlowBucketsTest, NoMoreThanMaxFlows) {
   use(8, FlowKeyKind::kSource);
   for (std::uint32_t src = 0; src < 12; ++src) arrive(src, 1);
   poll();
-  EXPECT_EQ(set->flows.get(), 8U);
-  EXPECT_EQ(set->created.get(), 8U);
-  EXPECT_EQ(set->refused.get(), 4U);
+  EXPECT_EQ(table->flows.get(), 8U);
+  EXPECT_EQ(table->created.get(), 8U);
+  EXPECT_EQ(table->refused.get(), 4U);
   EXPECT_EQ(h.bucket(fallback).admitted.get(), 4U);
   // Those that are there go on as before.
   arrive(0, 1);
   arrive(11, 1);
   poll();
-  EXPECT_EQ(set->refused.get(), 5U);
+  EXPECT_EQ(table->refused.get(), 5U);
   EXPECT_EQ(h.bucket(fallback).admitted.get(), 5U);
 }
 
 TEST_F(FlowBucketsTest, TheBoundIsOverAllTransmitters) {
   use(8, FlowKeyKind::kSource);
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit->take());  // Another transmitter's.
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limit->acquire());  // Another transmitter's.
   for (std::uint32_t src = 0; src < 12; ++src) arrive(src, 1);
   poll();
-  EXPECT_EQ(set->flows.get(), 3U);
+  EXPECT_EQ(table->flows.get(), 3U);
   EXPECT_EQ(room(), 0U);
-  EXPECT_EQ(set->refused.get(), 9U);
-  for (int i = 0; i < 5; ++i) limit->give_back();
+  EXPECT_EQ(table->refused.get(), 9U);
+  for (int i = 0; i < 5; ++i) limit->release();
 }
 
 TEST_F(FlowBucketsTest, ANumberWithoutASetMeansTheFallback) {
@@ -168,7 +168,7 @@ TEST_F(FlowBucketsTest, ANumberWithoutASetMeansTheFallback) {
   poll();
   run_ms(1);
   EXPECT_EQ(h.counters.passed_packets.get(), 1U);
-  EXPECT_EQ(set->created.get(), 0U);
+  EXPECT_EQ(table->created.get(), 0U);
 }
 
 TEST_F(FlowBucketsTest, IdleFlowsAreTakenBack) {
@@ -179,15 +179,15 @@ TEST_F(FlowBucketsTest, IdleFlowsAreTakenBack) {
   run_ms(5);
   arrive(3, 1);
   poll();
-  EXPECT_EQ(set->flows.get(), 8U);
+  EXPECT_EQ(table->flows.get(), 8U);
   run_ms(8);
   EXPECT_EQ(keys(), (std::set<std::string>{"10.0.0.3/32"}));
   run_ms(8);
-  EXPECT_EQ(set->flows.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 0U);
   for (std::uint32_t src = 20; src < 28; ++src) arrive(src, 1);
   poll();
-  EXPECT_EQ(set->flows.get(), 8U);
-  EXPECT_EQ(set->refused.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 8U);
+  EXPECT_EQ(table->refused.get(), 0U);
   EXPECT_EQ(bucket(0).admitted.get(), 1U);  // New, its counters as well.
 }
 
@@ -198,7 +198,7 @@ TEST_F(FlowBucketsTest, NoFreshCreditByGoingIdle) {
   poll();
   run_ms(50);  // Idle for five times the timeout, and still in service.
   EXPECT_EQ(h.ports.sent(1).size(), 1U);
-  EXPECT_EQ(set->flows.get(), 1U);
+  EXPECT_EQ(table->flows.get(), 1U);
   arrive(1, 2);
   poll();
   run_ms(49);
@@ -206,11 +206,11 @@ TEST_F(FlowBucketsTest, NoFreshCreditByGoingIdle) {
   run_ms(2);
   ASSERT_EQ(h.ports.sent(1).size(), 2U);
   EXPECT_EQ((h.ports.sent(1)[1].at - begin).ns, 100 * kMillisecond.ns);
-  EXPECT_EQ(set->created.get(), 1U);
+  EXPECT_EQ(table->created.get(), 1U);
   run_ms(98);  // 199: the second one's service ends at 200.
-  EXPECT_EQ(set->flows.get(), 1U);
+  EXPECT_EQ(table->flows.get(), 1U);
   run_ms(2);
-  EXPECT_EQ(set->flows.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 0U);
 }
 
 TEST_F(FlowBucketsTest, AFlowWithABacklogStays) {
@@ -218,11 +218,11 @@ TEST_F(FlowBucketsTest, AFlowWithABacklogStays) {
   for (int i = 0; i < 5; ++i) arrive(1, 2);
   poll();
   run_ms(395);
-  EXPECT_EQ(set->flows.get(), 1U);
+  EXPECT_EQ(table->flows.get(), 1U);
   EXPECT_EQ(bucket().backlog.get(), 1U);
   run_ms(200);
   EXPECT_EQ(h.ports.sent(1).size(), 5U);
-  EXPECT_EQ(set->flows.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 0U);
 }
 
 TEST_F(FlowBucketsTest, ARefusedFlowMakesRoomForTheNext) {
@@ -234,8 +234,8 @@ TEST_F(FlowBucketsTest, ARefusedFlowMakesRoomForTheNext) {
   h.time = h.time + Duration{20'000'000};
   for (std::uint32_t src = 100; src < 120; ++src) arrive(src, 1);
   h.lcore.poll_once();  // One loop: its own sweep comes after what it receives.
-  EXPECT_EQ(set->refused.get(), 1U);
-  EXPECT_EQ(set->created.get(), 64U + 19);
+  EXPECT_EQ(table->refused.get(), 1U);
+  EXPECT_EQ(table->created.get(), 64U + 19);
 }
 
 TEST_F(FlowBucketsTest, SettingsChangeLive) {
@@ -257,7 +257,7 @@ TEST_F(FlowBucketsTest, SettingsChangeLive) {
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 12U);
   run_ms(130);
   EXPECT_EQ(h.ports.sent(1).size(), 14U);
-  EXPECT_EQ(set->flows.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 0U);
 }
 
 TEST_F(FlowBucketsTest, RetiresWhenItHasDrained) {
@@ -266,14 +266,12 @@ TEST_F(FlowBucketsTest, RetiresWhenItHasDrained) {
   arrive(2, 9);
   poll();
   h.set_rules({}, {}, {Kind::kDrop, {}, 0});
-  h.flows.retire(kNumber);
+  h.flows.retire_table(kNumber);
   run_ms(195);
-  EXPECT_FALSE(set->retired.load());
+  EXPECT_FALSE(table->retired.load());
   EXPECT_EQ(keys(), (std::set<std::string>{"10.0.0.1/32"}));  // The other one is empty.
-  EXPECT_EQ(h.flows.find(kNumber), set.get());
   run_ms(10);
-  EXPECT_TRUE(set->retired.load());
-  EXPECT_EQ(h.flows.find(kNumber), nullptr);
+  EXPECT_TRUE(table->retired.load());
   EXPECT_EQ(h.ports.sent(1).size(), 4U);
 }
 
@@ -281,10 +279,10 @@ TEST_F(FlowBucketsTest, TakesNoNewFlowsWhileItRetires) {
   use(8, FlowKeyKind::kSource);
   for (int i = 0; i < 3; ++i) arrive(1, 9);
   poll();
-  h.flows.retire(kNumber);
+  h.flows.retire_table(kNumber);
   arrive(2, 9);
   poll();
-  EXPECT_EQ(set->created.get(), 1U);
+  EXPECT_EQ(table->created.get(), 1U);
   EXPECT_EQ(h.bucket(fallback).admitted.get(), 1U);
 }
 
@@ -320,12 +318,12 @@ TEST_F(FlowBucketsTest, BooksStayRightWhileFlowsComeAndGo) {
     }
     h.lcore.poll_once();
     h.time = h.time + Duration{static_cast<std::int64_t>(random() % 20'000)};
-    if (step % 50 == 0) expect_books();
+    if (step % 50 == 0) expect_consistent();
   }
-  EXPECT_GT(set->created.get(), 500U);
-  EXPECT_GT(set->refused.get(), 10U);
+  EXPECT_GT(table->created.get(), 500U);
+  EXPECT_GT(table->refused.get(), 10U);
   run_ms(1000);
-  EXPECT_EQ(set->flows.get(), 0U);
+  EXPECT_EQ(table->flows.get(), 0U);
   EXPECT_EQ(h.transmitter.waiting_packets(), 0U);
 }
 

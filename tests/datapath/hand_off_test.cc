@@ -39,8 +39,8 @@ struct Side {
       transmitter.emplace(table, *time, ports, 2, counters);
       flows.emplace(*transmitter);
     }
-    dispatcher.emplace(ports, flows ? &*flows : nullptr, own, std::move(out), flow_keys, spread,
-                       counters);
+    dispatcher.emplace(ports, transmitter ? &*transmitter : nullptr, flows ? &*flows : nullptr, own,
+                       std::move(out), flow_keys, spread, counters);
     if (works) worker.emplace(worker_number, ports, *dispatcher, counters);
     lcore.emplace(VirtualClock{time}, counters, mailbox, *dispatcher, worker ? &*worker : nullptr,
                   transmitter ? &*transmitter : nullptr, flows ? &*flows : nullptr, std::move(in),
@@ -239,7 +239,7 @@ TEST(HandOff, TakesAsMuchAsThereIsRoomForAndKeepsTheOrder) {
   std::array<HandedPacket, 10> few;
   std::uint32_t next = 0;
   for (int round = 0; round < 1000; ++round) {
-    ASSERT_EQ(hand_off.take(few), few.size());
+    ASSERT_EQ(hand_off.pop(few), few.size());
     for (const HandedPacket& packet : few) ASSERT_EQ(packet.target, next++);
     for (std::size_t i = 0; i < few.size(); ++i) ASSERT_TRUE(add()) << round << ", " << i;
     ASSERT_FALSE(add());
@@ -303,7 +303,7 @@ TEST_F(HandOffTest, RulesAreSwappedWhilePacketsAreOnTheirWay) {
     a().lcore->poll_once();
     EXPECT_EQ(a().dispatcher->waiting(), 64U);
     set_rules(into(owner, new_slot));
-    b().lcore->take_in_all(
+    b().lcore->drain_hand_offs(
         time);  // As the engine does: nothing of the old rules is on its way now.
     EXPECT_EQ(a().dispatcher->waiting(), 0U);
     EXPECT_EQ(b().table[old_slot].admitted.get(), 64U);
@@ -325,10 +325,10 @@ TEST_F(HandOffTest, RulesAreSwappedWhileTheRingIsFull) {
   arrive(a(), 5000);
   while (a().ports.queued(0) > 0) a().lcore->poll_once();
   set_rules(into(0, new_slot));
-  b().lcore->take_in_all(time);
+  b().lcore->drain_hand_offs(time);
   EXPECT_EQ(a().dispatcher->waiting(), HandOff::kBurst);  // They had no room in the ring.
   a().dispatcher->flush();
-  b().lcore->take_in_all(time);
+  b().lcore->drain_hand_offs(time);
   EXPECT_EQ(a().dispatcher->waiting(), 0U);
   EXPECT_EQ(b().table[old_slot].admitted.get(), HandOff::kSlots + HandOff::kBurst);
   arrive(a(), 10);
@@ -344,13 +344,13 @@ TEST_F(HandOffTest, AFlowGoesToOneTransmitterWhoeverReceivesIt) {
   settings.idle_timeout = Duration{1'000'000'000};
   const auto limit = std::make_shared<FlowLimit>(settings.max_flows);
   std::vector<std::unique_ptr<RingEntry[]>> rings;
-  std::vector<std::unique_ptr<FlowTable>> sets;
+  std::vector<std::unique_ptr<FlowTable>> tables;
   std::vector<std::uint32_t> slots(128);
   for (std::uint32_t i = 0; i < 128; ++i) slots[i] = i;
   for (Side* const side : {&a(), &b()}) {
     rings.push_back(std::make_unique<RingEntry[]>(128 * 64));
-    sets.push_back(std::make_unique<FlowTable>(settings, limit, slots, rings.back().get(), 64));
-    side->flows->install(0, sets.back().get());
+    tables.push_back(std::make_unique<FlowTable>(settings, limit, slots, rings.back().get(), 64));
+    side->flows->add_table(0, tables.back().get());
   }
   set_rules({Kind::kFlows, {}, 0});
   for (int round = 0; round < 4; ++round) {
@@ -360,15 +360,15 @@ TEST_F(HandOffTest, AFlowGoesToOneTransmitterWhoeverReceivesIt) {
     }
   }
   run(Duration{1'000'000}, Duration{500});
-  EXPECT_EQ(sets[0]->flows.get() + sets[1]->flows.get(), 100U);
-  EXPECT_GT(sets[0]->flows.get(), 20U);
-  EXPECT_GT(sets[1]->flows.get(), 20U);
-  for (int i = 100; i < 128; ++i) EXPECT_TRUE(limit->take());
-  EXPECT_FALSE(limit->take());
+  EXPECT_EQ(tables[0]->flows.get() + tables[1]->flows.get(), 100U);
+  EXPECT_GT(tables[0]->flows.get(), 20U);
+  EXPECT_GT(tables[1]->flows.get(), 20U);
+  for (int i = 100; i < 128; ++i) EXPECT_TRUE(limit->acquire());
+  EXPECT_FALSE(limit->acquire());
   std::uint64_t departed = 0;
   for (std::size_t side = 0; side < 2; ++side) {
     for (std::uint32_t flow = 0; flow < 128; ++flow) {
-      if (!sets[side]->key_of(flow)) continue;
+      if (!tables[side]->key_of(flow)) continue;
       const Bucket& bucket = (side == 0 ? a() : b()).table[flow];
       EXPECT_EQ(bucket.departed.get(), 8U);
       departed += bucket.departed.get();

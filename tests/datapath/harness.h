@@ -24,7 +24,7 @@ class Harness {
         table_(kSlots, -1),
         transmitter(table_, start, ports, port_count, counters),
         flows(transmitter),
-        dispatcher(ports, &flows, 0, {nullptr}, flow_keys.data(), spread_, counters),
+        dispatcher(ports, &transmitter, &flows, 0, {nullptr}, flow_keys.data(), spread_, counters),
         worker(0, ports, dispatcher, counters),
         lcore(VirtualClock{&time}, counters, mailbox_, dispatcher, &worker, &transmitter, &flows,
               {}, false) {}

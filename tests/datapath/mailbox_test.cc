@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The mailbox: who runs a job while the polling thread polls, sleeps, sleeps with a stand-in.
+// The mailbox: which thread runs a job while the polling thread polls, sleeps, or delegates.
 #include "datapath/mailbox.h"
 
 #include <gtest/gtest.h>
@@ -14,12 +14,12 @@ namespace {
 
 constexpr Duration kLong{100'000'000};
 
-// A polling thread that counts what is done for it, without an atomic: whoever counts owns it.
-class Poller final : private Mailbox::StandIn {
+// A polling thread whose jobs are counted without an atomic: the mailbox must exclude all others.
+class Poller final : private Mailbox::Delegate {
  public:
-  explicit Poller(bool with_stand_in) : thread_([this, with_stand_in] { run(with_stand_in); }) {
+  explicit Poller(bool delegates) : thread_([this, delegates] { run(delegates); }) {
     while (!asleep_) std::this_thread::yield();
-    // From the flag to the sleep it is a few instructions more.
+    // A few instructions more, and it sleeps.
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   ~Poller() {
@@ -29,33 +29,33 @@ class Poller final : private Mailbox::StandIn {
 
   Mailbox mailbox;
   std::uint64_t jobs = 0;
-  int stood_in = 0;
+  int delegated = 0;
   std::atomic<int> woken{0};
   std::atomic<bool> wakes_{false};
 
   [[nodiscard]] std::thread::id id() const { return thread_.get_id(); }
 
  private:
-  void run(bool with_stand_in) {
+  void run(bool delegates) {
     while (!stop_) {
       if (mailbox.poll(TimePoint{7}) > 0) continue;
       asleep_ = true;
-      mailbox.sleep(kLong, with_stand_in ? this : nullptr);
+      mailbox.sleep(kLong, delegates ? this : nullptr);
       ++woken;
     }
   }
-  TimePoint stand_in() override {
-    ++stood_in;
+  TimePoint begin_job() override {
+    ++delegated;
     return TimePoint{8};
   }
-  bool sleeps_too_long() override { return wakes_; }
+  bool must_wake() override { return wakes_; }
 
   std::atomic<bool> stop_{false};
   std::atomic<bool> asleep_{false};
   std::thread thread_;
 };
 
-TEST(Mailbox, AJobWakesAThreadThatSleepsWithoutAStandIn) {
+TEST(Mailbox, AJobWakesASleepingThreadThatDoesNotDelegate) {
   Poller poller(false);
   std::thread::id ran_on;
   TimePoint time;
@@ -67,11 +67,11 @@ TEST(Mailbox, AJobWakesAThreadThatSleepsWithoutAStandIn) {
   EXPECT_EQ(time, TimePoint{7});
 }
 
-TEST(Mailbox, TheCallerStandsInForAThreadThatSleeps) {
+TEST(Mailbox, TheCallerRunsTheJobOfASleepingThreadThatDelegates) {
   Poller poller(true);
   // 100 ms at a time: between two sleeps the polling thread may take a job itself.
-  bool stood_in = false;
-  for (int i = 0; i < 100 && !stood_in; ++i) {
+  bool delegated = false;
+  for (int i = 0; i < 100 && !delegated; ++i) {
     const int woken = poller.woken;
     std::thread::id ran_on;
     TimePoint time;
@@ -79,18 +79,18 @@ TEST(Mailbox, TheCallerStandsInForAThreadThatSleeps) {
       ran_on = std::this_thread::get_id();
       time = now;
     });
-    stood_in = ran_on == std::this_thread::get_id();
-    if (!stood_in) continue;
-    EXPECT_EQ(time, TimePoint{8}) << "the stand-in tells the time";
+    delegated = ran_on == std::this_thread::get_id();
+    if (!delegated) continue;
+    EXPECT_EQ(time, TimePoint{8}) << "the time comes from begin_job()";
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    // Nobody was woken for it; a sleep may have ended by itself.
+    // The job woke no thread; a sleep may have ended by itself.
     EXPECT_LE(poller.woken, woken + 1);
   }
-  EXPECT_TRUE(stood_in);
-  EXPECT_GT(poller.stood_in, 0);
+  EXPECT_TRUE(delegated);
+  EXPECT_GT(poller.delegated, 0);
 }
 
-TEST(Mailbox, AThreadIsWokenThatWouldSleepTooLong) {
+TEST(Mailbox, AThreadThatWouldSleepTooLongIsWoken) {
   Poller poller(true);
   poller.wakes_ = true;
   const int woken = poller.woken;
@@ -106,7 +106,7 @@ TEST(Mailbox, AThreadIsWokenThatWouldSleepTooLong) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(100 * kJobs / 2));
 }
 
-// With the thread sanitizer: the lock hands the counts over between callers and the polling thread.
+// For the thread sanitizer: the lock orders the accesses of callers and polling thread.
 TEST(Mailbox, ManyCallersAndASleeperTakeTurns) {
   constexpr int kCallers = 4;
   constexpr int kJobsEach = 5000;
@@ -126,7 +126,7 @@ TEST(Mailbox, ManyCallersAndASleeperTakeTurns) {
   EXPECT_EQ(jobs, std::uint64_t{kCallers} * kJobsEach);
 }
 
-TEST(Mailbox, AfterItsEndJobsRunOnTheirCallersThread) {
+TEST(Mailbox, AfterCloseJobsRunOnTheirCallersThread) {
   Mailbox mailbox;
   mailbox.close([](const void*) { return TimePoint{9}; }, nullptr);
   EXPECT_EQ(mailbox.run([](TimePoint now) { return now; }), TimePoint{9});

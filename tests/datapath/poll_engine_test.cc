@@ -8,23 +8,10 @@
 #include <deque>
 #include <thread>
 
-#include "datapath/packet_io.h"
+#include "datapath/poll_engine/embedded.h"
 
 namespace drip::datapath {
 namespace {
-
-class NoPortsAtAll final : public Ports {
- public:
-  std::uint16_t count() const override { return 0; }
-  std::vector<std::string> names() const override { return {}; }
-  std::vector<PortStats> read() const override { return {}; }
-  std::uint64_t packets_for_buckets() const override { return 0; }
-  std::uint64_t packets() const override { return 0; }
-  std::uint64_t packets_free() const override { return 0; }
-  bool hugepages() const override { return false; }
-  void thread_begins(std::uint32_t) override {}
-  void thread_ends(std::uint32_t) override {}
-};
 
 BucketSettings requests(std::uint32_t capacity, double rate) {
   BucketSettings settings;
@@ -42,8 +29,7 @@ class PollEngineTest : public testing::TestWithParam<int> {
     }
     options.buckets_per_transmitter = 1024;
     options.ring_memory_bytes = 64 << 20;
-    ios_.resize(options.lcores.size());
-    engine_ = std::make_unique<PollEngine<NoPorts>>(options, ios_, ports_, clock_);
+    engine_ = std::make_unique<PollEngine>(options, embedded_poll_threads(), ports_, clock_);
   }
 
   BucketRef create(const BucketSettings& settings) {
@@ -61,11 +47,10 @@ class PollEngineTest : public testing::TestWithParam<int> {
     return condition();
   }
 
-  NoPortsAtAll ports_;
+  NoPortSet ports_;
   TscClock clock_;
-  std::vector<NoPorts> ios_;
   std::deque<RequestRecord> records_;
-  std::unique_ptr<PollEngine<NoPorts>> engine_;
+  std::unique_ptr<PollEngine> engine_;
 };
 
 TEST_P(PollEngineTest, AnswersWithPositionAndWait) {
@@ -92,9 +77,9 @@ TEST_P(PollEngineTest, RejectsWhatDoesNotFit) {
     ASSERT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kAdmitted);
   }
   EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kFull);
-  const BucketStats reading = engine_->read(bucket);
-  EXPECT_EQ(reading.admitted, 10U);
-  EXPECT_EQ(reading.rejected[static_cast<std::size_t>(RejectReason::kFull)], 1U);
+  const BucketStats stats = engine_->read(bucket);
+  EXPECT_EQ(stats.admitted, 10U);
+  EXPECT_EQ(stats.rejected[static_cast<std::size_t>(RejectReason::kFull)], 1U);
 }
 
 TEST_P(PollEngineTest, EverythingAdmittedDepartsOnce) {
@@ -134,7 +119,7 @@ TEST_P(PollEngineTest, AllChangesOrNone) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("bytes more would make"), std::string::npos) << status;
   for (const BucketChange& change : too_many) EXPECT_FALSE(change.ref);
-  EXPECT_EQ(engine_->memory().promised_bytes, before.promised_bytes);
+  EXPECT_EQ(engine_->memory().reserved_bytes, before.reserved_bytes);
   EXPECT_TRUE(engine_->apply(changes).ok());
 }
 
@@ -169,8 +154,8 @@ TEST_P(PollEngineTest, ReleasedRequestMakesRoom) {
   EXPECT_EQ(engine_->read(bucket).backlog, 2U);
 }
 
-TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsComeBack) {
-  const std::uint64_t before = engine_->memory().promised_bytes;
+TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsAreReleased) {
+  const std::uint64_t before = engine_->memory().reserved_bytes;
   for (int round = 0; round < 3000; ++round) {
     const BucketRef bucket = create(requests(100, 1));
     engine_->admit(bucket, record(), 0);
@@ -178,23 +163,23 @@ TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsComeBack) {
     EXPECT_EQ(removal.dropped, 1U);
     EXPECT_EQ(records_.back().state.load(), RequestRecord::State::kDropped);
   }
-  EXPECT_EQ(engine_->memory().promised_bytes, before);
+  EXPECT_EQ(engine_->memory().reserved_bytes, before);
 }
 
-TEST_P(PollEngineTest, PacketBuffersPromisedToFlowsComeBack) {
+TEST_P(PollEngineTest, PacketBuffersReservedForFlowsAreReleased) {
   FlowRuleSettings settings;
   settings.bucket = requests(100, 1);
   settings.max_flows = 64;
-  const auto promised = [&] {
-    EXPECT_TRUE(engine_->apply({}).ok());  // Takes back what is free by now.
-    return engine_->memory().mbufs_promised;
+  const auto reserved = [&] {
+    EXPECT_TRUE(engine_->apply({}).ok());  // Releases what has retired since.
+    return engine_->memory().mbufs_reserved;
   };
   for (int round = 0; round < 3; ++round) {
-    const auto set = engine_->create_flow_rule(settings);
-    ASSERT_TRUE(set.ok()) << set.status();
-    EXPECT_EQ(promised(), 6400U);
-    engine_->remove_flow_rule(*set);
-    ASSERT_TRUE(eventually([&] { return promised() == 0; }));
+    const auto rule = engine_->create_flow_rule(settings);
+    ASSERT_TRUE(rule.ok()) << rule.status();
+    EXPECT_EQ(reserved(), 6400U);
+    engine_->remove_flow_rule(*rule);
+    ASSERT_TRUE(eventually([&] { return reserved() == 0; }));
   }
 }
 

@@ -28,14 +28,14 @@ TEST(RingMemoryTest, RefusesWithTheFigure) {
   ASSERT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(refused.status().message(),
             "ring memory: 8192 bytes more would make 16384 of a budget of 16000");
-  EXPECT_EQ(memory.promised_bytes(), 8192U);
+  EXPECT_EQ(memory.reserved_bytes(), 8192U);
 }
 
 TEST(RingMemoryTest, RingsNeverOverlapAndComeBack) {
   std::mt19937_64 random(11);
   RingMemory memory(std::uint64_t{1} << 30, -1);
   std::vector<std::pair<RingEntry*, std::uint32_t>> live;
-  std::uint64_t promised = 0;
+  std::uint64_t reserved = 0;
   for (int i = 0; i < 4000; ++i) {
     if (live.empty() || random() % 3 != 0) {
       const std::uint32_t slots = 4U << (random() % 16);
@@ -45,15 +45,15 @@ TEST(RingMemoryTest, RingsNeverOverlapAndComeBack) {
       (*ring)[0].arrival = TimePoint{static_cast<std::uint64_t>(i)};
       (*ring)[slots - 1].arrival = TimePoint{static_cast<std::uint64_t>(i)};
       live.emplace_back(*ring, slots);
-      promised += RingMemory::bytes_for(slots);
+      reserved += RingMemory::bytes_for(slots);
     } else {
       const std::size_t victim = random() % live.size();
       memory.release(live[victim].first, live[victim].second);
-      promised -= RingMemory::bytes_for(live[victim].second);
+      reserved -= RingMemory::bytes_for(live[victim].second);
       live[victim] = live.back();
       live.pop_back();
     }
-    ASSERT_EQ(memory.promised_bytes(), promised);
+    ASSERT_EQ(memory.reserved_bytes(), reserved);
   }
   std::sort(live.begin(), live.end());
   for (std::size_t i = 1; i < live.size(); ++i) {
@@ -63,7 +63,7 @@ TEST(RingMemoryTest, RingsNeverOverlapAndComeBack) {
     EXPECT_EQ(ring[0].arrival, ring[slots - 1].arrival);
     memory.release(ring, slots);
   }
-  EXPECT_EQ(memory.promised_bytes(), 0U);
+  EXPECT_EQ(memory.reserved_bytes(), 0U);
 }
 
 TEST(RingMemoryTest, UsesWhatWasReleasedAgain) {

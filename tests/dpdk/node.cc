@@ -33,7 +33,7 @@ Node::Node(const std::vector<dpdk::PortSpec>& ports, std::vector<datapath::Lcore
   options.lcores = std::move(lcores);
   options.buckets_per_transmitter = 256;
   options.ring_memory_bytes = 64 << 20;
-  engine_ = std::make_unique<Engine>(options, ports_->ios(), *ports_, clock_);
+  engine_ = std::make_unique<Engine>(options, ports_->poll_threads(), *ports_, clock_);
 }
 
 BucketRef Node::add_bucket(const BucketSettings& settings) {

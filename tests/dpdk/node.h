@@ -13,12 +13,11 @@
 
 #include "classifier/classifier.h"
 #include "datapath/poll_engine/poll_engine.h"
-#include "dpdk/dpdk_io.h"
 #include "dpdk/port_set.h"
 
 namespace drip::vdev {
 
-using Engine = datapath::PollEngine<dpdk::DpdkIo>;
+using Engine = datapath::PollEngine;
 
 /// Where packets that came in by a port go.
 struct PortRule {

@@ -219,10 +219,10 @@ TEST_F(VirtualDeviceTest, PromisesOfOneCallAreAddedUp) {
   std::vector<BucketChange> changes = {{buckets[0], bits(1e6, 8000)},
                                        {buckets[1], bits(1e6, 8000)}};
   EXPECT_EQ(node.engine().apply(changes).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(node.engine().memory().mbufs_promised, 20U);
+  EXPECT_EQ(node.engine().memory().mbufs_reserved, 20U);
   changes.pop_back();
   EXPECT_TRUE(node.engine().apply(changes).ok());
-  EXPECT_EQ(node.engine().memory().mbufs_promised, 8010U);
+  EXPECT_EQ(node.engine().memory().mbufs_reserved, 8010U);
   node.stop_and_check_balance();
 }
 

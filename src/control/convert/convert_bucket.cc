@@ -331,7 +331,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   bucket.set_dropped_requests(reading.dropped);
   write_histogram(reading.sojourn, *bucket.mutable_sojourn());
   write_histogram(reading.lateness, *bucket.mutable_lateness());
-  bucket.set_forfeited_ns(reading.forfeited_ns);
+  bucket.set_forfeited_ns(reading.lost_schedule_ns);
   bucket.set_transmitter(state.transmitter);
   bucket.set_rule_id(state.rule_id);
   bucket.set_flow(state.flow);

@@ -81,16 +81,16 @@ void write_lcore(std::uint32_t index, const LcoreStats& reading, v1::Lcore& lcor
   lcore.set_stalled_ns(reading.stalled_ns);
   lcore.set_longest_stall_ns(reading.longest_stall_ns);
   write_histogram(reading.lateness, *lcore.mutable_lateness());
-  lcore.set_forfeited_ns(reading.forfeited_ns);
+  lcore.set_forfeited_ns(reading.lost_schedule_ns);
   lcore.set_buckets(reading.buckets);
   if (reading.transmitter) lcore.set_transmitter(*reading.transmitter);
 }
 
 void write_memory(const MemoryStats& reading, v1::Memory& memory) {
   memory.set_budget_bytes(reading.budget_bytes);
-  memory.set_promised_bytes(reading.promised_bytes);
+  memory.set_promised_bytes(reading.reserved_bytes);
   memory.set_mbufs(reading.mbufs);
-  memory.set_mbufs_promised(reading.mbufs_promised);
+  memory.set_mbufs_promised(reading.mbufs_reserved);
   memory.set_mbufs_free(reading.mbufs_free);
   memory.set_hugepages(reading.hugepages);
 }

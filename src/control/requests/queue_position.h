@@ -51,7 +51,7 @@ struct Place {
   }
   const auto service =
       static_cast<std::int64_t>(reading.periods.backlog_service(served_ahead, bytes_ahead).ns);
-  const Duration wait = (reading.point - now) + Duration{service};
+  const Duration wait = (reading.departure_time - now) + Duration{service};
   return {ahead + 1, std::max(wait, Duration{})};
 }
 

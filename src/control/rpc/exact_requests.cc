@@ -102,7 +102,7 @@ void put_reading(const ServicesContext& context, const SharedStats& reading, Buc
   state.reading.ring_slots = ring_slots;
   const TimePoint now = context.engine.now();
   state.reading.last_departure = now + Duration{-reading.since_last_departure.ns};
-  state.reading.point = now + reading.until_point;
+  state.reading.departure_time = now + reading.until_point;
 }
 
 grpc::ServerUnaryReactor* read_exact(const ServicesContext& context, const BucketEntryRef& bucket,

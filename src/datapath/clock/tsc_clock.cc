@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calibration and supervision of the TSC.
+// Calibrates the TSC and corrects the clock.
 #include "datapath/clock/tsc_clock.h"
 
 #include <cpuid.h>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstCalibration{50};
 constexpr std::chrono::milliseconds kWatchInterval{1000};
-// Within how long an offset is made up for: longer than the interval, so that it never overshoots.
+// The time in which an offset is corrected: longer than the interval, so that it never overshoots.
 constexpr Duration kBendHorizon{4'000'000'000};
 
 // CPUID 80000007h EDX bit 8 (Intel SDM 18.17.1, AMD APM 13.2.4): the TSC runs at one rate in every
@@ -59,8 +59,8 @@ TscClock::~TscClock() {
 
 std::uint64_t TscClock::ticks() const { return use_tsc_ ? __rdtsc() : raw_ns(); }
 
-// A TSC count and a raw time taken at one moment: the tightest of several tries, since an interrupt
-// may come between the two.
+// A TSC count and a raw time of one moment: the closest pair of several, since an interrupt may
+// come between the two.
 TscClock::Sample TscClock::sample() const {
   Sample best{};
   std::uint64_t best_gap = std::numeric_limits<std::uint64_t>::max();
@@ -78,26 +78,20 @@ TscClock::Sample TscClock::sample() const {
 
 TscLine TscClock::line(std::uint32_t& version) const {
   for (;;) {
-    const std::uint32_t before = version_.load(std::memory_order_acquire);
+    version = lock_.begin_read();
     const TscLine copy{origin_tsc_.load(std::memory_order_relaxed),
                        origin_ns_.load(std::memory_order_relaxed),
                        slope_.load(std::memory_order_relaxed)};
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (before % 2 == 0 && version_.load(std::memory_order_relaxed) == before) {
-      version = before;
-      return copy;
-    }
+    if (lock_.is_valid(version)) return copy;
   }
 }
 
 void TscClock::publish(const TscLine& line) {
-  const std::uint32_t version = version_.load(std::memory_order_relaxed);
-  version_.store(version + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_release);
+  lock_.begin_write();
   origin_tsc_.store(line.origin_tsc, std::memory_order_relaxed);
   origin_ns_.store(line.origin_ns, std::memory_order_relaxed);
   slope_.store(line.slope, std::memory_order_relaxed);
-  version_.store(version + 2, std::memory_order_release);
+  lock_.end_write();
 }
 
 TimePoint TscClock::now() const {
@@ -114,7 +108,7 @@ void TscClock::watch() {
     if (std::chrono::steady_clock::now() < next) continue;
     next += kWatchInterval;
     const Sample now = sample();
-    // Over the whole life of the clock: the longer it runs, the better it knows its rate.
+    // The rate is measured over the whole life of the clock, so it becomes more exact with time.
     const double hz = ticks_per_second(now.tsc - first_.tsc, now.raw_ns - first_.raw_ns);
     hz_ = hz;
     std::uint32_t version = 0;
@@ -128,12 +122,12 @@ ClockStats TscClock::read() const {
   const Sample moment = sample();
   std::uint32_t version = 0;
   const TscLine present = line(version);
-  ClockStats reading;
-  reading.tsc_hz = hz_;
-  reading.drift_ppm = first_hz_ > 0 ? (hz_ / first_hz_ - 1) * 1e6 : 0;
-  reading.offset = use_tsc_ ? present.at(moment.tsc) - TimePoint{moment.raw_ns} : Duration{};
-  reading.invariant_tsc = use_tsc_;
-  return reading;
+  ClockStats stats;
+  stats.tsc_hz = hz_;
+  stats.drift_ppm = first_hz_ > 0 ? (hz_ / first_hz_ - 1) * 1e6 : 0;
+  stats.offset = use_tsc_ ? present.at(moment.tsc) - TimePoint{moment.raw_ns} : Duration{};
+  stats.invariant_tsc = use_tsc_;
+  return stats;
 }
 
 }  // namespace drip::datapath

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Drip's clock: the invariant TSC, calibrated against CLOCK_MONOTONIC_RAW and watched ever after.
+// Drip's clock: the invariant TSC, calibrated against CLOCK_MONOTONIC_RAW.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <thread>
 
 #include "datapath/clock/tsc_line.h"
 #include "drip/cache_line.h"
-#include "engine/engine.h"
+#include "drip/sequence_lock.h"
+#include "engine/stats.h"
 
 namespace drip::datapath {
 
 /// Shared by all threads. A background thread compares it with CLOCK_MONOTONIC_RAW each second and
-/// bends the line, by at most 500 ppm and without a jump: rte_get_tsc_hz() alone was measured to be
-/// off by 1,485 ppm. Without an invariant TSC it reads CLOCK_MONOTONIC_RAW itself.
+/// corrects its rate by at most 500 ppm, without a jump: rte_get_tsc_hz() alone was measured to be
+/// off by 1,485 ppm. On a machine without an invariant TSC it reads CLOCK_MONOTONIC_RAW itself.
 class TscClock {
  public:
   /// Takes 50 ms for the first calibration.
@@ -24,17 +24,17 @@ class TscClock {
   TscClock(const TscClock&) = delete;
   TscClock& operator=(const TscClock&) = delete;
 
-  /// Any thread. Not for polling threads, which have a Reader each.
+  /// Any thread. Polling threads use a Reader, which is faster.
   [[nodiscard]] TimePoint now() const;
   [[nodiscard]] ClockStats read() const;
 
-  /// One thread's view: a copy of the line, renewed when it has changed.
+  /// One thread's copy of the line, which is updated when the line changes.
   class Reader {
    public:
     explicit Reader(const TscClock& clock) : clock_(&clock) { refresh(); }
 
     [[nodiscard]] TimePoint now() {
-      if (clock_->version_.load(std::memory_order_relaxed) != version_) [[unlikely]]
+      if (!clock_->lock_.is_current(version_)) [[unlikely]]
         refresh();
       return line_.at(clock_->ticks());
     }
@@ -66,8 +66,8 @@ class TscClock {
   std::atomic<bool> stop_{false};
   std::thread watcher_;
 
-  // A sequence lock: the watcher writes; readers try again if `version_` was odd or has changed.
-  alignas(kCacheLineBytes) std::atomic<std::uint32_t> version_{0};
+  // The present line; the watcher writes it.
+  alignas(kCacheLineBytes) SequenceLock lock_;
   std::atomic<std::uint64_t> origin_tsc_{0};
   std::atomic<std::uint64_t> origin_ns_{0};
   std::atomic<std::uint64_t> slope_{0};

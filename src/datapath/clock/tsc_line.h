@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The straight line from TSC counts to nanoseconds, and how it is bent towards a reference clock.
+// Converts TSC counts to nanoseconds by a straight line, which is bent towards a reference clock.
 #pragma once
 
 #include <algorithm>
@@ -9,16 +9,16 @@
 
 namespace drip::datapath {
 
-/// ns = origin_ns + (tsc - origin_tsc) * ns_per_tick. The slope has 60 fraction bits: good for 1
-/// part in 10^17 and for TSCs down to 62.5 MHz. TSC differences are modulo 2^64, so a TSC that
-/// wraps does no harm.
+/// ns = origin_ns + (tsc - origin_tsc) * ns_per_tick. The slope has 60 fraction bits, which is
+/// exact to 1 part in 10^17 and allows TSCs down to 62.5 MHz. TSC differences are modulo 2^64, so
+/// the TSC may wrap.
 struct TscLine {
   std::uint64_t origin_tsc = 0;
   std::uint64_t origin_ns = 0;
   std::uint64_t slope = 0;  ///< ns a tick * 2^60.
 
   static constexpr int kSlopeBits = 60;
-  /// A correction never bends time by more than this, so that no bucket's rate is off by more.
+  /// The largest correction of the rate; no bucket's rate is off by more.
   static constexpr double kMaxBend = 500e-6;
 
   static TscLine through(std::uint64_t tsc, std::uint64_t ns, double tsc_hz) {
@@ -33,8 +33,8 @@ struct TscLine {
     return {origin_ns + static_cast<std::uint64_t>(product >> kSlopeBits)};
   }
 
-  /// A line that goes on from this one at `tsc` without a jump, has the rate `tsc_hz`, and makes up
-  /// for `ahead` (this line minus the reference, now) within `horizon`.
+  /// A line that continues this one at `tsc` without a jump and has the rate `tsc_hz`, corrected so
+  /// that `ahead` (this line minus the reference at present) vanishes within `horizon`.
   [[nodiscard]] TscLine bent_at(std::uint64_t tsc, double tsc_hz, Duration ahead,
                                 Duration horizon) const {
     const double bend = std::clamp(-static_cast<double>(ahead.ns) / static_cast<double>(horizon.ns),

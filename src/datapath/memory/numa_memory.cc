@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Page memory on a chosen NUMA node, by mmap and libnuma.
+// Pages on a chosen NUMA node, by mmap and libnuma.
 #include "datapath/memory/numa_memory.h"
 
 #include <numa.h>
@@ -14,7 +14,7 @@ NumaMemory::NumaMemory(std::size_t bytes, int numa_node) : bytes_(bytes) {
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(pages);
-  // Both are wishes: without them the memory is as good, only farther or in smaller pages.
+  // Best effort: without these the memory works as well, but is slower.
   (void)madvise(pages, bytes, MADV_HUGEPAGE);
   if (numa_node >= 0 && numa_available() >= 0 && numa_num_configured_nodes() > 1) {
     numa_tonode_memory(pages, bytes, numa_node);
@@ -27,7 +27,7 @@ NumaMemory::~NumaMemory() {
 
 void NumaMemory::populate(std::size_t offset, std::size_t size) const {
   constexpr std::size_t kPageBytes = 4096;
-  // One write a page: MADV_POPULATE_WRITE would do the same from Linux 5.14 on.
+  // One write a page. MADV_POPULATE_WRITE does the same, but only from Linux 5.14 on.
   for (std::size_t at = offset; at < offset + size; at += kPageBytes) {
     static_cast<volatile std::byte*>(data_)[at] = std::byte{0};
   }

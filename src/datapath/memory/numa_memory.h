@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Page memory on a chosen NUMA node, for what the polling threads touch.
+// Pages on a chosen NUMA node, for data of the polling threads.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace drip::datapath {
 
-/// Owns anonymous pages, zeroed, given in transparent huge pages where the kernel has them and
-/// bound to `numa_node` (-1: wherever it is first touched) by libnuma. Pages that are never touched
-/// cost no memory. Movable, not copyable.
+/// Owns anonymous zeroed pages, in transparent huge pages where the kernel has them, bound to
+/// `numa_node` by libnuma (-1: the node of the first access). Pages that are never touched take no
+/// memory. Movable, not copyable.
 class NumaMemory {
  public:
   NumaMemory() = default;
@@ -24,9 +24,8 @@ class NumaMemory {
     return *this;
   }
 
-  /// Has the kernel give the pages of [offset, offset + size) now, so that no polling thread has to
-  /// wait for them at their first touch. REQUIRES: nobody else uses that part yet; it reads as
-  /// zero.
+  /// Has the kernel allocate the pages of [offset, offset + size) now, so that no polling thread
+  /// faults at its first access. REQUIRES: that part is not in use yet and reads as zero.
   void populate(std::size_t offset, std::size_t size) const;
 
   [[nodiscard]] std::byte* data() const { return data_; }

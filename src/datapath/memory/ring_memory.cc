@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Size classes over page regions.
+// Allocates rings by size class from regions of pages.
 #include "datapath/memory/ring_memory.h"
 
 #include <new>
@@ -11,10 +11,10 @@ namespace drip::datapath {
 
 absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
   const std::uint64_t bytes = bytes_for(slot_count);
-  if (promised_bytes_ + bytes > budget_bytes_) {
+  if (reserved_bytes_ + bytes > budget_bytes_) {
     return absl::ResourceExhaustedError(
         fmt::format("ring memory: {} bytes more would make {} of a budget of {}", bytes,
-                    promised_bytes_ + bytes, budget_bytes_));
+                    reserved_bytes_ + bytes, budget_bytes_));
   }
   auto& free = free_[static_cast<std::size_t>(std::countr_zero(slot_count))];
   if (free.empty()) {
@@ -23,8 +23,8 @@ absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
         regions_.emplace_back(bytes, numa_node_).populate(0, bytes);
         free.push_back(reinterpret_cast<RingEntry*>(regions_.back().data()));
       } else {
-        // Powers of two from regions of a power of two: what is left of a region always fits a
-        // multiple of the smallest ring, and is given to the classes that it fits.
+        // The rest of a region is a sum of powers of two, none smaller than the smallest ring, so
+        // it is split into free rings of those sizes.
         if (region_left_ < bytes) {
           while (region_left_ > 0) {
             const std::uint64_t piece = std::bit_floor(region_left_);
@@ -47,14 +47,14 @@ absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
           fmt::format("ring memory: the kernel refused {} bytes", bytes));
     }
   }
-  promised_bytes_ += bytes;
+  reserved_bytes_ += bytes;
   RingEntry* const slots = free.back();
   free.pop_back();
   return slots;
 }
 
 void RingMemory::release(RingEntry* slots, std::uint32_t slot_count) {
-  promised_bytes_ -= bytes_for(slot_count);
+  reserved_bytes_ -= bytes_for(slot_count);
   free_[static_cast<std::size_t>(std::countr_zero(slot_count))].push_back(slots);
 }
 

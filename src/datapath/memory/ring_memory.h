@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The memory of the buckets' rings: promised at configuration time, within a budget.
+// The memory of the buckets' rings: reserved at configuration time, within a budget.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,15 @@
 
 namespace drip::datapath {
 
-/// Hands out rings in powers of two from page memory of one NUMA node, and takes them back. Belongs
-/// to control: no polling thread allocates. Not thread safe.
+/// Allocates rings, in powers of two, from pages of one NUMA node. Belongs to control: no polling
+/// thread allocates. Not thread safe.
 class RingMemory {
  public:
   RingMemory(std::uint64_t budget_bytes, int numa_node)
       : budget_bytes_(budget_bytes), numa_node_(numa_node) {}
 
-  /// A ring has at least one slot for each unit of the capacity.
+  /// The size of a ring for a bucket of this capacity: a slot for each unit, rounded up to a power
+  /// of two.
   [[nodiscard]] static std::uint32_t slots_for(std::uint32_t capacity) {
     return std::max(std::bit_ceil(capacity), kMinSlots);
   }
@@ -29,12 +30,13 @@ class RingMemory {
     return std::uint64_t{slot_count} * sizeof(RingEntry);
   }
 
-  /// RESOURCE_EXHAUSTED, with the figures, if it does not fit the budget or there is no memory.
+  /// RESOURCE_EXHAUSTED, with the figures, if the budget or the memory of the machine is too small.
+  /// REQUIRES: slot_count comes from slots_for(), or is a larger power of two.
   absl::StatusOr<RingEntry*> allocate(std::uint32_t slot_count);
   void release(RingEntry* slots, std::uint32_t slot_count);
 
   [[nodiscard]] std::uint64_t budget_bytes() const { return budget_bytes_; }
-  [[nodiscard]] std::uint64_t promised_bytes() const { return promised_bytes_; }
+  [[nodiscard]] std::uint64_t reserved_bytes() const { return reserved_bytes_; }
 
  private:
   static constexpr std::uint32_t kMinSlots = 4;  // One cache line.
@@ -42,7 +44,7 @@ class RingMemory {
 
   std::uint64_t budget_bytes_;
   int numa_node_;
-  std::uint64_t promised_bytes_ = 0;
+  std::uint64_t reserved_bytes_ = 0;
   std::array<std::vector<RingEntry*>, 32> free_;  // By log2 of the slot count.
   std::vector<NumaMemory> regions_;
   std::byte* region_next_ = nullptr;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Control's book of the per-flow rules' buckets: a flow set on each transmitter for each rule.
+// Reserves slots and memory for per-flow rules: a flow table on each transmitter for each rule.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -16,30 +15,33 @@
 
 namespace drip::datapath {
 
-/// The memory and slots of flow sets; what the transmitters do with them is the engine's to
-/// arrange. Not thread safe: its engine locks.
+/// Makes and frees the flow tables; the engine hands them to the transmitters. Belongs to control.
+/// Not thread safe: the engine locks.
 class FlowRules {
  public:
   struct Entry {
     FlowRuleSettings settings;
-    std::vector<std::unique_ptr<FlowTable>> sets;  ///< By transmitter.
+    std::vector<std::unique_ptr<FlowTable>> tables;  ///< By transmitter.
   };
 
-  /// Promises the memory for a rule's flows on all transmitters, or for none.
+  /// Reserves slots and rings for max_flows flows on every transmitter, or on none: each
+  /// transmitter may get all flows. Returns the rule's number. RESOURCE_EXHAUSTED, with the
+  /// figures.
   absl::StatusOr<std::uint32_t> create(const FlowRuleSettings& settings,
-                                       std::span<const std::unique_ptr<SlotAllocator>> books);
+                                       std::span<const std::unique_ptr<SlotAllocator>> allocators);
   [[nodiscard]] Entry& entry(std::uint32_t number) { return *entries_[number]; }
   [[nodiscard]] const Entry& entry(std::uint32_t number) const { return *entries_[number]; }
-  /// The rule is gone; its sets' memory comes back when each has retired.
-  void retire(std::uint32_t number) { retiring_.push_back(number); }
-  void reap(std::span<const std::unique_ptr<SlotAllocator>> books);
+  /// Frees the tables of a removed rule once all of them have retired, see reap().
+  void free_when_retired(std::uint32_t number) { retiring_.push_back(number); }
+  /// Frees the tables that have retired since the last call.
+  void reap(std::span<const std::unique_ptr<SlotAllocator>> allocators);
 
   [[nodiscard]] FlowRuleStats read(std::uint32_t number) const;
-  /// Packet buffers promised to the flows of all sets.
-  [[nodiscard]] std::uint64_t packets_promised() const;
+  /// Packet buffers reserved for all flows of all rules.
+  [[nodiscard]] std::uint64_t packets_reserved() const;
 
  private:
-  static void free_set(const FlowTable& set, SlotAllocator& book);
+  static void release(const FlowTable& table, SlotAllocator& allocator);
 
   std::array<std::unique_ptr<Entry>, kMaxFlowRules> entries_;
   std::vector<std::uint32_t> retiring_;

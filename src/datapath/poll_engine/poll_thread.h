@@ -1,51 +1,110 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One polling thread with all that it owns, and how it is pinned and named.
+// One polling thread as the engine sees it, whatever its packets come from.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
-#include <thread>
+#include <span>
 #include <vector>
 
 #include "datapath/clock/tsc_clock.h"
-#include "datapath/poll_loop.h"
+#include "datapath/flow_table.h"
+#include "datapath/hand_off.h"
+#include "datapath/lcore_counters.h"
+#include "datapath/lease_list.h"
+#include "datapath/mailbox.h"
+#include "datapath/memory/bucket_table.h"
+#include "datapath/poll_engine/lcore_plan.h"
+#include "engine/commands.h"
+#include "engine/lease.h"
+#include "engine/stats.h"
 
 namespace drip::datapath {
 
-/// Where a polling thread runs and what it does.
-struct LcorePlan {
-  LcoreStats::Role role = LcoreStats::Role::kFused;
-  std::int32_t cpu = -1;  ///< -1: not pinned.
-  std::int32_t numa_node = -1;
-  bool sleeps_when_idle = false;
-  int realtime_priority = 0;  ///< SCHED_FIFO, 1 to 99; 0: the usual scheduler.
-
-  [[nodiscard]] bool receives() const { return role != LcoreStats::Role::kTransmitter; }
-  [[nodiscard]] bool transmits() const { return role != LcoreStats::Role::kWorker; }
+/// What a polling thread is made of. Whatever is referred to outlives the thread.
+struct PollThreadSetup {
+  LcorePlan plan;
+  const TscClock* clock = nullptr;
+  std::uint16_t ports = 0;
+  std::uint32_t bucket_slots = 0;              ///< Of a transmitter.
+  std::uint32_t transmitter = 0;               ///< Its number as a transmitter, if it is one.
+  std::uint32_t worker = 0;                    ///< Its number as a worker, if it is one.
+  std::vector<HandOff*> outbound;              ///< By transmitter; null for itself.
+  std::vector<HandOff*> inbound;               ///< From the other threads, if it is a transmitter.
+  const FlowTemplateKey* flow_keys = nullptr;  ///< By flow rule.
+  const FlowHash* spread = nullptr;            ///< The same for all threads.
 };
 
-/// Pins, names and prioritises the calling thread. Returns what could not be had, in words; empty
-/// if all was done.
-std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string& name);
+/// The interface by which PollEngine, which does not depend on the packet I/O, drives the packet
+/// path, which is a template over it (io_poll_thread.h). Virtual calls are for control only; no
+/// packet causes one.
+class PollThread {
+ public:
+  explicit PollThread(const PollThreadSetup& setup)
+      : plan(setup.plan),
+        buckets(plan.transmits() ? std::make_unique<BucketTable>(setup.bucket_slots, plan.numa_node)
+                                 : nullptr) {}
+  virtual ~PollThread() = default;
+  PollThread(const PollThread&) = delete;
+  PollThread& operator=(const PollThread&) = delete;
 
-/// The parts of one thread, in the order in which they refer to each other.
-template <class Io>
-struct PollThread {
-  using Clock = TscClock::Reader;
-
-  LcorePlan plan;
+  const LcorePlan plan;
   LcoreCounters counters;
   Mailbox mailbox;
-  std::unique_ptr<BucketTable> buckets;  // Transmitters only, down to `flows`.
-  std::unique_ptr<Transmitter<Io>> transmitter;
-  std::unique_ptr<FlowBuckets<Io>> flows;
-  std::unique_ptr<Dispatcher<Io>> dispatcher;
-  std::unique_ptr<RxWorker<Io>> worker;  // Workers only.
-  std::unique_ptr<PollLoop<Io, Clock>> lcore;
-  std::thread thread;
+  const std::unique_ptr<BucketTable> buckets;  ///< Null unless it is a transmitter.
+
+  /// Polls until `stop`.
+  virtual void run(const std::atomic<bool>& stop) = 0;
+
+  // ---- Jobs: called on the polling thread, through `mailbox`. All but the first three are for
+  // transmitters, set_rules() is for workers.
+
+  /// Takes all packets that other threads have handed over.
+  virtual void drain_hand_offs(TimePoint now) = 0;
+  /// Hands over the packets collected for other threads, as far as their rings have room.
+  virtual void flush_hand_offs() = 0;
+  virtual void set_rules(const RuleSnapshot* rules) = 0;
+
+  virtual void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                             std::uint32_t ring_slots, TimePoint now) = 0;
+  /// With `ring`, moves the backlog there and returns the previous ring.
+  virtual RingEntry* change_bucket(std::uint32_t slot, const BucketSettings& settings,
+                                   RingEntry* ring, std::uint32_t ring_slots, TimePoint now) = 0;
+  virtual Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) = 0;
+
+  virtual void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) = 0;
+  /// See Transmitter::end_lease().
+  virtual bool end_lease(LeaseTerms& terms, TimePoint now) = 0;
+
+  virtual Admission admit_request(std::uint32_t slot, RequestRecord& record,
+                                  std::uint32_t wire_bytes, TimePoint now) = 0;
+  virtual void admit_units(std::span<UnitsToAdmit* const> units, TimePoint now) = 0;
+  virtual void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) = 0;
+
+  virtual void add_flow_table(std::uint32_t flow_rule, FlowTable* table) = 0;
+  virtual void change_flow_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
+                                    Duration idle_timeout) = 0;
+  virtual void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) = 0;
+  virtual void retire_flow_table(std::uint32_t flow_rule) = 0;
+
+  virtual void stop_admitting() = 0;
+  /// Whether nothing waits, in buckets or for a port.
+  [[nodiscard]] virtual bool idle() const = 0;
+  /// Drops everything that waits; returns the number of units.
+  virtual std::uint64_t drop_all(TimePoint now) = 0;
+
+  // ---- Any thread
+
+  [[nodiscard]] virtual LcoreStats stats() const = 0;
+  /// Of transmitters.
+  [[nodiscard]] virtual std::uint64_t tx_retries(std::uint16_t port) const = 0;
+  [[nodiscard]] virtual LeaseList& leases() = 0;
 };
+
+/// Makes the polling thread of one lcore; see poll_threads_over().
+using PollThreadFactory =
+    std::function<std::unique_ptr<PollThread>(std::size_t lcore, const PollThreadSetup& setup)>;
 
 }  // namespace drip::datapath

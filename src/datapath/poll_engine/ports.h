@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What an engine asks of the ports as a whole, apart from moving packets.
+// The ports of a node as a whole, apart from moving packets.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "engine/engine.h"
+#include "engine/stats.h"
 
 namespace drip::datapath {
 
-/// Calls are for control threads, but for the two thread_... calls, which each polling thread
-/// makes.
+/// Called by control, from any thread; thread_begins() and thread_ends() by each polling thread.
 class Ports {
  public:
   virtual ~Ports() = default;
 
   [[nodiscard]] virtual std::uint16_t count() const = 0;
   [[nodiscard]] virtual std::vector<std::string> names() const = 0;
-  /// All but tx_retries, which the engine's threads count.
+  /// Without tx_retries, which the polling threads count.
   [[nodiscard]] virtual std::vector<PortStats> read() const = 0;
-  /// Packet buffers that buckets may hold: all, less what the devices and bursts keep in use.
+  /// Packet buffers that buckets may hold: all but those that devices and bursts keep in use.
   [[nodiscard]] virtual std::uint64_t packets_for_buckets() const = 0;
   [[nodiscard]] virtual std::uint64_t packets() const = 0;
   [[nodiscard]] virtual std::uint64_t packets_free() const = 0;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Slots and their memory.
+// Allocates and releases slots.
 #include "datapath/poll_engine/slot_allocator.h"
 
 #include "fmt/format.h"
 
 namespace drip::datapath {
 
-absl::StatusOr<std::uint32_t> SlotAllocator::take_slot() {
+absl::StatusOr<std::uint32_t> SlotAllocator::allocate() {
   if (!free_slots_.empty()) {
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();

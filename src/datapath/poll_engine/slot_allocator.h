@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Control's book of one transmitter's bucket slots: which are used, with which settings and memory.
+// Allocates the bucket slots of one transmitter and remembers the settings and memory of each.
 #pragma once
 
 #include <cstdint>
@@ -10,30 +10,32 @@
 #include "datapath/lease_list.h"
 #include "datapath/memory/bucket_table.h"
 #include "datapath/memory/ring_memory.h"
+#include "engine/lease.h"
 
 namespace drip::datapath {
 
-/// A lease as control put it in force; apart, for most buckets never have one.
-struct BookedLease {
-  LeaseTerms terms;  ///< The transmitter's.
+/// The lease that was applied to a bucket. Allocated separately, because most buckets have none.
+struct SlotLease {
+  LeaseTerms terms;  ///< The transmitter writes it.
   RateLease lease;
-  std::uint64_t lapses_before = 0;  ///< The transmitter's when `lease` was put in force.
+  std::uint64_t lapses_before = 0;  ///< LeaseList::lapses() when `lease` was applied.
 };
 
 /// As wide as SlotRecord::ring_slots.
 inline constexpr std::uint32_t kMaxRingSlots = (1U << 30) - 1;
 
-/// What control knows of a slot. There may be millions, and the bucket itself has most settings.
+/// What control keeps of a slot. There may be millions; most settings are in the bucket itself.
 struct SlotRecord {
   RingEntry* ring = nullptr;
-  LeasedRates rates;  ///< As configured; those that a lease divides, if they are leased.
-  std::unique_ptr<BookedLease> leased;  ///< Null before the first lease.
+  LeasedRates rates;  ///< As configured; with a leased rate, those of the whole cluster.
+  std::unique_ptr<SlotLease> leased;  ///< Null before the first lease.
   std::uint32_t capacity = 0;
   std::uint32_t ring_slots : 30 = 0;
-  std::uint32_t holds_packets : 1 = 0;  ///< A rule sends packets there: mbufs are promised to it.
+  std::uint32_t holds_packets : 1 =
+      0;  ///< A rule sends packets there: packet buffers are reserved.
   std::uint32_t rate_is_leased : 1 = 0;
 
-  void note(const BucketSettings& settings) {
+  void set(const BucketSettings& settings) {
     rates = {settings.units_per_second, settings.bits_per_second};
     capacity = settings.capacity;
     rate_is_leased = static_cast<std::uint32_t>(settings.rate_is_leased);
@@ -42,34 +44,34 @@ struct SlotRecord {
 };
 static_assert(sizeof(SlotRecord) == 40);
 
-/// Not thread safe: its engine locks. Refuses with RESOURCE_EXHAUSTED and the figures.
+/// Belongs to control. Not thread safe: the engine locks.
 class SlotAllocator {
  public:
   SlotAllocator(const BucketTable& buckets, std::uint64_t ring_budget_bytes, int numa_node)
       : buckets_(buckets), rings_(ring_budget_bytes, numa_node) {
-    // Pages that no record has touched cost nothing, and a vector that grows is twice as large.
+    // Pages without records take no memory, and a growing vector would be twice as large.
     records_.reserve(buckets.slots());
   }
 
-  absl::StatusOr<std::uint32_t> take_slot();
+  /// RESOURCE_EXHAUSTED, with the figures, if all slots are in use.
+  absl::StatusOr<std::uint32_t> allocate();
+  /// REQUIRES: the slot's bucket was never created, or has retired.
+  void release(std::uint32_t slot) { free_slots_.push_back(slot); }
+  /// Releases the slot and its ring once its bucket has retired, see reap().
+  void release_when_retired(std::uint32_t slot) { draining_.push_back(slot); }
+  /// Releases the slots and rings of buckets that have retired since the last call.
+  void reap();
+
   /// See BucketTable::prepare_history().
   void prepare_history(std::uint32_t slot) const { buckets_.prepare_history(slot); }
-  void give_back_slot(std::uint32_t slot) { free_slots_.push_back(slot); }
-
   [[nodiscard]] RingMemory& rings() { return rings_; }
   [[nodiscard]] const RingMemory& rings() const { return rings_; }
   [[nodiscard]] SlotRecord& record(std::uint32_t slot) { return records_[slot]; }
   [[nodiscard]] const SlotRecord& record(std::uint32_t slot) const { return records_[slot]; }
-
-  /// No bucket holds packets, until said otherwise.
-  void forget_packets() {
+  /// Clears SlotRecord::holds_packets of all slots.
+  void clear_holds_packets() {
     for (SlotRecord& record : records_) record.holds_packets = 0;
   }
-
-  /// The bucket drains; its slot and memory come back once it is empty.
-  void retire_when_empty(std::uint32_t slot) { draining_.push_back(slot); }
-  /// Takes back what has been emptied since.
-  void reap();
 
  private:
   const BucketTable& buckets_;

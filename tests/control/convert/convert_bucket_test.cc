@@ -240,7 +240,7 @@ TEST(WriteBucket, FillsEveryField) {
   reading.rejected_bytes = 77;
   reading.backlog = 7;
   reading.backlog_bytes = 70;
-  reading.forfeited_ns = 8;
+  reading.lost_schedule_ns = 8;
   reading.last_departure = clock.now() + Duration{-5'000'000'000};
   reading.periods = ServicePeriods::of_rates(10, 8);
   reading.sojourn.counts[1] = 2;

@@ -135,7 +135,7 @@ class FakeBucket {
     BucketStats reading = reading_;
     reading.backlog = units_.size();
     for (const Unit& unit : units_) reading.backlog_bytes += unit.bytes;
-    reading.point = law_.due();
+    reading.departure_time = law_.due();
     reading.periods = periods_;
     reading.sojourn = sojourn_.read();
     reading.lateness = lateness_.read();

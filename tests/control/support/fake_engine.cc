@@ -253,7 +253,7 @@ std::vector<std::string> FakeEngine::port_names() const {
 }
 
 MemoryStats FakeEngine::memory() const {
-  return {.budget_bytes = 1 << 30, .promised_bytes = 1 << 20, .mbufs = 8192};
+  return {.budget_bytes = 1 << 30, .reserved_bytes = 1 << 20, .mbufs = 8192};
 }
 
 ClockStats FakeEngine::clock() const { return {.tsc_hz = 2.5e9, .drift_ppm = 0.25}; }

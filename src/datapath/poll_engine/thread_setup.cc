@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Pinning, naming, priority.
-#include "datapath/poll_engine/poll_thread.h"
+// Pins, names and prioritises polling threads.
+#include "datapath/poll_engine/thread_setup.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -19,8 +19,8 @@ namespace {
 constexpr int kLowestNice = -20;
 constexpr unsigned long kTimerSlackNs = 1000;
 
-// With throttling on, the kernel takes a SCHED_FIFO thread that never sleeps off its CPU for 50 ms
-// of each second (sched(7), sched_rt_runtime_us).
+// With throttling, the kernel stops a SCHED_FIFO thread that never sleeps for 50 ms of each second
+// (sched(7), sched_rt_runtime_us).
 bool realtime_is_throttled() {
   std::ifstream file("/proc/sys/kernel/sched_rt_runtime_us");
   long runtime_us = 0;
@@ -29,7 +29,7 @@ bool realtime_is_throttled() {
 
 }  // namespace
 
-std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string& name) {
+std::vector<std::string> set_up_thread(const LcorePlan& plan, const std::string& name) {
   std::vector<std::string> warnings;
   (void)pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
   if (plan.cpu >= 0) {
@@ -42,10 +42,10 @@ std::vector<std::string> settle_thread(const LcorePlan& plan, const std::string&
           fmt::format("{}: cannot be pinned to CPU {}: {}", name, plan.cpu, std::strerror(error)));
     }
   }
-  // The kernel may otherwise round a wake-up by 50 us.
+  // The default slack would delay a wake-up by up to 50 us.
   if (plan.sleeps_when_idle) (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
-  // On a CPU of its own a polling thread should lose as little as may be to whatever else the
-  // kernel puts there. A wish: without the right to it the thread runs all the same.
+  // Keeps other threads from taking much of the CPU of a pinned polling thread. Best effort: it
+  // needs a privilege, and the thread runs without it as well.
   if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestNice);
   }

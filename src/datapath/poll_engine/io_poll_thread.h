@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A polling thread's stages over one packet I/O, put together.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "datapath/packet_io.h"
+#include "datapath/poll_engine/bucket_stats.h"
+#include "datapath/poll_engine/poll_thread.h"
+#include "datapath/poll_loop.h"
+
+namespace drip::datapath {
+
+template <PacketIo Io>
+class IoPollThread final : public PollThread {
+ public:
+  /// `io` belongs to this thread and outlives it.
+  IoPollThread(const PollThreadSetup& setup, Io& io) : PollThread(setup) {
+    if (plan.transmits()) {
+      transmitter_.emplace(*buckets, setup.clock->now(), io, setup.ports, counters);
+      flows_.emplace(*transmitter_);
+      number_ = setup.transmitter;
+    }
+    dispatcher_.emplace(io, pointer_to(transmitter_), pointer_to(flows_), setup.transmitter,
+                        setup.outbound, setup.flow_keys, *setup.spread, counters);
+    if (plan.receives()) worker_.emplace(setup.worker, io, *dispatcher_, counters);
+    loop_.emplace(TscClock::Reader(*setup.clock), counters, mailbox, *dispatcher_,
+                  pointer_to(worker_), pointer_to(transmitter_), pointer_to(flows_), setup.inbound,
+                  plan.sleeps_when_idle);
+  }
+
+  void run(const std::atomic<bool>& stop) override { loop_->run(stop); }
+
+  void drain_hand_offs(TimePoint now) override { loop_->drain_hand_offs(now); }
+  void flush_hand_offs() override { dispatcher_->flush(); }
+  void set_rules(const RuleSnapshot* rules) override { worker_->set_rules(rules); }
+
+  void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                     std::uint32_t ring_slots, TimePoint now) override {
+    transmitter_->create(slot, settings, ring, ring_slots, now);
+  }
+  RingEntry* change_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                           std::uint32_t ring_slots, TimePoint now) override {
+    return transmitter_->change(slot, settings, ring, ring_slots, now);
+  }
+  Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) override {
+    return transmitter_->remove(slot, drop_backlog, now);
+  }
+
+  void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) override {
+    transmitter_->lease(terms, lease, now);
+  }
+  bool end_lease(LeaseTerms& terms, TimePoint now) override {
+    return transmitter_->end_lease(terms, now);
+  }
+
+  Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
+                          TimePoint now) override {
+    return transmitter_->admit_request(slot, record, wire_bytes, now);
+  }
+  void admit_units(std::span<UnitsToAdmit* const> units, TimePoint now) override {
+    for (const UnitsToAdmit* const one : units) transmitter_->prefetch(one->bucket.slot);
+    for (UnitsToAdmit* const one : units) transmitter_->admit_units(*one, now);
+  }
+  void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) override {
+    transmitter_->release_request(slot, record, now);
+  }
+
+  void add_flow_table(std::uint32_t flow_rule, FlowTable* table) override {
+    flows_->add_table(flow_rule, table);
+  }
+  void change_flow_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
+                            Duration idle_timeout) override {
+    flows_->change_settings(flow_rule, bucket, idle_timeout);
+  }
+  void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) override {
+    flows_->change_flow(flow_rule, flow, now);
+  }
+  void retire_flow_table(std::uint32_t flow_rule) override { flows_->retire_table(flow_rule); }
+
+  void stop_admitting() override { transmitter_->drain_all(); }
+  [[nodiscard]] bool idle() const override { return transmitter_->idle(); }
+  std::uint64_t drop_all(TimePoint now) override { return transmitter_->drop_all(now); }
+
+  [[nodiscard]] LcoreStats stats() const override {
+    LcoreStats stats = read_lcore(plan, counters);
+    stats.waiting_packets = dispatcher_->waiting();
+    if (transmitter_) {
+      stats.transmitter = number_;
+      stats.tx_packets = transmitter_->stage().sent();
+      stats.waiting_packets += transmitter_->waiting_packets();
+      stats.buckets = transmitter_->live_buckets();
+    }
+    return stats;
+  }
+  [[nodiscard]] std::uint64_t tx_retries(std::uint16_t port) const override {
+    return transmitter_->stage().retries(port);
+  }
+  [[nodiscard]] LeaseList& leases() override { return transmitter_->leases(); }
+
+ private:
+  template <class Part>
+  static Part* pointer_to(std::optional<Part>& part) {
+    return part ? &*part : nullptr;
+  }
+
+  std::uint32_t number_ = 0;  // As a transmitter.
+  // Each part refers to those before it. Absent if the thread does not have that role.
+  std::optional<Transmitter<Io>> transmitter_;
+  std::optional<FlowBuckets<Io>> flows_;
+  std::optional<Dispatcher<Io>> dispatcher_;
+  std::optional<RxWorker<Io>> worker_;
+  std::optional<PollLoop<Io, TscClock::Reader>> loop_;
+};
+
+/// For PollEngine: threads over `ios`, one for each lcore, which outlive the engine.
+template <PacketIo Io>
+PollThreadFactory poll_threads_over(std::vector<Io>& ios) {
+  return [&ios](std::size_t lcore, const PollThreadSetup& setup) {
+    return std::make_unique<IoPollThread<Io>>(setup, ios[lcore]);
+  };
+}
+
+}  // namespace drip::datapath

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a polling thread runs and which roles it has.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/stats.h"
+
+namespace drip::datapath {
+
+struct LcorePlan {
+  LcoreStats::Role role = LcoreStats::Role::kFused;
+  std::int32_t cpu = -1;  ///< -1: not pinned.
+  std::int32_t numa_node = -1;
+  bool sleeps_when_idle = false;
+  int realtime_priority = 0;  ///< SCHED_FIFO, 1 to 99; 0: the default scheduler.
+
+  [[nodiscard]] bool receives() const { return role != LcoreStats::Role::kTransmitter; }
+  [[nodiscard]] bool transmits() const { return role != LcoreStats::Role::kWorker; }
+};
+
+}  // namespace drip::datapath

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PollEngine's buckets: changes, all or none; leases; requests.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "datapath/poll_engine/bucket_stats.h"
+#include "datapath/poll_engine/poll_engine.h"
+#include "fmt/format.h"
+
+namespace drip::datapath {
+namespace {
+
+// Bounds of one job, so that it holds the packet path up only briefly: changes; entries of
+// admit_many(), and no further entry once so many units are reached.
+constexpr std::size_t kChangesAJob = 16;
+constexpr std::size_t kEntriesAJob = 32;
+constexpr std::uint32_t kUnitsAJob = 256;
+
+}  // namespace
+
+// ---- Changes
+
+absl::Status PollEngine::check_packets(std::uint64_t reserved) const {
+  const auto allowed = static_cast<std::uint64_t>(
+      static_cast<double>(ports_.packets_for_buckets()) * options_.packet_overcommit);
+  if (ports_.count() == 0 || reserved <= allowed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("packet buffers: the capacities of all buckets with packets would add up to {}, "
+                  "and {} may be reserved; raise the node's packet buffers or the overcommit",
+                  reserved, allowed));
+}
+
+std::uint64_t PollEngine::packets_reserved_after(std::span<const BucketChange> changes) const {
+  std::uint64_t reserved = packets_reserved();
+  for (const BucketChange& change : changes) {
+    if (!change.ref) continue;
+    const SlotRecord& record = allocators_[change.ref->transmitter]->record(change.ref->slot);
+    if (record.holds_packets == 0) continue;
+    reserved += change.settings.capacity;
+    reserved -= record.capacity;
+  }
+  return reserved;
+}
+
+void PollEngine::reap() {
+  for (const auto& allocator : allocators_) allocator->reap();
+  flow_rules_.reap(allocators_);
+}
+
+absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned) {
+  planned.change = &change;
+  const std::uint32_t wanted = RingMemory::slots_for(change.settings.capacity);
+  if (change.ref) {
+    planned.ref = *change.ref;
+    const SlotRecord& record = allocators_[planned.ref.transmitter]->record(planned.ref.slot);
+    if (wanted <= record.ring_slots) return absl::OkStatus();
+  } else {
+    planned.ref.transmitter =
+        next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
+    auto slot = allocators_[planned.ref.transmitter]->allocate();
+    if (!slot.ok()) return slot.status();
+    planned.ref.slot = *slot;
+  }
+  auto ring = allocators_[planned.ref.transmitter]->rings().allocate(wanted);
+  if (!ring.ok()) {
+    if (!change.ref) allocators_[planned.ref.transmitter]->release(planned.ref.slot);
+    return ring.status();
+  }
+  planned.ring = *ring;
+  planned.ring_slots = wanted;
+  return absl::OkStatus();
+}
+
+void PollEngine::undo(const PlannedChange& planned) {
+  SlotAllocator& allocator = *allocators_[planned.ref.transmitter];
+  if (planned.ring != nullptr) allocator.rings().release(planned.ring, planned.ring_slots);
+  if (!planned.change->ref) allocator.release(planned.ref.slot);
+}
+
+absl::Status PollEngine::apply(std::span<BucketChange> changes) {
+  std::vector<PlannedChange> planned(changes.size());
+  {
+    const std::unique_lock lock(allocators_mutex_);
+    reap();
+    if (auto status = check_packets(packets_reserved_after(changes)); !status.ok()) return status;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (auto status = plan(changes[i], planned[i]); !status.ok()) {
+        for (std::size_t done = i; done-- > 0;) undo(planned[done]);
+        return status;
+      }
+    }
+  }
+  // Sorted by transmitter, since a job runs on one thread.
+  std::stable_sort(planned.begin(), planned.end(),
+                   [](const PlannedChange& a, const PlannedChange& b) {
+                     return a.ref.transmitter < b.ref.transmitter;
+                   });
+  for (std::size_t begin = 0; begin < planned.size();) {
+    std::size_t end = begin;
+    while (end < planned.size() && end - begin < kChangesAJob &&
+           planned[end].ref.transmitter == planned[begin].ref.transmitter) {
+      ++end;
+    }
+    commit(std::span(planned).subspan(begin, end - begin));
+    begin = end;
+  }
+  return absl::OkStatus();
+}
+
+void PollEngine::commit(std::span<PlannedChange> planned) {
+  PollThread& thread = *transmitters_[planned.front().ref.transmitter];
+  std::array<RingEntry*, kChangesAJob> replaced{};
+  const std::lock_guard leases_lock(leases_mutex_);
+  std::array<LeaseTerms*, kChangesAJob> ended{};  // Of buckets whose rate is no longer leased.
+  {
+    const std::shared_lock lock(allocators_mutex_);
+    const SlotAllocator& allocator = *allocators_[planned.front().ref.transmitter];
+    for (std::size_t i = 0; i < planned.size(); ++i) {
+      if (!planned[i].change->ref || planned[i].change->settings.rate_is_leased) continue;
+      SlotLease* const leased = allocator.record(planned[i].ref.slot).leased.get();
+      if (leased != nullptr) ended[i] = &leased->terms;
+    }
+  }
+  thread.mailbox.run([&](TimePoint now) {
+    for (std::size_t i = 0; i < planned.size(); ++i) {
+      const PlannedChange& one = planned[i];
+      if (one.change->ref) {
+        if (ended[i] != nullptr) thread.end_lease(*ended[i], now);
+        replaced[i] =
+            thread.change_bucket(one.ref.slot, one.change->settings, one.ring, one.ring_slots, now);
+      } else {
+        thread.create_bucket(one.ref.slot, one.change->settings, one.ring, one.ring_slots, now);
+      }
+    }
+  });
+  const std::unique_lock lock(allocators_mutex_);
+  SlotAllocator& allocator = *allocators_[planned.front().ref.transmitter];
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    SlotRecord& record = allocator.record(planned[i].ref.slot);
+    if (replaced[i] != nullptr) allocator.rings().release(replaced[i], record.ring_slots);
+    if (record.holds_packets != 0) {
+      packets_reserved_for_buckets_ += planned[i].change->settings.capacity;
+      packets_reserved_for_buckets_ -= record.capacity;
+    }
+    record.set(planned[i].change->settings);
+    if (planned[i].ring != nullptr) {
+      record.ring = planned[i].ring;
+      record.ring_slots = planned[i].ring_slots & kMaxRingSlots;
+    }
+    planned[i].change->ref = planned[i].ref;
+  }
+}
+
+Removal PollEngine::remove(BucketRef bucket, bool drop_backlog) {
+  PollThread& thread = transmitter_of(bucket);
+  const std::lock_guard leases_lock(leases_mutex_);
+  std::unique_ptr<SlotLease> leased;
+  {
+    const std::unique_lock lock(allocators_mutex_);
+    leased = std::move(allocators_[bucket.transmitter]->record(bucket.slot).leased);
+  }
+  const Removal removal = thread.mailbox.run([&](TimePoint now) {
+    // Previous rules may have handed packets over for this bucket.
+    thread.drain_hand_offs(now);
+    // A paused bucket would never drain.
+    const bool leaks = leased != nullptr ? thread.end_lease(leased->terms, now)
+                                         : (*thread.buckets)[bucket.slot].paused == 0;
+    return thread.remove_bucket(bucket.slot, drop_backlog || !leaks, now);
+  });
+  const std::unique_lock lock(allocators_mutex_);
+  SlotAllocator& allocator = *allocators_[bucket.transmitter];
+  allocator.release_when_retired(bucket.slot);
+  allocator.reap();
+  return removal;
+}
+
+BucketStats PollEngine::read(BucketRef bucket) const {
+  const std::shared_lock lock(allocators_mutex_);
+  PollThread& thread = transmitter_of(bucket);
+  return read_bucket((*thread.buckets)[bucket.slot], thread.buckets->history(bucket.slot),
+                     allocators_[bucket.transmitter]->record(bucket.slot),
+                     thread.leases().lapses());
+}
+
+std::uint64_t PollEngine::backlog(BucketRef bucket) const {
+  return (*transmitter_of(bucket).buckets)[bucket.slot].backlog.get();
+}
+
+// ---- Leases
+
+void PollEngine::lease(BucketRef bucket, const RateLease& lease) {
+  PollThread& thread = transmitter_of(bucket);
+  const std::lock_guard leases_lock(leases_mutex_);
+  LeaseTerms* terms = nullptr;
+  {
+    const std::unique_lock lock(allocators_mutex_);
+    SlotRecord& record = allocators_[bucket.transmitter]->record(bucket.slot);
+    if (record.rate_is_leased == 0) return;
+    if (record.leased == nullptr) {
+      record.leased = std::make_unique<SlotLease>();
+      record.leased->terms.slot = bucket.slot;
+    }
+    terms = &record.leased->terms;
+    record.leased->lease = lease;
+    record.leased->lapses_before = thread.leases().lapses();
+  }
+  thread.mailbox.run([&](TimePoint now) { thread.apply_lease(*terms, lease, now); });
+}
+
+void PollEngine::set_lease_ends(LeaseEnds ends) {
+  for (PollThread* const thread : transmitters_) thread->leases().set_ends(ends);
+}
+
+std::uint64_t PollEngine::lapses() const {
+  std::uint64_t sum = 0;
+  for (PollThread* const thread : transmitters_) sum += thread->leases().lapses();
+  return sum;
+}
+
+// ---- Requests
+
+Admission PollEngine::admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) {
+  PollThread& thread = transmitter_of(bucket);
+  thread.buckets->prepare_history(bucket.slot);
+  return thread.mailbox.run(
+      [&](TimePoint now) { return thread.admit_request(bucket.slot, record, wire_bytes, now); });
+}
+
+void PollEngine::release(BucketRef bucket, RequestRecord& record) {
+  PollThread& thread = transmitter_of(bucket);
+  thread.mailbox.run([&](TimePoint now) { thread.release_request(bucket.slot, record, now); });
+}
+
+void PollEngine::admit_many(std::span<UnitsToAdmit> units) {
+  std::array<UnitsToAdmit*, kEntriesAJob> job;
+  for (std::uint32_t to = 0; to < transmitters_.size(); ++to) {
+    PollThread& thread = *transmitters_[to];
+    std::size_t entries = 0;
+    std::uint32_t unit_count = 0;
+    const auto run_job = [&] {
+      thread.mailbox.run(
+          [&](TimePoint now) { thread.admit_units(std::span(job).first(entries), now); });
+      entries = 0;
+      unit_count = 0;
+    };
+    for (UnitsToAdmit& one : units) {
+      if (one.bucket.transmitter != to) continue;
+      thread.buckets->prepare_history(one.bucket.slot);
+      job[entries++] = &one;
+      unit_count += one.count;
+      if (entries == job.size() || unit_count >= kUnitsAJob) run_job();
+    }
+    if (entries > 0) run_job();
+  }
+}
+
+}  // namespace drip::datapath

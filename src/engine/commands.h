@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Arguments and results of the Engine's calls.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "drip/bucket_settings.h"
+#include "drip/time.h"
+#include "engine/request_record.h"
+#include "engine/rule_snapshot.h"
+#include "packet/flow_key.h"
+
+namespace drip {
+
+/// Creates a bucket (`ref` empty) or changes one.
+struct BucketChange {
+  std::optional<BucketRef> ref;  ///< The engine sets it when it has created the bucket.
+  BucketSettings settings;
+};
+
+/// What happened to the backlog of a removed bucket, in units.
+struct Removal {
+  std::uint64_t dropped = 0;
+  std::uint64_t draining = 0;  ///< Still there, and leaking.
+};
+
+/// Whether a unit was admitted, and its position.
+struct Admission {
+  RejectReason reason = RejectReason::kAdmitted;
+  std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
+  Duration wait;               ///< Until its service starts.
+};
+
+/// Admits several units to one bucket, one behind the other.
+struct UnitsToAdmit {
+  BucketRef bucket;
+  RequestRecord* record = nullptr;  ///< Null: anonymous units, of which no record is kept.
+  std::uint32_t count = 1;          ///< 1 with a record.
+  std::uint32_t wire_bytes = 0;     ///< Of each unit.
+  bool all_or_none = false;
+  // ---- Results
+  std::uint32_t admitted = 0;
+  Admission admission;  ///< Position and wait of the first unit; why the others were rejected.
+};
+
+/// A per-flow rule: a bucket with these settings for each flow.
+struct FlowRuleSettings {
+  FlowTemplateKey key;
+  BucketSettings bucket;
+  std::uint32_t max_flows = 0;  ///< Over all transmitters.
+  Duration idle_timeout;        ///< After which an idle flow's bucket is removed.
+};
+
+}  // namespace drip

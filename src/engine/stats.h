@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Statistics of buckets, flows, ports, polling threads, memory and clock, as control reads them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "drip/bucket_settings.h"
+#include "drip/histogram.h"
+#include "drip/time.h"
+#include "drip/virtual_schedule.h"
+#include "engine/drop_reason.h"
+
+namespace drip {
+
+/// Counters and schedule of one bucket, read while its transmitter runs. Each counter is exact, but
+/// they are not all of one moment; together they are consistent whenever the bucket is idle.
+struct BucketStats {
+  std::uint64_t admitted = 0;
+  std::uint64_t admitted_bytes = 0;  ///< Wire bytes, as all bytes here.
+  std::uint64_t departed = 0;
+  std::uint64_t departed_bytes = 0;
+  std::uint64_t dropped = 0;  ///< Admitted, then dropped or released before they departed.
+  std::uint64_t dropped_bytes = 0;
+  std::array<std::uint64_t, kRejectReasons> rejected{};  ///< By RejectReason.
+  std::uint64_t rejected_bytes = 0;
+  std::uint64_t backlog = 0;  ///< Units, the one in service included.
+  std::uint64_t backlog_bytes = 0;
+  std::uint64_t lost_schedule_ns = 0;  ///< Schedule time given up beyond `max_catchup`.
+  TimePoint last_departure;            ///< Meaningful if departed > 0.
+  /// The theoretical departure time of the head; of an empty bucket, when its server is free.
+  TimePoint departure_time;
+  ServicePeriods periods;
+  HistogramCounts sojourn;
+  HistogramCounts lateness;
+  std::uint32_t ring_slots = 0;
+  bool paused = false;  ///< Its rate is leased, and no lease lets it leak at present.
+};
+
+/// One flow of a per-flow rule.
+struct FlowStats {
+  std::string flow;  ///< The text of its FlowKey.
+  std::uint32_t transmitter = 0;
+  BucketStats bucket;
+};
+
+struct FlowRuleStats {
+  std::uint64_t flows = 0;  ///< At present.
+  std::uint64_t created = 0;
+  std::uint64_t refused = 0;  ///< Packets of flows for which there was no room.
+};
+
+struct PortStats {
+  std::string name, device, driver, mac_address, peer;
+  std::uint32_t mtu = 0;
+  bool link_up = false;
+  std::uint64_t link_bps = 0;  ///< 0: unknown.
+  std::int32_t numa_node = -1;
+  std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+  std::uint64_t rx_missed = 0, rx_errors = 0, tx_errors = 0, rx_no_mbuf = 0;
+  std::uint64_t tx_retries = 0;  ///< Bursts that the port did not take whole.
+  std::uint64_t link_changes = 0;
+  std::uint32_t rx_queues = 0;
+};
+
+/// One polling thread.
+struct LcoreStats {
+  enum class Role : std::uint8_t { kFused, kWorker, kTransmitter };
+  Role role = Role::kFused;
+  std::int32_t cpu = -1;  ///< -1: not pinned.
+  std::int32_t numa_node = -1;
+  bool sleeps_when_idle = false;
+  std::uint64_t loops = 0, busy_loops = 0;
+  std::uint64_t commands = 0;  ///< Jobs from control.
+  std::uint64_t rx_packets = 0, tx_packets = 0;
+  std::uint64_t passed_packets = 0;   ///< Sent unshaped.
+  std::uint64_t waiting_packets = 0;  ///< In buckets, hand-off rings and transmit bursts.
+  std::array<std::uint64_t, kDropReasons> drops{};
+  std::array<std::uint64_t, kDropReasons> dropped_bytes{};
+  std::uint64_t stalls = 0, stalled_ns = 0, longest_stall_ns = 0;
+  HistogramCounts lateness;
+  std::uint64_t lost_schedule_ns = 0;
+  std::uint64_t buckets = 0;
+  std::optional<std::uint32_t> transmitter;  ///< Its number, if it is one.
+};
+
+struct MemoryStats {
+  std::uint64_t budget_bytes = 0;    ///< Ring memory of all transmitters.
+  std::uint64_t reserved_bytes = 0;  ///< Of it, reserved for buckets and flows.
+  std::uint64_t mbufs = 0;
+  std::uint64_t mbufs_reserved = 0;  ///< For packets in buckets.
+  std::uint64_t mbufs_free = 0;
+  bool hugepages = false;
+};
+
+struct ClockStats {
+  double tsc_hz = 0;
+  double drift_ppm = 0;  ///< Of the measured rate from that of the first calibration.
+  Duration offset;       ///< From CLOCK_MONOTONIC_RAW; positive: ahead.
+  bool invariant_tsc = true;
+};
+
+}  // namespace drip
