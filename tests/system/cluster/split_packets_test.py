@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "smoke"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import stage
 from packet_socket import PacketSocket
 from stage import check, wait_until
