@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Writes refusals and checks names and whole numbers.
+// The texts of errors, and the checks that most fields share.
 #include "base/errors.h"
 
 #include <algorithm>
@@ -8,15 +8,15 @@
 #include "absl/strings/escaping.h"
 #include "base/text.h"
 
-namespace drip::control {
+namespace drip {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 128;
-constexpr std::size_t kQuotedBytes = 40;
+constexpr std::size_t kMaxQuotedBytes = 40;
 
 template <typename T>
-absl::Status check_any_range(std::string_view field, T value, T least, T most,
-                             std::string_view unit) {
+absl::Status check_range_of(std::string_view field, T value, T least, T most,
+                            std::string_view unit) {
   if (value >= least && value <= most) return absl::OkStatus();
   return not_allowed(field, joined(value), joined(least, " to ", most, unit));
 }
@@ -33,8 +33,8 @@ bool is_name_byte(char c) {
 }  // namespace
 
 std::string quoted(std::string_view text) {
-  if (text.size() <= kQuotedBytes) return joined("\"", escaped(text), "\"");
-  return joined("\"", escaped(text.substr(0, kQuotedBytes)), "...\" (", text.size(), " bytes)");
+  if (text.size() <= kMaxQuotedBytes) return joined("\"", escaped(text), "\"");
+  return joined("\"", escaped(text.substr(0, kMaxQuotedBytes)), "...\" (", text.size(), " bytes)");
 }
 
 absl::Status not_allowed(std::string_view field, std::string_view value, std::string_view allowed) {
@@ -45,18 +45,18 @@ absl::Status missing(std::string_view field, std::string_view needed) {
   return absl::InvalidArgumentError(joined(field, ": missing: ", needed));
 }
 
-absl::Status not_found(std::string_view field, std::string_view noun, std::string_view name) {
-  return absl::NotFoundError(joined(field, ": no ", noun, " is named ", quoted(name)));
+absl::Status not_found(std::string_view field, std::string_view kind, std::string_view name) {
+  return absl::NotFoundError(joined(field, ": no ", kind, " is named ", quoted(name)));
 }
 
 absl::Status check_range(std::string_view field, std::uint64_t value, std::uint64_t least,
                          std::uint64_t most, std::string_view unit) {
-  return check_any_range(field, value, least, most, unit);
+  return check_range_of(field, value, least, most, unit);
 }
 
 absl::Status check_range(std::string_view field, std::int64_t value, std::int64_t least,
                          std::int64_t most, std::string_view unit) {
-  return check_any_range(field, value, least, most, unit);
+  return check_range_of(field, value, least, most, unit);
 }
 
 absl::Status check_name(std::string_view field, std::string_view name) {
@@ -77,4 +77,8 @@ absl::Status check_request_id(std::string_view field, std::string_view id) {
   return not_allowed(field, quoted(id), "0 to 128 printable ASCII characters");
 }
 
-}  // namespace drip::control
+std::string argument_error(std::string_view text, std::string_view allowed) {
+  return joined("'", text, "' is not allowed; allowed: ", allowed);
+}
+
+}  // namespace drip

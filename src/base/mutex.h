@@ -14,7 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 
-namespace drip::control {
+namespace drip {
 
 class ABSL_LOCKABLE Mutex {
  public:
@@ -119,4 +119,4 @@ class Condition {
   std::condition_variable_any condition_;
 };
 
-}  // namespace drip::control
+}  // namespace drip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tables of units behind base/quantity.h, and the search through them in both directions.
+// The tables of units, and the conversion of text by them in both directions.
 #include "base/quantity.h"
 
 #include <algorithm>
@@ -10,6 +10,8 @@
 #include <system_error>
 
 #include "absl/strings/ascii.h"
+#include "base/errors.h"
+#include "base/text.h"
 
 namespace drip {
 namespace {
@@ -54,12 +56,11 @@ constexpr std::string_view kUnitRateForms = "pps, kpps, mpps, rps, krps, /s, /mi
 constexpr std::string_view kSizeForms = "b, kb, mb, gb, kib, mib, gib or nothing";
 constexpr std::string_view kDurationForms = "ns, us, ms, s, min or h";
 
-std::string refusal(std::string_view text, std::string_view noun, std::string_view why,
-                    std::string_view forms) {
-  std::string error = "'";
-  error.append(text).append("' is not a ").append(noun).append(": ").append(why);
-  error.append("; allowed: a number followed by ").append(forms);
-  return error;
+// `kind`: what the text should be, "rate".
+std::string error_text(std::string_view text, std::string_view kind, std::string_view reason,
+                       std::string_view forms) {
+  return joined("'", text, "' is not a ", kind, ": ", reason, "; allowed: a number followed by ",
+                forms);
 }
 
 struct Split {
@@ -69,7 +70,7 @@ struct Split {
 
 // The number and, in lower case, what follows it.
 Parsed<Split> split(std::string_view text) {
-  // Checked here because from_chars would take "inf" and "nan" too.
+  // Checked here because from_chars() accepts "inf" and "nan" as well.
   const auto begins_number = [](std::string_view rest) {
     return !rest.empty() && (rest.front() == '.' || (rest.front() >= '0' && rest.front() <= '9'));
   };
@@ -119,51 +120,52 @@ std::optional<LeakRate> to_leak_rate(const Split& split) {
   return std::nullopt;
 }
 
-Parsed<LeakRate> read_leak_rate(std::string_view text, std::string_view noun,
+Parsed<LeakRate> read_leak_rate(std::string_view text, std::string_view kind,
                                 const std::string& forms) {
   const Parsed<Split> parts = split(text);
-  const auto refuse = [&](std::string_view why) {
-    return Parsed<LeakRate>::failure(refusal(text, noun, why, forms));
+  const auto error = [&](std::string_view reason) {
+    return Parsed<LeakRate>::failure(error_text(text, kind, reason, forms));
   };
-  if (!parts) return refuse(parts.error());
+  if (!parts) return error(parts.error());
   if (const auto rate = to_leak_rate(*parts)) {
-    if (!std::isfinite(rate->per_second)) return refuse("the number is out of range");
+    if (!std::isfinite(rate->per_second)) return error("the number is out of range");
     return *rate;
   }
   if (parts->unit.ends_with("bps")) {
-    return refuse("it says bytes to tc and bits to others");
+    return error("it says bytes to tc and bits to others");
   }
-  return refuse(unknown_unit(parts->unit));
+  return error(unknown_unit(parts->unit));
 }
 
-Parsed<double> only(RateKind kind, std::string_view text, std::string_view noun,
-                    std::string_view forms, std::string_view other) {
-  const Parsed<LeakRate> rate = read_leak_rate(text, noun, std::string(forms));
+// A rate of one kind. `other_kind` is the error for a rate of the other.
+Parsed<double> read_rate_of(RateKind wanted, std::string_view text, std::string_view kind,
+                            std::string_view forms, std::string_view other_kind) {
+  const Parsed<LeakRate> rate = read_leak_rate(text, kind, std::string(forms));
   if (!rate) return Parsed<double>::failure(rate.error());
-  if (rate->kind == kind) return rate->per_second;
-  return Parsed<double>::failure(refusal(text, noun, other, forms));
+  if (rate->kind == wanted) return rate->per_second;
+  return Parsed<double>::failure(error_text(text, kind, other_kind, forms));
 }
 
 // Whole bytes or nanoseconds.
-Parsed<std::uint64_t> read_whole(std::string_view text, std::string_view noun,
+Parsed<std::uint64_t> read_whole(std::string_view text, std::string_view kind,
                                  std::string_view plural, std::span<const Unit> units,
                                  std::string_view forms) {
-  const auto refuse = [&](std::string_view why) {
-    return Parsed<std::uint64_t>::failure(refusal(text, noun, why, forms));
+  const auto error = [&](std::string_view reason) {
+    return Parsed<std::uint64_t>::failure(error_text(text, kind, reason, forms));
   };
   const Parsed<Split> parts = split(text);
-  if (!parts) return refuse(parts.error());
+  if (!parts) return error(parts.error());
   const bool zero = parts->number == 0 && parts->unit.empty();
   const auto scale = zero ? 1 : scale_of(units, parts->unit);
-  if (!scale) return refuse(unknown_unit(parts->unit));
+  if (!scale) return error(unknown_unit(parts->unit));
   const double value = parts->number * *scale;
   if (!(value <= kLargestWhole)) {
-    return refuse("it is more than 2^53 " + std::string(plural));
+    return error("it is more than 2^53 " + std::string(plural));
   }
-  // 1.1us is 1100.0000000000002 ns in doubles; that is not what makes a text wrong.
+  // A tolerance, because 1.1us is 1100.0000000000002 ns in doubles.
   const double whole = std::nearbyint(value);
   if (std::abs(value - whole) > 1e-9 * std::max(1.0, value)) {
-    return refuse("it does not come to whole " + std::string(plural));
+    return error("it does not come to whole " + std::string(plural));
   }
   return static_cast<std::uint64_t>(whole);
 }
@@ -174,7 +176,7 @@ double number_in(std::string_view text) {
   return number;
 }
 
-// To so many decimal digits; as it is for 0.
+// Rounded to `significant_digits` decimal digits; unchanged if that is 0.
 double rounded(double number, int significant_digits) {
   if (significant_digits == 0) return number;
   char text[64];
@@ -183,7 +185,7 @@ double rounded(double number, int significant_digits) {
   return number_in(std::string_view(text, static_cast<std::size_t>(end.ptr - text)));
 }
 
-// The shortest text that reads back as `number`; fixed where people would write it so.
+// The shortest text that reads back as `number`; without an exponent from 1e-4 to 1e15.
 std::string digits(double number) {
   char text[64];
   const bool fixed = number == 0 || (number >= 1e-4 && number < 1e15);
@@ -192,8 +194,8 @@ std::string digits(double number) {
   return std::string(text, end.ptr);
 }
 
-// Text for value = back(number), if there is one. A division may leave an error in the last bit;
-// 15 digits round it off, and if they do not say the same value any more, all 17 are tried.
+// A text of `number` from which back() makes exactly `value`, if there is one. The division that
+// gave `number` may have an error in the last bit, so 15 digits are tried first, then all 17.
 template <typename Back>
 std::optional<std::string> exact_digits(double number, double value, Back back) {
   for (const int precision : {15, 0}) {
@@ -203,11 +205,11 @@ std::optional<std::string> exact_digits(double number, double value, Back back) 
   return std::nullopt;
 }
 
-// With the largest unit that leaves at least 1 before it and that, where the value is not rounded,
-// gives the value back. REQUIRES: units go up, the first has scale 1.
+// Uses the largest unit of which `value` is at least 1 and, unless the number is rounded, whose
+// text reads back as exactly `value`. REQUIRES: units in ascending order, the first with scale 1.
 std::string write(double value, std::span<const Unit> units, int significant_digits) {
   for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
-    // Rounded before it is compared: 999.96 kbit in four digits is 1 mbit.
+    // Rounded before it is compared: 999.96 kbit to four digits is 1 mbit.
     const double number = rounded(value / unit->scale, significant_digits);
     if (number < 1) continue;
     if (significant_digits > 0) return digits(number).append(unit->name);
@@ -230,11 +232,11 @@ Parsed<LeakRate> parse_leak_rate(std::string_view text) {
 }
 
 Parsed<double> parse_bit_rate(std::string_view text) {
-  return only(RateKind::kBits, text, "bit rate", kBitRateForms, "it is a rate of units");
+  return read_rate_of(RateKind::kBits, text, "bit rate", kBitRateForms, "it is a rate of units");
 }
 
 Parsed<double> parse_unit_rate(std::string_view text) {
-  return only(RateKind::kUnits, text, "unit rate", kUnitRateForms, "it is a rate of bits");
+  return read_rate_of(RateKind::kUnits, text, "unit rate", kUnitRateForms, "it is a rate of bits");
 }
 
 Parsed<std::uint64_t> parse_bytes(std::string_view text) {
@@ -253,10 +255,8 @@ Parsed<std::int64_t> parse_integer(std::string_view text, std::int64_t least, st
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
   if (error == std::errc{} && rest == end && value >= least && value <= most) return value;
-  std::string why = "'";
-  why.append(text).append("' is not allowed; allowed: a whole number from ");
-  why.append(std::to_string(least)).append(" to ").append(std::to_string(most));
-  return Parsed<std::int64_t>::failure(std::move(why));
+  return Parsed<std::int64_t>::failure(
+      argument_error(text, joined("a whole number from ", least, " to ", most)));
 }
 
 std::string format_bit_rate(double bits_per_second, int significant_digits) {
@@ -265,7 +265,7 @@ std::string format_bit_rate(double bits_per_second, int significant_digits) {
 
 std::string format_unit_rate(double units_per_second, int significant_digits) {
   const std::string per_second = write(units_per_second, kWrittenUnitRates, significant_digits);
-  // Slow rates read better by the minute or the hour, unless `0.5/s` says it already.
+  // A rate below 1/s is written per minute or per hour unless it is short already, as `0.5/s` is.
   if (units_per_second <= 0 || units_per_second >= 1 || per_second.size() <= 6) return per_second;
   struct Period {
     double seconds;

@@ -2,9 +2,9 @@
 // Reads rates, sizes and durations as people write them for tc (`100mbit`, `64kb`, `20ms`), and
 // writes them back.
 //
-// A number with a fraction or an exponent may stand before every unit, upper and lower case are the
-// same, and there is no space in between. Whatever is read is finite and not negative; which part
-// of that a field allows is for the field's owner to say.
+// A quantity is a number, which may have a fraction or an exponent, and a unit without a space in
+// between. Upper and lower case are the same. The value is finite and not negative; a field that
+// allows less than that checks its range itself.
 #pragma once
 
 #include <chrono>
@@ -16,11 +16,11 @@
 
 namespace drip {
 
-// Either the value, or one line that names the text and says what is allowed in its place.
+// The value of a text, or an error: one line that quotes the text and says what is allowed.
 template <typename T>
 class [[nodiscard]] Parsed {
  public:
-  // NOLINTNEXTLINE(google-explicit-constructor): to return a value is to return it parsed.
+  // NOLINTNEXTLINE(google-explicit-constructor): so that a function can return a T.
   Parsed(T value) : outcome_(std::in_place_index<0>, std::move(value)) {}
   static Parsed failure(std::string error) { return Parsed(Failed{}, std::move(error)); }
 
@@ -38,7 +38,7 @@ class [[nodiscard]] Parsed {
   std::variant<T, std::string> outcome_;
 };
 
-// What a bucket counts and therefore what its leak rate is a rate of.
+// What a leak rate counts: units (packets or requests) or bits.
 enum class RateKind { kUnits, kBits };
 
 struct LeakRate {
@@ -49,28 +49,28 @@ struct LeakRate {
   bool operator==(const LeakRate&) const = default;
 };
 
-// Bits a second: bit, kbit, mbit, gbit, tbit (powers of 1000), kibit, mibit, gibit, tibit (powers
-// of 1024), each also with /s. `mbps` is refused: to tc it says bytes, to most people bits.
-// Units a second: a plain number, pps, rps, kpps, mpps, gpps, krps ..., and /s, /min, /h with an
-// optional k, m or g before it: `10kpps`, `10k/s`, `1/h`.
+// Bits per second: bit, kbit, mbit, gbit, tbit (powers of 1000), kibit, mibit, gibit, tibit (powers
+// of 1024), each also with /s. `mbps` is an error: tc reads it as bytes, most people as bits.
+// Units per second: a plain number, or pps, rps, kpps, mpps, gpps, krps ..., or /s, k/s, m/s, g/s,
+// /min, /h: `10kpps`, `10k/s`, `1/h`.
 Parsed<LeakRate> parse_leak_rate(std::string_view text);
-// Only the one kind of rate.
+// A rate of bits or of units only.
 Parsed<double> parse_bit_rate(std::string_view text);
 Parsed<double> parse_unit_rate(std::string_view text);
 
-// Bytes, as tc has it: a plain number or b; k, kb, kib and so on for m, g, t are all powers of
-// 1024; kbit, mbit, gbit, tbit are powers of 1000 bits. Must come to whole bytes, at most 2^53.
+// Bytes with the units of tc: none or b; k, kb and kib, and the same with m, g and t, are powers of
+// 1024; kbit, mbit, gbit and tbit are powers of 1000 bits. A whole number of bytes, at most 2^53.
 Parsed<std::uint64_t> parse_bytes(std::string_view text);
 
-// ns, us, ms, s, min, h (also nsec, usec, msec, sec, secs). A unit is needed except for 0: to tc a
-// plain number says microseconds, to most people seconds. Whole nanoseconds, at most 2^53.
+// ns, us, ms, s, min, h (also nsec, usec, msec, sec, secs). Only 0 needs no unit: tc reads a plain
+// number as microseconds, most people as seconds. A whole number of nanoseconds, at most 2^53.
 Parsed<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 // A whole decimal number from `least` to `most`.
 Parsed<std::int64_t> parse_integer(std::string_view text, std::int64_t least, std::int64_t most);
 
-// The other way: text that reads well and parses to the same value again. With
-// `significant_digits` above 0 the number is rounded to so many, for figures that were measured.
+// A text that people read easily and that parses to the same value. With `significant_digits` above
+// 0 the number is rounded to that many digits, for values that were measured.
 std::string format_bit_rate(double bits_per_second, int significant_digits = 0);
 std::string format_unit_rate(double units_per_second, int significant_digits = 0);
 std::string format_bytes(std::uint64_t bytes, int significant_digits = 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Joins values to one text.
+// Joins values into one string.
 //
-// Not absl::StrCat: the distribution builds abseil with a string_view type of its own, which does
-// not take a std::string_view.
+// Not absl::StrCat: the distribution builds Abseil with a string_view type of its own, which does
+// not convert from std::string_view.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,9 +13,10 @@
 
 #include "absl/status/status.h"
 
-namespace drip::control {
+namespace drip {
 
-/// Each part as fmt writes it with "{}": a double as the shortest text that reads back the same.
+/// The parts one after the other, each as fmt writes it with "{}". A double is the shortest text
+/// that reads back as the same value.
 template <typename... Parts>
 [[nodiscard]] std::string joined(const Parts&... parts) {
   std::string text;
@@ -23,8 +24,9 @@ template <typename... Parts>
   return text;
 }
 
+/// The status's message, valid as long as the status is.
 [[nodiscard]] inline std::string_view message_of(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-}  // namespace drip::control
+}  // namespace drip

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace drip::control {
+namespace drip {
 
 WorkThread::WorkThread(std::chrono::nanoseconds period, Work housekeeping)
     : period_(period), housekeeping_(std::move(housekeeping)), thread_([this] { run(); }) {
@@ -54,4 +54,4 @@ void WorkThread::run() {
   }
 }
 
-}  // namespace drip::control
+}  // namespace drip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A thread that carries out work in order, and a piece of housekeeping now and then.
+// A thread that runs functions in the order in which they were posted.
 #pragma once
 
 #include <chrono>
@@ -9,24 +9,25 @@
 
 #include "base/mutex.h"
 
-namespace drip::control {
+namespace drip {
 
-/// Changes of the configuration wait for the polling threads and for one another. They are done
-/// here, so that they never hold up gRPC's few threads, which answer AllowRequest.
+/// For changes of the configuration, each of which waits for the polling threads and for the change
+/// before it. On a thread of their own they do not delay gRPC's few threads, which answer
+/// AllowRequest.
 class WorkThread {
  public:
   using Work = std::function<void()>;
 
-  /// Calls `housekeeping` about every `period` as well.
+  /// Starts the thread, which also calls `housekeeping` about every `period`.
   WorkThread(std::chrono::nanoseconds period, Work housekeeping);
   ~WorkThread() { stop(); }
   WorkThread(const WorkThread&) = delete;
   WorkThread& operator=(const WorkThread&) = delete;
 
-  /// Thread safe. False, and the work is not done, once stop() was called.
+  /// Thread safe. Returns false, and does not run `work`, once stop() was called.
   [[nodiscard]] bool post(Work work);
-  /// Ends after all work that was posted. Does nothing the second time; not at one time with
-  /// itself.
+  /// Runs all work that was posted, then ends the thread. A second call does nothing. Not to be
+  /// called by two threads at the same time.
   void stop();
 
  private:
@@ -41,4 +42,4 @@ class WorkThread {
   std::thread thread_;
 };
 
-}  // namespace drip::control
+}  // namespace drip

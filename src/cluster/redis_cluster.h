@@ -31,7 +31,7 @@ class RedisCluster final : public control::Cluster {
   [[nodiscard]] LeaderState leader_state() const { return membership_.leader_state(); }
 
   control::ConfigurationChanges* changes() override { return &configuration_; }
-  control::WorkThread* change_thread() override { return &configuration_.thread(); }
+  WorkThread* change_thread() override { return &configuration_.thread(); }
 
  private:
   const std::string incarnation_ = make_incarnation();

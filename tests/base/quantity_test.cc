@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Holds base/quantity.h to its word: every unit it names, what it refuses and why, and the way
-// back.
+// base/quantity.h: every unit, the errors, and that what is written reads as the same value.
 #include "base/quantity.h"
 
 #include <gtest/gtest.h>
@@ -92,7 +91,7 @@ TEST(QuantityTest, ReadsDurations) {
   }
 }
 
-TEST(QuantityTest, SaysWhatIsWrongAndWhatIsAllowed) {
+TEST(QuantityTest, ErrorsSayWhatIsWrongAndWhatIsAllowed) {
   const std::string bit_forms = "allowed: a number followed by bit, kbit, mbit, gbit or tbit";
   const std::string duration_forms = "allowed: a number followed by ns, us, ms, s, min or h";
   EXPECT_EQ(parse_leak_rate("10furlongs").error(),
@@ -112,15 +111,15 @@ TEST(QuantityTest, SaysWhatIsWrongAndWhatIsAllowed) {
             "b, kb, mb, gb, kib, mib, gib or nothing");
 }
 
-// To tc `mbps` is a million bytes a second. Taking it either way would be off by 8 for someone.
-TEST(QuantityTest, RefusesBps) {
+// tc reads `mbps` as a million bytes per second, most people as bits.
+TEST(QuantityTest, BpsIsAnError) {
   const auto rate = parse_leak_rate("10mbps");
   ASSERT_FALSE(rate);
   EXPECT_NE(rate.error().find("it says bytes to tc and bits to others"), std::string::npos)
       << rate.error();
 }
 
-TEST(QuantityTest, RefusesWhatIsNoNumber) {
+TEST(QuantityTest, TextThatIsNoNumberIsAnError) {
   for (const char* text :
        {"",      " ",      "mbit",      "inf",       "nan",   "infbit",  "nanpps", "-1",
         "-0bit", "+1",     "1e999mbit", "1e308tbit", "0x10",  "1,5mbit", "1 mbit", "1mbit ",
@@ -185,7 +184,7 @@ TEST(QuantityTest, WhatIsWrittenReadsAsTheSameValue) {
   std::uniform_int_distribution<int> decimals(0, 6);
   for (int i = 0; i < 20'000; ++i) {
     double rate = std::pow(10, exponent(random));
-    if (i % 2 == 0) {  // Half of them such as people choose, half of them any double.
+    if (i % 2 == 0) {  // Half of them have few digits, as rates that people choose.
       const double step = std::pow(10, std::floor(std::log10(rate)) - decimals(random));
       rate = std::round(rate / step) * step;
     }

@@ -13,8 +13,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 // For a whole configuration, which may be megabytes.
 constexpr std::chrono::milliseconds kWholeTimeout{5000};
 

@@ -14,9 +14,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-using control::message_of;
-using control::quoted;
 using std::chrono::milliseconds;
 
 // For a caller without a deadline, or with a very late one.
@@ -62,7 +59,7 @@ SharedConfiguration::SharedConfiguration(const MembershipOptions& options,
 std::string SharedConfiguration::new_tip() { return joined(incarnation_, "-", ++tips_); }
 
 AppliedConfig SharedConfiguration::applied() const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   return applied_;
 }
 
@@ -72,7 +69,7 @@ void SharedConfiguration::publish() {
     applied.error = message_of(refusals_.front());
     if (refusals_.size() > 1) applied.error += joined(" and ", refusals_.size() - 1, " more");
   }
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   if (applied.error != applied_.error) {
     log_(applied.error.empty() ? LogLevel::kInfo : LogLevel::kError,
          applied.error.empty()
@@ -86,7 +83,7 @@ void SharedConfiguration::publish() {
 
 void SharedConfiguration::head_seen(const ConfigHead& head) {
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     const bool here = applied_.dataset == head.dataset && applied_.revision == head.revision &&
                       applied_tip_ == head.tip && head.settled() && head.floor <= head.revision;
     if (here || catching_up_) return;
@@ -94,7 +91,7 @@ void SharedConfiguration::head_seen(const ConfigHead& head) {
   }
   const bool posted = thread_.post([this] {
     {
-      control::MutexLock lock(mutex_);
+      MutexLock lock(mutex_);
       catching_up_ = false;
     }
     (void)catch_up();  // The next heartbeat asks again.
@@ -402,7 +399,7 @@ absl::StatusOr<control::Configuration::Revision> SharedConfiguration::delete_rul
   return change_rules_by(deadline, [&](const StoredConfig& config) -> absl::StatusOr<ConfigChange> {
     control::RuleSetSpec next = config.rules;
     const auto present = std::ranges::find(next.rules, id, &control::RuleSpec::id);
-    if (present == next.rules.end()) return control::not_found("rule_id", "rule", id);
+    if (present == next.rules.end()) return not_found("rule_id", "rule", id);
     next.rules.erase(present);
     return change_rules(config, next);
   });
@@ -443,7 +440,7 @@ absl::Status SharedConfiguration::seed() {
   return absl::OkStatus();
 }
 
-absl::Status SharedConfiguration::replace(control::WantedConfig wanted) {
+absl::Status SharedConfiguration::replace(control::FileConfig wanted) {
   // A file that is wrong by itself is refused before anybody hears of it.
   StoredConfig alone;
   const auto buckets = change_buckets(alone, wanted.buckets);

@@ -38,7 +38,7 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   void head_seen(const ConfigHead& head);
   /// Thread safe.
   [[nodiscard]] AppliedConfig applied() const;
-  [[nodiscard]] control::WorkThread& thread() { return thread_; }
+  [[nodiscard]] WorkThread& thread() { return thread_; }
   void stop() { thread_.stop(); }
 
   absl::StatusOr<control::BucketRegistry::Applied> configure(
@@ -56,7 +56,7 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   /// Buckets that the cluster does not have are added to it, and the rules if it has never had any;
   /// what it has stands. If the cluster cannot be reached the file is in force on this node alone
   /// until it can.
-  absl::Status replace(control::WantedConfig wanted) override;
+  absl::Status replace(control::FileConfig wanted) override;
 
  private:
   using Compute = std::function<absl::StatusOr<ConfigChange>(const StoredConfig&)>;
@@ -91,19 +91,19 @@ class SharedConfiguration final : public control::ConfigurationChanges {
 
   // The thread's own.
   StoredConfig config_;
-  bool synced_ = false;                        // Has read Redis's configuration since the start.
-  bool in_force_ = false;                      // What was read last, but for refusals_.
-  std::optional<control::WantedConfig> seed_;  // What of the file may be wanting in Redis.
+  bool synced_ = false;                      // Has read Redis's configuration since the start.
+  bool in_force_ = false;                    // What was read last, but for refusals_.
+  std::optional<control::FileConfig> seed_;  // What of the file may be wanting in Redis.
   std::uint64_t tips_ = 0;
   std::vector<absl::Status> refusals_;  // What of config_ is not in force.
   std::string last_applied_tip_;        // Of the last entry of the log that was applied.
   std::optional<Removal> removal_;      // What the last deletion left.
 
-  mutable control::Mutex mutex_;
+  mutable Mutex mutex_;
   AppliedConfig applied_ ABSL_GUARDED_BY(mutex_);
   std::string applied_tip_ ABSL_GUARDED_BY(mutex_);
   bool catching_up_ ABSL_GUARDED_BY(mutex_) = false;
-  control::WorkThread thread_;
+  WorkThread thread_;
 };
 
 }  // namespace drip::cluster

@@ -8,7 +8,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/config/rule_store.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "drip/v1/rate_limiter.pb.h"
 #include "drip/v1/shaper.pb.h"
@@ -17,8 +17,6 @@ namespace drip::cluster {
 namespace {
 
 using control::BucketPatch;
-using control::joined;
-using control::quoted;
 
 absl::StatusOr<StoredBucket> define(const BucketPatch& patch, const StoredBucket* present) {
   absl::StatusOr<BucketSettings> settings =
@@ -109,9 +107,8 @@ absl::StatusOr<ConfigChange> change_buckets(const StoredConfig& config,
   for (const BucketPatch& patch : patches) {
     const auto [first, fresh] = seen.try_emplace(patch.id, &patch);
     if (!fresh) {
-      return control::not_allowed(
-          joined(patch.path, "bucket_id"), quoted(patch.id),
-          joined("each id once, and ", first->second->path, "bucket_id has it"));
+      return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id),
+                         joined("each id once, and ", first->second->path, "bucket_id has it"));
     }
     const auto known = config.buckets.find(patch.id);
     const StoredBucket* const present = known == config.buckets.end() ? nullptr : &known->second;
@@ -130,8 +127,8 @@ absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std:
                                                 std::optional<std::uint64_t> expected_revision) {
   const auto known = config.buckets.find(id);
   if (known == config.buckets.end()) {
-    if (absl::Status name = control::check_name("bucket_id", id); !name.ok()) return name;
-    return control::not_found("bucket_id", "bucket", id);
+    if (absl::Status name = check_name("bucket_id", id); !name.ok()) return name;
+    return not_found("bucket_id", "bucket", id);
   }
   absl::Status status = control::check_revision("", id, expected_revision, known->second.revision);
   if (!status.ok()) return status;
@@ -145,12 +142,11 @@ absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
   for (const control::RuleSpec& rule : rules.rules) {
     const auto* const to = rule.to_bucket();
     if (to != nullptr && !config.buckets.contains(to->bucket_id)) {
-      return control::not_found(joined(rule.path, "bucket_id"), "bucket", to->bucket_id);
+      return not_found(joined(rule.path, "bucket_id"), "bucket", to->bucket_id);
     }
   }
   if (!rules.default_bucket_id.empty() && !config.buckets.contains(rules.default_bucket_id)) {
-    return control::not_found(joined(rules.path, "default_bucket_id"), "bucket",
-                              rules.default_bucket_id);
+    return not_found(joined(rules.path, "default_bucket_id"), "bucket", rules.default_bucket_id);
   }
   v1::SetRulesRequest request;
   *request.mutable_rule_set() = message_of_rules(rules);

@@ -15,8 +15,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-using control::message_of;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -56,7 +54,7 @@ absl::Status Membership::start() {
   const Deadline unreachable = deadline_in(redis.connect_timeout + redis.command_timeout);
   // A node that died is gone after its lease.
   const Deadline in_use = deadline_in(redis.connect_timeout + 2 * options_.lease);
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!view_.any) {
     const bool refused = absl::IsFailedPrecondition(last_);
     const Deadline end = refused ? in_use : unreachable;
@@ -72,7 +70,7 @@ absl::Status Membership::start() {
 }
 
 void Membership::begin_drain() {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   draining_ = true;
   hurry_ = true;
   changed_.notify_all();
@@ -80,7 +78,7 @@ void Membership::begin_drain() {
 
 void Membership::stop() {
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     stopped_ = true;
     changed_.notify_all();
   }
@@ -91,7 +89,7 @@ void Membership::run() {
   while (true) {
     const Deadline next = deadline_in(options_.heartbeat);
     beat();
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!stopped_ && !hurry_) {
       const auto left = next - steady_clock::now();
       if (left.count() <= 0) break;
@@ -170,14 +168,14 @@ absl::StatusOr<Membership::View> Membership::read_view(const RedisReply& reply, 
 void Membership::beat() {
   bool draining = false;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     draining = draining_;
   }
   absl::StatusOr<View> view = ask(draining);
   View before;
   absl::Status last;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     last = std::exchange(last_, view.status());
     before = view_;
     if (view.ok()) {
@@ -221,7 +219,7 @@ milliseconds Membership::age() const { return since(view_.any ? view_.sent : beg
 bool Membership::cut_off() const { return !view_.any || age() > options_.lease; }
 
 LeaderState Membership::leader_state() const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   LeaderState state;
   state.epoch = view_.epoch;
   state.is_self = view_.leader_incarnation == incarnation_ &&
@@ -230,7 +228,7 @@ LeaderState Membership::leader_state() const {
 }
 
 absl::StatusOr<control::ClusterLeader> Membership::leader() const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   const std::string who = view_.leader_id.empty()
                               ? std::string("no leader")
                               : joined("'", view_.leader_id, "', epoch ", view_.epoch);
@@ -253,7 +251,7 @@ absl::StatusOr<control::ClusterLeader> Membership::leader() const {
 }
 
 control::ClusterStatus Membership::status() const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   control::ClusterStatus status;
   status.clustered = true;
   status.epoch = view_.epoch;

@@ -121,8 +121,8 @@ class Membership {
   control::NodeTotals totals_;
   Deadline totals_read_{};
 
-  mutable control::Mutex mutex_;
-  control::Condition changed_;
+  mutable Mutex mutex_;
+  Condition changed_;
   View view_ ABSL_GUARDED_BY(mutex_);
   absl::Status last_ ABSL_GUARDED_BY(mutex_);  // Of the last heartbeat.
   std::uint64_t beats_ ABSL_GUARDED_BY(mutex_) = 0;

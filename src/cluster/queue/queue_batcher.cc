@@ -14,9 +14,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-using control::message_of;
-
 constexpr std::size_t kCallsAtOnce = 1024;
 // Of one script call, and of all of a piece: Redis serves nobody else meanwhile.
 constexpr std::size_t kUnitsInACall = 2048;
@@ -72,7 +69,7 @@ void QueueBatcher::start() {
 
 void QueueBatcher::stop() {
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopped_) return;
     stopped_ = true;
   }
@@ -82,7 +79,7 @@ void QueueBatcher::stop() {
   if (link_thread_.joinable()) link_thread_.join();
   std::vector<QueueCall> left;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     left = std::move(new_);
     for (auto& [when, call] : later_) left.push_back(std::move(call));
     later_.clear();
@@ -98,7 +95,7 @@ void QueueBatcher::submit(std::vector<QueueCall> calls, Duration in) {
   std::vector<QueueCall> refused;
   bool stopped = false;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     stopped = stopped_;
     for (QueueCall& call : calls) {
       const control::SharedBuckets::Bucket& bucket = call.admission.bucket;
@@ -124,7 +121,7 @@ void QueueBatcher::submit(std::vector<QueueCall> calls, Duration in) {
 void QueueBatcher::keep_linked() {
   while (true) {
     {
-      control::MutexLock lock(mutex_);
+      MutexLock lock(mutex_);
       while (!stopped_ && linked_) lost_.wait(mutex_);
       while (!stopped_ && link_.next_attempt() > Clock::now()) {
         lost_.wait_for(mutex_, link_.next_attempt() - Clock::now());
@@ -132,7 +129,7 @@ void QueueBatcher::keep_linked() {
       if (stopped_) return;
     }
     absl::Status status = link_.connect();
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     linked_ = status.ok();
     last_attempt_ = std::move(status);
     if (linked_) work_.notify_one();
@@ -156,7 +153,7 @@ QueueBatcher::Clock::time_point QueueBatcher::next_event() const {
 
 // Waits until there is something to do; false when it is to end.
 bool QueueBatcher::take_in() {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopped_ && sent_.empty() && new_.empty() && !(linked_ && !waiting_.empty())) {
     const Clock::time_point next = next_event();
     const Clock::time_point now = Clock::now();
@@ -377,7 +374,7 @@ void QueueBatcher::drop_link(const absl::Status& why) {
     send_again(std::move(calls));
   }
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     linked_ = false;
     last_attempt_ = why;
   }

@@ -102,9 +102,9 @@ class QueueBatcher {
   bool may_send_ = false;
   absl::Status trouble_ = absl::UnavailableError("it was not reached yet");
 
-  control::Mutex mutex_;
-  control::Condition work_;
-  control::Condition lost_;
+  Mutex mutex_;
+  Condition work_;
+  Condition lost_;
   bool linked_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<QueueCall> new_ ABSL_GUARDED_BY(mutex_);

@@ -12,8 +12,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 constexpr char kOwnClock[] =
     "local time = redis.call('TIME')\n"
     "local now = tonumber(time[1]) * 1000000 + tonumber(time[2])\n";

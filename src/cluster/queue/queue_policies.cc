@@ -8,7 +8,6 @@
 
 namespace drip::cluster {
 
-using control::joined;
 using control::PolicyState;
 
 namespace {
@@ -24,7 +23,7 @@ void QueuePolicies::missed(const std::string& bucket_id, const absl::Status& why
   const control::BucketEntryRef bucket = buckets_.find(bucket_id);
   if (bucket == nullptr) return;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     Record& record = records_[bucket_id];
     if (record.away) return;
     record.away = true;
@@ -36,14 +35,14 @@ void QueuePolicies::missed(const std::string& bucket_id, const absl::Status& why
               state_while_away(*bucket) == PolicyState::kOpen
                   ? ": open, this node's own queue at the full rate; Redis does not answer: "
                   : ": closed; Redis does not answer: ",
-              control::message_of(why)));
+              message_of(why)));
 }
 
 void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
   if (count_away_.load() == 0) return;
   std::vector<std::string> back;
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     for (auto each = records_.begin(); each != records_.end();) {
       Record& record = each->second;
       const control::BucketEntryRef bucket = buckets_.find(each->first);
@@ -64,14 +63,14 @@ void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
 
 bool QueuePolicies::away(std::string_view bucket_id) const {
   if (count_away_.load() == 0) return false;
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto record = records_.find(bucket_id);
   return record != records_.end() && record->second.away;
 }
 
 control::BucketEntryRef QueuePolicies::one_away() const {
   if (count_away_.load() == 0) return nullptr;
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   for (const auto& [id, record] : records_) {
     if (!record.away) continue;
     control::BucketEntryRef bucket = buckets_.find(id);
@@ -83,7 +82,7 @@ control::BucketEntryRef QueuePolicies::one_away() const {
 control::ShareState QueuePolicies::state_of(const control::BucketEntry& bucket) const {
   control::ShareState state;
   state.policy_state = PolicyState::kShared;
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto record = records_.find(bucket.id());
   if (record == records_.end()) return state;
   state.policy_changes = record->second.changes;

@@ -43,7 +43,7 @@ class QueuePolicies {
   const control::BucketRegistry& buckets_;
   const Log log_;
   std::atomic<std::size_t> count_away_{0};
-  mutable control::Mutex mutex_;
+  mutable Mutex mutex_;
   // Of buckets that were away at least once.
   std::map<std::string, Record, std::less<>> records_ ABSL_GUARDED_BY(mutex_);
 };

@@ -12,7 +12,7 @@ namespace drip::cluster {
 /// All begin with `drip:{NAME}:`, so that one Redis can serve several clusters and one ACL pattern
 /// fits all; the braces would keep them on one shard.
 struct ClusterKeys {
-  explicit ClusterKeys(std::string_view name) : prefix(control::joined("drip:{", name, "}:")) {}
+  explicit ClusterKeys(std::string_view name) : prefix(joined("drip:{", name, "}:")) {}
 
   std::string prefix;
   std::string leader = prefix + "leader";    ///< Hash: epoch, id, incarnation, ends_ms.

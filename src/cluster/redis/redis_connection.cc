@@ -14,9 +14,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-using control::message_of;
-
 // Of one pipeline: a configuration of 65536 buckets takes about 10 MiB.
 constexpr std::size_t kMostReplyBytes = std::size_t{256} << 20;
 

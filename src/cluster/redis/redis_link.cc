@@ -10,9 +10,6 @@
 
 namespace drip::cluster {
 
-using control::joined;
-using control::message_of;
-
 RedisCommand command_of(const ScriptCall& call, bool by_hash) {
   RedisCommand command;
   command.reserve(3 + call.keys.size() + call.arguments.size());

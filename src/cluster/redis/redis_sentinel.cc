@@ -11,8 +11,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 absl::StatusOr<RedisReply> ask(const RedisEndpoint& sentinel, const RedisOptions& options,
                                Deadline deadline) {
   const auto connection = RedisConnection::open({sentinel, ""}, options, deadline);

@@ -12,15 +12,12 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-using control::quoted;
-
 constexpr std::uint16_t kRedisPort = 6379;
 constexpr std::uint16_t kSentinelPort = 26379;
 constexpr int kMostDatabase = 16383;
 
 absl::Status wrong(std::string_view part, std::string_view value, std::string_view allowed) {
-  return control::not_allowed(joined("cluster URL, ", part), quoted(value), allowed);
+  return not_allowed(joined("cluster URL, ", part), quoted(value), allowed);
 }
 
 std::optional<int> whole(std::string_view text, int least, int most) {

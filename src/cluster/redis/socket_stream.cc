@@ -23,8 +23,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}

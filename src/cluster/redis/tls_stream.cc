@@ -16,8 +16,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 struct Free {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   void operator()(SSL* ssl) const { SSL_free(ssl); }

@@ -15,7 +15,6 @@
 namespace drip::cluster {
 
 using control::FailurePolicy;
-using control::joined;
 using control::PolicyState;
 
 namespace {
@@ -62,7 +61,7 @@ void ShareAgent::start() {
 
 void ShareAgent::stop() {
   {
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     if (stopped_) return;
     stopped_ = true;
   }
@@ -85,7 +84,7 @@ void ShareAgent::run() {
                                options_.period + std::chrono::microseconds(100 * splits_.size()),
                                keep_alive_period()),
                     Clock::now() + std::chrono::milliseconds(1));
-    control::MutexLock lock(mutex_);
+    MutexLock lock(mutex_);
     while (!stopped_ && Clock::now() < next) {
       changed_.wait_for(mutex_, next - Clock::now());
     }
@@ -140,7 +139,7 @@ void ShareAgent::measure(TimePoint now) {
     split.bucket = bucket;
     split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
     split.sharing = state->sharing;
-    const BucketStats& reading = state->reading;
+    const BucketStats& reading = state->stats;
     split.meter.update(
         {reading.admitted + state->rejected(), reading.admitted_bytes + reading.rejected_bytes,
          reading.backlog, reading.backlog_bytes},
@@ -157,7 +156,7 @@ bool ShareAgent::find_run_id(Deadline deadline) {
   }
   const auto info = link_.command({"INFO", "server"}, deadline);
   if (!info.ok() || info->text() == nullptr) {
-    trouble_ = std::string(info.ok() ? "INFO has no text" : control::message_of(info.status()));
+    trouble_ = std::string(info.ok() ? "INFO has no text" : message_of(info.status()));
     return false;
   }
   const std::string& text = *info->text();
@@ -179,7 +178,7 @@ void ShareAgent::exchange(std::chrono::milliseconds patience) {
   if (!link_.connected()) {
     const absl::Status status = link_.connect(away ? Clock::now() + kConnectPatience : deadline);
     if (!status.ok()) {
-      trouble_ = std::string(control::message_of(status));
+      trouble_ = std::string(message_of(status));
       return failed();
     }
   }
@@ -190,16 +189,16 @@ void ShareAgent::exchange(std::chrono::milliseconds patience) {
   const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
   const auto replies = link_.scripts(std::span(&call, 1), deadline);
   if (!replies.ok() || run_id_of_connection_ != link_.connections()) {
-    if (!replies.ok()) trouble_ = std::string(control::message_of(replies.status()));
+    if (!replies.ok()) trouble_ = std::string(message_of(replies.status()));
     return failed();
   }
   if (const absl::Status status = status_of(replies->front()); !status.ok()) {
-    trouble_ = std::string(control::message_of(status));
+    trouble_ = std::string(message_of(status));
     return failed();
   }
   const auto reply = exchange_of(replies->front());
   if (!reply.ok()) {
-    trouble_ = std::string(control::message_of(reply.status()));
+    trouble_ = std::string(message_of(reply.status()));
     return failed();
   }
   holder_.on_answer(exchange.sequence, reply->answer, reply->generation,
@@ -344,20 +343,20 @@ void ShareAgent::publish(TimePoint now) {
       }
     }
   }
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   states_ = std::move(states);
   shares_ = std::move(shares);
 }
 
 std::optional<control::ShareState> ShareAgent::share_of(std::string_view bucket_id) const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto state = states_.find(bucket_id);
   if (state == states_.end()) return std::nullopt;
   return state->second;
 }
 
 std::vector<control::BucketShares> ShareAgent::shares() const {
-  control::MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   return shares_;
 }
 

@@ -114,10 +114,10 @@ class ShareAgent {
   std::map<std::string, Split, std::less<>> splits_;
   ShareSnapshot seen_;
 
-  mutable control::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, control::ShareState, std::less<>> states_ ABSL_GUARDED_BY(mutex_);
   std::vector<control::BucketShares> shares_ ABSL_GUARDED_BY(mutex_);
-  control::Condition changed_;
+  Condition changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

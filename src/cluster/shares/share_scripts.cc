@@ -12,8 +12,6 @@
 namespace drip::cluster {
 namespace {
 
-using control::joined;
-
 const RedisScript& shares_script() {
   static const RedisScript script{std::string(kSharesLua)};
   return script;

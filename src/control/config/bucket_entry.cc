@@ -96,7 +96,7 @@ std::optional<BucketState> BucketEntry::state() const {
   state->settings = settings();
   state->sharing = sharing();
   state->revision = revision();
-  state->reading = registry_.engine().read(ref_);
+  state->stats = registry_.engine().read(ref_);
   return state;
 }
 

@@ -13,11 +13,11 @@
 namespace drip::control {
 namespace {
 
-constexpr std::size_t kNamesAtOnce = 256;
+constexpr std::size_t kEntriesAtOnce = 256;
 
-bool fits(const BucketFilter& filter, std::string_view after, const BucketState& state) {
+bool matches(const BucketFilter& filter, std::string_view after, const BucketState& state) {
   return std::string_view(state.id) > after && state.id.starts_with(filter.id_prefix) &&
-         (!filter.backlogged || state.reading.backlog > 0);
+         (!filter.backlogged || state.stats.backlog > 0);
 }
 
 }  // namespace
@@ -27,15 +27,15 @@ void BucketListing::add_configured(const BucketFilter& filter, std::string_view 
   std::string cursor(after);
   while (states.size() < limit) {
     const std::vector<BucketEntryRef> buckets =
-        buckets_.list(filter.id_prefix, cursor, kNamesAtOnce);
+        buckets_.list(filter.id_prefix, cursor, kEntriesAtOnce);
     for (const BucketEntryRef& bucket : buckets) {
-      // A look at all of a million takes a second, at their backlogs a tenth of one.
+      // For a million buckets the states take a second, the backlogs a tenth of it.
       if (filter.backlogged && bucket->backlog() == 0) continue;
       std::optional<BucketState> state = bucket->state();
-      if (state && fits(filter, after, *state)) states.push_back(*std::move(state));
+      if (state && matches(filter, after, *state)) states.push_back(*std::move(state));
       if (states.size() == limit) return;
     }
-    if (buckets.size() < kNamesAtOnce) return;
+    if (buckets.size() < kEntriesAtOnce) return;
     cursor = buckets.back()->id();
   }
 }
@@ -46,24 +46,24 @@ void BucketListing::add_named(const BucketFilter& filter, std::string_view after
     const BucketEntryRef bucket = buckets_.find(id);
     if (bucket == nullptr) continue;
     std::optional<BucketState> state = bucket->state();
-    if (state && fits(filter, after, *state)) states.push_back(*std::move(state));
+    if (state && matches(filter, after, *state)) states.push_back(*std::move(state));
   }
 }
 
 std::vector<BucketState> BucketListing::flows(const BucketFilter& filter) const {
   std::vector<BucketState> states;
   configuration_.with_rules([&](const RuleStore& rules) {
-    for (std::size_t i = 0; i < rules.flow_sets().size(); ++i) {
-      const std::optional<FlowTable>& set = rules.flow_sets()[i];
-      if (!set) continue;
+    for (std::size_t i = 0; i < rules.flow_rules().size(); ++i) {
+      const std::optional<FlowRule>& flow_rule = rules.flow_rules()[i];
+      if (!flow_rule) continue;
       const std::string begin = rules.rules().rules[i].id + "/";
       if (!begin.starts_with(filter.id_prefix) && !filter.id_prefix.starts_with(begin)) continue;
-      for (FlowStats& flow : engine_.list_flows(set->number, set->settings.max_flows)) {
+      for (FlowStats& flow : engine_.list_flows(flow_rule->number, flow_rule->settings.max_flows)) {
         BucketState& state = states.emplace_back();
         state.id = begin + flow.flow;
         state.transmitter = flow.transmitter;
-        state.settings = set->settings.bucket;
-        state.reading = flow.bucket;
+        state.settings = flow_rule->settings.bucket;
+        state.stats = flow.bucket;
         state.rule_id = rules.rules().rules[i].id;
         state.flow = std::move(flow.flow);
       }
@@ -76,9 +76,9 @@ absl::StatusOr<BucketPage> BucketListing::page(const BucketFilter& filter, std::
                                                std::size_t limit) const {
   std::vector<BucketState> flow_states;
   if (filter.include_flows) flow_states = flows(filter);
-  const std::set<std::string_view> wanted(filter.ids.begin(), filter.ids.end());
+  const std::set<std::string_view> asked_for(filter.ids.begin(), filter.ids.end());
   std::set<std::string_view> flow_ids;
-  if (!wanted.empty()) {
+  if (!asked_for.empty()) {
     for (const BucketState& flow : flow_states) flow_ids.insert(flow.id);
   }
   for (std::size_t i = 0; i < filter.ids.size(); ++i) {
@@ -87,18 +87,18 @@ absl::StatusOr<BucketPage> BucketListing::page(const BucketFilter& filter, std::
     }
   }
   BucketPage page;
-  // One more than asked for tells whether there is more.
+  // One state more than asked for tells whether this is the last page.
   if (filter.ids.empty()) {
     add_configured(filter, after, limit + 1, page.states);
   } else {
     add_named(filter, after, page.states);
   }
   for (BucketState& flow : flow_states) {
-    const bool named = wanted.empty() || wanted.contains(flow.id);
-    if (named && fits(filter, after, flow)) page.states.push_back(std::move(flow));
+    const bool listed = asked_for.empty() || asked_for.contains(flow.id);
+    if (listed && matches(filter, after, flow)) page.states.push_back(std::move(flow));
   }
   std::ranges::sort(page.states, {}, &BucketState::id);
-  // An id may have been asked for twice.
+  // filter.ids may name an id twice.
   const auto same_id = [](const BucketState& a, const BucketState& b) { return a.id == b.id; };
   page.states.erase(std::unique(page.states.begin(), page.states.end(), same_id),
                     page.states.end());

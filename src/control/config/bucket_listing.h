@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Pages of bucket states: the configured buckets and those that per-flow rules made.
+// Lists the states of buckets in pages: configured ones, and those that per-flow rules made.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@
 
 namespace drip::control {
 
-/// All that fit every field; empty fields fit all.
+/// A bucket is listed if it matches every field that is set.
 struct BucketFilter {
-  std::string id_prefix;
-  std::vector<std::string> ids;
-  bool backlogged = false;
-  bool include_flows = false;
+  std::string id_prefix;         ///< Only ids that begin with it.
+  std::vector<std::string> ids;  ///< Only these; empty: any.
+  bool backlogged = false;       ///< Only buckets in which units wait.
+  bool include_flows = false;    ///< Also buckets that per-flow rules made.
 };
 
 struct BucketPage {
@@ -29,15 +29,16 @@ struct BucketPage {
   bool last = true;
 };
 
-/// Thread safe. Flows take the configuration's lock, so asking for them may wait.
+/// Thread safe. With `include_flows` a call takes the configuration's lock, so it may wait.
 class BucketListing {
  public:
   BucketListing(const Engine& engine, const BucketRegistry& buckets,
                 const Configuration& configuration)
       : engine_(engine), buckets_(buckets), configuration_(configuration) {}
 
-  /// Up to `limit` states with ids behind `after`: the cursor is an id, so a page begins rightly
-  /// whatever came or went meanwhile. NOT_FOUND naming the first of filter.ids that does not exist.
+  /// Returns up to `limit` states whose ids come after `after`. As the cursor is an id, buckets may
+  /// be created and deleted between two pages. NOT_FOUND, naming the first id of filter.ids that
+  /// does not exist.
   [[nodiscard]] absl::StatusOr<BucketPage> page(const BucketFilter& filter, std::string_view after,
                                                 std::size_t limit) const;
 
@@ -46,7 +47,7 @@ class BucketListing {
                       std::vector<BucketState>& states) const;
   void add_named(const BucketFilter& filter, std::string_view after,
                  std::vector<BucketState>& states) const;
-  // An id is `rule/flow`, the flow as FlowKey's to_text() says it.
+  // The id of a flow's bucket is `rule/flow`, the flow as written by FlowKey's to_text().
   [[nodiscard]] std::vector<BucketState> flows(const BucketFilter& filter) const;
 
   const Engine& engine_;

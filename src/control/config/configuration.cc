@@ -1,70 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Changes of buckets and rules under their common lock, and replacement from a file.
+// Single changes of buckets and rules. Replacing all of them is in configuration_replace.cc.
 #include "control/config/configuration.h"
 
-#include <limits>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/text.h"
 
 namespace drip::control {
-namespace {
-
-BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings,
-                           const BucketSharing& sharing) {
-  BucketPatch result = patch;
-  result.capacity = settings.capacity;
-  result.units_per_second = settings.units_per_second;
-  result.bits_per_second = settings.bits_per_second;
-  result.capacity_bytes = settings.capacity_bytes;
-  result.overhead_bytes = settings.overhead_bytes;
-  result.min_frame_bytes = settings.min_frame_bytes;
-  result.departure = settings.departure;
-  result.max_catchup = settings.max_catchup;
-  complete_sharing(sharing, result);
-  return result;
-}
-
-absl::Status still_used(std::string_view field, std::string_view id,
-                        const std::vector<std::string>& users) {
-  std::string text = joined(field, ": ", quoted(id), " still gets packets from ");
-  constexpr std::size_t kMostNamed = 10;
-  for (std::size_t i = 0; i < users.size() && i < kMostNamed; ++i) {
-    text += joined(i == 0 ? "" : ", ", users[i]);
-  }
-  if (users.size() > kMostNamed) text += joined(" and ", users.size() - kMostNamed, " more");
-  return absl::FailedPreconditionError(text);
-}
-
-// Undoes changes of buckets unless all that came with them worked as well.
-class BucketRollback {
- public:
-  BucketRollback(BucketRegistry& buckets, std::span<const BucketPatch> patches)
-      : buckets_(buckets) {
-    for (const BucketPatch& patch : patches) {
-      if (const BucketEntryRef bucket = buckets.find(patch.id)) {
-        before_.push_back(complete_patch(patch, bucket->settings(), bucket->sharing()));
-      } else {
-        created_.push_back(patch.id);
-      }
-    }
-  }
-  void undo() {
-    // What was there before fitted then, and nothing took its memory meanwhile.
-    (void)buckets_.apply(before_);
-    for (const std::string& id : created_) {
-      if (const BucketEntryRef bucket = buckets_.find(id)) buckets_.remove(bucket, true);
-    }
-  }
-
- private:
-  BucketRegistry& buckets_;
-  std::vector<BucketPatch> before_;
-  std::vector<std::string> created_;
-};
-
-}  // namespace
 
 absl::Status check_revision(std::string_view path, std::string_view bucket_id,
                             std::optional<std::uint64_t> expected, std::uint64_t present) {
@@ -77,7 +20,14 @@ absl::Status check_revision(std::string_view path, std::string_view bucket_id,
 absl::Status check_unused(std::string_view field, std::string_view bucket_id,
                           const RuleSetSpec& rules) {
   const std::vector<std::string> users = users_of(rules, bucket_id);
-  return users.empty() ? absl::OkStatus() : still_used(field, bucket_id, users);
+  if (users.empty()) return absl::OkStatus();
+  std::string text = joined(field, ": ", quoted(bucket_id), " still gets packets from ");
+  constexpr std::size_t kMaxNamed = 10;
+  for (std::size_t i = 0; i < users.size() && i < kMaxNamed; ++i) {
+    text += joined(i == 0 ? "" : ", ", users[i]);
+  }
+  if (users.size() > kMaxNamed) text += joined(" and ", users.size() - kMaxNamed, " more");
+  return absl::FailedPreconditionError(text);
 }
 
 absl::Status Configuration::start() {
@@ -93,18 +43,17 @@ absl::StatusOr<BucketRegistry::Applied> Configuration::configure(
     absl::Status status = check_revision(patch.path, patch.id, patch.expected_revision,
                                          bucket == nullptr ? 0 : bucket->revision());
     if (!status.ok()) return status;
-    // Packets cannot wait for Redis. Of a bucket without rules the registry judges.
+    // A bucket that rules send packets to cannot become one that asks Redis for each unit.
     if (patch.scope != Scope::kCluster && !patch.sharing) continue;
-    const std::vector<std::string> users = users_of(rules_.rules(), patch.id);
-    if (users.empty() || buckets_.takes_packets(patch)) continue;
-    return still_used(joined(patch.path, "sharing"), patch.id, users);
+    status = check_unused(joined(patch.path, "sharing"), patch.id, rules_.rules());
+    if (!status.ok() && !buckets_.takes_packets(patch)) return status;
   }
   auto applied = buckets_.apply(patches);
-  if (applied.ok()) number(patches, revision);
+  if (applied.ok()) set_revision(patches, revision);
   return applied;
 }
 
-void Configuration::number(std::span<const BucketPatch> patches, std::uint64_t revision) {
+void Configuration::set_revision(std::span<const BucketPatch> patches, std::uint64_t revision) {
   revision_ = revision != 0 ? revision : revision_ + 1;
   for (const BucketPatch& patch : patches) {
     if (const BucketEntryRef bucket = buckets_.find(patch.id)) bucket->set_revision(revision_);
@@ -116,12 +65,9 @@ absl::StatusOr<Removal> Configuration::delete_bucket(
   MutexLock lock(mutex_);
   const absl::StatusOr<BucketEntryRef> bucket = buckets_.get("bucket_id", id);
   if (!bucket.ok()) return bucket.status();
-  if (auto status = check_revision("", id, expected_revision, (*bucket)->revision());
-      !status.ok()) {
-    return status;
-  }
-  const std::vector<std::string> users = users_of(rules_.rules(), id);
-  if (!users.empty()) return still_used("bucket_id", id, users);
+  absl::Status status = check_revision("", id, expected_revision, (*bucket)->revision());
+  if (status.ok()) status = check_unused("bucket_id", id, rules_.rules());
+  if (!status.ok()) return status;
   return buckets_.remove(*bucket, drop_backlog);
 }
 
@@ -153,132 +99,6 @@ absl::StatusOr<Configuration::Revision> Configuration::delete_rule(std::string_v
 void Configuration::with_rules(absl::FunctionRef<void(const RuleStore&)> use) const {
   MutexLock lock(mutex_);
   use(rules_);
-}
-
-absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
-    std::span<const BucketPatch> wanted) const {
-  std::vector<BucketPatch> patches;
-  std::set<std::string_view> seen;
-  for (const BucketPatch& patch : wanted) {
-    const absl::StatusOr<BucketSettings> settings = apply_patch(patch, nullptr);
-    if (!settings.ok()) return settings.status();
-    if (!seen.insert(patch.id).second) {
-      return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id), "each id once");
-    }
-    const absl::StatusOr<BucketSharing> sharing = apply_sharing(patch, *settings, nullptr);
-    if (!sharing.ok()) return sharing.status();
-    const BucketEntryRef bucket = buckets_.find(patch.id);
-    BucketSettings wanted_settings = *settings;
-    wanted_settings.rate_is_leased = sharing->split();
-    if (bucket != nullptr && bucket->settings() == wanted_settings &&
-        bucket->sharing() == *sharing) {
-      continue;
-    }
-    patches.push_back(complete_patch(patch, *settings, *sharing));
-  }
-  return patches;
-}
-
-std::vector<BucketEntryRef> Configuration::not_wanted(const std::set<std::string>& wanted) const {
-  std::vector<BucketEntryRef> result;
-  for (const std::string& id : file_buckets_) {
-    if (wanted.contains(id)) continue;
-    if (BucketEntryRef bucket = buckets_.find(id)) result.push_back(std::move(bucket));
-  }
-  return result;
-}
-
-absl::Status Configuration::replace(WantedConfig wanted) {
-  std::set<std::string> names;
-  for (const BucketPatch& patch : wanted.buckets) names.insert(patch.id);
-
-  MutexLock lock(mutex_);
-  const absl::StatusOr<std::vector<BucketPatch>> patches = differing(wanted.buckets);
-  if (!patches.ok()) return patches.status();
-  const std::vector<BucketEntryRef> leaving = not_wanted(names);
-  const RuleSetSpec none;
-  const RuleSetSpec& rules = wanted.rules ? *wanted.rules : file_had_rules_ ? none : rules_.rules();
-  for (const BucketEntryRef& bucket : leaving) {
-    const std::vector<std::string> users = users_of(rules, bucket->id());
-    if (!users.empty()) return still_used("buckets", bucket->id(), users);
-  }
-
-  BucketRollback rollback(buckets_, *patches);
-  if (const auto applied = buckets_.apply(*patches); !applied.ok()) return applied.status();
-  if (wanted.rules || file_had_rules_) {
-    if (absl::Status status = rules_.replace(rules); !status.ok()) {
-      rollback.undo();
-      return status;
-    }
-  }
-  if (!patches->empty()) number(*patches, 0);
-  for (const BucketEntryRef& bucket : leaving) buckets_.remove(bucket, false);
-  file_buckets_ = std::move(names);
-  file_had_rules_ = wanted.rules.has_value();
-  return absl::OkStatus();
-}
-
-void Configuration::reconcile_buckets(const SharedConfig& wanted, bool all,
-                                      std::vector<absl::Status>& refusals) {
-  std::vector<BucketPatch> patches;
-  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
-    const BucketEntryRef known = buckets_.find(bucket.patch.id);
-    if (!all && known != nullptr && known->revision() == bucket.revision) continue;
-    patches.push_back(bucket.patch);
-  }
-  std::set<std::string_view> refused;
-  // Mostly all of it fits, and one call is much faster than many.
-  if (!buckets_.apply(patches).ok()) {
-    for (const BucketPatch& patch : patches) {
-      const auto applied = buckets_.apply({&patch, 1});
-      if (applied.ok()) continue;
-      refused.insert(patch.id);
-      refusals.push_back(
-          absl::Status(applied.status().code(),
-                       joined("bucket ", quoted(patch.id), ": ", message_of(applied.status()))));
-    }
-  }
-  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
-    const BucketEntryRef known = buckets_.find(bucket.patch.id);
-    if (known != nullptr && !refused.contains(bucket.patch.id)) {
-      known->set_revision(bucket.revision);
-    }
-  }
-}
-
-void Configuration::remove_others(const SharedConfig& wanted, std::vector<absl::Status>& refusals) {
-  std::set<std::string_view> names;
-  for (const SharedConfig::Bucket& bucket : wanted.buckets) names.insert(bucket.patch.id);
-  for (const BucketEntryRef& bucket :
-       buckets_.list("", "", std::numeric_limits<std::size_t>::max())) {
-    if (names.contains(bucket->id())) continue;
-    const std::vector<std::string> users = users_of(rules_.rules(), bucket->id());
-    if (users.empty()) {
-      buckets_.remove(bucket, false);
-    } else {
-      refusals.push_back(still_used("buckets", bucket->id(), users));
-    }
-  }
-}
-
-std::vector<absl::Status> Configuration::reconcile(const SharedConfig& wanted, bool all) {
-  MutexLock lock(mutex_);
-  std::vector<absl::Status> refusals;
-  // The second time with the memory of buckets that are gone.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    refusals.clear();
-    reconcile_buckets(wanted, all, refusals);
-    if (all || rules_.revision() != wanted.rules_revision) {
-      if (absl::Status status = rules_.replace(wanted.rules); status.ok()) {
-        rules_.set_revision(wanted.rules_revision);
-      } else {
-        refusals.push_back(status);
-      }
-    }
-    remove_others(wanted, refusals);
-    if (refusals.empty()) break;
-  }
-  return refusals;
 }
 
 }  // namespace drip::control

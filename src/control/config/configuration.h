@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All changes of buckets and rules: one after another, each whole or not at all.
+// All changes of buckets and rules, one after another and each of them all or nothing.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +23,23 @@
 
 namespace drip::control {
 
-/// ABORTED naming both, unless `expected` is absent or `present`.
+/// ABORTED, naming both revisions, unless `expected` is absent or equal to `present`, which is 0
+/// for a bucket that does not exist.
 [[nodiscard]] absl::Status check_revision(std::string_view path, std::string_view bucket_id,
                                           std::optional<std::uint64_t> expected,
                                           std::uint64_t present);
 
-/// FAILED_PRECONDITION naming the rules that send packets to the bucket.
+/// FAILED_PRECONDITION, naming the rules that send packets to the bucket; OK if there are none.
 [[nodiscard]] absl::Status check_unused(std::string_view field, std::string_view bucket_id,
                                         const RuleSetSpec& rules);
 
-/// What the configuration file says.
-struct WantedConfig {
+/// The buckets and rules of a configuration file.
+struct FileConfig {
   std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.
-  std::optional<RuleSetSpec> rules;  ///< None: the file does not speak of rules.
+  std::optional<RuleSetSpec> rules;  ///< None: the file has no rules section.
 };
 
-/// What a cluster's configuration says.
+/// The buckets and rules of a cluster.
 struct SharedConfig {
   struct Bucket {
     BucketPatch patch;  ///< Every field is set.
@@ -49,20 +50,24 @@ struct SharedConfig {
   std::uint64_t rules_revision = 0;
 };
 
-/// Thread safe. A call may wait for others to end and for the polling threads: milliseconds.
+/// Thread safe. A call waits for calls before it and for the polling threads, usually some
+/// milliseconds.
 class Configuration {
  public:
   Configuration(Engine& engine, BucketRegistry& buckets)
       : buckets_(buckets), rules_(engine, buckets) {}
 
-  /// After what a file says, if there is one: until then no packet is taken.
+  /// Lets the workers take packets. To be called after replace() with the file, if there is one, so
+  /// that the file's rules apply to the first packet.
   [[nodiscard]] absl::Status start();
 
-  /// ABORTED, naming both, if a bucket is not at the revision that is expected. `revision` is what
-  /// the changed buckets are at afterwards; 0: the next of this node's own count.
+  /// Creates and changes buckets. ABORTED if a bucket is not at the revision that its patch
+  /// expects; otherwise the errors of BucketRegistry::apply(). Afterwards the buckets are at
+  /// `revision`; 0: the next one of the node's own count.
   [[nodiscard]] absl::StatusOr<BucketRegistry::Applied> configure(
       std::span<const BucketPatch> patches, std::uint64_t revision = 0);
-  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to it; ABORTED.
+  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to the bucket; ABORTED
+  /// if it is not at `expected_revision`.
   [[nodiscard]] absl::StatusOr<Removal> delete_bucket(
       std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision = {});
 
@@ -70,46 +75,49 @@ class Configuration {
     std::uint64_t number = 0;
     bool created = false;
   };
-  /// With `expected`: ABORTED unless that is the present revision. `revision` as for configure().
+  /// ABORTED if the rules are not at the revision `expected`; otherwise the errors of
+  /// RuleStore::replace(). `revision` as for configure().
   [[nodiscard]] absl::StatusOr<Revision> set_rules(
       RuleSetSpec rules, std::optional<std::uint64_t> expected = std::nullopt,
       std::uint64_t revision = 0);
   [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
   [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
 
-  /// Calls use(rules) while nothing changes, neither rules nor buckets nor flow sets.
+  /// Calls use(rules) with the lock held: rules, buckets and per-flow rules do not change
+  /// meanwhile.
   void with_rules(absl::FunctionRef<void(const RuleStore&)> use) const;
 
-  /// Makes the node what the file says: creates and changes buckets that differ, replaces the rules
-  /// if the file speaks of them (or did at the last call), then drains buckets that the last call
-  /// named and this one does not. Buckets and rules set by other means stay. All or nothing; a
-  /// bucket that would go and that a rule still uses is FAILED_PRECONDITION.
-  [[nodiscard]] absl::Status replace(WantedConfig wanted);
+  /// Applies a configuration file: creates and changes buckets that differ, replaces the rules if
+  /// the file has rules (or had at the last call), then drains buckets that the file of the last
+  /// call had and this one has not. Buckets and rules that the API made stay. All or nothing;
+  /// FAILED_PRECONDITION if a rule still uses a bucket that would be removed.
+  [[nodiscard]] absl::Status replace(FileConfig file);
 
-  /// Makes the node what the cluster says, as far as that can be: what is refused, for want of
-  /// memory or of a port, stays as it was. Returns the refusals. Looks only at what is at another
-  /// revision, unless `all`.
+  /// Applies the cluster's configuration as far as possible, and removes all other buckets. What
+  /// fails, because memory or a port is missing, stays as it was. Returns the errors. Looks only at
+  /// buckets and rules whose revision differs, unless `all`.
   [[nodiscard]] std::vector<absl::Status> reconcile(const SharedConfig& wanted, bool all);
 
  private:
-  void reconcile_buckets(const SharedConfig& wanted, bool all, std::vector<absl::Status>& refusals)
+  void reconcile_buckets(const SharedConfig& wanted, bool all, std::vector<absl::Status>& errors)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void remove_others(const SharedConfig& wanted, std::vector<absl::Status>& refusals)
+  void remove_others(const SharedConfig& wanted, std::vector<absl::Status>& errors)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What comes after a change that worked.
-  void number(std::span<const BucketPatch> patches, std::uint64_t revision)
+  // Sets the revision of buckets that were changed.
+  void set_revision(std::span<const BucketPatch> patches, std::uint64_t revision)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The patches of buckets that are new or differ, with every field set.
+  // Patches for the buckets that do not exist or differ, with every field set.
   [[nodiscard]] absl::StatusOr<std::vector<BucketPatch>> differing(
       std::span<const BucketPatch> wanted) const;
-  // Buckets that the file named before and does not now.
-  [[nodiscard]] std::vector<BucketEntryRef> not_wanted(const std::set<std::string>& wanted) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Buckets that the file named at the last call and that are not in `names`.
+  [[nodiscard]] std::vector<BucketEntryRef> removed_from_file(
+      const std::set<std::string>& names) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   BucketRegistry& buckets_;
   mutable Mutex mutex_;
   RuleStore rules_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What the file of the last replace() had.
   std::set<std::string> file_buckets_ ABSL_GUARDED_BY(mutex_);
   bool file_had_rules_ ABSL_GUARDED_BY(mutex_) = false;
 };

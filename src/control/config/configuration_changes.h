@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where the API's changes of buckets and rules go: to this node alone, or to its cluster first.
+// The interface through which RPCs change buckets and rules: on this node alone, or in its cluster.
 #pragma once
 
 #include <chrono>
@@ -18,12 +18,12 @@
 
 namespace drip::control {
 
-/// Each call is whole or not at all, and has been applied on this node when it returns OK. Errors
-/// are those of Configuration; in a cluster also UNAVAILABLE (nothing was changed), ABORTED (others
-/// kept changing the configuration) and DEADLINE_EXCEEDED (the message says whether it is known
-/// that nothing was changed).
+/// Each call is all or nothing, and is applied on this node when it returns OK. Errors are those of
+/// Configuration; in a cluster also UNAVAILABLE (nothing was changed), ABORTED (other nodes kept
+/// changing the configuration) and DEADLINE_EXCEEDED (the message says whether it is certain that
+/// nothing was changed).
 ///
-/// All calls are for one thread, the one that carries changes out in order.
+/// Not thread safe: all calls are made by the WorkThread that carries out changes in order.
 class ConfigurationChanges {
  public:
   using Deadline = std::chrono::system_clock::time_point;
@@ -41,11 +41,11 @@ class ConfigurationChanges {
                                                                          Deadline deadline) = 0;
   [[nodiscard]] virtual absl::StatusOr<Configuration::Revision> delete_rule(std::string_view id,
                                                                             Deadline deadline) = 0;
-  /// What a configuration file says. In a cluster the file only fills in what is absent.
-  [[nodiscard]] virtual absl::Status replace(WantedConfig wanted) = 0;
+  /// Applies a configuration file. In a cluster the file only adds what the cluster does not have.
+  [[nodiscard]] virtual absl::Status replace(FileConfig file) = 0;
 };
 
-/// On a node that runs by itself.
+/// Changes on a node that belongs to no cluster.
 class LocalChanges final : public ConfigurationChanges {
  public:
   explicit LocalChanges(Configuration& configuration) : configuration_(configuration) {}
@@ -70,9 +70,7 @@ class LocalChanges final : public ConfigurationChanges {
   absl::StatusOr<Configuration::Revision> delete_rule(std::string_view id, Deadline) override {
     return configuration_.delete_rule(id);
   }
-  absl::Status replace(WantedConfig wanted) override {
-    return configuration_.replace(std::move(wanted));
-  }
+  absl::Status replace(FileConfig file) override { return configuration_.replace(std::move(file)); }
 
  private:
   Configuration& configuration_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The flow sets of a new rule set: those that stay, those that are made, and the way back.
+// The change of the engine's per-flow rules when the rule set is replaced.
 #pragma once
 
 #include <cstdint>
@@ -14,42 +14,45 @@
 
 namespace drip::control {
 
-/// A per-flow rule as the engine knows it.
-struct FlowTable {
+/// A per-flow rule in the engine: its number there, and the settings it has.
+struct FlowRule {
   std::uint32_t number = 0;
   FlowRuleSettings settings;
 };
 
-/// By rule index; none for a rule that is not per-flow.
-using FlowSets = std::vector<std::optional<FlowTable>>;
+/// By the index of the rule in its rule set; none for a rule that is not per-flow.
+using FlowRulesByIndex = std::vector<std::optional<FlowRule>>;
 
-/// Makes and changes flow sets, and undoes all of it in its destructor unless it was committed.
-/// Calls the engine: under the lock that its rules need.
+/// Creates and changes per-flow rules in the engine for a new rule set. The destructor undoes all
+/// of it unless commit() was called. Not thread safe: the caller holds the lock for changes of
+/// rules.
 class FlowRulePlan {
  public:
-  FlowRulePlan(Engine& engine, const RuleSetSpec& old_rules, const FlowSets& old_sets)
-      : engine_(engine), old_rules_(old_rules), old_sets_(old_sets) {}
+  FlowRulePlan(Engine& engine, const RuleSetSpec& old_rules, const FlowRulesByIndex& old_flow_rules)
+      : engine_(engine), old_rules_(old_rules), old_flow_rules_(old_flow_rules) {}
   ~FlowRulePlan();
   FlowRulePlan(const FlowRulePlan&) = delete;
   FlowRulePlan& operator=(const FlowRulePlan&) = delete;
 
-  /// A rule of the same id keeps its flow set, and so its flows, unless its key or max_flows
-  /// changed. The engine's refusal, naming the rule.
+  /// Reserves what `rules` need. A rule whose id, key and max_flows are those of an old rule keeps
+  /// that rule's number and its flows. On failure returns the engine's error, naming the rule.
   [[nodiscard]] absl::Status prepare(const RuleSetSpec& rules);
-  /// By rule of what was prepared.
-  [[nodiscard]] const FlowSets& sets() const { return sets_; }
-  /// The new rules are in place: removes the old sets that they do not use. Returns sets().
-  FlowSets commit();
+  /// The per-flow rules of the rule set that was prepared.
+  [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
+  /// To be called when the workers use the new rules: removes the old per-flow rules that the new
+  /// ones do not use. Returns flow_rules().
+  FlowRulesByIndex commit();
 
  private:
-  [[nodiscard]] const FlowTable* kept_for(const RuleSpec& rule) const;
+  // The old per-flow rule that `rule` can keep; null if there is none.
+  [[nodiscard]] const FlowRule* kept_for(const RuleSpec& rule) const;
 
   Engine& engine_;
   const RuleSetSpec& old_rules_;
-  const FlowSets& old_sets_;
-  FlowSets sets_;
-  std::vector<std::uint32_t> made_;
-  std::vector<const FlowTable*> changed_;  // As they were.
+  const FlowRulesByIndex& old_flow_rules_;
+  FlowRulesByIndex flow_rules_;
+  std::vector<std::uint32_t> created_;    // By number.
+  std::vector<const FlowRule*> changed_;  // As they were before.
   bool committed_ = false;
 };
 

@@ -14,9 +14,9 @@ NodeTotals totals_of(const BucketRegistry& buckets) {
     const std::optional<BucketState> state = bucket->state();
     if (!state) continue;
     ++totals.buckets;
-    totals.allowed_requests += state->reading.admitted;
+    totals.allowed_requests += state->stats.admitted;
     totals.rejected_requests += state->rejected();
-    totals.processed_requests += state->reading.departed;
+    totals.processed_requests += state->stats.departed;
   }
   return totals;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Compiles rules, swaps them in and carries their counts over.
+// Compiles rules to a snapshot, swaps the workers' snapshot, and keeps the hit counters.
 #include "control/config/rule_store.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 HitTotals operator+(HitTotals a, HitTotals b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
 
-// Each once, as the engine promises mbufs for each.
+// Each bucket once, because the engine reserves mbufs for every element.
 std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
   std::vector<BucketRef> result;
   const auto add = [&](const RuleAction& action) {
@@ -23,8 +23,8 @@ std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
   };
   std::for_each(snapshot.actions.begin(), snapshot.actions.end(), add);
   add(snapshot.fallback);
-  const auto place = [](BucketRef ref) { return std::pair(ref.transmitter, ref.slot); };
-  std::ranges::sort(result, {}, place);
+  const auto position = [](BucketRef ref) { return std::pair(ref.transmitter, ref.slot); };
+  std::ranges::sort(result, {}, position);
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
 }
@@ -71,10 +71,10 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
   auto snapshot = std::make_shared<RuleSnapshot>();
   std::vector<ClassifierRule> classified;
   for (const RuleSpec& rule : rules.rules) {
-    ClassifierRule& entry = classified.emplace_back(ClassifierRule{rule.match, rule.priority});
+    ClassifierRule& compiled = classified.emplace_back(ClassifierRule{rule.match, rule.priority});
     if (!rule.ingress_port.empty()) {
-      entry.match.ingress_port = engine_.find_port(rule.ingress_port);
-      if (!entry.match.ingress_port) {
+      compiled.match.ingress_port = engine_.find_port(rule.ingress_port);
+      if (!compiled.match.ingress_port) {
         return not_found(joined(rule.path, "match.ingress_port"), "port", rule.ingress_port);
       }
     }
@@ -98,13 +98,15 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
 }
 
 absl::Status RuleStore::replace(RuleSetSpec rules) {
-  // First: no flow set is made for rules that cannot be.
+  // First, so that nothing is reserved for rules that do not compile.
   absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules);
   if (!compiled.ok()) return compiled.status();
-  FlowRulePlan plan(engine_, rules_, flow_sets_);
+  FlowRulePlan plan(engine_, rules_, flow_rules_);
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
-    if (plan.sets()[i]) (*compiled)->actions[i].flow_rule = plan.sets()[i]->number;
+    if (const std::optional<FlowRule>& flow_rule = plan.flow_rules()[i]) {
+      (*compiled)->actions[i].flow_rule = flow_rule->number;
+    }
   }
   (*compiled)->prepare_workers(engine_.worker_count());
   std::shared_ptr<const RuleSnapshot> snapshot = *std::move(compiled);
@@ -112,7 +114,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   if (!before.ok()) return before.status();
 
   keep_hits(rules);
-  flow_sets_ = plan.commit();
+  flow_rules_ = plan.commit();
   snapshot_ = std::move(snapshot);
   rules_ = std::move(rules);
   ++revision_;
@@ -149,7 +151,6 @@ HitTotals RuleStore::snapshot_hits(std::size_t index) const {
   return sum;
 }
 
-// The present snapshot counts no more.
 void RuleStore::keep_hits(const RuleSetSpec& next) {
   if (snapshot_ == nullptr) return;
   std::map<std::string, HitTotals> sums;
@@ -173,7 +174,7 @@ std::vector<RuleState> RuleStore::list() const {
     if (const auto kept = kept_hits_.find(state.rule->id); kept != kept_hits_.end()) {
       state.hits = state.hits + kept->second;
     }
-    if (flow_sets_[i]) state.flows = engine_.read_flow_rule(flow_sets_[i]->number);
+    if (flow_rules_[i]) state.flows = engine_.read_flow_rule(flow_rules_[i]->number);
   }
   std::ranges::stable_sort(states, std::greater{},
                            [](const RuleState& state) { return state.rule->priority; });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rule set that is wanted, the one that the workers see, and what it counted.
+// The rule set as configured, the snapshot of it that the workers use, and the rules' hit counters.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@
 
 namespace drip::control {
 
+/// Packets that a rule matched.
 struct HitTotals {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
@@ -27,59 +28,62 @@ struct HitTotals {
 struct RuleState {
   const RuleSpec* rule = nullptr;  ///< Valid until the rules change.
   HitTotals hits;
-  FlowRuleStats flows;
+  FlowRuleStats flows;  ///< Of a per-flow rule.
 };
 
-/// What sends packets to this bucket, in words: `rule "a"`, `the default`.
+/// What sends packets to the bucket, for the text of errors: `rule "a"`, `the default`.
 [[nodiscard]] std::vector<std::string> users_of(const RuleSetSpec& rules,
                                                 std::string_view bucket_id);
 
-/// Not thread safe: all calls under the lock that changes of buckets and rules share.
+/// Not thread safe: Configuration makes all calls with its lock held.
 class RuleStore {
  public:
   RuleStore(Engine& engine, const BucketRegistry& buckets) : engine_(engine), buckets_(buckets) {}
 
-  /// Puts an empty rule set in place unless there is one. Until then no packet is taken, so that
-  /// the rules of a file hold for the first one.
+  /// Sets an empty rule set unless replace() has set one. Workers take no packets before they have
+  /// a rule set, so that the rules of a file apply to the first packet.
   [[nodiscard]] absl::Status start();
 
-  /// Replaces all, or nothing: NOT_FOUND naming a bucket or port that does not exist, or what the
-  /// engine refuses. Hits of rules that keep their id go on.
+  /// Replaces all rules. Rules with the id of an old one keep its hit counters. On failure nothing
+  /// is changed: NOT_FOUND naming a bucket or port that does not exist, FAILED_PRECONDITION naming
+  /// a bucket that takes no packets, or the engine's error.
   [[nodiscard]] absl::Status replace(RuleSetSpec rules);
-  /// Adds the rule, or replaces the one with its id, in its place. True if it was added.
+  /// Adds the rule at the end, or replaces the one with its id. Returns true if it was added.
   [[nodiscard]] absl::StatusOr<bool> set(RuleSpec rule);
-  /// NOT_FOUND if there is none.
+  /// NOT_FOUND if there is no rule of this id.
   [[nodiscard]] absl::Status erase(std::string_view id);
 
   [[nodiscard]] const RuleSetSpec& rules() const { return rules_; }
-  /// Grows by one with each change, unless somebody else counts.
+  /// Incremented by each change; in a cluster, set_revision() sets the cluster's.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
   void set_revision(std::uint64_t revision) { revision_ = revision; }
-  /// In the order in which they are tried.
+  /// In the order in which the classifier tries the rules.
   [[nodiscard]] std::vector<RuleState> list() const;
   [[nodiscard]] HitTotals default_hits() const;
   [[nodiscard]] HitTotals protected_hits() const;
 
-  /// By rule of rules().
-  [[nodiscard]] const FlowSets& flow_sets() const { return flow_sets_; }
+  /// By index in rules().rules.
+  [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
 
  private:
-  // All but the numbers of the flow sets.
+  // Everything but the numbers of the per-flow rules.
   [[nodiscard]] absl::StatusOr<std::shared_ptr<RuleSnapshot>> compile(
       const RuleSetSpec& rules) const;
   [[nodiscard]] absl::StatusOr<RuleAction> action_of(const RuleSpec& rule) const;
   [[nodiscard]] absl::StatusOr<BucketRef> bucket_named(std::string_view field,
                                                        std::string_view id) const;
   [[nodiscard]] HitTotals snapshot_hits(std::size_t index) const;
+  // Adds the hits of the present snapshot, which no worker uses any more, to those kept for rules
+  // that are in `next` as well.
   void keep_hits(const RuleSetSpec& next);
 
   Engine& engine_;
   const BucketRegistry& buckets_;
   RuleSetSpec rules_;
-  FlowSets flow_sets_;
+  FlowRulesByIndex flow_rules_;
   std::shared_ptr<const RuleSnapshot> snapshot_;
   std::uint64_t revision_ = 0;
-  // What snapshots before the present one counted.
+  // Hits of the snapshots before the present one, by rule id.
   std::map<std::string, HitTotals> kept_hits_;
   HitTotals kept_default_;
   HitTotals kept_protected_;

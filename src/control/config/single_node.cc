@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Answers for the node itself.
+// Reports the node itself as the only member.
 #include "control/config/single_node.h"
 
 #include "control/model/epoch_clock.h"

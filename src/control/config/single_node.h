@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cluster of a node that runs by itself: it leads, and is all there is.
+// The cluster of a node that belongs to none: one node, which leads.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace drip::control {
 
 struct NodeIdentity {
   std::string node_id;
-  std::string address;  ///< Where clients reach it.
+  std::string address;  ///< For clients: HOST:PORT or unix:PATH.
   std::string version;
 };
 

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxPrefixText = 64;
 absl::Status read_prefix(const std::string& field, const std::string& text,
                          std::optional<IpPrefix>& prefix) {
   if (text.empty()) return absl::OkStatus();
-  // No address is longer; the parser's message would repeat all of it.
+  // Longer than any prefix. The parser's error would repeat all of it.
   if (text.size() > kMaxPrefixText) {
     return not_allowed(field, quoted(text), "an IPv4 or IPv6 prefix such as 192.0.2.0/24");
   }
@@ -88,7 +88,7 @@ absl::StatusOr<Match> read_match(const v1::Match& message, std::string_view rule
                          0x0600, 0xffff, match.ether_type);
   }
   if (!status.ok()) return status;
-  // Fields that no packet can fit together.
+  // Checks for fields that no packet can have together.
   status = check_match(match);
   if (!status.ok()) return absl::InvalidArgumentError(joined(rule_path, message_of(status)));
   return match;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a rule asks of a packet, between protobuf and Drip's own type.
+// Converts the match of a rule between Protobuf and the classifier's type.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace drip::control {
 
-/// All but ingress_port, whose name the caller keeps. INVALID_ARGUMENT as read_rule(); `rule_path`
-/// is where the rule stands that it is the `match` of.
+/// Reads all fields but ingress_port, whose name the caller keeps. INVALID_ARGUMENT as read_rule().
+/// `rule_path` is the path of the rule in the request, with a dot at its end.
 [[nodiscard]] absl::StatusOr<Match> read_match(const v1::Match& match, std::string_view rule_path);
 
 void write_match(const Match& match, const std::string& ingress_port, v1::Match& message);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads what selects and pages.
+// Page tokens are ">" and an id, or "@" and a sequence number.
 #include "control/convert/convert_page.h"
 
 #include <charconv>
@@ -10,7 +10,7 @@
 namespace drip::control {
 namespace {
 
-// A rule's id, a slash and the longest flow (two IPv6 addresses with ports) are shorter.
+// More than a rule's id, a slash and the longest flow (two IPv6 addresses with ports).
 constexpr std::size_t kMaxIdBytes = 384;
 
 absl::Status not_a_token(const std::string& token) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Page sizes, page tokens and filters from protobuf.
+// Reads page sizes, page tokens and filters from Protobuf.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +19,17 @@ inline constexpr std::uint32_t kDefaultPageSize = 100;
 /// 1 to kMaxPageSize; 0 stands for kDefaultPageSize.
 [[nodiscard]] absl::StatusOr<std::size_t> read_page_size(std::uint32_t page_size);
 
-/// The last id of a page as a token, and back; empty for the first page.
+/// The token of the page after the id `last_id`, and back; an empty token is the first page, with
+/// an empty id. INVALID_ARGUMENT if it is not such a token.
 [[nodiscard]] std::string id_token(std::string_view last_id);
 [[nodiscard]] absl::StatusOr<std::string> read_id_token(const std::string& token);
 
-/// The first place of a page as a token, and back; 0 for the first page.
+/// The token of the page that begins with the sequence number `next`, and back; an empty token is
+/// the first page, with 0.
 [[nodiscard]] std::string sequence_token(std::uint64_t next);
 [[nodiscard]] absl::StatusOr<std::uint64_t> read_sequence_token(const std::string& token);
 
-/// Ids come out in order, each once.
+/// INVALID_ARGUMENT if the prefix is longer than any id.
 [[nodiscard]] absl::StatusOr<BucketFilter> read_filter(const v1::BucketFilter& filter);
 
 }  // namespace drip::control

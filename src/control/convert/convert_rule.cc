@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "base/errors.h"
 #include "base/text.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
+#include "control/convert/convert_enum.h"
 #include "control/convert/convert_match.h"
 
 namespace drip::control {
@@ -17,26 +19,23 @@ namespace {
 
 constexpr std::uint32_t kIpv4Bits = 32;
 constexpr std::uint32_t kIpv6Bits = 128;
+constexpr EnumPair<FlowKeyKind> kFlowKeys[] = {
+    {FlowKeyKind::kFiveTuple, v1::FLOW_KEY_FIVE_TUPLE},
+    {FlowKeyKind::kSource, v1::FLOW_KEY_SOURCE},
+    {FlowKeyKind::kDestination, v1::FLOW_KEY_DESTINATION}};
 
 absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std::string_view path) {
   FlowTemplateKey key;
-  switch (flow.key()) {
-    case v1::FLOW_KEY_FIVE_TUPLE:
-      key.kind = FlowKeyKind::kFiveTuple;
-      break;
-    case v1::FLOW_KEY_SOURCE:
-      key.kind = FlowKeyKind::kSource;
-      break;
-    case v1::FLOW_KEY_DESTINATION:
-      key.kind = FlowKeyKind::kDestination;
-      break;
-    case v1::FLOW_KEY_UNSPECIFIED:
-      return missing(joined(path, "key"),
-                     "FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE or FLOW_KEY_DESTINATION");
-    default:
-      return not_allowed(joined(path, "key"), joined(static_cast<int>(flow.key())),
-                         "FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), FLOW_KEY_DESTINATION (3)");
+  std::optional<FlowKeyKind> kind;
+  absl::Status status =
+      read_enum(joined(path, "key"), static_cast<int>(flow.key()), kFlowKeys,
+                "FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), FLOW_KEY_DESTINATION (3)", kind);
+  if (!status.ok()) return status;
+  if (!kind) {
+    return missing(joined(path, "key"),
+                   "FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE or FLOW_KEY_DESTINATION");
   }
+  key.kind = *kind;
   const auto read_length = [&](std::string_view name, bool present, std::uint32_t length,
                                std::uint32_t bits, std::uint8_t& to) -> absl::Status {
     if (!present) return absl::OkStatus();
@@ -44,13 +43,13 @@ absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std:
     if (key.kind == FlowKeyKind::kFiveTuple) {
       return not_allowed(field, joined(length), "unset with FLOW_KEY_FIVE_TUPLE");
     }
-    absl::Status status =
+    absl::Status in_range =
         check_range(field, std::uint64_t{length}, std::uint64_t{0}, std::uint64_t{bits}, " bits");
-    if (status.ok()) to = static_cast<std::uint8_t>(length);
-    return status;
+    if (in_range.ok()) to = static_cast<std::uint8_t>(length);
+    return in_range;
   };
-  absl::Status status = read_length("ipv4_prefix_length", flow.has_ipv4_prefix_length(),
-                                    flow.ipv4_prefix_length(), kIpv4Bits, key.ipv4_prefix_length);
+  status = read_length("ipv4_prefix_length", flow.has_ipv4_prefix_length(),
+                       flow.ipv4_prefix_length(), kIpv4Bits, key.ipv4_prefix_length);
   if (status.ok()) {
     status = read_length("ipv6_prefix_length", flow.has_ipv6_prefix_length(),
                          flow.ipv6_prefix_length(), kIpv6Bits, key.ipv6_prefix_length);
@@ -135,11 +134,11 @@ absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::stri
     absl::Status status = check_name(joined(path, "default_bucket_id"), spec.default_bucket_id);
     if (!status.ok()) return status;
   }
-  std::map<std::string, int> place;
+  std::map<std::string, int> index_of;
   for (int i = 0; i < rule_set.rules_size(); ++i) {
     absl::StatusOr<RuleSpec> rule = read_rule(rule_set.rules(i), joined(path, "rules[", i, "]."));
     if (!rule.ok()) return rule.status();
-    const auto [first, fresh] = place.try_emplace(rule->id, i);
+    const auto [first, fresh] = index_of.try_emplace(rule->id, i);
     if (!fresh) {
       return not_allowed(joined(rule->path, "rule_id"), quoted(rule->id),
                          joined("each id once, and rules[", first->second, "] has it"));
@@ -151,20 +150,8 @@ absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::stri
 
 namespace {
 
-v1::FlowKey flow_key(FlowKeyKind kind) {
-  switch (kind) {
-    case FlowKeyKind::kFiveTuple:
-      return v1::FLOW_KEY_FIVE_TUPLE;
-    case FlowKeyKind::kSource:
-      return v1::FLOW_KEY_SOURCE;
-    case FlowKeyKind::kDestination:
-      return v1::FLOW_KEY_DESTINATION;
-  }
-  return v1::FLOW_KEY_UNSPECIFIED;
-}
-
 void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
-  flow.set_key(flow_key(per_flow.key.kind));
+  flow.set_key(write_enum<v1::FlowKey>(per_flow.key.kind, kFlowKeys));
   if (per_flow.key.kind != FlowKeyKind::kFiveTuple) {
     flow.set_ipv4_prefix_length(per_flow.key.ipv4_prefix_length);
     flow.set_ipv6_prefix_length(per_flow.key.ipv6_prefix_length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules between protobuf and Drip's own types, with all validation of single fields.
+// Converts rules between Protobuf and the model, and checks the range of every field.
 #pragma once
 
 #include <string_view>
@@ -10,10 +10,10 @@
 
 namespace drip::control {
 
-/// INVALID_ARGUMENT naming field, value and what is allowed. `path` is where the message stands in
-/// the request, with a dot at its end.
+/// INVALID_ARGUMENT, naming field, value and what is allowed, if a field is out of range. `path` is
+/// the path of the message in the request, with a dot at its end.
 [[nodiscard]] absl::StatusOr<RuleSpec> read_rule(const v1::Rule& rule, std::string_view path);
-/// Also refuses a rule_id that is there twice.
+/// As read_rule(); INVALID_ARGUMENT also if two rules have the same rule_id.
 [[nodiscard]] absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set,
                                                         std::string_view path);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Writes the messages of ports, lcores, node and cluster.
+// Writes the messages field by field.
 #include "control/convert/convert_stats.h"
 
 #include "control/convert/convert_bucket.h"
@@ -34,72 +34,72 @@ v1::NodeState node_state(ClusterMember::State state) {
 
 }  // namespace
 
-void write_port(const PortStats& reading, v1::Port& port) {
-  port.set_name(reading.name);
-  port.set_device(reading.device);
-  port.set_driver(reading.driver);
-  port.set_mac_address(reading.mac_address);
-  port.set_mtu(reading.mtu);
-  port.set_link_up(reading.link_up);
-  port.set_link_bps(reading.link_bps);
-  port.set_numa_node(reading.numa_node);
-  port.set_peer(reading.peer);
-  port.set_rx_packets(reading.rx_packets);
-  port.set_rx_bytes(reading.rx_bytes);
-  port.set_tx_packets(reading.tx_packets);
-  port.set_tx_bytes(reading.tx_bytes);
-  port.set_rx_missed(reading.rx_missed);
-  port.set_rx_errors(reading.rx_errors);
-  port.set_tx_errors(reading.tx_errors);
-  port.set_rx_no_mbuf(reading.rx_no_mbuf);
-  port.set_tx_retries(reading.tx_retries);
-  port.set_link_changes(reading.link_changes);
-  port.set_rx_queues(reading.rx_queues);
+void write_port(const PortStats& stats, v1::Port& port) {
+  port.set_name(stats.name);
+  port.set_device(stats.device);
+  port.set_driver(stats.driver);
+  port.set_mac_address(stats.mac_address);
+  port.set_mtu(stats.mtu);
+  port.set_link_up(stats.link_up);
+  port.set_link_bps(stats.link_bps);
+  port.set_numa_node(stats.numa_node);
+  port.set_peer(stats.peer);
+  port.set_rx_packets(stats.rx_packets);
+  port.set_rx_bytes(stats.rx_bytes);
+  port.set_tx_packets(stats.tx_packets);
+  port.set_tx_bytes(stats.tx_bytes);
+  port.set_rx_missed(stats.rx_missed);
+  port.set_rx_errors(stats.rx_errors);
+  port.set_tx_errors(stats.tx_errors);
+  port.set_rx_no_mbuf(stats.rx_no_mbuf);
+  port.set_tx_retries(stats.tx_retries);
+  port.set_link_changes(stats.link_changes);
+  port.set_rx_queues(stats.rx_queues);
 }
 
-void write_lcore(std::uint32_t index, const LcoreStats& reading, v1::Lcore& lcore) {
+void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore) {
   lcore.set_index(index);
-  lcore.set_cpu(reading.cpu);
-  lcore.set_numa_node(reading.numa_node);
-  lcore.set_role(role_name(reading.role));
-  lcore.set_sleeps_when_idle(reading.sleeps_when_idle);
-  lcore.set_loops(reading.loops);
-  lcore.set_busy_loops(reading.busy_loops);
-  lcore.set_rx_packets(reading.rx_packets);
-  lcore.set_tx_packets(reading.tx_packets);
-  lcore.set_passed_packets(reading.passed_packets);
-  lcore.set_waiting_packets(reading.waiting_packets);
+  lcore.set_cpu(stats.cpu);
+  lcore.set_numa_node(stats.numa_node);
+  lcore.set_role(role_name(stats.role));
+  lcore.set_sleeps_when_idle(stats.sleeps_when_idle);
+  lcore.set_loops(stats.loops);
+  lcore.set_busy_loops(stats.busy_loops);
+  lcore.set_rx_packets(stats.rx_packets);
+  lcore.set_tx_packets(stats.tx_packets);
+  lcore.set_passed_packets(stats.passed_packets);
+  lcore.set_waiting_packets(stats.waiting_packets);
   for (std::size_t i = 0; i < kDropReasons; ++i) {
-    if (reading.drops[i] == 0) continue;
+    if (stats.drops[i] == 0) continue;
     v1::DropCount& drop = *lcore.add_drops();
     drop.set_reason(std::string(kDropReasonNames[i]));
-    drop.set_packets(reading.drops[i]);
-    drop.set_bytes(reading.dropped_bytes[i]);
+    drop.set_packets(stats.drops[i]);
+    drop.set_bytes(stats.dropped_bytes[i]);
   }
-  lcore.set_commands(reading.commands);
-  lcore.set_stalls(reading.stalls);
-  lcore.set_stalled_ns(reading.stalled_ns);
-  lcore.set_longest_stall_ns(reading.longest_stall_ns);
-  write_histogram(reading.lateness, *lcore.mutable_lateness());
-  lcore.set_forfeited_ns(reading.lost_schedule_ns);
-  lcore.set_buckets(reading.buckets);
-  if (reading.transmitter) lcore.set_transmitter(*reading.transmitter);
+  lcore.set_commands(stats.commands);
+  lcore.set_stalls(stats.stalls);
+  lcore.set_stalled_ns(stats.stalled_ns);
+  lcore.set_longest_stall_ns(stats.longest_stall_ns);
+  write_histogram(stats.lateness, *lcore.mutable_lateness());
+  lcore.set_forfeited_ns(stats.lost_schedule_ns);
+  lcore.set_buckets(stats.buckets);
+  if (stats.transmitter) lcore.set_transmitter(*stats.transmitter);
 }
 
-void write_memory(const MemoryStats& reading, v1::Memory& memory) {
-  memory.set_budget_bytes(reading.budget_bytes);
-  memory.set_promised_bytes(reading.reserved_bytes);
-  memory.set_mbufs(reading.mbufs);
-  memory.set_mbufs_promised(reading.mbufs_reserved);
-  memory.set_mbufs_free(reading.mbufs_free);
-  memory.set_hugepages(reading.hugepages);
+void write_memory(const MemoryStats& stats, v1::Memory& memory) {
+  memory.set_budget_bytes(stats.budget_bytes);
+  memory.set_promised_bytes(stats.reserved_bytes);
+  memory.set_mbufs(stats.mbufs);
+  memory.set_mbufs_promised(stats.mbufs_reserved);
+  memory.set_mbufs_free(stats.mbufs_free);
+  memory.set_hugepages(stats.hugepages);
 }
 
-void write_clock(const ClockStats& reading, v1::Clock& clock) {
-  clock.set_tsc_hz(reading.tsc_hz);
-  clock.set_drift_ppm(reading.drift_ppm);
-  clock.set_offset_ns(reading.offset.ns);
-  clock.set_invariant_tsc(reading.invariant_tsc);
+void write_clock(const ClockStats& stats, v1::Clock& clock) {
+  clock.set_tsc_hz(stats.tsc_hz);
+  clock.set_drift_ppm(stats.drift_ppm);
+  clock.set_offset_ns(stats.offset.ns);
+  clock.set_invariant_tsc(stats.invariant_tsc);
 }
 
 void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the engine tells of its ports, lcores, memory and clock, and the cluster, as protobuf.
+// Converts statistics of ports, lcores, memory, clock and cluster to Protobuf.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace drip::control {
 
-void write_port(const PortStats& reading, v1::Port& port);
-void write_lcore(std::uint32_t index, const LcoreStats& reading, v1::Lcore& lcore);
-void write_memory(const MemoryStats& reading, v1::Memory& memory);
-void write_clock(const ClockStats& reading, v1::Clock& clock);
+void write_port(const PortStats& stats, v1::Port& port);
+void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore);
+void write_memory(const MemoryStats& stats, v1::Memory& memory);
+void write_clock(const ClockStats& stats, v1::Clock& clock);
 void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response);
 void write_shares(const BucketShares& shares, v1::BucketShares& message);
 void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& response);

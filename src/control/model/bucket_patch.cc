@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Puts a patch and the present settings together.
+// Applies a patch to a bucket's settings.
 #include "control/model/bucket_patch.h"
 
 #include "base/errors.h"

@@ -13,25 +13,27 @@
 namespace drip::control {
 
 enum class Scope : std::uint8_t {
-  kNode,     ///< Each node its own queue at the full rate.
-  kCluster,  ///< One rate for all.
+  kNode,     ///< Each node has a queue of its own, which leaks at the full rate.
+  kCluster,  ///< All nodes of the cluster together leak at the rate.
 };
+/// How the nodes share the rate of a bucket of scope CLUSTER.
 enum class Sharing : std::uint8_t {
-  kExact,  ///< The queue is in Redis.
-  kSplit,  ///< Each node has a queue of its own and a share of the rate.
+  kExact,  ///< One queue, in Redis.
+  kSplit,  ///< Each node has a queue of its own and leases a share of the rate.
 };
-/// What a node does while it cannot ask Redis.
+/// What a node does with a bucket of scope CLUSTER while Redis does not answer.
 enum class FailurePolicy : std::uint8_t {
-  kClosed,     ///< Lets nothing go.
-  kSafeShare,  ///< Leaks at a share that is set aside for this.
-  kLastShare,  ///< Leaks at its share until the lease ends, then nothing.
+  kClosed,     ///< Nothing leaks.
+  kSafeShare,  ///< Leaks at a share of the rate that is reserved for this case.
+  kLastShare,  ///< Leaks at its last share until the lease ends; then nothing leaks.
   kOpen,       ///< Leaks at the full rate.
 };
 
-/// Each field that is set is within its own range; see drip/v1/bucket.proto for what absence means.
+/// Ranges and units are those of BucketConfig in drip/v1/bucket.proto, which also says what an
+/// absent field means. Each field that is set is within its own range.
 struct BucketPatch {
   std::string id;
-  /// Where it stands in the request, for messages: empty, or with a dot at its end, "buckets[3].".
+  /// The path of the message in the request, for the text of errors: empty, or "buckets[3].".
   std::string path;
   std::optional<std::uint32_t> capacity;
   std::optional<double> units_per_second;  ///< 0 removes the rate.
@@ -47,14 +49,14 @@ struct BucketPatch {
   std::optional<FailurePolicy> failure_policy;
   std::optional<Duration> decide_within;
   std::optional<double> safe_reserve;
-  std::map<std::string, std::uint32_t> weights;  ///< A node that is not named keeps its own.
-  /// Which revision of the bucket this is to change; 0: it must not exist.
+  std::map<std::string, std::uint32_t> weights;  ///< By node id; other nodes keep their weight.
+  /// The revision that the bucket must be at; 0: it must not exist.
   std::optional<std::uint64_t> expected_revision;
 };
 
-/// The settings after the patch. `present` is null for a bucket that does not exist yet; absent
-/// fields then take their defaults. INVALID_ARGUMENT if a field is missing on a new bucket, or if
-/// no rate would be left.
+/// Returns the settings that the patch makes of `present`. For a new bucket `present` is null, and
+/// absent fields get their defaults. INVALID_ARGUMENT if a new bucket lacks a required field or if
+/// the bucket would have no rate.
 [[nodiscard]] absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch,
                                                          const BucketSettings* present);
 

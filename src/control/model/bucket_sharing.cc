@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Puts a patch and the present sharing together.
+// Applies a patch to how a bucket is shared.
 #include "control/model/bucket_sharing.h"
 
 #include "base/errors.h"
@@ -8,17 +8,17 @@
 namespace drip::control {
 namespace {
 
-// A field that means nothing for a bucket of this kind is refused, not ignored.
+// A field that has no meaning for a bucket of scope NODE is an error; it is not ignored.
 absl::Status check_scope(const BucketPatch& patch) {
-  const auto refused = [&](std::string_view field) {
+  const auto error = [&](std::string_view field) {
     return not_allowed(joined(patch.path, field), "a value",
                        "none, for the bucket's scope is NODE; set scope to CLUSTER as well");
   };
-  if (patch.sharing) return refused("sharing");
-  if (patch.failure_policy) return refused("failure_policy");
-  if (patch.decide_within) return refused("decide_within_ns");
-  if (patch.safe_reserve) return refused("safe_reserve");
-  if (!patch.weights.empty()) return refused("weights");
+  if (patch.sharing) return error("sharing");
+  if (patch.failure_policy) return error("failure_policy");
+  if (patch.decide_within) return error("decide_within_ns");
+  if (patch.safe_reserve) return error("safe_reserve");
+  if (!patch.weights.empty()) return error("weights");
   return absl::OkStatus();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether a bucket is one node's or the cluster's, how its rate is shared, and what a node does
-// when it cannot ask.
+// How a bucket is shared among the nodes of a cluster, and what a node does while Redis does not
+// answer.
 #pragma once
 
 #include <cstdint>
@@ -21,33 +21,35 @@ inline constexpr Duration kMaxDecideWithin{10'000'000'000};
 inline constexpr double kDefaultSafeReserve = 0.1;
 inline constexpr std::uint32_t kMaxShareWeight = 1000;
 
-/// Complete and valid. Of a bucket of scope NODE all but the scope has its default.
+/// Complete and valid. For a bucket of scope NODE all fields but the scope have their defaults.
 struct BucketSharing {
   Scope scope = Scope::kNode;
   Sharing sharing = Sharing::kSplit;
   FailurePolicy failure_policy = FailurePolicy::kSafeShare;
-  /// How long an answer may be waited for before the failure policy is applied.
+  /// How long a call waits for Redis before the failure policy is applied.
   Duration decide_within = kDefaultDecideWithin;
-  /// SPLIT with SAFE_SHARE: the part of the rate that is set aside for safe shares, 0 to 1.
+  /// SPLIT with SAFE_SHARE: the part of the rate that is reserved for safe shares, 0 to 1.
   double safe_reserve = kDefaultSafeReserve;
-  /// SPLIT: what a node's demand counts, by node id; 1 for a node that is not named.
+  /// SPLIT: the weight of a node's demand, by node id; 1 for other nodes.
   std::map<std::string, std::uint32_t> weights;
 
+  /// One queue in Redis.
   [[nodiscard]] bool exact() const {
     return scope == Scope::kCluster && sharing == Sharing::kExact;
   }
+  /// Leased shares of the rate.
   [[nodiscard]] bool split() const {
     return scope == Scope::kCluster && sharing == Sharing::kSplit;
   }
   friend bool operator==(const BucketSharing&, const BucketSharing&) = default;
 };
 
-/// The sharing after the patch, for a bucket that then has `settings`. `present` is null for a
-/// bucket that does not exist yet. INVALID_ARGUMENT if a field does not go with the others.
+/// Returns what the patch makes of `present`, for a bucket whose settings after the patch are
+/// `settings`. For a new bucket `present` is null. INVALID_ARGUMENT if a field contradicts another.
 [[nodiscard]] absl::StatusOr<BucketSharing> apply_sharing(const BucketPatch& patch,
                                                           const BucketSettings& settings,
                                                           const BucketSharing* present);
-/// Puts all of it into the patch.
+/// Sets every field of `patch` that `sharing` has.
 void complete_sharing(const BucketSharing& sharing, BucketPatch& patch);
 
 }  // namespace drip::control

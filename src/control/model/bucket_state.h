@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All that is known of one bucket at one moment.
+// The configuration and the counters of one bucket at one moment.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +19,22 @@ struct BucketState {
   std::uint32_t transmitter = 0;
   BucketSettings settings;
   BucketSharing sharing;
-  std::optional<ShareState> share;  ///< Of a bucket of scope CLUSTER.
-  BucketStats reading;
-  std::uint64_t revision = 0;  ///< Of its configuration; 0 for one that a per-flow rule made.
-  /// Of a bucket that a per-flow rule made; empty otherwise.
+  std::optional<ShareState> share;  ///< Only for a bucket of scope CLUSTER; see add_share().
+  BucketStats stats;
+  std::uint64_t revision = 0;  ///< Of the configuration; 0 for a bucket of a per-flow rule.
+  /// The rule and the flow of a bucket that a per-flow rule made; empty for other buckets.
   std::string rule_id;
   std::string flow;
 
+  /// Units that were not admitted, for whatever reason.
   [[nodiscard]] std::uint64_t rejected() const {
     std::uint64_t sum = 0;
-    for (const std::uint64_t count : reading.rejected) sum += count;
+    for (const std::uint64_t count : stats.rejected) sum += count;
     return sum;
   }
 };
 
-/// Tells what the cluster knows of it.
+/// Sets `state.share` of a bucket of scope CLUSTER.
 inline void add_share(const Cluster& cluster, BucketState& state) {
   if (state.sharing.scope != Scope::kCluster) return;
   if (const SharedBuckets* const shared = cluster.shared_buckets()) {

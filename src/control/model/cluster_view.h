@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a node can tell of the cluster that it is in.
+// The interface to the cluster that the node belongs to.
 #pragma once
 
 #include <chrono>
@@ -14,19 +14,22 @@
 #include "control/model/node_totals.h"
 #include "control/model/shared_buckets.h"
 
+namespace drip {
+class WorkThread;
+}
+
 namespace drip::control {
 
 class BucketRegistry;
 class Configuration;
 class ConfigurationChanges;
-class WorkThread;
 
 struct ClusterLeader {
   std::string node_id;
   std::string address;
   std::uint64_t epoch = 0;  ///< Grows with each change of leader; 0 on a single node.
   bool is_self = false;
-  std::chrono::milliseconds knowledge_age{0};  ///< Since the cluster last said so.
+  std::chrono::milliseconds knowledge_age{0};  ///< How long ago the cluster last confirmed it.
 };
 
 struct ClusterMember {
@@ -40,50 +43,53 @@ struct ClusterMember {
   std::int64_t last_seen_epoch_ms = 0;
   std::string version;
   NodeTotals totals;
-  std::uint64_t config_revision = 0;  ///< Of the cluster's configuration, as far as it is applied.
-  std::string config_error;           ///< What of it the node could not apply; empty if nothing.
+  std::uint64_t config_revision = 0;  ///< Of the cluster's configuration that the node applied.
+  std::string config_error;           ///< What the node could not apply of it; empty if nothing.
 };
 
 struct ClusterStatus {
   bool clustered = false;
   std::vector<ClusterMember> members;  ///< In order of node_id.
   std::uint64_t epoch = 0;
-  /// False: the node is cut off from the cluster, all states are kUnknown, and all else is as it
-  /// was `knowledge_age` ago.
+  /// False: the node cannot reach Redis. All states are kUnknown, and everything else is
+  /// `knowledge_age` old.
   bool connected = true;
   std::chrono::milliseconds knowledge_age{0};
   std::string cut_off_reason;
   std::uint64_t config_revision = 0;
 };
 
+/// What control needs of a cluster: who leads, the shared buckets, and where changes of the
+/// configuration are carried out.
 class Cluster {
  public:
   virtual ~Cluster() = default;
 
-  // Thread safe. They answer from what is known, without waiting for another machine.
+  // Thread safe. They answer from memory and do not wait for another machine.
 
-  /// UNAVAILABLE while there is no leader, or while the node is cut off and cannot know.
+  /// UNAVAILABLE while there is no leader, or while the node cannot reach Redis.
   [[nodiscard]] virtual absl::StatusOr<ClusterLeader> leader() const = 0;
   [[nodiscard]] virtual absl::StatusOr<ClusterStatus> status() const = 0;
-  /// Null where there is no cluster.
+  /// Null for a node that belongs to no cluster.
   [[nodiscard]] virtual SharedBuckets* shared_buckets() const { return nullptr; }
 
-  // The node's life, each from its one thread and within a stated bound, whatever the cluster does.
+  // Start and stop, all called by the thread that calls Node. Each returns within a bounded time,
+  // also when Redis does not answer.
 
-  /// ALREADY_EXISTS if another node has this one's id. OK if the cluster cannot be reached.
+  /// ALREADY_EXISTS if another node has the same id. OK if Redis cannot be reached.
   [[nodiscard]] virtual absl::Status start() { return absl::OkStatus(); }
-  /// Says so to the others, and leads no more.
+  /// Tells the other nodes that this one is draining, and gives up leadership.
   virtual void begin_drain() {}
-  /// Leaves. Nothing of the node is used after it.
+  /// Leaves the cluster. Afterwards no part of the node is used any more.
   virtual void stop() {}
 
-  /// Where changes of the configuration go, and the thread that carries them out; both null if the
-  /// node's own do.
+  /// What carries out changes of the configuration, and the thread on which it does. Both null: the
+  /// node's own.
   [[nodiscard]] virtual ConfigurationChanges* changes() { return nullptr; }
   [[nodiscard]] virtual WorkThread* change_thread() { return nullptr; }
 };
 
-/// The parts of a node that its cluster works on. They outlive it.
+/// The parts of a node that its cluster uses. They outlive the cluster.
 struct ClusterParts {
   Engine& engine;
   BucketRegistry& buckets;

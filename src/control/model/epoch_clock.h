@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Drip's time as milliseconds since the Unix epoch, for people.
+// Converts the engine's time to milliseconds since the Unix epoch.
 #pragma once
 
 #include <chrono>
@@ -9,14 +9,14 @@
 
 namespace drip::control {
 
-/// To the nearest millisecond.
+/// Rounded to the nearest millisecond.
 [[nodiscard]] constexpr std::int64_t rounded_ms(Duration span) {
   const std::int64_t half = span.ns < 0 ? -500'000 : 500'000;
   return (span.ns + half) / 1'000'000;
 }
 
-/// How far CLOCK_REALTIME is from the engine's clock, sampled once: make one for each reply, so
-/// that all its times agree and a step of the wall clock shows at the next.
+/// Samples the offset of CLOCK_REALTIME from the engine's clock once. Make one for each reply: then
+/// all times of the reply agree, and a step of the wall clock shows in the next one.
 class EpochClock {
  public:
   explicit EpochClock(const Engine& engine)
@@ -25,6 +25,7 @@ class EpochClock {
                       std::chrono::system_clock::now().time_since_epoch())
                       .count()) {}
 
+  /// The engine's time when the offset was sampled.
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] std::int64_t epoch_ms(TimePoint time) const {
     return rounded_ms(Duration{epoch_ns_} + (time - now_));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a node's buckets have counted, added up.
+// Sums of the counters of a node's buckets.
 #pragma once
 
 #include <cstdint>
 
 namespace drip::control {
 
-/// Over the buckets that are configured now.
+/// Over the buckets that are configured at present; buckets of per-flow rules are not included.
 struct NodeTotals {
   std::uint64_t buckets = 0;
   std::uint64_t allowed_requests = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules as they were asked for: names where the workers will see numbers.
+// Rules as configured, with names of buckets and ports; control/config/rule_store.h compiles them.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ inline constexpr std::uint32_t kMinIdleTimeoutMs = 100;
 inline constexpr std::uint32_t kMaxIdleTimeoutMs = 86'400'000;
 inline constexpr std::uint32_t kDefaultIdleTimeoutMs = 30'000;
 
-/// Every field is valid by itself; whether the names exist is found out when rules are compiled.
+/// Every field is within its range. Whether the named bucket and port exist is checked when the
+/// rules are compiled.
 struct RuleSpec {
   struct ToBucket {
     std::string bucket_id;
@@ -36,10 +37,10 @@ struct RuleSpec {
   struct Drop {};
 
   std::string id;
-  /// Where it stood in the request, for messages, with a dot at its end: "rule_set.rules[2].".
+  /// The path of the rule in the request, for the text of errors: "rule_set.rules[2].".
   std::string path;
   std::int32_t priority = 0;
-  Match match;  ///< Without ingress_port, which is named below.
+  Match match;  ///< Without ingress_port, whose name is below.
   std::string ingress_port;
   std::variant<Pass, Drop, ToBucket, PerFlow> action;
 
@@ -49,9 +50,9 @@ struct RuleSpec {
 
 struct RuleSetSpec {
   std::vector<RuleSpec> rules;
-  /// Where it stood in the request, as in RuleSpec: "rule_set.".
+  /// The path of the rule set in the request, as in RuleSpec: "rule_set.".
   std::string path;
-  std::string default_bucket_id;  ///< Empty: what no rule takes passes.
+  std::string default_bucket_id;  ///< For packets that match no rule; empty: they pass.
   bool protect_control_traffic = true;
 };
 

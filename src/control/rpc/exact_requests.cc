@@ -97,12 +97,12 @@ bool is_ours_now(const ServicesContext& context, const std::string& id,
 }
 
 void put_reading(const ServicesContext& context, const SharedStats& reading, BucketState& state) {
-  const std::uint32_t ring_slots = state.reading.ring_slots;
-  state.reading = reading.reading;
-  state.reading.ring_slots = ring_slots;
+  const std::uint32_t ring_slots = state.stats.ring_slots;
+  state.stats = reading.reading;
+  state.stats.ring_slots = ring_slots;
   const TimePoint now = context.engine.now();
-  state.reading.last_departure = now + Duration{-reading.since_last_departure.ns};
-  state.reading.departure_time = now + reading.until_point;
+  state.stats.last_departure = now + Duration{-reading.since_last_departure.ns};
+  state.stats.departure_time = now + reading.until_point;
 }
 
 grpc::ServerUnaryReactor* read_exact(const ServicesContext& context, const BucketEntryRef& bucket,

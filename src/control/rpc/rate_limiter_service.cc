@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_page.h"
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"

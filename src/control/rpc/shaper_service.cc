@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_page.h"
 #include "control/convert/convert_rule.h"
 #include "control/convert/convert_stats.h"
@@ -119,8 +120,8 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
   response.set_buckets(context.buckets.size());
   context.configuration.with_rules([&](const RuleStore& rules) {
     std::uint64_t flows = 0;
-    for (const std::optional<FlowTable>& set : rules.flow_sets()) {
-      if (set) flows += context.engine.read_flow_rule(set->number).flows;
+    for (const std::optional<FlowRule>& flow_rule : rules.flow_rules()) {
+      if (flow_rule) flows += context.engine.read_flow_rule(flow_rule->number).flows;
     }
     response.set_rules(rules.rules().rules.size());
     response.set_flows(flows);

@@ -12,7 +12,7 @@
 #include "control/config/bucket_registry.h"
 #include "control/config/configuration.h"
 #include "control/config/single_node.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/model/epoch_clock.h"
 #include "control/requests/turn_watch.h"
@@ -122,20 +122,20 @@ absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions o
 }
 
 absl::Status Node::replace_config(const NodeConfig& config) {
-  WantedConfig wanted;
+  FileConfig file;
   for (std::size_t i = 0; i < config.buckets.size(); ++i) {
     absl::StatusOr<BucketPatch> patch = read_patch(config.buckets[i], joined("buckets[", i, "]."));
     if (!patch.ok()) return patch.status();
-    wanted.buckets.push_back(*std::move(patch));
+    file.buckets.push_back(*std::move(patch));
   }
   if (config.has_rules) {
     absl::StatusOr<RuleSetSpec> rules = read_rule_set(config.rules, "rules.");
     if (!rules.ok()) return rules.status();
-    wanted.rules = *std::move(rules);
+    file.rules = *std::move(rules);
   }
   absl::Status status;
   run_on(parts_->context.change_thread,
-         [&] { status = parts_->context.changes.replace(std::move(wanted)); });
+         [&] { status = parts_->context.changes.replace(std::move(file)); });
   return status;
 }
 

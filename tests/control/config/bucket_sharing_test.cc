@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "control/config/bucket_registry.h"
 #include "control/config/configuration.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/requests/request_registry.h"
 #include "control/support/fake_engine.h"
 #include "control/support/messages.h"

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "control/config/configuration.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/support/fake_engine.h"
 #include "control/support/messages.h"

@@ -61,7 +61,7 @@ TEST_F(ConfigurationTest, TheNameOfADrainingBucketIsFree) {
   EXPECT_EQ(configuration_.delete_bucket("a", false)->draining, 1U);
   EXPECT_EQ(old->state(), std::nullopt);
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());
-  EXPECT_EQ(buckets_.find("a")->state()->reading.admitted, 0U);
+  EXPECT_EQ(buckets_.find("a")->state()->stats.admitted, 0U);
   EXPECT_EQ(engine_.buckets(), 2U);
   engine_.advance(Duration{1'000'000'000});
   EXPECT_EQ(engine_.buckets(), 1U);

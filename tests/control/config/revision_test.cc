@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "control/config/configuration.h"
-#include "control/convert/convert_bucket.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/support/fake_engine.h"
 #include "control/support/messages.h"

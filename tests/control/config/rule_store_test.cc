@@ -95,7 +95,7 @@ TEST_F(ConfigurationTest, ARefusedSwapLeavesAllAsItWas) {
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
   ASSERT_TRUE(
       set_rules(std::string("rules { ") + kFlowRule + " } rules { rule_id: 'x' pass: true }").ok());
-  const auto sets = engine_.flow_sets();
+  const auto sets = engine_.flow_rules();
   const auto snapshot = engine_.rules();
   engine_.count_hits(0, 1, 4, 400);
   engine_.refuse_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
@@ -106,9 +106,9 @@ TEST_F(ConfigurationTest, ARefusedSwapLeavesAllAsItWas) {
       "rules { rule_id: 'y' bucket_id: 'a' }");
   EXPECT_EQ(status, engine_.refuse_swap);
   EXPECT_EQ(engine_.rules(), snapshot);
-  ASSERT_EQ(engine_.flow_sets().size(), 1U);
-  EXPECT_EQ(engine_.flow_sets().begin()->first, sets.begin()->first);
-  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.units_per_second, 1);
+  ASSERT_EQ(engine_.flow_rules().size(), 1U);
+  EXPECT_EQ(engine_.flow_rules().begin()->first, sets.begin()->first);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.bucket.units_per_second, 1);
   EXPECT_EQ(rule_order(), (std::vector<std::string>{"f", "x"}));
   EXPECT_EQ(hits("x").packets, 4U);
   EXPECT_EQ(revision(), 1U);
@@ -125,7 +125,7 @@ TEST_F(ConfigurationTest, ARefusedFlowSetLeavesAllAsItWas) {
       "}");
   EXPECT_EQ(made.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(message_of(made), "rule_set.rules[1].per_flow: 1 GiB");
-  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.units_per_second, 1);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.bucket.units_per_second, 1);
   engine_.refuse_create_flow_set = absl::OkStatus();
   engine_.refuse_change_flow_set = absl::ResourceExhaustedError("2 GiB");
   const absl::Status changed = set_rules(
@@ -133,28 +133,28 @@ TEST_F(ConfigurationTest, ARefusedFlowSetLeavesAllAsItWas) {
       "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } "
       "}");
   EXPECT_EQ(message_of(changed), "rule_set.rules[1].per_flow: 2 GiB");
-  EXPECT_EQ(engine_.flow_sets().size(), 1U) << "g's was made and is gone again";
+  EXPECT_EQ(engine_.flow_rules().size(), 1U) << "g's was made and is gone again";
 }
 
 TEST_F(ConfigurationTest, FlowSetsStayUnlessKeyOrSizeChange) {
   ASSERT_TRUE(set_rule(kFlowRule).ok());
-  const std::uint32_t first = engine_.flow_sets().begin()->first;
+  const std::uint32_t first = engine_.flow_rules().begin()->first;
   ASSERT_TRUE(set_rule("rule_id: 'f' priority: 7 match { dscp: 5 } per_flow { key: 2 max_flows: 10 "
                        "bucket { capacity: 3 leak_rate: 1 } idle_timeout_ms: 500 }")
                   .ok());
-  ASSERT_EQ(engine_.flow_sets().size(), 1U);
-  EXPECT_EQ(engine_.flow_sets().begin()->first, first);
-  EXPECT_EQ(engine_.flow_sets().begin()->second.bucket.capacity, 3U);
-  EXPECT_EQ(engine_.flow_sets().begin()->second.idle_timeout.ns, 500'000'000);
+  ASSERT_EQ(engine_.flow_rules().size(), 1U);
+  EXPECT_EQ(engine_.flow_rules().begin()->first, first);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.bucket.capacity, 3U);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.idle_timeout.ns, 500'000'000);
   EXPECT_EQ(engine_.rules()->actions[0].flow_rule, first);
 
   ASSERT_TRUE(set_rule("rule_id: 'f' per_flow { key: 2 max_flows: 11 "
                        "bucket { capacity: 3 leak_rate: 1 } }")
                   .ok());
-  ASSERT_EQ(engine_.flow_sets().size(), 1U);
-  EXPECT_NE(engine_.flow_sets().begin()->first, first);
+  ASSERT_EQ(engine_.flow_rules().size(), 1U);
+  EXPECT_NE(engine_.flow_rules().begin()->first, first);
   ASSERT_TRUE(set_rules("").ok());
-  EXPECT_TRUE(engine_.flow_sets().empty());
+  EXPECT_TRUE(engine_.flow_rules().empty());
 }
 
 }  // namespace

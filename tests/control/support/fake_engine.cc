@@ -79,9 +79,9 @@ std::map<std::uint32_t, RateLease> FakeEngine::leases() const {
   return leases_;
 }
 
-std::map<std::uint32_t, FlowRuleSettings> FakeEngine::flow_sets() const {
+std::map<std::uint32_t, FlowRuleSettings> FakeEngine::flow_rules() const {
   const std::lock_guard lock(mutex_);
-  return flow_sets_;
+  return flow_rules_;
 }
 
 std::shared_ptr<const RuleSnapshot> FakeEngine::rules() const {
@@ -182,8 +182,8 @@ absl::StatusOr<std::uint32_t> FakeEngine::create_flow_rule(const FlowRuleSetting
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
   if (!refuse_create_flow_set.ok()) return refuse_create_flow_set;
-  flow_sets_.emplace(next_flow_set_, settings);
-  return next_flow_set_++;
+  flow_rules_.emplace(next_flow_rule_, settings);
+  return next_flow_rule_++;
 }
 
 absl::Status FakeEngine::change_flow_rule(std::uint32_t flow_rule,
@@ -191,9 +191,9 @@ absl::Status FakeEngine::change_flow_rule(std::uint32_t flow_rule,
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
   if (!refuse_change_flow_set.ok()) return refuse_change_flow_set;
-  EXPECT_EQ(flow_sets_.at(flow_rule).key, settings.key);
-  EXPECT_EQ(flow_sets_.at(flow_rule).max_flows, settings.max_flows);
-  flow_sets_.at(flow_rule) = settings;
+  EXPECT_EQ(flow_rules_.at(flow_rule).key, settings.key);
+  EXPECT_EQ(flow_rules_.at(flow_rule).max_flows, settings.max_flows);
+  flow_rules_.at(flow_rule) = settings;
   return absl::OkStatus();
 }
 
@@ -203,13 +203,13 @@ void FakeEngine::remove_flow_rule(std::uint32_t flow_rule) {
   for (const RuleAction& action : rules_->actions) {
     EXPECT_FALSE(action.kind == RuleAction::Kind::kFlows && action.flow_rule == flow_rule);
   }
-  EXPECT_EQ(flow_sets_.erase(flow_rule), 1U);
+  EXPECT_EQ(flow_rules_.erase(flow_rule), 1U);
 }
 
 std::vector<FlowStats> FakeEngine::list_flows(std::uint32_t flow_rule, std::size_t limit) const {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
-  EXPECT_TRUE(flow_sets_.contains(flow_rule));
+  EXPECT_TRUE(flow_rules_.contains(flow_rule));
   std::vector<FlowStats> result = flows;
   result.resize(std::min(result.size(), limit));
   return result;
@@ -218,7 +218,7 @@ std::vector<FlowStats> FakeEngine::list_flows(std::uint32_t flow_rule, std::size
 FlowRuleStats FakeEngine::read_flow_rule(std::uint32_t flow_rule) const {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
-  EXPECT_TRUE(flow_sets_.contains(flow_rule));
+  EXPECT_TRUE(flow_rules_.contains(flow_rule));
   return {flows.size(), flows.size() + 5, 7};
 }
 
@@ -232,7 +232,7 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
   for (const RuleAction& action : rules->actions) {
     if (action.kind == RuleAction::Kind::kBucket) (void)bucket(action.bucket);
     if (action.kind == RuleAction::Kind::kFlows) {
-      EXPECT_TRUE(flow_sets_.contains(action.flow_rule));
+      EXPECT_TRUE(flow_rules_.contains(action.flow_rule));
     }
   }
   packet_buckets_.assign(packet_buckets.begin(), packet_buckets.end());

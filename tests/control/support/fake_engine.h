@@ -42,7 +42,7 @@ class FakeEngine final : public Engine {
 
   // What the test looks at.
   std::atomic<int> applies{0}, swaps{0}, releases{0};
-  [[nodiscard]] std::map<std::uint32_t, FlowRuleSettings> flow_sets() const;
+  [[nodiscard]] std::map<std::uint32_t, FlowRuleSettings> flow_rules() const;
   [[nodiscard]] std::shared_ptr<const RuleSnapshot> rules() const;
   [[nodiscard]] std::vector<BucketRef> packet_buckets() const;
   [[nodiscard]] std::size_t buckets() const;
@@ -95,8 +95,8 @@ class FakeEngine final : public Engine {
   std::uint32_t next_slot_ = 1;
   std::map<std::uint32_t, FakeBucket> buckets_;
   std::map<std::uint32_t, RateLease> leases_;
-  std::uint32_t next_flow_set_ = 1;
-  std::map<std::uint32_t, FlowRuleSettings> flow_sets_;
+  std::uint32_t next_flow_rule_ = 1;
+  std::map<std::uint32_t, FlowRuleSettings> flow_rules_;
   std::shared_ptr<const RuleSnapshot> rules_;
   std::vector<BucketRef> packet_buckets_;
 };

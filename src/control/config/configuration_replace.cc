@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makes a node's buckets and rules those of a configuration file or of its cluster.
+#include <limits>
+#include <utility>
+
+#include "base/errors.h"
+#include "base/text.h"
+#include "control/config/configuration.h"
+
+namespace drip::control {
+namespace {
+
+// `patch` with every field set.
+BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings,
+                           const BucketSharing& sharing) {
+  BucketPatch result = patch;
+  result.capacity = settings.capacity;
+  result.units_per_second = settings.units_per_second;
+  result.bits_per_second = settings.bits_per_second;
+  result.capacity_bytes = settings.capacity_bytes;
+  result.overhead_bytes = settings.overhead_bytes;
+  result.min_frame_bytes = settings.min_frame_bytes;
+  result.departure = settings.departure;
+  result.max_catchup = settings.max_catchup;
+  complete_sharing(sharing, result);
+  return result;
+}
+
+// Restores buckets to what they were before a change.
+class BucketRollback {
+ public:
+  BucketRollback(BucketRegistry& buckets, std::span<const BucketPatch> patches)
+      : buckets_(buckets) {
+    for (const BucketPatch& patch : patches) {
+      if (const BucketEntryRef bucket = buckets.find(patch.id)) {
+        before_.push_back(complete_patch(patch, bucket->settings(), bucket->sharing()));
+      } else {
+        created_.push_back(patch.id);
+      }
+    }
+  }
+  void undo() {
+    // Cannot fail: the old settings had enough memory, and nothing took it in the meantime.
+    (void)buckets_.apply(before_);
+    for (const std::string& id : created_) {
+      if (const BucketEntryRef bucket = buckets_.find(id)) buckets_.remove(bucket, true);
+    }
+  }
+
+ private:
+  BucketRegistry& buckets_;
+  std::vector<BucketPatch> before_;
+  std::vector<std::string> created_;
+};
+
+}  // namespace
+
+absl::Status Configuration::replace(FileConfig file) {
+  std::set<std::string> names;
+  for (const BucketPatch& patch : file.buckets) names.insert(patch.id);
+
+  MutexLock lock(mutex_);
+  const absl::StatusOr<std::vector<BucketPatch>> patches = differing(file.buckets);
+  if (!patches.ok()) return patches.status();
+  const std::vector<BucketEntryRef> removed = removed_from_file(names);
+  const RuleSetSpec none;
+  const bool replace_rules = file.rules || file_had_rules_;
+  const RuleSetSpec& rules = file.rules ? *file.rules : replace_rules ? none : rules_.rules();
+  for (const BucketEntryRef& bucket : removed) {
+    if (absl::Status status = check_unused("buckets", bucket->id(), rules); !status.ok()) {
+      return status;
+    }
+  }
+
+  BucketRollback rollback(buckets_, *patches);
+  if (const auto applied = buckets_.apply(*patches); !applied.ok()) return applied.status();
+  if (replace_rules) {
+    if (absl::Status status = rules_.replace(rules); !status.ok()) {
+      rollback.undo();
+      return status;
+    }
+  }
+  if (!patches->empty()) set_revision(*patches, 0);
+  for (const BucketEntryRef& bucket : removed) buckets_.remove(bucket, false);
+  file_buckets_ = std::move(names);
+  file_had_rules_ = file.rules.has_value();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
+    std::span<const BucketPatch> wanted) const {
+  std::vector<BucketPatch> patches;
+  std::set<std::string_view> seen;
+  for (const BucketPatch& patch : wanted) {
+    absl::StatusOr<BucketSettings> settings = apply_patch(patch, nullptr);
+    if (!settings.ok()) return settings.status();
+    if (!seen.insert(patch.id).second) {
+      return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id), "each id once");
+    }
+    const absl::StatusOr<BucketSharing> sharing = apply_sharing(patch, *settings, nullptr);
+    if (!sharing.ok()) return sharing.status();
+    settings->rate_is_leased = sharing->split();
+    const BucketEntryRef bucket = buckets_.find(patch.id);
+    const bool same =
+        bucket != nullptr && bucket->settings() == *settings && bucket->sharing() == *sharing;
+    if (!same) patches.push_back(complete_patch(patch, *settings, *sharing));
+  }
+  return patches;
+}
+
+std::vector<BucketEntryRef> Configuration::removed_from_file(
+    const std::set<std::string>& names) const {
+  std::vector<BucketEntryRef> result;
+  for (const std::string& id : file_buckets_) {
+    if (names.contains(id)) continue;
+    if (BucketEntryRef bucket = buckets_.find(id)) result.push_back(std::move(bucket));
+  }
+  return result;
+}
+
+std::vector<absl::Status> Configuration::reconcile(const SharedConfig& wanted, bool all) {
+  MutexLock lock(mutex_);
+  std::vector<absl::Status> errors;
+  // The second attempt has the memory of the buckets that the first one removed.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    errors.clear();
+    reconcile_buckets(wanted, all, errors);
+    if (all || rules_.revision() != wanted.rules_revision) {
+      if (absl::Status status = rules_.replace(wanted.rules); status.ok()) {
+        rules_.set_revision(wanted.rules_revision);
+      } else {
+        errors.push_back(status);
+      }
+    }
+    remove_others(wanted, errors);
+    if (errors.empty()) break;
+  }
+  return errors;
+}
+
+void Configuration::reconcile_buckets(const SharedConfig& wanted, bool all,
+                                      std::vector<absl::Status>& errors) {
+  std::vector<BucketPatch> patches;
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
+    const BucketEntryRef entry = buckets_.find(bucket.patch.id);
+    if (!all && entry != nullptr && entry->revision() == bucket.revision) continue;
+    patches.push_back(bucket.patch);
+  }
+  std::set<std::string_view> failed;
+  // One call is much faster than one for each bucket, and mostly succeeds.
+  if (!buckets_.apply(patches).ok()) {
+    for (const BucketPatch& patch : patches) {
+      const auto applied = buckets_.apply({&patch, 1});
+      if (applied.ok()) continue;
+      failed.insert(patch.id);
+      errors.push_back(
+          absl::Status(applied.status().code(),
+                       joined("bucket ", quoted(patch.id), ": ", message_of(applied.status()))));
+    }
+  }
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
+    const BucketEntryRef entry = buckets_.find(bucket.patch.id);
+    if (entry != nullptr && !failed.contains(bucket.patch.id)) {
+      entry->set_revision(bucket.revision);
+    }
+  }
+}
+
+void Configuration::remove_others(const SharedConfig& wanted, std::vector<absl::Status>& errors) {
+  std::set<std::string_view> names;
+  for (const SharedConfig::Bucket& bucket : wanted.buckets) names.insert(bucket.patch.id);
+  for (const BucketEntryRef& bucket :
+       buckets_.list("", "", std::numeric_limits<std::size_t>::max())) {
+    if (names.contains(bucket->id())) continue;
+    absl::Status status = check_unused("buckets", bucket->id(), rules_.rules());
+    if (status.ok()) {
+      buckets_.remove(bucket, false);
+    } else {
+      errors.push_back(std::move(status));
+    }
+  }
+}
+
+}  // namespace drip::control
