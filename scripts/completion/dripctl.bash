@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Completes dripctl's nouns, verbs and flags, and the names of buckets, rules and ports.
+# Completes dripctl's commands, subcommands and flags, and the names of buckets, rules and ports.
 # Installed for bash-completion; by hand: `. scripts/completion/dripctl.bash`.
 # shellcheck shell=bash
 
-# Prints the names that NOUN has on the server the command line is about, or nothing.
+# Prints the names of all buckets, rules or ports of the server; nothing if it does not answer.
 _dripctl_names() {
   "$1" "${@:3}" --timeout 1s "$2" list --names 2>/dev/null
 }
@@ -11,10 +11,10 @@ _dripctl_names() {
 _dripctl() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} previous=
   ((COMP_CWORD > 0)) && previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local noun='' verb='' words='' word i skip=0
+  local command='' subcommand='' words='' word i skip=0
   local -a server=()
 
-  # What is left of the cursor: noun and verb are its first words that are no flags.
+  # Command and subcommand are the first two words before the cursor that are no flags.
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     if ((skip)); then
@@ -23,13 +23,13 @@ _dripctl() {
       skip=1
     elif [[ $word == -* ]]; then
       :
-    elif [[ -z $noun ]]; then
-      noun=$word
-    elif [[ -z $verb ]]; then
-      verb=$word
+    elif [[ -z $command ]]; then
+      command=$word
+    elif [[ -z $subcommand ]]; then
+      subcommand=$word
     fi
   done
-  # bash splits the address at its colon, so it is taken from the whole line.
+  # bash splits an address at its colon, so --server is taken from the whole line.
   if [[ $COMP_LINE =~ --server[=\ ]+([^ ]+) ]]; then
     server=(--server "${BASH_REMATCH[1]}")
   fi
@@ -50,12 +50,12 @@ _dripctl() {
       --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
       --timeout) return ;;
     *)
-      if [[ $current == -* || -z $noun || -z $verb ]]; then
-        words=$("$program" __words ${noun:+"$noun"} ${verb:+"$verb"} 2>/dev/null)
-        # Flags only when asked for: a Tab after a noun is a question for verbs.
+      if [[ $current == -* || -z $command || -z $subcommand ]]; then
+        words=$("$program" __words ${command:+"$command"} ${subcommand:+"$subcommand"} 2>/dev/null)
+        # Flags only for a word that begins with a dash; otherwise subcommands.
         [[ $current == -* ]] || words=$(grep -v '^-' <<<"$words")
       else
-        case $noun/$verb in
+        case $command/$subcommand in
           bucket/list) ;;
           bucket/* | request/*) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
           rule/default) words="pass $(_dripctl_names "$program" bucket "${server[@]}")" ;;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// dripctl: puts the nouns together, runs the verb that was asked for, and returns its exit code.
+// dripctl's main(): adds all commands, runs one subcommand, and returns its exit code.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -13,19 +13,19 @@
 
 int main(int argc, char** argv) {
   using drip::cli::Exit;
-  // gRPC logs to stderr by itself what dripctl reports in its own words.
+  // dripctl reports errors itself; gRPC would log them to stderr as well.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
 
   drip::cli::CommandLine line;
-  add_bucket_noun(&line);
-  add_request_noun(&line);
-  add_rule_noun(&line);
-  add_port_noun(&line);
-  add_lcore_noun(&line);
-  add_cluster_noun(&line);
-  add_node_noun(&line);
+  add_bucket_command(&line);
+  add_request_command(&line);
+  add_rule_command(&line);
+  add_port_command(&line);
+  add_lcore_command(&line);
+  add_cluster_command(&line);
+  add_node_command(&line);
 
-  // For scripts/completion/dripctl.bash, which so needs no list of its own that could grow old.
+  // For scripts/completion/dripctl.bash, which therefore needs no list of subcommands and flags.
   if (argc > 1 && std::strcmp(argv[1], "__words") == 0) {
     for (const std::string& word : line.words_after({argv + 2, argv + argc})) {
       drip::cli::print_line(word);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The nouns `bucket` and `request`: what is sent for each flag, what is shown for each field.
+// The commands `bucket` and `request`: the request for each flag, the output for each field.
 #include <gmock/gmock.h>
 
 #include <cstdint>

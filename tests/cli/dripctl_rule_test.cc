@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `rule`: flags and files to messages and back.
+// The command `rule`: flags and files to messages and back.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
 #include <unistd.h>

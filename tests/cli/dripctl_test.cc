@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// dripctl as a program: addresses, exit codes, errors, help, and the nouns that only list.
+// dripctl as a program: addresses, exit codes, errors, help, and the commands that only list.
 #include <gmock/gmock.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -97,8 +97,8 @@ TEST_F(DripctlTest, TimeoutTellsSilentServerFromSlowCall) {
 
 TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "a word is missing; allowed: bucket, request"},
-      {"bucket", "a word is missing; allowed: set, show"},
+      {"", "a command is missing; allowed: bucket, request"},
+      {"bucket", "a subcommand is missing; allowed: set, show"},
       {"bucket frobnicate", "'frobnicate' is not allowed; allowed: set, show"},
       {"frobnicate", "'frobnicate' is not allowed; allowed: bucket, request"},
       {"bucket set", "bucket is required"},
@@ -160,7 +160,7 @@ TEST_F(DripctlTest, SaysWhenItsOutputIsLost) {
   EXPECT_THAT(outcome.err, HasSubstr("cannot write to standard output"));
 }
 
-TEST_F(DripctlTest, BucketMayBeNamedLikeAVerb) {
+TEST_F(DripctlTest, BucketMayHaveTheNameOfASubcommand) {
   EXPECT_EQ(dripctl("bucket show list").exit_code, 0);
   EXPECT_EQ(asked<v1::GetBucketStatusRequest>().bucket_id(), "list");
 }

@@ -74,46 +74,47 @@ class ExamplesTest : public DripctlTest {
       std::filesystem::path(testing::TempDir()) / ("dripctl-examples-" + std::to_string(getpid()));
 };
 
-TEST_F(ExamplesTest, EveryVerbHasHelpWithExamplesThatWork) {
-  int verbs = 0;
-  for (const std::string& noun : lines(dripctl("__words").out)) {
-    if (noun.starts_with("-")) continue;
-    for (const std::string& verb : lines(dripctl("__words " + noun).out)) {
-      if (verb.starts_with("-")) continue;
-      ++verbs;
-      const Outcome help = dripctl(noun + " " + verb + " --help");
+TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
+  int subcommands = 0;
+  for (const std::string& command : lines(dripctl("__words").out)) {
+    if (command.starts_with("-")) continue;
+    for (const std::string& subcommand : lines(dripctl("__words " + command).out)) {
+      if (subcommand.starts_with("-")) continue;
+      ++subcommands;
+      const Outcome help = dripctl(command + " " + subcommand + " --help");
       EXPECT_EQ(help.exit_code, 0);
-      const auto commands = examples(help.out);
-      EXPECT_FALSE(commands.empty()) << noun << " " << verb;
-      for (const std::string& command : commands) {
-        EXPECT_THAT(command, testing::StartsWith("dripctl " + noun + " ")) << help.out;
-        const Outcome outcome = shell(command);
-        EXPECT_EQ(outcome.exit_code, 0) << command << ": " << outcome.err;
+      const auto shown = examples(help.out);
+      EXPECT_FALSE(shown.empty()) << command << " " << subcommand;
+      for (const std::string& example : shown) {
+        EXPECT_THAT(example, testing::StartsWith("dripctl " + command + " ")) << help.out;
+        const Outcome outcome = shell(example);
+        EXPECT_EQ(outcome.exit_code, 0) << example << ": " << outcome.err;
       }
     }
   }
-  EXPECT_EQ(verbs, 20);
+  EXPECT_EQ(subcommands, 20);
 }
 
-TEST_F(ExamplesTest, GuidesShowEveryVerbAndWork) {
-  std::set<std::string> shown;
+TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {
+  std::set<std::string> in_guides;
   for (const char* name : {"docs/guide/dripctl.md", "docs/guide/api.md"}) {
-    const auto commands = examples(source(name));
-    EXPECT_FALSE(commands.empty()) << name;
-    for (const std::string& command : commands) {
-      const Outcome outcome = shell(command);
-      EXPECT_EQ(outcome.exit_code, 0) << command << ": " << outcome.err;
-      std::istringstream words(command);
-      std::string program, noun, verb;
-      words >> program >> noun >> verb;
-      shown.insert(noun + " " + verb);
+    const auto shown = examples(source(name));
+    EXPECT_FALSE(shown.empty()) << name;
+    for (const std::string& example : shown) {
+      const Outcome outcome = shell(example);
+      EXPECT_EQ(outcome.exit_code, 0) << example << ": " << outcome.err;
+      std::istringstream words(example);
+      std::string program, command, subcommand;
+      words >> program >> command >> subcommand;
+      in_guides.insert(command + " " + subcommand);
     }
   }
-  for (const std::string& noun : lines(dripctl("__words").out)) {
-    if (noun.starts_with("-")) continue;
-    for (const std::string& verb : lines(dripctl("__words " + noun).out)) {
-      if (verb.starts_with("-")) continue;
-      EXPECT_TRUE(shown.contains(noun + " " + verb)) << noun << " " << verb << " is not shown";
+  for (const std::string& command : lines(dripctl("__words").out)) {
+    if (command.starts_with("-")) continue;
+    for (const std::string& subcommand : lines(dripctl("__words " + command).out)) {
+      if (subcommand.starts_with("-")) continue;
+      EXPECT_TRUE(in_guides.contains(command + " " + subcommand))
+          << command << " " << subcommand << " is not shown";
     }
   }
 }

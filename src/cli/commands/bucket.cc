@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `bucket`: set, show, list, delete (watch is in bucket_watch.cc).
+// The command `bucket`: set, show, list, delete (watch is in bucket_watch.cc).
 #include <fmt/format.h>
 
 #include <memory>
@@ -31,7 +31,7 @@ Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
 }
 
 std::string true_rates(const v1::Bucket& bucket) {
-  // Of a split bucket it is the node's share.
+  // For a split bucket the true rate is the node's share.
   const bool split =
       bucket.scope() == v1::SCOPE_CLUSTER && bucket.config().sharing() == v1::SHARING_SPLIT;
   const auto shown = [&](double rate) { return split ? four_digits(rate) : rate; };
@@ -127,7 +127,7 @@ Exit list(Session& session, v1::ListBucketsRequest request, bool names_only) {
     for (const v1::Bucket& bucket : all.buckets()) print_line(bucket.bucket_id());
   } else if (session.json) {
     nlohmann::ordered_json json = to_json(all);
-    json.erase("next_page_token");  // All pages are here.
+    json.erase("next_page_token");  // The list is complete.
     print(json);
   } else {
     print_table(all);
@@ -149,12 +149,12 @@ Exit remove(Session& session, const v1::DeleteBucketRequest& request) {
 
 }  // namespace
 
-void add_bucket_noun(CommandLine* line) {
-  CLI::App* bucket = line->add_noun("bucket", "Leaky buckets: settings, state, counters");
+void add_bucket_command(CommandLine* line) {
+  CLI::App* bucket = line->add_command("bucket", "Leaky buckets: settings, state, counters");
 
   auto config = std::make_shared<v1::ConfigureBucketRequest>();
-  CLI::App* verb = line->add_verb(
-      bucket, "set", "Create a bucket, or change one live: only what is given changes",
+  CLI::App* subcommand = line->add_subcommand(
+      bucket, "set", "Create a bucket, or change the settings of one in use that are given",
       {"bucket set web --rate 100mbit --capacity 1000", "bucket set web --rate 50mbit",
        "bucket set dns --rate 10kpps --rate 5mbit --capacity 500 --capacity-bytes 150kb",
        "bucket set wire --rate 1gbit --capacity 4096 --overhead 24 --min-frame 64",
@@ -163,46 +163,40 @@ void add_bucket_noun(CommandLine* line) {
        "bucket set cust-7 --rate 1gbit --capacity 4096 --scope cluster --on-failure last-share",
        "bucket set web --rate 60mbit --if-revision 17"},
       [config](Session& session) { return set(session, *config); });
-  verb->add_option_function<std::string>(
-          "bucket", [config](const std::string& id) { config->set_bucket_id(id); },
-          "Name of the bucket")
-      ->required();
-  add_bucket_settings(verb, config);
-  add_sharing_settings(verb, config);
+  add_bucket_id(subcommand, config);
+  add_bucket_settings(subcommand, config);
+  add_sharing_settings(subcommand, config);
   add_whole<std::uint64_t>(
-      verb, "--if-revision",
-      "Only if this is the bucket's revision (`bucket show`); 0: only if there is none yet",
+      subcommand, "--if-revision",
+      "Only if the bucket is at this revision (see `bucket show`); 0: only if it does not exist",
       [config](std::uint64_t revision) { config->set_expected_revision(revision); });
 
   auto status = std::make_shared<v1::GetBucketStatusRequest>();
-  verb = line->add_verb(bucket, "show", "All settings, state and counters of one bucket",
-                        {"bucket show web", "bucket show web --json"},
-                        [status](Session& session) { return show(session, *status); });
-  verb->add_option_function<std::string>(
-          "bucket", [status](const std::string& id) { status->set_bucket_id(id); },
-          "Name of the bucket")
-      ->required();
+  subcommand =
+      line->add_subcommand(bucket, "show", "All settings, state and counters of one bucket",
+                           {"bucket show web", "bucket show web --json"},
+                           [status](Session& session) { return show(session, *status); });
+  add_bucket_id(subcommand, status);
 
   auto filter = std::make_shared<v1::ListBucketsRequest>();
   auto names_only = std::make_shared<bool>(false);
-  verb = line->add_verb(
+  subcommand = line->add_subcommand(
       bucket, "list", "Buckets in order of their names",
       {"bucket list", "bucket list --prefix cust- --backlogged", "bucket list --flows --json"},
       [filter, names_only](Session& session) { return list(session, *filter, *names_only); });
-  add_bucket_filter(verb, std::shared_ptr<v1::BucketFilter>(filter, filter->mutable_filter()));
-  verb->add_flag("--names", *names_only, "Only the names")->group("");
+  add_bucket_filter(subcommand,
+                    std::shared_ptr<v1::BucketFilter>(filter, filter->mutable_filter()));
+  subcommand->add_flag("--names", *names_only, "Only the names")->group("");
 
   auto deletion = std::make_shared<v1::DeleteBucketRequest>();
-  verb = line->add_verb(bucket, "delete", "Delete a bucket; what waits in it drains unless --drop",
-                        {"bucket delete web", "bucket delete web --drop"},
-                        [deletion](Session& session) { return remove(session, *deletion); });
-  verb->add_option_function<std::string>(
-          "bucket", [deletion](const std::string& id) { deletion->set_bucket_id(id); },
-          "Name of the bucket")
-      ->required();
-  verb->add_flag_callback(
+  subcommand = line->add_subcommand(
+      bucket, "delete", "Delete a bucket; its backlog drains unless --drop is given",
+      {"bucket delete web", "bucket delete web --drop"},
+      [deletion](Session& session) { return remove(session, *deletion); });
+  add_bucket_id(subcommand, deletion);
+  subcommand->add_flag_callback(
       "--drop", [deletion] { deletion->set_mode(v1::DELETE_MODE_DROP); },
-      "Drop and count what waits, instead of letting it leak");
+      "Drop the backlog instead of letting it leak");
 
   add_bucket_watch(line, bucket);
 }

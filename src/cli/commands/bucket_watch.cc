@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// `bucket watch`: the stream of states, with rates computed from what was counted in between.
+// `bucket watch`: rates of buckets, computed from the counters of successive states.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -22,8 +22,8 @@
 namespace drip::cli {
 namespace {
 
-// In this thread and in those it starts from now on. A signal goes to any thread that does not
-// block it, so this comes before gRPC starts its own.
+// Blocks SIGINT and SIGTERM in this thread and in threads that it starts later. Must be called
+// before gRPC starts threads, because a signal is delivered to any thread that does not block it.
 sigset_t block_interrupts() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -33,8 +33,9 @@ sigset_t block_interrupts() {
   return signals;
 }
 
-// Cancels a call when one of `signals`, which are blocked, comes: the stream ends in good order and
-// what was printed is whole. A thread waits for them, because a handler may not call TryCancel.
+// Cancels a call when one of `signals`, which must be blocked, arrives, so that the stream ends
+// normally and no line is cut. A thread waits for the signal, because TryCancel() may not be called
+// in a signal handler.
 class Interruption {
  public:
   Interruption(const sigset_t& signals, grpc::ClientContext* context)
@@ -56,7 +57,7 @@ class Interruption {
   std::jthread waiting_;
 };
 
-// What happened in one bucket in the interval before a state.
+// Rates of one bucket over the interval before a state.
 struct Rates {
   double arrived_per_second = 0;
   double rejected_per_second = 0;
@@ -66,7 +67,7 @@ struct Rates {
 
 class RateMeter {
  public:
-  // Nothing for a bucket seen for the first time, or made anew since.
+  // Returns nothing for a bucket that is seen for the first time or was created anew.
   std::optional<Rates> update(const v1::Bucket& bucket, std::int64_t now_ns) {
     const auto [entry, first] = last_.try_emplace(bucket.bucket_id());
     const Seen before = std::exchange(entry->second, Seen{now_ns, bucket});
@@ -77,7 +78,7 @@ class RateMeter {
       const std::uint64_t now = (bucket.*counter)();
       const std::uint64_t then = (before.bucket.*counter)();
       went_back = went_back || now < then;
-      // Subtracted as integers: doubles would lose the last digits of large counters.
+      // Subtracted as integers, because doubles lose the last digits of large counters.
       return static_cast<double>(now - then) / seconds;
     };
     const Rates rates{
@@ -94,7 +95,7 @@ class RateMeter {
   std::map<std::string, Seen> last_;
 };
 
-// One line of JSON for each interval, for programs that read as it comes.
+// One line of JSON for each interval, so that programs can read line by line.
 void print_json(const v1::WatchBucketsResponse& states, RateMeter* meter) {
   nlohmann::ordered_json json = to_json(states);
   for (int i = 0; i < states.buckets_size(); ++i) {
@@ -139,7 +140,7 @@ Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64
   RateMeter meter;
   v1::WatchBucketsResponse states;
   bool open = stream->Read(&states);
-  // The first state is what the first interval is measured from.
+  // The first interval begins with the first state.
   for (const v1::Bucket& bucket : states.buckets()) meter.update(bucket, states.monotonic_ns());
   for (std::uint64_t interval = 0; open && interval != count; ++interval) {
     open = stream->Read(&states);
@@ -147,14 +148,14 @@ Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64
     if (session.json) {
       print_json(states, &meter);
     } else {
-      // One bucket makes a running list, several make a table for each interval.
+      // For one bucket the lines form one table; several buckets form a table for each interval.
       print_table(states, &meter,
                   states.buckets_size() != 1 || interval % kIntervalsBetweenTitles == 0);
     }
-    // Nobody reads any more, or the disk is full: main() reports it.
+    // The reader closed the pipe, or the disk is full. main() reports it.
     if (std::fflush(stdout) != 0) break;
   }
-  // Only a stream that goes on may be cancelled, or the error that ended it would be lost.
+  // Cancelling a stream that the server has ended would hide its error.
   if (open) context.TryCancel();
   const grpc::Status status = stream->Finish();
   if (!open && !interruption.happened()) session.connection.check(status);
@@ -165,27 +166,27 @@ Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64
 
 void add_bucket_watch(CommandLine* line, CLI::App* bucket) {
   auto request = std::make_shared<v1::WatchBucketsRequest>();
-  // 2^64 - 1 intervals of 100 ms are as good as without end.
+  // 2^64 - 1 intervals of 100 ms never end in practice.
   auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
-  CLI::App* verb = line->add_verb(
-      bucket, "watch", "Rates of buckets, measured over each interval, until it is interrupted",
+  CLI::App* subcommand = line->add_subcommand(
+      bucket, "watch", "Rates of buckets over each interval, until interrupted",
       {"bucket watch", "bucket watch web dns --interval 500ms",
        "bucket watch --prefix cust- --count 10",
        "bucket watch web --json | jq .buckets[0].processed_bps"},
       [request, count](Session& session) { return watch(session, *request, *count); });
   const std::shared_ptr<v1::BucketFilter> filter(request, request->mutable_filter());
-  verb->add_option_function<std::vector<std::string>>(
+  subcommand->add_option_function<std::vector<std::string>>(
       "bucket",
       [filter](const std::vector<std::string>& ids) {
         for (const std::string& id : ids) filter->add_bucket_ids(id);
       },
       "Names of buckets; all if none is given");
-  add_bucket_filter(verb, filter);
+  add_bucket_filter(subcommand, filter);
   add_parsed(
-      verb, "--interval", "DURATION", "How often, 1s unless given; 100ms to 1h",
+      subcommand, "--interval", "DURATION", "Length of an interval, 100ms to 1h [1s]",
       [](std::string_view text) -> Parsed<std::chrono::nanoseconds> {
         const auto interval = parse_duration(text);
-        // The API counts milliseconds in 32 bits, and takes 0 for its default.
+        // The API has a 32-bit number of milliseconds, of which 0 stands for the default.
         if (interval &&
             (interval->count() % 1'000'000 != 0 || *interval < std::chrono::milliseconds(100) ||
              *interval > std::chrono::hours(1))) {
@@ -196,12 +197,7 @@ void add_bucket_watch(CommandLine* line, CLI::App* bucket) {
       [request](std::chrono::nanoseconds interval) {
         request->set_interval_ms(static_cast<std::uint32_t>(interval.count() / 1'000'000));
       });
-  add_parsed(
-      verb, "--count", "N", "Stop after so many intervals",
-      [](std::string_view text) {
-        return parse_integer(text, 1, std::numeric_limits<std::int64_t>::max());
-      },
-      [count](std::int64_t intervals) { *count = static_cast<std::uint64_t>(intervals); });
+  add_count(subcommand, "Stop after N intervals", count);
 }
 
 }  // namespace drip::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `cluster`: leader, status, shares, watch.
+// The command `cluster`: leader, status, shares, watch.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -98,7 +98,7 @@ Exit status(Session& session) {
   return Exit::kOk;
 }
 
-// All that is worth a line when it changes: not the counters, nor when a node was seen.
+// What `cluster watch` reports when it changes: not the counters, nor when a node was last seen.
 std::string situation_in_words(const v1::GetClusterStatusResponse& reply) {
   if (!reply.connected() && reply.clustered()) {
     return fmt::format("CUT OFF: {}", or_dash(reply.cut_off_reason()));
@@ -158,28 +158,29 @@ Exit shares(Session& session, const v1::GetClusterSharesRequest& request) {
   return Exit::kOk;
 }
 
-void add_shares(CommandLine* line, CLI::App* noun) {
+void add_shares(CommandLine* line, CLI::App* command) {
   auto request = std::make_shared<v1::GetClusterSharesRequest>();
-  CLI::App* verb =
-      line->add_verb(noun, "shares", "Which node may leak which part of the split buckets' rates",
-                     {"cluster shares", "cluster shares --bucket cust-7", "cluster shares --json"},
-                     [request](Session& session) { return shares(session, *request); });
-  verb->add_option_function<std::string>(
+  CLI::App* subcommand = line->add_subcommand(
+      command, "shares", "The share of each node in the rates of split buckets",
+      {"cluster shares", "cluster shares --bucket cust-7", "cluster shares --json"},
+      [request](Session& session) { return shares(session, *request); });
+  subcommand
+      ->add_option_function<std::string>(
           "--bucket", [request](const std::string& id) { request->set_bucket_id(id); },
-          "Only of this one")
+          "Only the shares in this bucket")
       ->type_name("NAME");
 }
 
-void add_watch(CommandLine* line, CLI::App* noun) {
+void add_watch(CommandLine* line, CLI::App* command) {
   auto interval = std::make_shared<std::chrono::nanoseconds>(std::chrono::milliseconds(200));
   auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
-  CLI::App* verb = line->add_verb(
-      noun, "watch", "A line whenever leader, nodes or revision change, until it is interrupted",
+  CLI::App* subcommand = line->add_subcommand(
+      command, "watch", "A line for each change of leader, nodes or revision, until interrupted",
       {"cluster watch --count 5", "cluster watch --interval 50ms --count 20",
        "cluster watch --json --count 2"},
       [interval, count](Session& session) { return watch(session, *interval, *count); });
   add_parsed(
-      verb, "--interval", "DURATION", "How often it looks, 200ms unless given; 10ms to 1h",
+      subcommand, "--interval", "DURATION", "How often the status is read, 10ms to 1h [200ms]",
       [](std::string_view text) -> Parsed<std::chrono::nanoseconds> {
         const auto span = parse_duration(text);
         if (span && (*span < std::chrono::milliseconds(10) || *span > std::chrono::hours(1))) {
@@ -188,24 +189,19 @@ void add_watch(CommandLine* line, CLI::App* noun) {
         return span;
       },
       [interval](std::chrono::nanoseconds span) { *interval = span; });
-  add_parsed(
-      verb, "--count", "N", "Stop after having looked so often",
-      [](std::string_view text) {
-        return parse_integer(text, 1, std::numeric_limits<std::int64_t>::max());
-      },
-      [count](std::int64_t looks) { *count = static_cast<std::uint64_t>(looks); });
+  add_count(subcommand, "Stop after reading the status N times", count);
 }
 
 }  // namespace
 
-void add_cluster_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("cluster", "The cluster: its nodes and their leader");
-  line->add_verb(noun, "leader", "Which node leads", {"cluster leader", "cluster leader --json"},
-                 leader);
-  line->add_verb(noun, "status", "All nodes, their roles and counters",
-                 {"cluster status", "cluster status --json"}, status);
-  add_shares(line, noun);
-  add_watch(line, noun);
+void add_cluster_command(CommandLine* line) {
+  CLI::App* command = line->add_command("cluster", "The cluster: its nodes and their leader");
+  line->add_subcommand(command, "leader", "Which node leads",
+                       {"cluster leader", "cluster leader --json"}, leader);
+  line->add_subcommand(command, "status", "All nodes, their roles and counters",
+                       {"cluster status", "cluster status --json"}, status);
+  add_shares(line, command);
+  add_watch(line, command);
 }
 
 }  // namespace drip::cli

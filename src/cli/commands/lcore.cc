@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `lcore`: list.
+// The command `lcore`: list.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ std::string busy_share(const v1::Lcore& lcore) {
 
 std::string late_p99(const v1::Lcore& lcore) {
   const auto& counts = lcore.lateness().counts();
-  // Requests depart as well as packets.
+  // Not tx_packets(): requests depart as well.
   const bool any = std::any_of(counts.begin(), counts.end(), [](auto n) { return n > 0; });
   return any ? brief_duration(lcore.lateness().p99_ns()) : "-";
 }
@@ -44,7 +44,7 @@ Exit list(Session& session) {
                {"STALLS"},
                {"LONGEST"},
                {"FORFEITED"}});
-  // Drops are few and have reasons: they read better below than as a column for each reason.
+  // A table of their own, because few reasons have counts and a column for each would be too wide.
   Table drops({{"LCORE"}, {"DROPPED", Table::Align::kLeft}, {"PACKETS"}, {"BYTES"}});
   bool any_drop = false;
   for (const v1::Lcore& lcore : reply.lcores()) {
@@ -74,10 +74,10 @@ Exit list(Session& session) {
 
 }  // namespace
 
-void add_lcore_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("lcore", "Lcores: the threads that poll");
-  line->add_verb(noun, "list", "All lcores: what they moved, dropped, and how late they were",
-                 {"lcore list", "lcore list --json"}, list);
+void add_lcore_command(CommandLine* line) {
+  CLI::App* command = line->add_command("lcore", "Lcores: the polling threads");
+  line->add_subcommand(command, "list", "Packets, drops, lateness and stalls of each lcore",
+                       {"lcore list", "lcore list --json"}, list);
 }
 
 }  // namespace drip::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `node`: show, which is also what it does alone.
+// The command `node`: show, also without a subcommand.
 #include <fmt/format.h>
 
 #include <string>
@@ -28,7 +28,7 @@ Exit show(Session& session) {
   properties.add("flows", fmt::format("{}", node.flows()));
   properties.add("memory", fmt::format("{} promised of {}", brief_bytes(memory.promised_bytes()),
                                        brief_bytes(memory.budget_bytes())));
-  // A node without ports has no packets, so what its buckets are promised is never taken up.
+  // A node without ports has no packets, so what is reserved for its buckets is never used.
   properties.add("mbufs", memory.mbufs() == 0
                               ? "none: no ports"
                               : fmt::format("{} promised of {}, {} free", memory.mbufs_promised(),
@@ -46,11 +46,11 @@ Exit show(Session& session) {
 
 }  // namespace
 
-void add_node_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("node", "The node that answers: versions, memory, clock");
-  line->add_verb(noun, "show", "What the node is, and what its machine withholds",
-                 {"node show", "node show --json"}, show);
-  line->set_default_verb(noun, show);
+void add_node_command(CommandLine* line) {
+  CLI::App* command = line->add_command("node", "The node that answers");
+  line->add_subcommand(command, "show", "Versions, memory, clock, and warnings about the machine",
+                       {"node show", "node show --json"}, show);
+  line->set_default_subcommand(command, show);
 }
 
 }  // namespace drip::cli

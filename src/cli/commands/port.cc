@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `port`: list.
+// The command `port`: list.
 #include <fmt/format.h>
 
 #include <memory>
@@ -54,13 +54,14 @@ Exit list(Session& session, bool names_only) {
 
 }  // namespace
 
-void add_port_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("port", "Ports: devices, links, their counters");
+void add_port_command(CommandLine* line) {
+  CLI::App* command = line->add_command("port", "Ports: devices, links and counters");
   auto names_only = std::make_shared<bool>(false);
-  CLI::App* verb = line->add_verb(
-      noun, "list", "All ports with what the device counts", {"port list", "port list --json"},
-      [names_only](Session& session) { return list(session, *names_only); });
-  verb->add_flag("--names", *names_only, "Only the names")->group("");
+  CLI::App* subcommand =
+      line->add_subcommand(command, "list", "All ports with the counters of their devices",
+                           {"port list", "port list --json"},
+                           [names_only](Session& session) { return list(session, *names_only); });
+  subcommand->add_flag("--names", *names_only, "Only the names")->group("");
 }
 
 }  // namespace drip::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `request`: allow, await, list.
+// The command `request`: allow, await, list.
 #include <fmt/format.h>
 
 #include <memory>
@@ -64,7 +64,7 @@ Exit list(Session& session, v1::GetQueuedRequestsRequest request) {
 
   if (session.json) {
     nlohmann::ordered_json json = to_json(all);
-    json.erase("next_page_token");  // All pages are here.
+    json.erase("next_page_token");  // The list is complete.
     print(json);
     return Exit::kOk;
   }
@@ -84,52 +84,50 @@ Exit list(Session& session, v1::GetQueuedRequestsRequest request) {
 
 // Request is AllowRequestRequest or AwaitTurnRequest.
 template <typename Request>
-void add_request_flags(CLI::App* verb, std::shared_ptr<Request> request) {
-  verb->add_option_function<std::string>(
-          "bucket", [request](const std::string& id) { request->set_bucket_id(id); },
-          "Name of the bucket")
-      ->required();
-  verb->add_option_function<std::string>(
+void add_request_flags(CLI::App* subcommand, std::shared_ptr<Request> request) {
+  add_bucket_id(subcommand, request);
+  subcommand
+      ->add_option_function<std::string>(
           "--id", [request](const std::string& id) { request->set_request_id(id); },
-          "Asked again while it is queued, the same id keeps its place;\n"
-          "the server makes one up if none is given")
+          "A request with the id of a queued one keeps that one's position and is not charged\n"
+          "again; the server makes an id if none is given")
       ->type_name("TEXT");
-  add_whole<std::uint32_t>(verb, "--bytes", "What is charged where the bucket leaks bits",
+  add_whole<std::uint32_t>(subcommand, "--bytes",
+                           "Size of the request, needed if the bucket leaks bits",
                            [request](std::uint32_t bytes) { request->set_bytes(bytes); });
 }
 
 }  // namespace
 
-void add_request_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("request", "Requests through buckets, without packets");
+void add_request_command(CommandLine* line) {
+  CLI::App* command = line->add_command("request", "Requests through buckets, without packets");
 
   auto admission = std::make_shared<v1::AllowRequestRequest>();
-  CLI::App* verb = line->add_verb(
-      noun, "allow", "Admit a request and answer at once; exit code 1 if it is rejected",
+  CLI::App* subcommand = line->add_subcommand(
+      command, "allow", "Admit a request and return at once; exit code 1 if it is rejected",
       {"request allow jobs", "request allow jobs --id order-17 --json",
        "request allow uplink --bytes 1500"},
       [admission](Session& session) { return allow(session, *admission); });
-  add_request_flags(verb, admission);
+  add_request_flags(subcommand, admission);
 
   auto turn = std::make_shared<v1::AwaitTurnRequest>();
-  verb = line->add_verb(
-      noun, "await", "Admit a request and return when it has leaked; exit code 1 if it does not",
+  subcommand = line->add_subcommand(
+      command, "await",
+      "Admit a request and return when it leaves; exit code 1 if it is rejected or dropped",
       {"request await jobs && ./send-one", "request await jobs --id order-17 --timeout 30s",
        "request await jobs --timeout 2s --release-on-cancel"},
       [turn](Session& session) { return await(session, *turn); });
-  add_request_flags(verb, turn);
-  verb->add_flag_callback(
+  add_request_flags(subcommand, turn);
+  subcommand->add_flag_callback(
       "--release-on-cancel", [turn] { turn->set_release_on_cancel(true); },
-      "Give the place up if --timeout passes or dripctl is interrupted");
+      "Release the request if --timeout passes or dripctl is interrupted");
 
   auto queue = std::make_shared<v1::GetQueuedRequestsRequest>();
-  verb = line->add_verb(noun, "list", "Requests that wait in a bucket, head first",
-                        {"request list jobs", "request list jobs --json"},
-                        [queue](Session& session) { return list(session, *queue); });
-  verb->add_option_function<std::string>(
-          "bucket", [queue](const std::string& id) { queue->set_bucket_id(id); },
-          "Name of the bucket")
-      ->required();
+  subcommand = line->add_subcommand(command, "list",
+                                    "Requests that wait in a bucket, first the next to leave",
+                                    {"request list jobs", "request list jobs --json"},
+                                    [queue](Session& session) { return list(session, *queue); });
+  add_bucket_id(subcommand, queue);
 }
 
 }  // namespace drip::cli

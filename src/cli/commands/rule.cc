@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The noun `rule`: set, add, list, delete, default.
+// The command `rule`: set, add, list, delete, default.
 #include <fmt/format.h>
 
 #include <memory>
@@ -29,7 +29,7 @@ Exit apply(Session& session, const v1::SetRulesRequest& request) {
   return Exit::kOk;
 }
 
-// The set that would make the rules what they are.
+// The rule set of the rules as they are.
 v1::RuleSet present_set(const v1::ListRulesResponse& list) {
   v1::RuleSet rule_set;
   for (const v1::RuleStatus& status : list.rules()) *rule_set.add_rules() = status.rule();
@@ -39,8 +39,8 @@ v1::RuleSet present_set(const v1::ListRulesResponse& list) {
 }
 
 Exit set_default(Session& session, const std::string& bucket) {
-  // The API sets the default only together with all rules; so only if nobody changes them
-  // meanwhile.
+  // The API sets the default together with all rules. So this reads the rules and sets them at the
+  // revision that was read, and tries again if they were changed in between.
   for (int tries_left = 4;; --tries_left) {
     const v1::ListRulesResponse present = session.connection.call(&Shaper::ListRules, {});
     v1::SetRulesRequest request;
@@ -124,29 +124,31 @@ Exit list(Session& session, ListForm form) {
 
 }  // namespace
 
-void add_rule_noun(CommandLine* line) {
-  CLI::App* noun = line->add_noun("rule", "Rules: which packets go to which bucket");
+void add_rule_command(CommandLine* line) {
+  CLI::App* command = line->add_command("rule", "Rules: which packets go to which bucket");
 
   auto path = std::make_shared<std::string>();
   auto replacement = std::make_shared<v1::SetRulesRequest>();
-  CLI::App* verb =
-      line->add_verb(noun, "set", "Replace all rules in one step; no packet sees half of it",
-                     {"rule set rules.toml", "rule set rules.json --if-revision 7",
-                      "rule list --as-set | dripctl rule set -"},
-                     [path, replacement](Session& session) {
-                       *replacement->mutable_rule_set() = read_rule_file(*path);
-                       return apply(session, *replacement);
-                     });
-  verb->add_option("file", *path, "The API's RuleSet as TOML or JSON; - for standard input")
+  CLI::App* subcommand =
+      line->add_subcommand(command, "set", "Replace all rules in one step",
+                           {"rule set rules.toml", "rule set rules.json --if-revision 7",
+                            "rule list --as-set | dripctl rule set -"},
+                           [path, replacement](Session& session) {
+                             *replacement->mutable_rule_set() = read_rule_file(*path);
+                             return apply(session, *replacement);
+                           });
+  subcommand
+      ->add_option("file", *path, "A RuleSet of the API as TOML or JSON; - for standard input")
       ->required();
   add_whole<std::uint64_t>(
-      verb, "--if-revision", "Only if this is the present revision, as `rule list` shows it",
+      subcommand, "--if-revision", "Only if the rules are at this revision (see `rule list`)",
       [replacement](std::uint64_t revision) { replacement->set_expected_revision(revision); });
 
-  // The verb runs after parsing, when the flags that are only made below have written theirs.
+  // A pointer to a pointer, because the flags are added after the subcommand. The subcommand runs
+  // when all flags have been parsed.
   auto flags = std::make_shared<std::shared_ptr<RuleFlags>>();
-  verb = line->add_verb(
-      noun, "add", "Add a rule, or replace the one of that name",
+  subcommand = line->add_subcommand(
+      command, "add", "Add a rule, or replace the one of that name",
       {"rule add web --proto tcp --dport 443 --bucket web",
        "rule add voice --dscp ef --priority 100 --pass",
        "rule add customers --src 198.51.100.0/24 --per-flow source --rate 10mbit \\\n"
@@ -154,35 +156,38 @@ void add_rule_noun(CommandLine* line) {
        "rule add nets --per-flow destination --prefix4 24 --prefix6 64 --rate 1kpps \\\n"
        "      --capacity 100 --max-flows 1000 --idle-timeout 60s"},
       [flags](Session& session) { return add(session, (*flags)->complete()); });
-  *flags = add_rule_flags(verb);
+  *flags = add_rule_flags(subcommand);
 
   auto form = std::make_shared<ListForm>(ListForm::kStatus);
-  verb = line->add_verb(noun, "list", "Rules in the order in which they are tried, with hits",
-                        {"rule list", "rule list --json", "rule list --as-set > rules.json"},
-                        [form](Session& session) { return list(session, *form); });
-  verb->add_flag_callback(
+  subcommand = line->add_subcommand(
+      command, "list", "Rules in the order in which they are tried, with their hits",
+      {"rule list", "rule list --json", "rule list --as-set > rules.json"},
+      [form](Session& session) { return list(session, *form); });
+  subcommand->add_flag_callback(
       "--as-set", [form] { *form = ListForm::kSet; }, "Write the JSON that `rule set` takes");
-  verb->add_flag_callback("--names", [form] { *form = ListForm::kNames; })->group("");
+  subcommand->add_flag_callback("--names", [form] { *form = ListForm::kNames; })->group("");
 
   auto deletion = std::make_shared<v1::DeleteRuleRequest>();
-  verb = line->add_verb(noun, "delete", "Delete a rule", {"rule delete web"},
-                        [deletion](Session& session) { return remove(session, *deletion); });
-  verb->add_option_function<std::string>(
+  subcommand =
+      line->add_subcommand(command, "delete", "Delete a rule", {"rule delete web"},
+                           [deletion](Session& session) { return remove(session, *deletion); });
+  subcommand
+      ->add_option_function<std::string>(
           "rule", [deletion](const std::string& id) { deletion->set_rule_id(id); },
           "Name of the rule")
       ->required();
 
   auto bucket = std::make_shared<std::string>();
-  verb =
-      line->add_verb(noun, "default", "Say where packets go that no rule takes: a bucket, or pass",
-                     {"rule default rest", "rule default pass"}, [bucket](Session& session) {
-                       return set_default(session, *bucket == "pass" ? std::string() : *bucket);
-                     });
-  verb->add_option("bucket", *bucket, "Name of a bucket, or pass")
+  subcommand = line->add_subcommand(
+      command, "default", "Set where packets go that match no rule: a bucket, or pass",
+      {"rule default rest", "rule default pass"}, [bucket](Session& session) {
+        return set_default(session, *bucket == "pass" ? std::string() : *bucket);
+      });
+  subcommand->add_option("bucket", *bucket, "Name of a bucket, or pass")
       ->required()
-      // The API takes no name for "pass"; in a script it is a variable that was not set.
+      // The API takes an empty name for pass; here it is more likely an unset variable of a script.
       ->check([](const std::string& name) {
-        return name.empty() ? "'' is not allowed; allowed: the name of a bucket, or pass" : "";
+        return name.empty() ? argument_error(name, "the name of a bucket, or pass") : "";
       });
 }
 

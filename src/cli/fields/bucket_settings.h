@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The settings of a bucket as flags: those of `bucket set` and of the buckets that a per-flow rule
-// makes are the same.
+// The flags for a bucket's settings, which `bucket set` and `rule add --per-flow` have in common,
+// and the flags that select buckets.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -42,21 +42,21 @@ void add_bucket_settings(CLI::App* app, std::shared_ptr<Config> config) {
   app->add_option_function<std::vector<std::string>>(
          "--rate",
          [config](const std::vector<std::string>& texts) { set_rates(texts, config.get()); },
-         "Leak rate: bits (100mbit) or units (10kpps, 10/s, 1/h, a plain number);\n"
-         "twice for both. 0bit or 0 takes one of two away")
+         "Leak rate in bits (100mbit) or units (10kpps, 10/s, 1/h, a plain number) per second;\n"
+         "twice for both. 0bit or 0 removes one of two rates")
       ->type_name("RATE")
       ->allow_extra_args(false);
-  add_whole<std::uint64_t>(app, "--capacity", "How many units may be in the bucket",
+  add_whole<std::uint64_t>(app, "--capacity", "Units that the bucket holds at most",
                            [config](std::uint64_t units) { config->set_capacity(units); });
   add_parsed(
-      app, "--capacity-bytes", "SIZE", "How many wire bytes may wait, 0 for no such bound",
+      app, "--capacity-bytes", "SIZE", "Wire bytes that may wait at most; 0: no such limit",
       [](std::string_view text) { return parse_bytes(text); },
       [config](std::uint64_t bytes) { config->set_capacity_bytes(bytes); });
   add_whole<std::int32_t>(app, "--overhead",
-                          "Bytes added to each frame for the accounting; 24 is layer 1 on Ethernet",
+                          "Bytes added to the length of each frame; 24 for layer 1 of Ethernet",
                           [config](std::int32_t bytes) { config->set_overhead_bytes(bytes); });
   add_parsed(
-      app, "--min-frame", "SIZE", "A shorter frame is charged as this many bytes",
+      app, "--min-frame", "SIZE", "A shorter frame counts as this many bytes",
       [](std::string_view text) -> Parsed<std::uint64_t> {
         const auto bytes = parse_bytes(text);
         if (bytes && *bytes > std::numeric_limits<std::uint32_t>::max()) {
@@ -68,7 +68,7 @@ void add_bucket_settings(CLI::App* app, std::shared_ptr<Config> config) {
         config->set_min_frame_bytes(static_cast<std::uint32_t>(bytes));
       });
   add_parsed(
-      app, "--departure", "start|end", "Which end of service lets a unit go",
+      app, "--departure", "start|end", "Whether a unit leaves when its service starts or ends",
       [](std::string_view text) {
         static constexpr Choice<v1::Departure> kDepartures[] = {{"start", v1::DEPARTURE_AT_START},
                                                                 {"end", v1::DEPARTURE_AT_END}};
@@ -76,25 +76,26 @@ void add_bucket_settings(CLI::App* app, std::shared_ptr<Config> config) {
       },
       [config](v1::Departure departure) { config->set_departure(departure); });
   add_parsed(
-      app, "--max-catchup", "DURATION", "How much lateness of the polling thread is made up for",
+      app, "--max-catchup", "DURATION",
+      "Up to which delay a late polling thread catches up with the schedule",
       [](std::string_view text) { return parse_duration(text); },
       [config](std::chrono::nanoseconds span) {
         config->set_max_catchup_ns(static_cast<std::uint64_t>(span.count()));
       });
 }
 
-// Which buckets a verb is about.
+// The flags that select buckets, for `bucket list` and `bucket watch`.
 inline void add_bucket_filter(CLI::App* app, std::shared_ptr<v1::BucketFilter> filter) {
   app->add_option_function<std::string>(
          "--prefix", [filter](const std::string& prefix) { filter->set_id_prefix(prefix); },
-         "Only buckets whose names begin so")
+         "Only buckets whose names begin with TEXT")
       ->type_name("TEXT");
   app->add_flag_callback(
       "--backlogged", [filter] { filter->set_backlogged(true); },
-      "Only buckets in which something waits");
+      "Only buckets in which units wait");
   app->add_flag_callback(
       "--flows", [filter] { filter->set_include_flows(true); },
-      "Also the buckets that per-flow rules made");
+      "Also buckets that per-flow rules made");
 }
 
 }  // namespace drip::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Scope, sharing and failure policy: read from flags, and in words.
+// Scope, sharing and failure policy as flags and as text.
 #include "cli/fields/bucket_sharing.h"
 
 #include <fmt/format.h>
@@ -41,7 +41,7 @@ std::string_view word_of(Value value, const Choice<Value> (&choices)[kCount]) {
   return found == std::end(choices) ? "-" : found->word;
 }
 
-// "0.25" or "25%". The range is the server's to check.
+// "0.25" or "25%". The server checks the range.
 Parsed<double> parse_part(std::string_view text) {
   const bool percent = text.ends_with('%');
   const std::string_view digits = text.substr(0, text.size() - (percent ? 1 : 0));
@@ -59,8 +59,7 @@ void set_weight(const std::string& text, v1::ConfigureBucketRequest* request) {
       equals == std::string::npos ? std::string_view() : std::string_view(text).substr(equals + 1),
       0, std::numeric_limits<std::uint32_t>::max());
   if (equals == 0 || !weight) {
-    throw CLI::ValidationError(
-        "--weight", fmt::format("'{}' is not allowed; allowed: NODE=N, as in n1=3", text));
+    throw CLI::ValidationError("--weight", argument_error(text, "NODE=N, as in n1=3"));
   }
   (*request->mutable_weights())[text.substr(0, equals)] = static_cast<std::uint32_t>(*weight);
 }
@@ -83,7 +82,7 @@ std::string sharing_in_words(const v1::BucketConfig& config) {
 }
 
 std::string rates(double units, double bits, const v1::BucketConfig& config) {
-  // Of the kinds that the bucket has: nothing is 0bit and no dash.
+  // Unlike rates_in_words(), shows a rate that is 0 at present as 0bit or 0/s.
   std::string words;
   if (config.leak_rate_bps() > 0) words = format_bit_rate(four_digits(bits));
   if (config.leak_rate() > 0) {
@@ -96,7 +95,7 @@ std::string rates(double units, double bits, const v1::BucketConfig& config) {
 
 double four_digits(double value) {
   if (value == 0 || !std::isfinite(value)) return value;
-  // By its text, so that what is 12.35 is printed as no more than that.
+  // By way of its text, so that 12.35 is printed with no more digits.
   return std::stod(fmt::format("{:.4g}", value));
 }
 
@@ -104,7 +103,7 @@ void add_sharing_settings(CLI::App* app,
                           const std::shared_ptr<v1::ConfigureBucketRequest>& request) {
   add_parsed(
       app, "--scope", "node|cluster",
-      "Whether each node leaks at the full rate, or all of the cluster together",
+      "Whether each node leaks at the full rate, or all nodes together",
       [](std::string_view text) { return parse_choice(text, kScopes); },
       [request](v1::Scope scope) { request->set_scope(scope); });
   add_parsed(
@@ -118,21 +117,21 @@ void add_sharing_settings(CLI::App* app,
       [](std::string_view text) { return parse_choice(text, kPolicies); },
       [request](v1::FailurePolicy policy) { request->set_failure_policy(policy); });
   add_parsed(
-      app, "--decide-within", "DURATION", "Cluster: how long Redis may take before that",
+      app, "--decide-within", "DURATION", "Cluster: how long a call waits for Redis before that",
       [](std::string_view text) { return parse_duration(text); },
       [request](std::chrono::nanoseconds span) {
         request->set_decide_within_ns(static_cast<std::uint64_t>(span.count()));
       });
   add_parsed(app, "--safe-reserve", "PART",
-             "Cluster: the part of the rate (0.1 or 10%) that is set aside for safe shares",
+             "Cluster: the part of the rate (0.1 or 10%) that is reserved for safe shares",
              parse_part, [request](double part) { request->set_safe_reserve(part); });
   app->add_option_function<std::vector<std::string>>(
          "--weight",
          [request](const std::vector<std::string>& texts) {
            for (const std::string& text : texts) set_weight(text, request.get());
          },
-         "Cluster: what the demand of a node counts when the rate is divided;\n"
-         "once for each node that is not to have 1")
+         "Cluster: weight of a node's demand when the rate is divided, 1 by default;\n"
+         "may be given once for each node")
       ->type_name("NODE=N")
       ->allow_extra_args(false);
 }

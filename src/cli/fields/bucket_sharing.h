@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What makes a bucket the cluster's: flags of `bucket set`, and lines of `bucket show`.
+// How a bucket is shared in a cluster: flags of `bucket set` and lines of `bucket show`.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -11,11 +11,12 @@
 
 namespace drip::cli {
 
+// --scope, --sharing, --on-failure and so on.
 void add_sharing_settings(CLI::App* app,
                           const std::shared_ptr<v1::ConfigureBucketRequest>& request);
-/// To four significant digits: what a share is changes all the time.
+// `value` to four significant digits, for shares, which change all the time.
 [[nodiscard]] double four_digits(double value);
-// Nothing for a bucket of one node.
+// Adds nothing for a bucket of scope NODE.
 void add_sharing_properties(const v1::Bucket& bucket, Properties* properties);
 
 }  // namespace drip::cli

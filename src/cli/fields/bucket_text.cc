@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets and reasons in words.
+// Text for rates, departures, reasons and histograms of buckets.
 #include "cli/fields/bucket_text.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets and reasons in words, for all verbs that show them.
+// Text for rates, departures, reasons and histograms of buckets.
 #pragma once
 
 #include <string>

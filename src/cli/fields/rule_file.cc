@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads a rule set; TOML is turned into JSON first, so that one mapping to the API serves both.
+// Converts TOML to JSON first, so that there is one conversion to the API's message.
 #include "cli/fields/rule_file.h"
 
 #include <fmt/format.h>
@@ -52,11 +52,11 @@ v1::RuleSet read_rule_file(const std::string& path) {
   const std::string name = path == "-" ? "standard input" : path;
   const std::string text = read_all(path);
   const auto start = text.find_first_not_of(" \t\r\n");
-  // An empty file is more likely an accident than the wish to delete all rules: that is `{}`.
+  // An empty file is more likely a mistake than meant to delete all rules; for that there is `{}`.
   if (start == std::string::npos) {
     throw UsageError(name + ": is empty; allowed: a rule set, {} for one without rules");
   }
-  // No TOML document begins with a brace.
+  // A TOML document cannot begin with a brace.
   const std::string json = text[start] == '{' ? text : toml_to_json(text, name);
   v1::RuleSet rule_set;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &rule_set);

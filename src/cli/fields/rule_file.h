@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A whole rule set from a file: the API's RuleSet with its own field names, as TOML or JSON.
+// Reads a rule set from a file: the API's RuleSet with its field names, as TOML or JSON.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace drip::cli {
 
-// `path` may be "-" for standard input. Throws UsageError with the file and what is wrong in it.
+// `path` may be "-" for standard input. Throws UsageError naming the file and the error in it.
 v1::RuleSet read_rule_file(const std::string& path);
 
 }  // namespace drip::cli

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Turns the flags of `rule add` into a Match and an action.
+// The flags of `rule add`, and how each is parsed.
 #include "cli/fields/rule_flags.h"
 
 #include <string>
@@ -66,7 +66,7 @@ Parsed<std::uint32_t> parse_dscp(std::string_view text) {
 
 void add_match_flags(CLI::App* app, const std::shared_ptr<v1::Match>& match) {
   CLI::Option_group* group =
-      app->add_option_group("Match", "What a packet must be; all that is given must fit");
+      app->add_option_group("Match", "Properties of the packet; all that are given must match");
   group
       ->add_option_function<std::string>(
           "--src", [match](const std::string& prefix) { match->set_src_prefix(prefix); },
@@ -94,21 +94,22 @@ void add_match_flags(CLI::App* app, const std::shared_ptr<v1::Match>& match) {
   group
       ->add_option_function<std::string>(
           "--port", [match](const std::string& name) { match->set_ingress_port(name); },
-          "Port on which it came in")
+          "Port on which the packet arrived")
       ->type_name("NAME");
 }
 
-// Returns the option that the flags of its flows need.
+// Returns --per-flow, which other flags need.
 CLI::Option* add_action_flags(CLI::App* app, const std::shared_ptr<v1::Rule>& rule) {
-  CLI::Option_group* group = app->add_option_group("Action", "What becomes of it: exactly one");
+  CLI::Option_group* group = app->add_option_group("Action", "Exactly one must be given");
   group->require_option(1);
   group
       ->add_option_function<std::string>(
           "--bucket", [rule](const std::string& id) { rule->set_bucket_id(id); },
-          "Into this bucket")
+          "Put packets into this bucket")
       ->type_name("ID");
   CLI::Option* per_flow = add_parsed(
-      group, "--per-flow", "KEY", "Into a bucket of its flow: five-tuple, source or destination",
+      group, "--per-flow", "KEY",
+      "Put packets into a bucket for each flow: five-tuple, source or destination",
       [](std::string_view text) {
         static constexpr Choice<v1::FlowKey> kKeys[] = {{"five-tuple", v1::FLOW_KEY_FIVE_TUPLE},
                                                         {"source", v1::FLOW_KEY_SOURCE},
@@ -117,15 +118,15 @@ CLI::Option* add_action_flags(CLI::App* app, const std::shared_ptr<v1::Rule>& ru
       },
       [rule](v1::FlowKey key) { rule->mutable_per_flow()->set_key(key); });
   group->add_flag_callback(
-      "--pass", [rule] { rule->set_pass(true); }, "Straight on, unshaped");
+      "--pass", [rule] { rule->set_pass(true); }, "Forward packets without shaping");
   group->add_flag_callback(
-      "--drop", [rule] { rule->set_drop(true); }, "Not on at all");
+      "--drop", [rule] { rule->set_drop(true); }, "Drop packets");
   return per_flow;
 }
 
 Parsed<std::chrono::nanoseconds> parse_idle_timeout(std::string_view text) {
   const auto span = parse_duration(text);
-  // The API counts milliseconds in 32 bits.
+  // The API has a 32-bit number of milliseconds.
   if (span && (span->count() % 1'000'000 != 0 || *span > std::chrono::hours(24))) {
     return not_allowed<std::chrono::nanoseconds>(text, "whole milliseconds up to 24h");
   }
@@ -134,21 +135,21 @@ Parsed<std::chrono::nanoseconds> parse_idle_timeout(std::string_view text) {
 
 void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flows,
                     CLI::Option* per_flow) {
-  CLI::Option_group* group =
-      app->add_option_group("Flows", "With --per-flow: how many, and the bucket of each");
-  add_whole<std::uint32_t>(group, "--max-flows", "Bound on the flows at one time",
+  CLI::Option_group* group = app->add_option_group(
+      "Flows", "With --per-flow: the number of flows and the settings of their buckets");
+  add_whole<std::uint32_t>(group, "--max-flows", "Maximum number of flows at one time",
                            [flows](std::uint32_t count) { flows->set_max_flows(count); });
   add_parsed(group, "--idle-timeout", "DURATION",
-             "A bucket that is empty and sees no packet for so long is taken back",
+             "A flow without a packet for this long is removed when its bucket is empty",
              parse_idle_timeout, [flows](std::chrono::nanoseconds span) {
                flows->set_idle_timeout_ms(static_cast<std::uint32_t>(span.count() / 1'000'000));
              });
-  add_whole<std::uint32_t>(group, "--prefix4", "How many bits of an IPv4 address make the flow",
+  add_whole<std::uint32_t>(group, "--prefix4", "Bits of an IPv4 address that identify the flow",
                            [flows](std::uint32_t bits) { flows->set_ipv4_prefix_length(bits); });
-  add_whole<std::uint32_t>(group, "--prefix6", "How many bits of an IPv6 address make the flow",
+  add_whole<std::uint32_t>(group, "--prefix6", "Bits of an IPv6 address that identify the flow",
                            [flows](std::uint32_t bits) { flows->set_ipv6_prefix_length(bits); });
   add_bucket_settings(group, std::shared_ptr<v1::BucketConfig>(flows, flows->mutable_bucket()));
-  // Each for itself, so that the refusal names the flag and not the group.
+  // One by one, so that the error names the flag and not the group.
   for (CLI::Option* option : group->get_options({})) option->needs(per_flow);
 }
 
@@ -169,7 +170,8 @@ std::shared_ptr<RuleFlags> add_rule_flags(CLI::App* app) {
   app->add_option_function<std::string>(
          "rule", [rule](const std::string& id) { rule->set_rule_id(id); }, "Name of the rule")
       ->required();
-  add_whole<std::int32_t>(app, "--priority", "The highest that fits decides; 0 unless given",
+  add_whole<std::int32_t>(app, "--priority",
+                          "The matching rule of the highest priority applies [0]",
                           [rule](std::int32_t priority) { rule->set_priority(priority); });
   add_match_flags(app, std::shared_ptr<v1::Match>(flags, rule->mutable_match()));
   CLI::Option* per_flow = add_action_flags(app, rule);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One rule as flags: what a packet must be, and what then becomes of it.
+// The flags of `rule add`: match, action, and the buckets of a per-flow rule.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -9,7 +9,7 @@
 
 namespace drip::cli {
 
-// Protocols that have a name on the command line and in tables.
+// IP protocols that have a name in flags and in output.
 struct ProtocolName {
   const char* name;
   std::uint32_t number;
@@ -19,17 +19,17 @@ inline constexpr ProtocolName kProtocols[] = {
     {"esp", 50}, {"icmpv6", 58}, {"ospf", 89}, {"sctp", 132},
 };
 
-// What the flags say so far.
+// The rule that the flags describe.
 struct RuleFlags {
-  // The whole rule, the settings of its flows put in. REQUIRES: parsing is over.
+  // Returns the rule with `flows` in it. REQUIRES: the command line has been parsed.
   v1::Rule complete() const;
 
   v1::Rule rule;
-  // Apart from the rule, because setting a field of its action there would choose the action.
+  // Not in `rule`, because setting a field of per_flow there would choose that action.
   v1::FlowTemplate flows;
 };
 
-// Adds the flags to `app`; they write into what is returned. Exactly one action must be given.
+// Adds the flags to `app`; they set the fields of the result. CLI11 demands exactly one action.
 std::shared_ptr<RuleFlags> add_rule_flags(CLI::App* app);
 
 }  // namespace drip::cli

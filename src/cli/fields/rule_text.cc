@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules in words.
+// Text for matches and actions.
 #include "cli/fields/rule_text.h"
 
 #include <fmt/format.h>

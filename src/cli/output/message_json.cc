@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Any protobuf message as JSON, by reflection, so that a new field of the API is shown at once.
+// Converts any Protobuf message to JSON by reflection, so that new fields of the API need no code.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -19,7 +19,7 @@ using google::protobuf::Reflection;
 using nlohmann::ordered_json;
 
 ordered_json enum_to_json(const FieldDescriptor* field, int number) {
-  // A newer server may know a value that this build has no name for.
+  // The server may be newer and have values without a name in this build.
   const auto* value = field->enum_type()->FindValueByNumber(number);
   return value != nullptr ? ordered_json(value->name()) : ordered_json(number);
 }
@@ -78,7 +78,7 @@ ordered_json element_to_json(const Message& message, const FieldDescriptor* fiel
   return nullptr;
 }
 
-// Keys are text in all of the API's maps.
+// The API's maps have keys of type string only.
 ordered_json map_to_json(const Message& message, const FieldDescriptor* field) {
   std::map<std::string, ordered_json> sorted;
   const Reflection& reflection = *message.GetReflection();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Aligns tables and writes times; the JSON mapping is in message_json.cc.
+// Tables and times; the conversion to JSON is in message_json.cc.
 #include "cli/output/output.h"
 
 #include <fmt/chrono.h>
@@ -19,7 +19,7 @@ void print_line(const std::string& line) {
 }
 
 void print(const nlohmann::ordered_json& json) {
-  // What is not UTF-8 is replaced: one bad name must not hide all the others.
+  // Text that is not UTF-8 is replaced, so that the rest is still shown.
   print_line(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 

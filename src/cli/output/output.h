@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What goes to stdout: JSON of the API's messages, aligned tables, units that people can read.
+// Output to stdout: messages of the API as JSON, aligned tables, quantities with units.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -12,23 +12,23 @@
 
 namespace drip::cli {
 
-// The message's own field names in the order of the .proto; 64-bit integers as numbers, which
-// protobuf's JSON would write as strings; enums by name. A field without presence is always there,
-// one with presence only if it is set.
+// The message with its field names in the order of the .proto. 64-bit integers are numbers, where
+// Protobuf's JSON has strings; enums are names. A field without presence is always there, a field
+// with presence only if it is set.
 nlohmann::ordered_json to_json(const google::protobuf::Message& message);
 
 void print(const nlohmann::ordered_json& json);
 void print(const google::protobuf::Message& message);
 void print_line(const std::string& line);
 
-// Columns as wide as their widest cell.
+// A table whose columns are as wide as their widest cell.
 class Table {
  public:
   enum class Align { kLeft, kRight };
   struct Column {
     std::string title;
     Align align = Align::kRight;
-    // So that tables printed one after the other line up.
+    // For tables that are printed one after the other and should line up.
     std::size_t least_width = 0;
   };
 
@@ -43,7 +43,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// Name and value, one a line, for `show`.
+// Lines of a name and a value, for `show`.
 class Properties {
  public:
   void add(const std::string& name, const std::string& value) { table_.add({name, value}); }
@@ -53,13 +53,13 @@ class Properties {
   Table table_{{{"", Table::Align::kLeft}, {"", Table::Align::kLeft}}};
 };
 
-// Local time with milliseconds; "never" for 0.
+// Local time with milliseconds; format_time() returns "never" for 0.
 std::string format_time(std::int64_t milliseconds_since_epoch);
 std::string format_time_of_day(std::int64_t milliseconds_since_epoch);
-// Measured figures, rounded to four digits.
+// Measured values, rounded to four digits.
 std::string brief_duration(std::uint64_t nanoseconds);
 std::string brief_bytes(std::uint64_t bytes);
-// Not a word but a mark where there is nothing to show.
+// "-" for an empty text.
 std::string or_dash(const std::string& text);
 std::string yes_or_no(bool value);
 

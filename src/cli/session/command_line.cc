@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Parses, dispatches to one verb, and turns whatever goes wrong into a line and an exit code.
+// Parses the command line, runs one subcommand, and turns errors into one line and an exit code.
 #include "cli/session/command_line.h"
 
 #include <fmt/format.h>
@@ -29,7 +29,7 @@ void print_error(std::string_view code, std::string_view message) {
 }
 
 void collect_words(const CLI::App* app, std::vector<std::string>* words) {
-  const auto add_once = [words](std::string word) {  // Each group of options has its own --help.
+  const auto add_once = [words](std::string word) {  // Each option group has a --help of its own.
     if (std::ranges::find(*words, word) == words->end()) words->push_back(std::move(word));
   };
   for (const CLI::Option* option : app->get_options()) {
@@ -38,23 +38,24 @@ void collect_words(const CLI::App* app, std::vector<std::string>* words) {
   }
   for (const CLI::App* subcommand : app->get_subcommands({})) {
     if (subcommand->get_name().empty()) {
-      collect_words(subcommand, words);  // A group of options.
+      collect_words(subcommand, words);  // An option group.
     } else {
       add_once(subcommand->get_name());
     }
   }
 }
 
-// Those that may follow the verb.
-std::vector<std::string> flags_of(const CLI::App* verb) {
+// The flags that may follow a subcommand.
+std::vector<std::string> flags_of(const CLI::App* subcommand) {
   std::vector<std::string> words;
-  collect_words(verb, &words);
+  collect_words(subcommand, &words);
   for (const char* global : kGlobalFlags) words.emplace_back(global);
   return words;
 }
 
-// Protobuf would not send it, and the call would fail without a reason.
-std::optional<std::string> not_utf8(std::span<const char* const> words) {
+// An error if an argument is not UTF-8. Protobuf does not send such a text, and the call would fail
+// without a reason.
+std::optional<std::string> utf8_error(std::span<const char* const> words) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     try {
       (void)nlohmann::json(words[i]).dump();
@@ -69,8 +70,8 @@ std::optional<std::string> not_utf8(std::span<const char* const> words) {
   return std::nullopt;
 }
 
-// CLI11 says that "A subcommand is required", but neither which there are nor what was there
-// instead.
+// CLI11's own message is "A subcommand is required", which names neither the wrong word nor the
+// subcommands that there are.
 std::string explain(const CLI::ParseError& error, const CLI::App* deepest,
                     const std::vector<std::string>& unknown_words) {
   std::string names;
@@ -79,15 +80,15 @@ std::string explain(const CLI::ParseError& error, const CLI::App* deepest,
     names.append(names.empty() ? "" : ", ").append(subcommand->get_name());
   }
   if (names.empty()) {
-    // CLI11 lists what is left over backwards, and not what there is.
+    // CLI11 lists the unknown words in reverse order, and no flags that are allowed.
     const auto flag = std::find_if(unknown_words.begin(), unknown_words.end(),
                                    [](const std::string& word) { return word.starts_with("-"); });
     if (flag == unknown_words.end()) return error.what();
-    return fmt::format("'{}' is not allowed; allowed: {}", *flag,
-                       fmt::join(flags_of(deepest), ", "));
+    return argument_error(*flag, fmt::format("{}", fmt::join(flags_of(deepest), ", ")));
   }
-  if (unknown_words.empty()) return fmt::format("a word is missing; allowed: {}", names);
-  return fmt::format("'{}' is not allowed; allowed: {}", unknown_words.front(), names);
+  if (!unknown_words.empty()) return argument_error(unknown_words.front(), names);
+  const char* const missing = deepest->get_parent() == nullptr ? "a command" : "a subcommand";
+  return fmt::format("{} is missing; allowed: {}", missing, names);
 }
 
 }  // namespace
@@ -105,42 +106,43 @@ CommandLine::CommandLine()
       ->check([](const std::string& address) { return address_error(address).value_or(""); });
   add_parsed(
       &app_, "--timeout", "DURATION",
-      "How long a call may take, 10s unless given; `request await` waits without end and\n"
-      "`bucket watch` goes on until it is interrupted",
+      "How long a call may take [10s]; `request await` and `bucket watch` have no limit unless\n"
+      "it is given",
       [](std::string_view text) { return parse_duration(text); },
       [this](std::chrono::nanoseconds timeout) { timeout_ = timeout; });
   app_.add_flag("--json", json_, "Write JSON: the API's field names, numbers as numbers");
   app_.footer(std::string("Rates: 100mbit, 2.5gbit, 10kpps, 10/s, 1/h; sizes: 1500b, 64kb; "
                           "times: 20ms, 1.5s.\n") +
-              kExitCodes + "\nHelp on a verb: dripctl NOUN VERB --help");
+              kExitCodes + "\nHelp on a subcommand: dripctl COMMAND SUBCOMMAND --help");
 }
 
-CLI::App* CommandLine::add_noun(const std::string& name, const std::string& what) {
-  CLI::App* noun = app_.add_subcommand(name, what);
-  noun->require_subcommand(1);
-  return noun;
+CLI::App* CommandLine::add_command(const std::string& name, const std::string& help) {
+  CLI::App* command = app_.add_subcommand(name, help);
+  command->require_subcommand(1);
+  return command;
 }
 
-CLI::App* CommandLine::add_verb(CLI::App* noun, const std::string& name, const std::string& what,
-                                const std::vector<std::string>& examples, Verb run) {
-  CLI::App* verb = noun->add_subcommand(name, what);
+CLI::App* CommandLine::add_subcommand(CLI::App* command, const std::string& name,
+                                      const std::string& help,
+                                      const std::vector<std::string>& examples, Subcommand run) {
+  CLI::App* subcommand = command->add_subcommand(name, help);
   std::string footer = "Examples:\n";
   for (const std::string& example : examples) footer += "  dripctl " + example + "\n";
-  verb->footer(footer + "\n--server, --timeout and --json: see dripctl --help.");
-  verb->callback([this, run = std::move(run)] { chosen_ = run; });
-  return verb;
+  subcommand->footer(footer + "\n--server, --timeout and --json: see dripctl --help.");
+  subcommand->callback([this, run = std::move(run)] { chosen_ = run; });
+  return subcommand;
 }
 
-void CommandLine::set_default_verb(CLI::App* noun, Verb run) {
-  noun->require_subcommand(0, 1);
-  // CLI11 calls this after the verb's own callback.
-  noun->callback([this, run = std::move(run)] {
+void CommandLine::set_default_subcommand(CLI::App* command, Subcommand run) {
+  command->require_subcommand(0, 1);
+  // CLI11 calls this after the callback of a subcommand, which has set chosen_ then.
+  command->callback([this, run = std::move(run)] {
     if (!chosen_) chosen_ = run;
   });
 }
 
 std::optional<Exit> CommandLine::parse(int argc, const char* const* argv) {
-  if (const auto error = not_utf8({argv, static_cast<std::size_t>(argc)})) {
+  if (const auto error = utf8_error({argv, static_cast<std::size_t>(argc)})) {
     print_error("USAGE", *error);
     return Exit::kUsage;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is common to all nouns and verbs: the options before them, help, errors, exit codes.
+// What all subcommands share: global flags, help, errors, exit codes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -13,40 +13,44 @@
 
 namespace drip::cli {
 
-// What dripctl exits with; part of its contract (docs/guide/dripctl.md).
+// dripctl's exit codes, documented in docs/guide/dripctl.md.
 enum class Exit : int {
   kOk = 0,
-  kRejected = 1,     // The call succeeded, the request was not admitted or was dropped.
+  kRejected = 1,     // The call succeeded; the request was rejected, or dropped before its turn.
   kUsage = 2,        // The command line is wrong; nothing was sent.
   kUnreachable = 3,  // No server answered.
   kNotFound = 4,
-  kApiError = 5,  // Any other error that the server answered with.
+  kApiError = 5,  // The server answered with any other error.
 };
 
-// What a verb works with.
+// What a subcommand works with.
 struct Session {
   Connection& connection;
   bool json = false;
 };
-using Verb = std::function<Exit(Session&)>;
+using Subcommand = std::function<Exit(Session&)>;
 
+// `dripctl COMMAND SUBCOMMAND ...`: parses the arguments and runs one subcommand.
 class CommandLine {
  public:
   CommandLine();
 
-  CLI::App* add_noun(const std::string& name, const std::string& what);
-  // `examples`: command lines without the leading "dripctl ", shown under --help.
-  CLI::App* add_verb(CLI::App* noun, const std::string& name, const std::string& what,
-                     const std::vector<std::string>& examples, Verb run);
-  // The verb that runs when the noun stands alone.
-  void set_default_verb(CLI::App* noun, Verb run);
+  CLI::App* add_command(const std::string& name, const std::string& help);
+  // `examples` are command lines without "dripctl " in front, for --help.
+  CLI::App* add_subcommand(CLI::App* command, const std::string& name, const std::string& help,
+                           const std::vector<std::string>& examples, Subcommand run);
+  // `run` is called for the command without a subcommand.
+  void set_default_subcommand(CLI::App* command, Subcommand run);
 
-  // An exit code if there is nothing (more) to run: help was asked for, or the usage is wrong.
+  // Returns an exit code if there is nothing to run: after --help and --version, or for a wrong
+  // command line, whose error is on stderr.
   std::optional<Exit> parse(int argc, const char* const* argv);
-  // Runs the chosen verb; what goes wrong is on stderr. REQUIRES: parse() returned nothing.
+  // Runs the subcommand and writes its error, if any, to stderr. REQUIRES: parse() returned
+  // nothing.
   Exit run();
 
-  // For shell completion: the words that may follow `path` (a noun, a noun and a verb, or none).
+  // For shell completion: the words that may follow `path`, which is empty, a command, or a command
+  // and a subcommand.
   std::vector<std::string> words_after(const std::vector<std::string>& path) const;
 
  private:
@@ -54,7 +58,7 @@ class CommandLine {
   std::string server_ = "127.0.0.1:50051";
   std::optional<std::chrono::nanoseconds> timeout_;
   bool json_ = false;
-  Verb chosen_;
+  Subcommand chosen_;  // What run() calls.
 };
 
 }  // namespace drip::cli

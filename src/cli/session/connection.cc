@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Opens the channel and tells an unreachable server from an answer that is an error.
+// Opens the channel, and distinguishes an unreachable server from an error that a server returned.
 #include "cli/session/connection.h"
 
 #include <fmt/format.h>
@@ -14,10 +14,10 @@ std::optional<std::string> address_error(std::string_view address) {
   if (address.starts_with("unix:")) {
     return address.size() > 5 ? std::nullopt : std::optional(error);
   }
-  // gRPC would take a host alone and try port 443.
+  // gRPC accepts a host without a port and connects to port 443.
   const auto colon = address.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return error;
-  // http://HOST:PORT would be looked up as a name.
+  // gRPC resolves http://HOST:PORT as the name of a host.
   if (address.find('/') != std::string_view::npos) return error;
   if (!parse_integer(address.substr(colon + 1), 1, 65535)) return error;
   return std::nullopt;
@@ -48,9 +48,9 @@ std::string_view code_name(grpc::StatusCode code) {
 void Connection::open() {
   if (channel_) return;
   grpc::ChannelArguments arguments;
-  // A page of 1000 buckets with histograms can be more than the 4 MB that gRPC allows by itself.
+  // A page of 1000 buckets with histograms can exceed gRPC's default limit of 4 MB.
   arguments.SetMaxReceiveMessageSize(-1);
-  // A daemon on this machine is not behind the proxy that http_proxy names.
+  // Without this gRPC would send calls to a dripd on this machine through the proxy of http_proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   channel_ = grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
   rate_limiter_ = v1::RateLimiterService::NewStub(channel_);
@@ -73,7 +73,7 @@ void Connection::check(const grpc::Status& status) const {
     throw CallError(
         {status.error_code(), "no answer from " + address_ + ": " + status.error_message()}, false);
   }
-  // A host that swallows packets looks like a slow call, except that the channel never got ready.
+  // If the host drops packets the call times out as a slow one does, but the channel is not ready.
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
       channel_->GetState(false) != GRPC_CHANNEL_READY) {
     throw CallError({status.error_code(), "no connection to " + address_ + " in time"}, false);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The way to the daemon: one channel, a deadline for each call, and errors as one exception.
+// The connection to dripd: one channel, a deadline for each call, and an exception for errors.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -16,7 +16,7 @@
 
 namespace drip::cli {
 
-// Why `address` cannot be one (`host:port` or `unix:PATH`); nothing if it can.
+// An error unless `address` is `host:port` or `unix:PATH`.
 std::optional<std::string> address_error(std::string_view address);
 
 // A call that did not end with OK.
@@ -28,7 +28,7 @@ class CallError : public std::runtime_error {
         server_reached_(server_reached) {}
 
   grpc::StatusCode code() const { return code_; }
-  // False if the error came from this side because no server answered.
+  // False if no server answered, and the error is the client's own.
   bool server_reached() const { return server_reached_; }
 
  private:
@@ -36,23 +36,25 @@ class CallError : public std::runtime_error {
   bool server_reached_;
 };
 
-// The name as the API's documentation writes it: NOT_FOUND.
+// The code's name as in gRPC's documentation: NOT_FOUND.
 std::string_view code_name(grpc::StatusCode code);
 
+// Not thread safe.
 class Connection {
  public:
-  // How long a call may take when --timeout is not given.
+  // The deadline of a call without --timeout.
   enum class Patience {
-    kDefault,    // kDefaultTimeout: for calls that are answered at once.
-    kUnbounded,  // For a call whose purpose is to wait.
+    kDefault,    // kDefaultTimeout.
+    kUnbounded,  // None, for a call that waits for an event.
   };
   static constexpr std::chrono::seconds kDefaultTimeout{10};
 
-  // Opens nothing yet, so that a verb can still set signals up before gRPC starts its threads.
-  // REQUIRES: !address_error(address).
+  // Does not open the channel yet, so that a subcommand can block signals before gRPC starts
+  // threads. REQUIRES: !address_error(address).
   Connection(const std::string& address, std::optional<std::chrono::nanoseconds> timeout)
       : address_(address), timeout_(timeout) {}
 
+  // Makes a unary call and returns its reply. Throws CallError unless the status is OK.
   template <typename Stub, typename Request, typename Reply>
   Reply call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
              const Request& request, Patience patience = Patience::kDefault) {
@@ -64,7 +66,7 @@ class Connection {
     return reply;
   }
 
-  // For streams, which the caller drives.
+  // For streaming calls.
   v1::ShaperService::Stub& shaper() {
     open();
     return *shaper_;
