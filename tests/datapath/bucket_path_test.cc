@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "one_bucket.h"
+#include "support/frame_builder.h"
 
 namespace drip::datapath {
 namespace {

@@ -2,10 +2,8 @@
 // A clock that stands still until told, and ports that are queues in memory.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <memory>
 #include <span>
@@ -113,31 +111,5 @@ class FakePorts {
   std::uint64_t dropped_ = 0;
 };
 static_assert(PacketIo<FakePorts>);
-
-/// An Ethernet/IPv4/UDP frame of `frame_bytes` bytes (at least 42).
-inline std::vector<std::uint8_t> udp_frame(std::uint32_t src, std::uint32_t dst,
-                                           std::uint16_t src_port, std::uint16_t dst_port,
-                                           std::size_t frame_bytes) {
-  std::vector<std::uint8_t> frame(frame_bytes);
-  const auto put16 = [&](std::size_t at, std::uint32_t value) {
-    frame[at] = static_cast<std::uint8_t>(value >> 8);
-    frame[at + 1] = static_cast<std::uint8_t>(value);
-  };
-  const std::array<std::uint8_t, 12> macs = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
-  std::memcpy(frame.data(), macs.data(), macs.size());
-  put16(12, 0x0800);
-  frame[14] = 0x45;
-  put16(16, static_cast<std::uint32_t>(frame_bytes - 14));
-  frame[22] = 64;
-  frame[23] = 17;
-  put16(26, src >> 16);
-  put16(28, src & 0xffff);
-  put16(30, dst >> 16);
-  put16(32, dst & 0xffff);
-  put16(34, src_port);
-  put16(36, dst_port);
-  put16(38, static_cast<std::uint32_t>(frame_bytes - 34));
-  return frame;
-}
 
 }  // namespace drip::datapath

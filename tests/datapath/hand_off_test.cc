@@ -11,6 +11,7 @@
 
 #include "datapath/poll_loop.h"
 #include "fakes.h"
+#include "support/frame_builder.h"
 
 namespace drip::datapath {
 namespace {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness.h"
+#include "support/frame_builder.h"
 
 namespace drip::datapath {
 

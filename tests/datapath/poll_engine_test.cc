@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "datapath/poll_engine/embedded.h"
+#include "support/wait_until.h"
 
 namespace drip::datapath {
 namespace {
@@ -39,13 +40,6 @@ class PollEngineTest : public testing::TestWithParam<int> {
     return change.ref.value_or(BucketRef{});
   }
   RequestRecord& record() { return records_.emplace_back(); }
-  template <class Condition>
-  bool eventually(Condition condition) {
-    for (int i = 0; i < 10000 && !condition(); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return condition();
-  }
 
   NoPortSet ports_;
   TscClock clock_;
@@ -97,7 +91,7 @@ TEST_P(PollEngineTest, EverythingAdmittedDepartsOnce) {
     });
   }
   for (auto& caller : callers) caller.join();
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(wait_until([&] {
     std::uint64_t departed = 0;
     for (const BucketRef bucket : buckets) departed += engine_->read(bucket).departed;
     return departed == 8000;
@@ -134,7 +128,7 @@ TEST_P(PollEngineTest, GrowsInTheMiddleOfABacklog) {
   EXPECT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kFull);
   change.settings = requests(1000, 1e6);
   ASSERT_TRUE(engine_->apply(std::span(&change, 1)).ok());
-  EXPECT_TRUE(eventually([&] { return engine_->read(bucket).departed == 1000; }));
+  EXPECT_TRUE(wait_until([&] { return engine_->read(bucket).departed == 1000; }));
 }
 
 TEST_P(PollEngineTest, ReleasedRequestMakesRoom) {
@@ -179,7 +173,7 @@ TEST_P(PollEngineTest, PacketBuffersReservedForFlowsAreReleased) {
     ASSERT_TRUE(rule.ok()) << rule.status();
     EXPECT_EQ(reserved(), 6400U);
     engine_->remove_flow_rule(*rule);
-    ASSERT_TRUE(eventually([&] { return reserved() == 0; }));
+    ASSERT_TRUE(wait_until([&] { return reserved() == 0; }));
   }
 }
 
@@ -188,7 +182,7 @@ TEST_P(PollEngineTest, DrainsOnDelete) {
   for (int i = 0; i < 50; ++i) engine_->admit(bucket, record(), 0);
   const Removal removal = engine_->remove(bucket, false);
   EXPECT_GT(removal.draining, 0U);
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(wait_until([&] {
     for (const RequestRecord& one : records_) {
       if (one.state.load() != RequestRecord::State::kDeparted) return false;
     }
@@ -215,13 +209,13 @@ TEST_P(PollEngineTest, LeasesStartStopAndEndByThemselves) {
   const auto in = [&](std::int64_t ms) { return engine_->now() + Duration{ms * 1'000'000}; };
   engine_->set_lease_ends({in(3'600'000), in(3'600'000)});
   engine_->lease(bucket, {{1'000'000, 0}, {}, true});
-  EXPECT_TRUE(eventually([&] { return engine_->read(bucket).departed == 1000; }));
+  EXPECT_TRUE(wait_until([&] { return engine_->read(bucket).departed == 1000; }));
   EXPECT_FALSE(engine_->read(bucket).paused);
   // It ends, and no command is needed for that.
   engine_->lease(bucket, {{1, 0}, {}, true});
   for (int i = 0; i < 100; ++i) engine_->admit(bucket, record(), 0);
   engine_->set_lease_ends({in(1), in(1)});
-  EXPECT_TRUE(eventually([&] { return engine_->lapses() > 0 && engine_->read(bucket).paused; }));
+  EXPECT_TRUE(wait_until([&] { return engine_->lapses() > 0 && engine_->read(bucket).paused; }));
   const std::uint64_t departed = engine_->read(bucket).departed;
   engine_->lease(bucket, {{1'000'000, 0}, {}, true});
   EXPECT_EQ(engine_->read(bucket).departed, departed);
@@ -240,7 +234,7 @@ TEST_P(PollEngineTest, LeasedBucketThatIsDeletedDrainsAtItsShare) {
   engine_->lease(bucket, {{1000, 0}, {}, true});
   EXPECT_GT(engine_->remove(bucket, false).draining, 0U);
   EXPECT_TRUE(
-      eventually([&] { return records_.back().state.load() == RequestRecord::State::kDeparted; }));
+      wait_until([&] { return records_.back().state.load() == RequestRecord::State::kDeparted; }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Lcores, PollEngineTest, testing::Values(1, 2));

@@ -9,20 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "support/frame_builder.h"
+
 namespace drip::vdev {
 
 using Frame = std::vector<std::uint8_t>;
 
 /// Ethernet, an experimental EtherType (IEEE 802, 0x88b5), a number, and a pattern made of it.
 inline Frame numbered_frame(std::uint32_t number, std::size_t frame_bytes) {
-  Frame frame(frame_bytes);
-  for (std::size_t i = 0; i < frame_bytes; ++i) {
-    frame[i] = static_cast<std::uint8_t>(number * 31 + i);
+  Bytes payload(frame_bytes - 14);
+  for (std::size_t i = 0; i < payload.size(); ++i) {
+    payload[i] = static_cast<std::uint8_t>(number * 31 + i);
   }
-  const std::uint8_t header[14] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
-  std::memcpy(frame.data(), header, sizeof header);
-  std::memcpy(frame.data() + sizeof header, &number, sizeof number);
-  return frame;
+  std::memcpy(payload.data(), &number, sizeof number);
+  return FrameBuilder().be16(0x88b5).raw(payload).build();
 }
 
 struct Captured {

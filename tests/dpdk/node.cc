@@ -4,9 +4,6 @@
 
 #include <sched.h>
 
-#include <chrono>
-#include <thread>
-
 #include "dpdk/eal.h"
 
 namespace drip::vdev {
@@ -82,15 +79,6 @@ std::uint64_t Node::all_drops() const {
     for (const std::uint64_t count : lcore.drops) total += count;
   }
   return total;
-}
-
-bool Node::eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 void Node::stop_and_check_balance() {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "classifier/classifier.h"
 #include "datapath/poll_engine/poll_engine.h"
 #include "dpdk/port_set.h"
+#include "support/wait_until.h"
 
 namespace drip::vdev {
 
@@ -46,8 +46,6 @@ class Node {
   [[nodiscard]] std::uint64_t drops(DropReason reason) const;
   [[nodiscard]] std::uint64_t all_drops() const;
 
-  /// Waits up to 20 s; false if it never came true.
-  static bool eventually(const std::function<bool()>& condition);
   /// Stops, and checks rx = tx + drops by reason + waiting, with nothing waiting any more.
   void stop_and_check_balance();
 

@@ -50,7 +50,7 @@ TEST_F(VirtualDeviceTest, PcapInGivesPcapOutInOrderAndSpaced) {
     // polling thread up for milliseconds; pcap_replay_test.cc has the exact ones.
     const BucketRef bucket = node.add_bucket(bits(400e3, kFrames));
     node.set_rules({{0, to_bucket(bucket)}}, {bucket});
-    EXPECT_TRUE(Node::eventually([&] { return node.tx() == kFrames; }));
+    EXPECT_TRUE(wait_until([&] { return node.tx() == kFrames; }));
     EXPECT_EQ(node.engine().read(bucket).departed, kFrames);
     node.stop_and_check_balance();
   }
@@ -80,7 +80,7 @@ TEST_F(VirtualDeviceTest, JumboFramesArriveWholeAndAreChargedWhole) {
     for (const PortStats& port : node.engine().ports()) EXPECT_EQ(port.mtu, kMtu);
     const BucketRef bucket = node.add_bucket(bits(1e9, kFrames));
     node.set_rules({{0, to_bucket(bucket)}}, {bucket});
-    EXPECT_TRUE(Node::eventually([&] { return node.tx() == kFrames; }));
+    EXPECT_TRUE(wait_until([&] { return node.tx() == kFrames; }));
     EXPECT_EQ(node.engine().read(bucket).departed_bytes, kFrames * (kMtu + 14U));
     node.stop_and_check_balance();
   }
@@ -105,7 +105,7 @@ TEST_F(VirtualDeviceTest, NullDeviceOffersMoreThanTheRateAndAllIsAccountedFor) {
   ASSERT_TRUE(node.is_open()) << node.status();
   const BucketRef bucket = node.add_bucket(bits(100e6, 64));
   node.set_rules({{0, to_bucket(bucket)}}, {bucket});
-  EXPECT_TRUE(Node::eventually([&] { return node.engine().read(bucket).departed > 5000; }));
+  EXPECT_TRUE(wait_until([&] { return node.engine().read(bucket).departed > 5000; }));
   EXPECT_GT(node.drops(DropReason::kBucketFull), 0U);
   const auto ports = node.engine().ports();
   EXPECT_GE(ports[0].rx_packets, node.tx());
@@ -136,7 +136,7 @@ TEST_F(VirtualDeviceTest, RingDevicesCarryEveryPacketInOrder) {
                 frame.size());
     ASSERT_EQ(rte_ring_enqueue(ring, mbuf), 0);
   }
-  EXPECT_TRUE(Node::eventually([&] { return node.drops(DropReason::kRuleDrop) == kFrames; }));
+  EXPECT_TRUE(wait_until([&] { return node.drops(DropReason::kRuleDrop) == kFrames; }));
   EXPECT_EQ(node.rx(), 2 * kFrames);
   EXPECT_EQ(node.tx(), kFrames);
   node.stop_and_check_balance();
@@ -156,13 +156,13 @@ TEST_F(VirtualDeviceTest, MemifCarriesShapedFrames) {
                {"far", "net_memif1,role=client" + socket, "out"},
                {"out", "net_pcap1,tx_pcap=" + path("out.pcap"), "far"}});
     ASSERT_TRUE(node.is_open()) << node.status();
-    ASSERT_TRUE(Node::eventually([&] {
+    ASSERT_TRUE(wait_until([&] {
       const auto ports = node.engine().ports();
       return ports[1].link_up && ports[2].link_up;
     }));
     const BucketRef bucket = node.add_bucket(bits(20e6, kFrames));
     node.set_rules({{0, to_bucket(bucket)}, {2, pass_all()}}, {bucket});
-    EXPECT_TRUE(Node::eventually([&] { return node.tx() == 2 * kFrames; }));
+    EXPECT_TRUE(wait_until([&] { return node.tx() == 2 * kFrames; }));
     node.stop_and_check_balance();
   }
   const std::vector<Captured> out = read_pcap(path("out.pcap"));
@@ -177,7 +177,7 @@ TEST_F(VirtualDeviceTest, WorkersAndTransmittersOnThreadsOfTheirOwn) {
   ASSERT_TRUE(node.is_open()) << node.status();
   const BucketRef bucket = node.add_bucket(bits(50e6, 64));
   node.set_rules({{0, to_bucket(bucket)}}, {bucket});
-  EXPECT_TRUE(Node::eventually([&] { return node.engine().read(bucket).departed > 2000; }));
+  EXPECT_TRUE(wait_until([&] { return node.engine().read(bucket).departed > 2000; }));
   node.stop_and_check_balance();
 }
 

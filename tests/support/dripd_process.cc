@@ -4,17 +4,15 @@
 
 #include <signal.h>
 
-#include <chrono>
 #include <cstdlib>
-#include <functional>
 #include <stdexcept>
-#include <thread>
+#include <string_view>
+
+#include "wait_until.h"
 
 namespace drip {
 namespace {
 
-// For a machine that is busy with other things: what is waited for takes milliseconds.
-constexpr std::chrono::seconds kPatience{30};
 constexpr std::string_view kServes = " serves on ";
 
 std::vector<std::string> command(const std::vector<std::string>& flags) {
@@ -23,15 +21,6 @@ std::vector<std::string> command(const std::vector<std::string>& flags) {
   std::vector<std::string> words = {dripd};
   words.insert(words.end(), flags.begin(), flags.end());
   return words;
-}
-
-bool within_patience(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
 }
 
 int count(const std::string& text, std::string_view part) {
@@ -57,7 +46,7 @@ std::string DripdProcess::serves() {
 
 void DripdProcess::logs(const std::string& text, int times) {
   bool ended = false;
-  const bool done = within_patience([&] {
+  const bool done = wait_until([&] {
     ended = process_.has_ended();  // Before the log is read, for it may say so in the end.
     const std::string so_far = log();
     return count(so_far.substr(0, so_far.rfind('\n') + 1), text) >= times || ended;
@@ -66,7 +55,7 @@ void DripdProcess::logs(const std::string& text, int times) {
 }
 
 Outcome DripdProcess::wait() {
-  if (!within_patience([&] { return process_.has_ended(); })) fail("did not end");
+  if (!wait_until([&] { return process_.has_ended(); })) fail("did not end");
   return process_.wait();
 }
 

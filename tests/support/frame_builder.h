@@ -8,13 +8,19 @@
 #include <string_view>
 #include <vector>
 
-#include "classifier/match.h"
+#include "packet/ip_prefix.h"
 
 namespace drip {
 
 using Bytes = std::vector<std::uint8_t>;
 
 inline IpAddress address(std::string_view text) { return IpPrefix::parse(text)->address(); }
+
+/// `number` in host byte order.
+inline IpAddress ipv4_address(std::uint32_t number) {
+  return {static_cast<std::uint8_t>(number >> 24), static_cast<std::uint8_t>(number >> 16),
+          static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)};
+}
 
 struct Ipv4Fields {
   std::uint8_t protocol = 17;
@@ -103,6 +109,19 @@ class FrameBuilder {
   std::size_t ip_begin_ = 0;
   bool is_ipv4_ = false;
 };
+
+/// Ethernet, IPv4, UDP and zeros: `frame_bytes` bytes, at least 42.
+inline Bytes udp_frame(std::uint32_t src, std::uint32_t dst, std::uint16_t src_port,
+                       std::uint16_t dst_port, std::size_t frame_bytes) {
+  constexpr std::size_t kHeaderBytes = 42;
+  return FrameBuilder()
+      .ipv4({.src = ipv4_address(src), .dst = ipv4_address(dst)})
+      .ports(src_port, dst_port)
+      .be16(static_cast<std::uint16_t>(frame_bytes - 34))
+      .be16(0)
+      .raw(Bytes(frame_bytes - kHeaderBytes))
+      .build();
+}
 
 /// A frame of every kind that the parser tells apart: the seeds of the fuzzer, too.
 inline std::vector<Bytes> sample_frames() {

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <stdexcept>
-#include <thread>
+
+#include "wait_until.h"
 
 namespace drip {
 namespace {
@@ -79,11 +79,7 @@ bool Process::has_ended() const {
 }
 
 bool Process::has_written(const std::string& text) const {
-  for (int i = 0; i < 1000; ++i) {
-    if (out().find(text) != std::string::npos) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
+  return wait_until([&] { return out().find(text) != std::string::npos; });
 }
 
 void Process::send_signal(int signal) const { kill(pid_, signal); }

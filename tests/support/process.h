@@ -34,7 +34,7 @@ class Process {
   std::string out() const;
   std::string err() const;
   bool has_ended() const;
-  // Waits until it has written `text`; false after 10 s.
+  // Waits until it has written `text`; false if it does not within kWaitBound.
   bool has_written(const std::string& text) const;
   void send_signal(int signal) const;
   Outcome wait();

@@ -7,15 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <functional>
 #include <stdexcept>
-#include <thread>
+
+#include "wait_until.h"
 
 namespace drip {
 namespace {
-
-constexpr std::chrono::seconds kPatience{20};
 
 std::string run(const std::vector<std::string>& words) {
   Process process(words);
@@ -26,12 +23,9 @@ std::string run(const std::vector<std::string>& words) {
   return outcome.out;
 }
 
-void wait_until(const std::string& what, const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("not " + what);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+template <class Condition>
+void require(const std::string& description, Condition condition) {
+  if (!wait_until(condition)) throw std::runtime_error("not within the bound: " + description);
 }
 
 }  // namespace
@@ -120,7 +114,7 @@ void RedisServer::kill() {
 
 void RedisServer::start() {
   process_ = std::make_unique<Process>(words_);
-  wait_until("answering: redis-server", [this] {
+  require("redis-server answers", [this] {
     if (process_->has_ended()) throw std::runtime_error("redis-server ended: " + process_->out());
     return cli({"PING"}) == "PONG\n";
   });
@@ -159,7 +153,7 @@ RedisSentinels::RedisSentinels(const RedisServer& master) {
   // Not before all answer: a Sentinel that has yet to listen refuses, which is another error than
   // the one that a test asks about.
   for (const std::uint16_t port : ports_) {
-    wait_until("answering: redis-sentinel", [&] {
+    require("redis-sentinel answers", [&] {
       Process process({"redis-cli", "-p", std::to_string(port), "PING"});
       return process.wait().out == "PONG\n";
     });
@@ -177,7 +171,7 @@ std::string RedisSentinels::url() const {
 void RedisSentinels::wait_until_settled(int replicas) const {
   const std::string wanted_replicas = "num-slaves\n" + std::to_string(replicas) + "\n";
   for (const std::uint16_t port : ports_) {
-    wait_until("settled: redis-sentinel", [&] {
+    require("the Sentinels know each other and the replicas", [&] {
       Process process({"redis-cli", "-p", std::to_string(port), "SENTINEL", "MASTER", "drip"});
       const std::string facts = process.wait().out;
       return facts.find(wanted_replicas) != std::string::npos &&

@@ -2,15 +2,14 @@
 // A starting dripd finds traffic at its port: the rules of its file hold from the first packet.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "dpdk/frames.h"
 #include "support/client.h"
 #include "support/dripd_process.h"
 #include "support/temporary_directory.h"
+#include "support/wait_until.h"
 
 namespace drip {
 namespace {
@@ -19,6 +18,7 @@ namespace {
 constexpr std::uint32_t kPackets = 20'000;
 
 struct Counts {
+  Counts() = default;
   explicit Counts(const v1::ListLcoresResponse& lcores) {
     for (const v1::Lcore& lcore : lcores.lcores()) {
       received += lcore.rx_packets();
@@ -64,16 +64,11 @@ drop = true
   ServingDripd dripd({"--config", file});
   Client client(dripd.address());
   // The device gives them all, once, to whoever asks first.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  const auto counts = [&] {
-    return Counts(client.call(&v1::ShaperService::Stub::ListLcores, std::string()));
-  };
-  Counts found = counts();
-  while ((found.received < kPackets || !found.balanced()) &&
-         std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    found = counts();
-  }
+  Counts found;
+  EXPECT_TRUE(wait_until([&] {
+    found = Counts(client.call(&v1::ShaperService::Stub::ListLcores, std::string()));
+    return found.received >= kPackets && found.balanced();
+  }));
   EXPECT_EQ(found.received, kPackets);
   EXPECT_EQ(found.dropped, kPackets);
   EXPECT_EQ(found.sent, 0U);

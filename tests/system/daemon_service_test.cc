@@ -11,6 +11,7 @@
 
 #include "support/client.h"
 #include "support/dripd_process.h"
+#include "support/wait_until.h"
 
 namespace drip {
 namespace {
@@ -170,11 +171,11 @@ TEST(Service, TheCountsOfEightClientsAddUp) {
   EXPECT_GT(turns.load(), 0U);
 
   control.configure("shared", 200, 100'000);
-  v1::Bucket drained = control.bucket("shared");
-  for (int i = 0; i < 1000 && drained.queue_size() > 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  v1::Bucket drained;
+  EXPECT_TRUE(wait_until([&] {
     drained = control.bucket("shared");
-  }
+    return drained.queue_size() == 0;
+  }));
   EXPECT_EQ(drained.processed_requests(), allowed.load());
   EXPECT_EQ(drained.queue_size(), 0U);
   EXPECT_EQ(drained.dropped_requests(), 0U);
@@ -239,12 +240,12 @@ TEST(DaemonService, StreamsOfRequestsAddUp) {
   std::uint64_t allowed = 0;
   for (int i = 0; i < 4; ++i) {
     const std::string id = "b" + std::to_string(i);
-    v1::Bucket bucket = control.bucket(id);
-    allowed += bucket.allowed_requests();
-    for (int look = 0; look < 1000 && bucket.queue_size() > 0; ++look) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    v1::Bucket bucket;
+    EXPECT_TRUE(wait_until([&] {
       bucket = control.bucket(id);
-    }
+      return bucket.queue_size() == 0;
+    }));
+    allowed += bucket.allowed_requests();
     EXPECT_EQ(bucket.processed_requests(), bucket.allowed_requests()) << id;
   }
   EXPECT_EQ(allowed, admitted.load() + single.load());

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <chrono>
 #include <thread>
 
 #include "support/client.h"
 #include "support/dripd_process.h"
+#include "support/wait_until.h"
 
 namespace drip {
 namespace {
@@ -69,9 +69,7 @@ TEST(Stop, ADrainingNodeTakesNothingNewAndEndsThoseWhoWait) {
     v1::AwaitTurnResponse reply;
     awaited = client.status_of(&Limiter::AwaitTurn, request, reply);
   });
-  while (client.bucket("slow").queue_size() == 0) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  EXPECT_TRUE(wait_until([&] { return client.bucket("slow").queue_size() > 0; }));
   dripd->signal(SIGTERM);
   dripd->logs("draining");
   v1::AllowRequestResponse reply;

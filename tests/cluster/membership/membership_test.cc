@@ -6,14 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
-#include <iostream>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "cluster/redis/fenced_script.h"
 #include "support/redis_server.h"
+#include "support/timed_wait.h"
 
 namespace drip::cluster {
 namespace {
@@ -22,23 +20,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 using State = control::ClusterMember::State;
-
-milliseconds since(steady_clock::time_point time) {
-  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - time);
-}
-
-// With much patience; how long it took.
-milliseconds wait_until(const std::function<bool()>& holds) {
-  const auto begin = steady_clock::now();
-  while (!holds()) {
-    if (since(begin) > std::chrono::seconds(20)) {
-      ADD_FAILURE() << "it did not happen";
-      break;
-    }
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-  return since(begin);
-}
 
 class TestNode {
  public:
@@ -91,7 +72,8 @@ TEST(Membership, OneLeadsAndAllSayTheSame) {
   std::vector<std::unique_ptr<TestNode>> nodes;
   for (const char* const id : {"a", "b", "c"}) nodes.push_back(started(redis, id));
   for (auto& node : nodes) {
-    wait_until([&] { return (*node)->status().members.size() == 3; });
+    wait_until("the node knows three members",
+               [&] { return (*node)->status().members.size() == 3; });
     EXPECT_EQ(node->leader(), "a");
     EXPECT_EQ(node->epoch(), 1U);
     const control::ClusterStatus status = (*node)->status();
@@ -116,12 +98,12 @@ TEST(Membership, ALeaderThatStopsHandsOverAtOnceAndOneThatDrainsLeadsNoMore) {
   auto a = started(redis, "a");
   auto b = started(redis, "b");
   (*a)->begin_drain();
-  const milliseconds took = wait_until([&] { return b->leader() == "b"; });
-  std::cout << "steady again: another leads " << took.count() << " ms after the leader drained\n";
-  wait_until([&] { return b->state_of("a") == State::kDraining; });
+  wait_until("another node leads after the leader drained", [&] { return b->leader() == "b"; });
+  wait_until("the drained node is listed as draining",
+             [&] { return b->state_of("a") == State::kDraining; });
   EXPECT_EQ(b->epoch(), 2U);
   (*a)->stop();
-  wait_until([&] { return (*b)->status().members.size() == 1; });
+  wait_until("the stopped node has left", [&] { return (*b)->status().members.size() == 1; });
 }
 
 TEST(Membership, TheEpochGrowsEvenWhenRedisForgets) {
@@ -134,7 +116,8 @@ TEST(Membership, TheEpochGrowsEvenWhenRedisForgets) {
   auto c = started(redis, "c");
   EXPECT_EQ(c->epoch(), 3U);
   redis.restart();
-  wait_until([&] { return !c->leader().empty() && c->epoch() > 3; });
+  wait_until("a leader under a higher epoch after Redis lost its data",
+             [&] { return !c->leader().empty() && c->epoch() > 3; });
   EXPECT_EQ(c->epoch(), 4U) << "one above what it had seen";
   // One that comes without any knowledge takes over what the others kept.
   auto d = started(redis, "d");
@@ -185,9 +168,10 @@ TEST(Membership, ANodeThatIsCutOffSaysSoInsteadOfGuessing) {
   RedisServer redis;
   auto a = started(redis, "a");
   auto b = started(redis, "b");
-  wait_until([&] { return (*a)->status().members.size() == 2; });
+  wait_until("two members", [&] { return (*a)->status().members.size() == 2; });
   redis.pause();
-  wait_until([&] { return !(*a)->status().connected && !(*b)->status().connected; });
+  wait_until("both nodes report that they are cut off",
+             [&] { return !(*a)->status().connected && !(*b)->status().connected; });
   const control::ClusterStatus status = (*b)->status();
   EXPECT_GT(status.knowledge_age, milliseconds(500));
   ASSERT_EQ(status.members.size(), 2U);
@@ -199,9 +183,8 @@ TEST(Membership, ANodeThatIsCutOffSaysSoInsteadOfGuessing) {
               HasSubstr("the last it knew was 'a', epoch 1"));
   EXPECT_FALSE((*a)->leader_state().is_self) << "its lease has run out, so it does not lead";
   redis.resume();
-  const milliseconds took =
-      wait_until([&] { return !a->leader().empty() && a->leader() == b->leader(); });
-  std::cout << "steady again: one leader " << took.count() << " ms after Redis was resumed\n";
+  wait_until("one leader after Redis was resumed",
+             [&] { return !a->leader().empty() && a->leader() == b->leader(); });
   EXPECT_EQ(a->epoch(), 2U) << "a lease that has run out is not taken up again";
 }
 
@@ -215,7 +198,7 @@ TEST(Membership, StartsAndStopsWithinABoundWhereRedisIsDead) {
     EXPECT_EQ((*node)->status().members.size(), 1U);
     EXPECT_TRUE(absl::IsUnavailable((*node)->leader().status()));
   }
-  EXPECT_LT(since(begin), std::chrono::seconds(10));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(10));
   redis.resume();
 }
 

@@ -9,7 +9,9 @@
 #include <chrono>
 #include <thread>
 
+#include "cluster/redis_options.h"
 #include "support/redis_server.h"
+#include "support/wait_until.h"
 
 namespace drip::cluster {
 namespace {
@@ -18,12 +20,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using testing::HasSubstr;
 
-RedisOptions options_of(const std::string& url) {
-  RedisOptions options;
-  options.url = *parse_redis_url(url);
-  return options;
-}
-
 std::string text_of(const absl::StatusOr<RedisReply>& reply) {
   if (!reply.ok()) return std::string(reply.status().message());
   return reply->text() == nullptr ? "(not a text)" : *reply->text();
@@ -31,11 +27,7 @@ std::string text_of(const absl::StatusOr<RedisReply>& reply) {
 
 // Tries, through the backoff, until it is connected again.
 void reconnect(RedisLink& link) {
-  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
-  while (!link.connect().ok() && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  ASSERT_TRUE(link.connect().ok()) << link.connect();
+  ASSERT_TRUE(wait_until([&] { return link.connect().ok(); })) << link.connect();
 }
 
 TEST(RedisLink, CommandsAndTheirReplies) {

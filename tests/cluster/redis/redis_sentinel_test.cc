@@ -4,24 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <iostream>
-#include <thread>
 
 #include "cluster/redis/redis_link.h"
+#include "cluster/redis_options.h"
 #include "support/redis_server.h"
+#include "support/timed_wait.h"
 
 namespace drip::cluster {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 using testing::HasSubstr;
-
-RedisOptions options_of(const std::string& url) {
-  RedisOptions options;
-  options.url = *parse_redis_url(url);
-  return options;
-}
 
 TEST(RedisSentinel, FollowsAFailover) {
   RedisServer first;
@@ -38,14 +31,9 @@ TEST(RedisSentinel, FollowsAFailover) {
   ASSERT_EQ(*copies->integer(), 1);
 
   first.kill();
-  const auto begin = steady_clock::now();
-  while (!link.command({"SET", "b", "2"}).ok()) {
-    ASSERT_LT(steady_clock::now() - begin, std::chrono::seconds(30));
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  std::cout << "steady again: first write "
-            << std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin).count()
-            << " ms after the master was killed\n";
+  wait_until("first write after the master was killed", [&] {
+    return link.command({"SET", "b", "2"}).ok();
+  });
   EXPECT_EQ(link.peer(), second.address());
   const auto kept = link.command({"GET", "a"});
   ASSERT_TRUE(kept.ok() && kept->text() != nullptr) << kept.status();
@@ -60,11 +48,7 @@ TEST(RedisSentinel, DeadSentinelsAndUnknownNames) {
   // The first of the list is not there: the next is asked, and comes first from then on.
   RedisLink link(
       options_of("sentinel://127.0.0.1:" + std::to_string(free_port()) + "," + hosts + "/drip"));
-  const auto deadline = steady_clock::now() + std::chrono::seconds(20);
-  while (!link.connect().ok() && steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  ASSERT_TRUE(link.connected()) << link.connect();
+  ASSERT_TRUE(wait_until([&] { return link.connect().ok(); })) << link.connect();
   EXPECT_NE(hosts.find(to_string(link.options().url.endpoints.front())), std::string::npos);
 
   const absl::Status unknown = RedisLink(options_of("sentinel://" + hosts + "/nobody")).connect();

@@ -44,7 +44,7 @@ class AwaitTurnRpc : public NodeFixture {
                      std::chrono::milliseconds deadline = std::chrono::seconds(60)) {
     const auto before = status_of("b").queue_size();
     Wait& wait = await(request, deadline);
-    EXPECT_TRUE(eventually([&] { return status_of("b").queue_size() == before + 1; }));
+    EXPECT_TRUE(wait_until([&] { return status_of("b").queue_size() == before + 1; }));
     return wait;
   }
   static void expect_status(Wait& wait, grpc::StatusCode code) {
@@ -128,7 +128,7 @@ TEST_F(AwaitTurnRpc, ReleaseOnCancelGivesThePlaceUp) {
   cancelled.context.TryCancel();
   expect_status(cancelled, grpc::CANCELLED);
   expect_status(late, grpc::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(eventually([&] { return status_of("b").queue_size() == 2; }));
+  EXPECT_TRUE(wait_until([&] { return status_of("b").queue_size() == 2; }));
   EXPECT_EQ(status_of("b").dropped_requests(), 2U);
   EXPECT_EQ(allow("bucket_id: 'b' request_id: 'behind'").queue_position(), 2U);
 }
@@ -176,7 +176,7 @@ TEST_F(AwaitTurnRpc, AStopAnswersUnavailable) {
   EXPECT_FALSE(one.reply.dropped());
   configure("bucket_id: 'c' capacity: 10 leak_rate: 0.1");
   Wait& two = await("bucket_id: 'c'");
-  EXPECT_TRUE(eventually([&] { return status_of("c").queue_size() == 1; }));
+  EXPECT_TRUE(wait_until([&] { return status_of("c").queue_size() == 1; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   node_->stop(std::chrono::seconds(5));
   expect_status(two, grpc::UNAVAILABLE);
@@ -191,7 +191,7 @@ TEST_F(AwaitTurnRpc, ManyAtOnceInManyBuckets) {
   for (int i = 0; i < kEach; ++i) {
     for (int b = 0; b < kBuckets; ++b) await("bucket_id: 'm" + std::to_string(b) + "'");
   }
-  EXPECT_TRUE(eventually([&] {
+  EXPECT_TRUE(wait_until([&] {
     std::uint64_t queued = 0;
     for (int b = 0; b < kBuckets; ++b) queued += status_of("m" + std::to_string(b)).queue_size();
     return queued == kBuckets * kEach;

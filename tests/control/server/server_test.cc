@@ -22,22 +22,10 @@
 #include "base/text.h"
 #include "control/server/listen_socket.h"
 #include "control/support/node_fixture.h"
+#include "support/temporary_directory.h"
 
 namespace drip::control {
 namespace {
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "drip.XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 absl::StatusOr<std::unique_ptr<Server>> start(const std::vector<std::string>& addresses) {
   return Server::start({.addresses = addresses}, {});
@@ -51,7 +39,7 @@ grpc_connectivity_state connect_to(const std::string& address) {
 
 TEST(Server, ListensOnSeveralAddresses) {
   const TemporaryDirectory directory;
-  const std::string path = "unix:" + directory.file("drip.sock");
+  const std::string path = "unix:" + directory.path_of("drip.sock");
   const auto server = start({"127.0.0.1:0", path, "127.0.0.1:0"});
   ASSERT_TRUE(server.ok()) << server.status();
   const std::vector<std::uint16_t> ports = (*server)->ports();
@@ -99,7 +87,7 @@ TEST(Server, NamesTheAddressThatCannotBeBound) {
 
 TEST(Server, TakesAUnixPathOnlyFromTheDead) {
   const TemporaryDirectory directory;
-  const std::string path = directory.file("drip.sock");
+  const std::string path = directory.path_of("drip.sock");
   {
     const auto alive = start({"unix:" + path});
     ASSERT_TRUE(alive.ok()) << alive.status();
@@ -127,7 +115,7 @@ TEST(Server, TakesAUnixPathOnlyFromTheDead) {
 
 TEST(Server, LeavesAPathThatIsAnothersByNow) {
   const TemporaryDirectory directory;
-  const std::string path = directory.file("drip.sock");
+  const std::string path = directory.path_of("drip.sock");
   auto first = start({"unix:" + path});
   ASSERT_TRUE(first.ok());
   std::filesystem::remove(path);

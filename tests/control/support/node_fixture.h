@@ -6,10 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "control/server/node.h"
@@ -17,20 +15,11 @@
 #include "drip/v1/shaper.grpc.pb.h"
 #include "fake_engine.h"
 #include "messages.h"
+#include "support/wait_until.h"
 
 namespace drip::control {
 
 inline constexpr Duration kSecond{1'000'000'000};
-
-/// Waits, with much patience, until something that another thread does has happened.
-inline bool eventually(const std::function<bool()>& happened) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!happened()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
 
 class NodeFixture : public testing::Test {
  protected:

@@ -15,19 +15,8 @@ namespace {
 TEST(ClusterCut, TheNodeSaysSoTheOthersGoOnAndItCatchesUp) {
   NetworkCut link;
   if (!link.made()) GTEST_SKIP() << "network namespaces cannot be made here (root is needed)";
-  RedisServer redis({"--bind", "127.0.0.1", "10.0.0.1", "--protected-mode", "no"}, nullptr,
-                    link.home());
-  const std::string port = std::to_string(redis.port());
-  ClusterNodes nodes;
-  {
-    const DripdInside home(link.home());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n1"));
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n2"));
-  }
-  {
-    const DripdInside away(link.away());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://10.0.0.1:" + port, "n3"));
-  }
+  SeparableCluster cluster(link);
+  ClusterNodes& nodes = cluster.nodes;
   wait_until("three nodes agree", [&] { return !common_leader(nodes).empty(); });
   wait_until("a new cluster takes changes", [&] { return nodes[0]->configure("a", 10, 5).ok(); });
   wait_until("all have it", [&] { return all_have(nodes, "a", 5); });

@@ -7,12 +7,11 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "cluster_fixture.h"
 #include "departure_sink.h"
 #include "exact_group.h"
-#include "support/redis_server.h"
 
 namespace drip {
 namespace {
@@ -20,18 +19,8 @@ namespace {
 using std::chrono::milliseconds;
 using testing::HasSubstr;
 
-// One cluster for all of them, a bucket for each; who kills a node puts it back.
-class ExactBucket : public testing::Test {
+class ExactBucket : public ClusterFixture {
  protected:
-  static void SetUpTestSuite() {
-    redis_ = std::make_unique<RedisServer>();
-    nodes_ = std::make_unique<ClusterNodes>(three_nodes(redis_->url()));
-  }
-  static void TearDownTestSuite() {
-    nodes_.reset();
-    redis_.reset();
-  }
-  static ClusterNode& node(std::size_t index) { return *nodes_->at(index); }
   static void set(const v1::ConfigureBucketRequest& request, std::size_t through = 0) {
     set_exact_bucket(*nodes_, node(through), request);
   }
@@ -45,12 +34,7 @@ class ExactBucket : public testing::Test {
     request.set_mode(mode);
     return node(through).client().call(&Limiter::DeleteBucket, request);
   }
-
-  static std::unique_ptr<RedisServer> redis_;
-  static std::unique_ptr<ClusterNodes> nodes_;
 };
-std::unique_ptr<RedisServer> ExactBucket::redis_;
-std::unique_ptr<ClusterNodes> ExactBucket::nodes_;
 
 TEST_F(ExactBucket, OneCapacityOneLineOneSetOfCounters) {
   set(exact_bucket("one", 10, 0.01));

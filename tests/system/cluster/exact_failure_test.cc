@@ -250,19 +250,8 @@ TEST(ExactFailure, ASentinelFailoverKeepsTheRate) {
 TEST(ExactFailure, ANodeThatIsCutOffIsClosedAndTheOthersHaveTheWholeRate) {
   NetworkCut cut;
   if (!cut.made()) GTEST_SKIP() << "network namespaces cannot be made here (root is needed)";
-  RedisServer redis({"--bind", "127.0.0.1", "10.0.0.1", "--protected-mode", "no"}, nullptr,
-                    cut.home());
-  const std::string port = std::to_string(redis.port());
-  ClusterNodes nodes;
-  {
-    const DripdInside home(cut.home());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n1"));
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n2"));
-  }
-  {
-    const DripdInside away(cut.away());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://10.0.0.1:" + port, "n3"));
-  }
+  SeparableCluster cluster(cut);
+  ClusterNodes& nodes = cluster.nodes;
   set_exact_bucket(nodes, *nodes[0], fallible_bucket("a", 1000, kRate));
   const auto begin = Clock::now();
   DepartureSink sink("a");

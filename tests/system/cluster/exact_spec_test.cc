@@ -5,51 +5,19 @@
 
 #include <chrono>
 #include <cmath>
-#include <memory>
-#include <thread>
 
+#include "cluster_spec.h"
 #include "exact_group.h"
-#include "support/redis_server.h"
 
 namespace drip {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-void sleep_seconds(double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-// One cluster for all of them, a bucket for each. What the specification says of sleeps is said of
-// the time that has really passed: a machine that stalls has slept longer.
-class ExactSpec : public testing::Test {
+class ExactSpec : public ClusterSpec {
  protected:
-  static void SetUpTestSuite() {
-    redis_ = std::make_unique<RedisServer>();
-    nodes_ = std::make_unique<ClusterNodes>(three_nodes(redis_->url()));
-  }
-  static void TearDownTestSuite() {
-    nodes_.reset();
-    redis_.reset();
-  }
-
-  ClusterNode& next_node() { return *(*nodes_)[next_++ % nodes_->size()]; }
   void configure(const std::string& id, std::uint64_t capacity, double rate) {
     id_ = id;
     rate_ = rate;
     set_exact_bucket(*nodes_, next_node(), exact_bucket(id, capacity, rate));
-  }
-  v1::AllowRequestResponse allow() { return next_node().client().allow(id_); }
-  // A burst, the first of which arrives between began_ and first_.
-  void burst(int times) {
-    began_ = Clock::now();
-    for (int i = 0; i < times; ++i) {
-      EXPECT_TRUE(allow().allowed()) << i;
-      if (i == 0) first_ = Clock::now();
-    }
   }
   // Reads the bucket and holds it against the law: unit i leaves i / rate after the first came.
   v1::Bucket expect_lawful(std::uint64_t units) {
@@ -64,16 +32,7 @@ class ExactSpec : public testing::Test {
     EXPECT_EQ(bucket.processed_requests() + bucket.queue_size(), units);
     return bucket;
   }
-
-  static std::unique_ptr<RedisServer> redis_;
-  static std::unique_ptr<ClusterNodes> nodes_;
-  std::size_t next_ = 0;
-  std::string id_;
-  double rate_ = 0;
-  Clock::time_point began_, first_;
 };
-std::unique_ptr<RedisServer> ExactSpec::redis_;
-std::unique_ptr<ClusterNodes> ExactSpec::nodes_;
 
 // test_constant_output_rate, test_smooth_output
 TEST_F(ExactSpec, ConstantAndSmoothOutputRate) {

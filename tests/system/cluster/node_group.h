@@ -4,17 +4,14 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <functional>
-#include <iostream>
-#include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/client.h"
 #include "support/dripd_process.h"
+#include "support/timed_wait.h"
 
 namespace drip {
 
@@ -75,25 +72,6 @@ class ClusterNode {
   ServingDripd dripd_;
   Client client_;
 };
-
-/// Waits until it holds, with much patience: how long that took.
-inline std::chrono::milliseconds wait_until(const std::string& what,
-                                            const std::function<bool()>& holds) {
-  const auto begin = std::chrono::steady_clock::now();
-  const auto took = [&] {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                                 begin);
-  };
-  while (!holds()) {
-    if (took() > std::chrono::seconds(30)) {
-      ADD_FAILURE() << "not within 30 s: " << what;
-      break;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  std::cout << "steady again: " << what << ", " << took().count() << " ms\n";
-  return took();
-}
 
 /// All nodes of a test, by index.
 using ClusterNodes = std::vector<std::unique_ptr<ClusterNode>>;

@@ -231,20 +231,8 @@ TEST_F(SplitFailure, RedisIsReplacedBySentinel) {
 TEST_F(SplitFailure, ANodeIsCutOffFromRedisAndHealed) {
   NetworkCut link;
   if (!link.made()) GTEST_SKIP() << "network namespaces cannot be made here (root is needed)";
-  RedisServer redis({"--bind", "127.0.0.1", "10.0.0.1", "--protected-mode", "no"}, nullptr,
-                    link.home());
-  const std::string port = std::to_string(redis.port());
-  ClusterNodes nodes;
-  {
-    const DripdInside home(link.home());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n1"));
-    nodes.push_back(std::make_unique<ClusterNode>("redis://127.0.0.1:" + port, "n2"));
-  }
-  {
-    const DripdInside away(link.away());
-    nodes.push_back(std::make_unique<ClusterNode>("redis://10.0.0.1:" + port, "n3"));
-  }
-  start(std::move(nodes), v1::FAILURE_POLICY_SAFE_SHARE);
+  SeparableCluster cluster(link);
+  start(std::move(cluster.nodes), v1::FAILURE_POLICY_SAFE_SHARE);
   ASSERT_TRUE(link.set(false));
   wait_until("a safe share for the node whose link was cut", [&] {
     return nodes_[2]->client().bucket("a").policy_state() == v1::POLICY_STATE_SAFE_SHARE;

@@ -5,38 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <memory>
-#include <thread>
 
+#include "cluster_spec.h"
 #include "split_group.h"
-#include "support/redis_server.h"
 
 namespace drip {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-void sleep_seconds(double seconds) {
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-// One cluster for all of them, a bucket for each. What the specification says of sleeps is said of
-// the time that has really passed: a machine that stalls has slept longer.
-class SplitSpec : public testing::Test {
+class SplitSpec : public ClusterSpec {
  protected:
-  static void SetUpTestSuite() {
-    redis_ = std::make_unique<RedisServer>();
-    nodes_ = std::make_unique<ClusterNodes>(three_nodes(redis_->url()));
-  }
-  static void TearDownTestSuite() {
-    nodes_.reset();
-    redis_.reset();
-  }
-
-  ClusterNode& next_node() { return *(*nodes_)[next_++ % nodes_->size()]; }
   void configure(const std::string& id, std::uint64_t capacity, double rate) {
     id_ = id;
     rate_ = rate;
@@ -49,15 +26,6 @@ class SplitSpec : public testing::Test {
       }
       return true;
     });
-  }
-  v1::AllowRequestResponse allow() { return next_node().client().allow(id_); }
-  // A burst, the first of which arrives between began_ and first_.
-  void burst(int times) {
-    began_ = Clock::now();
-    for (int i = 0; i < times; ++i) {
-      EXPECT_TRUE(allow().allowed()) << i;
-      if (i == 0) first_ = Clock::now();
-    }
   }
   struct Sum {
     std::uint64_t processed = 0;
@@ -84,15 +52,7 @@ class SplitSpec : public testing::Test {
 
   // How much of a second's rate may be on its way from one node to another.
   static constexpr double kLateShare = 0.2;
-  static std::unique_ptr<RedisServer> redis_;
-  static std::unique_ptr<ClusterNodes> nodes_;
-  std::size_t next_ = 0;
-  std::string id_;
-  double rate_ = 0;
-  Clock::time_point began_, first_;
 };
-std::unique_ptr<RedisServer> SplitSpec::redis_;
-std::unique_ptr<ClusterNodes> SplitSpec::nodes_;
 
 // test_constant_output_rate, test_smooth_output
 TEST_F(SplitSpec, ConstantAndSmoothOutputRate) {
