@@ -49,10 +49,8 @@ step() {
 check_format() { ours '*.h' '*.cc' '*.inl' | xargs -r clang-format-14 --dry-run --Werror; }
 # SC2317: it does not see that a function is called by name, as step() and others do.
 check_scripts() { ours '*.sh' .ci/run | xargs -r shellcheck --exclude=SC2317; }
-check_python() {
-  ours '*.py' | xargs -r python3 -c 'import ast, sys
-for name in sys.argv[1:]: ast.parse(open(name).read(), name)'
-}
+check_python() { ours '*.py' | xargs -r pyflakes3; }
+check_python_format() { ours '*.py' | xargs -r black --check --quiet --diff; }
 check_code() {
   # clang-tidy reads generated headers.
   [[ -f $build/build.ninja ]] || meson setup "$build" || return
@@ -65,5 +63,6 @@ step format check_format
 step layering scripts/layering.py
 step scripts check_scripts
 step python check_python
+step 'python format' check_python_format
 [[ -n $fast ]] || step clang-tidy check_code
 exit "$status"
