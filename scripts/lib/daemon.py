@@ -5,7 +5,6 @@ import json
 import pathlib
 import signal
 import subprocess
-import sys
 import time
 
 from meter import Meter
@@ -16,6 +15,10 @@ class Balance:
     holds: bool
     waiting: int
     text: str
+
+
+class DaemonFailure(SystemExit):
+    """dripd or dripctl failed. Ends the program with this message unless it is handled."""
 
 
 class Daemon:
@@ -35,7 +38,7 @@ class Daemon:
             why = pathlib.Path(self.log_path).read_text()
             kind = self.link.kinds[0]
             if not self.link.next_kind():
-                sys.exit(f"main_job: dripd did not start:\n{why}")
+                raise DaemonFailure(f"dripd did not start:\n{why}")
             print(f"== {kind} does not start here, {self.link.kinds[0]} instead:\n{why}")
 
     def start(self):
@@ -90,7 +93,7 @@ class Daemon:
         """Runs dripctl with --json; returns what it printed."""
         done = self.run_ctl(*arguments)
         if done.returncode != 0:
-            raise SystemExit(f"main_job: dripctl {' '.join(arguments)}: {done.stderr.strip()}")
+            raise DaemonFailure(f"dripctl {' '.join(arguments)}: {done.stderr.strip()}")
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
     def bucket(self, name):

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- RFC 2544, section 26.1: the highest rate at which no more than DRIP_LOSS of all frames is lost (0),
--- for each size of DRIP_SIZES ("64"), by bisection to DRIP_RESOLUTION percent of the line (0.5).
+-- RFC 2544, section 26.1: the highest rate at which at most a fraction DRIP_LOSS (0) of the frames
+-- is lost, for each size of DRIP_SIZES ("64"), by bisection down to DRIP_RESOLUTION percent of the
+-- line rate (0.5).
 local drip = require "drip"
 
 local allowed = tonumber(os.getenv("DRIP_LOSS") or 0)
@@ -34,5 +35,6 @@ local function search(size)
   })
 end
 
-for size in string.gmatch(os.getenv("DRIP_SIZES") or "64", "%d+") do search(tonumber(size)) end
-drip.finish()
+drip.main(function()
+  for size in string.gmatch(os.getenv("DRIP_SIZES") or "64", "%d+") do search(tonumber(size)) end
+end)
