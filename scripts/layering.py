@@ -31,7 +31,7 @@ ROOMS = {
     ),
     "src/dpdk": (
         {"datapath/poll_engine", "datapath", "engine", "base", "drip"},
-        {"absl", "fmt", "rte"},
+        {"absl", "fmt", "rte", "bpf"},
     ),
     "src/control/model": (
         {"engine", "classifier", "packet", "base", "drip"},
@@ -164,6 +164,7 @@ ROOMS = {
 }
 LIBRARIES = [
     ("rte", re.compile(r"(rte|cmdline)_\w+\.h$")),
+    ("bpf", re.compile(r"(bpf|xdp)/")),
     ("absl", re.compile(r"absl/")),
     ("fmt", re.compile(r"fmt/")),
     ("numa", re.compile(r"numa(if)?\.h$")),

@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "cluster/redis_cluster.h"
 #include "control/server/node.h"
 #include "daemon/config_file.h"
+#include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/placement.h"
 #include "daemon/running_engine.h"
-#include "spdlog/sinks/stdout_color_sinks.h"
-#include "spdlog/spdlog.h"
 
 namespace drip::daemon {
 namespace {
@@ -49,18 +49,18 @@ absl::Status load_config(const std::string& path, control::Node& node) {
 
 void reload(const std::string& path, control::Node& node) {
   if (path.empty()) {
-    spdlog::warn("SIGHUP: there is no file to read again (--config)");
+    log_warning("SIGHUP: there is no file to read again (--config)");
   } else if (const absl::Status status = load_config(path, node); status.ok()) {
-    spdlog::info("buckets and rules of {} are in force", path);
+    log_info("buckets and rules of {} are in force", path);
   } else {
-    spdlog::error("{}; nothing was changed", std::string(status.message()));
+    log_error("{}; nothing was changed", std::string(status.message()));
   }
 }
 
 // 2 if flags or file ask for what cannot be, as with a flag that does not parse; 1 if the machine
 // does not give it.
 int refuse(const absl::Status& status) {
-  spdlog::error("{}", std::string(status.message()));
+  log_error("{}", std::string(status.message()));
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? 2 : 1;
 }
 
@@ -91,14 +91,8 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
 }
 
 void log_line(cluster::LogLevel level, const std::string& line) {
-  switch (level) {
-    case cluster::LogLevel::kInfo:
-      return spdlog::info("{}", line);
-    case cluster::LogLevel::kWarning:
-      return spdlog::warn("{}", line);
-    case cluster::LogLevel::kError:
-      return spdlog::error("{}", line);
-  }
+  constexpr LogLevel kLevels[] = {LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError};
+  write_log(kLevels[static_cast<int>(level)], line);
 }
 
 // Null for a node that runs by itself.
@@ -127,7 +121,7 @@ int run(const Options& options) {
   Engine& engine = (*running)->engine();
 
   control::NodeOptions settings = node_options(options, **running, *placement);
-  for (const std::string& warning : settings.warnings) spdlog::warn("{}", warning);
+  for (const std::string& warning : settings.warnings) log_warning("{}", warning);
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
     engine.drain_and_stop(Duration{0});
@@ -141,18 +135,17 @@ int run(const Options& options) {
     engine.drain_and_stop(Duration{0});
     return refuse(status);
   }
-  spdlog::info("node {} serves on {}", options.node_id,
-               fmt::join(bound_addresses(options, **node), ", "));
+  log_info("node {} serves on {}", options.node_id,
+           fmt::join(bound_addresses(options, **node), ", "));
 
   int signal = wait_for_signal(signals);
   for (; signal == SIGHUP; signal = wait_for_signal(signals)) reload(options.config_path, **node);
 
-  spdlog::info("{}: draining for up to {} ms", strsignal(signal),
-               options.drain_bound.ns / 1'000'000);
+  log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
   (*node)->begin_drain();
   const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);
   (*node)->stop(kCallPatience);
-  spdlog::info("stopped; {} units that still waited were dropped", dropped);
+  log_info("stopped; {} units that still waited were dropped", dropped);
   return 0;
 }
 
@@ -162,8 +155,6 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const auto line = drip::daemon::read_command_line(argc, argv);
   if (line.exit) return line.exit->code;
-  spdlog::set_default_logger(spdlog::stderr_color_mt("dripd"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-  spdlog::set_level(spdlog::level::from_str(line.options.log_level));
+  drip::daemon::start_log(line.options.log_level);
   return drip::daemon::run(line.options);
 }

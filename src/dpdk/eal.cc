@@ -11,6 +11,7 @@
 
 #include <fstream>
 
+#include "dpdk/eal_log.h"
 #include "fmt/format.h"
 
 namespace drip::dpdk {
@@ -61,6 +62,7 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
   }
   arguments.insert(arguments.end(), options.extra.begin(), options.extra.end());
 
+  log_dpdk_lines();
   std::vector<char*> argv;
   argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());

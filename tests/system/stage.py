@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import socket
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from daemon import Daemon
 from stopping import unwind_when_stopped
 
 SKIPPED = 77  # What meson takes for "not possible here".
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (debug|info|warning|error) .")
 
 
 class Failure(Exception):
@@ -75,6 +77,8 @@ def raised(build, kind, rate_bps=100e6, **how):
                     print(f"balance: {balance.text}")
                     check(balance.holds, f"the balance does not hold: {balance.text}")
                     check(balance.waiting == 0, f"packets wait though all is over: {balance.text}")
+                for line in log.read_text().splitlines():
+                    check(LOG_LINE.match(line), f"not a line of dripd's log: {line}")
             except (Failure, SystemExit):
                 print(f"dripd's log:\n{log.read_text()}")
                 raise

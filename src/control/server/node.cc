@@ -21,11 +21,12 @@
 #include "control/rpc/services_context.h"
 #include "control/rpc/shaper_service.h"
 #include "control/rpc/watch_buckets.h"
+#include "control/server/grpc_log.h"
 
 namespace drip::control {
 namespace {
 
-constexpr std::chrono::seconds kSweepPeriod{1};
+constexpr std::chrono::seconds kHousekeepingPeriod{1};
 
 NodeIdentity identity_of(const NodeOptions& options) {
   std::string address = options.advertise_address;
@@ -72,7 +73,11 @@ struct Node::Parts {
         local_changes(configuration),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         turns(engine),
-        work(kSweepPeriod, [this] { requests.sweep(); }),
+        work(kHousekeepingPeriod,
+             [this] {
+               requests.sweep();
+               log_suppressed_grpc_lines();
+             }),
         context{engine,
                 buckets,
                 requests,
@@ -116,6 +121,7 @@ Node::~Node() { stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions options,
                                                    const ClusterFactory& make_cluster) {
+  log_grpc_lines();
   auto parts = std::make_unique<Parts>(engine, std::move(options), make_cluster);
   if (absl::Status status = parts->cluster->start(); !status.ok()) return status;
   return std::unique_ptr<Node>(new Node(std::move(parts)));
