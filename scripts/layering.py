@@ -140,14 +140,13 @@ ROOMS = {
         {"absl", "fmt", "grpc", "cli11", "json"},
     ),
     "src/cli": ({"cli/commands", "cli/session", "cli/output"}, {"fmt", "cli11"}),
-    "src/bench/link": (set(), {"fmt", "cli11"}),
-    "src/bench": (
+    "src/bench/link": ({"base"}, {"fmt", "cli11"}),
+    "src/bench/report": (set(), {"absl", "fmt", "json"}),
+    "src/bench/path": (
         {
-            "control/server",
+            "bench/report",
             "control/config",
-            "control/model",
             "control/requests",
-            "dpdk",
             "datapath/poll_engine",
             "datapath/memory",
             "datapath/clock",
@@ -157,9 +156,29 @@ ROOMS = {
             "packet",
             "base",
             "drip",
-            "proto",
         },
-        {"absl", "fmt", "grpc", "numa", "rte", "cli11", "json", "benchmark"},
+        {"absl", "fmt", "rte", "json"},
+    ),
+    "src/bench/control": (
+        {"bench/report", "control/server", "base", "drip", "proto"},
+        {"absl", "fmt", "grpc", "cli11"},
+    ),
+    "src/bench/cluster": (
+        {"bench/control", "bench/report", "base", "proto"},
+        {"absl", "fmt", "grpc", "cli11"},
+    ),
+    "src/bench": (
+        {
+            "bench/path",
+            "bench/control",
+            "bench/cluster",
+            "bench/report",
+            "dpdk",
+            "datapath/poll_engine",
+            "datapath/clock",
+            "drip",
+        },
+        {"absl", "fmt", "cli11"},
     ),
 }
 LIBRARIES = [

@@ -29,7 +29,7 @@ enum class SlotState : std::uint8_t {
 /// reads what is a Counter or an atomic, at any time; the rest through commands only.
 ///
 /// With many buckets the path's cost is the cache lines that it misses: admission touches the first
-/// two lines, a departure the first three (docs/decisions/bucket_layout.md).
+/// two lines, a departure the first three (docs/decisions/0010-bucket-layout.md).
 struct alignas(kCacheLineBytes) Bucket {
   // Line 1: schedule and ring. [[no_unique_address]] lets what follows use an object's padding.
   [[no_unique_address]] WheelHook hook;  // hook.due: the law's point, for control's estimates too.

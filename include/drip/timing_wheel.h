@@ -8,7 +8,7 @@
 // Four things are unusual:
 // - A slot is one id and, behind it, a chain of chunks of 13 ids, one cache line each, not a linked
 //   list through the buckets: walking it misses the cache once in 13 buckets instead of at each,
-//   and those to come can be prefetched (docs/decisions/wheel.md has the figures).
+//   and those to come can be prefetched (docs/decisions/0008-timing-wheel.md has the figures).
 // - The one id lies in the slot's own word: where there are more slots than buckets, as at level 0
 //   there mostly are, no chunk is needed at all.
 // - A slot is 128 ns wide but nothing leaves early: in the slot of the present moment each bucket's

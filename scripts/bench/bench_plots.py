@@ -130,28 +130,29 @@ def draw(path, panels):
     )
 
 
-def plots(results, page, plots_at):
+def plots(results, folder):
+    """Draws into `folder`; the page that each belongs to, its text and its file."""
     links = []
     if "cost" in results:
-        draw(plots_at / "cost.svg", [cost_plot(results["cost"]["rows"])])
-        links.append(f"![Cycles a packet over the number of buckets]({page.stem}/cost.svg)")
+        draw(folder / "cost.svg", [cost_plot(results["cost"]["rows"])])
+        links.append(("cost", "Cycles a packet by number of buckets", "cost.svg"))
     if "throttled" in results:
-        draw(plots_at / "throughput.svg", [throughput_plot(results["throttled"]["rows"], 0)])
-        links.append(f"![Packets a second over the number of buckets]({page.stem}/throughput.svg)")
+        draw(folder / "throughput.svg", [throughput_plot(results["throttled"]["rows"], 0)])
+        links.append(("throttled", "Packets a second by number of buckets", "throughput.svg"))
     if "precision" in results:
         rows = results["precision"]["rows"]
         rates = [
             rate for rate in ("100 Mbit/s", "1 Gbit/s") if any(r["rate"] == rate for r in rows)
         ]
         draw(
-            plots_at / "spacing.svg",
+            folder / "spacing.svg",
             [spacing_plot(rows, rate, i * kernel_report.PANEL) for i, rate in enumerate(rates)],
         )
         if all("departure_curve_ns" in row for row in rows):
-            draw(plots_at / "departures.svg", [departure_plot(rows, "1 Gbit/s", 0)])
-            links.append(f"![Departures against the ideal curve]({page.stem}/departures.svg)")
-        links.append(f"![Distance of gaps from the ideal]({page.stem}/spacing.svg)")
+            draw(folder / "departures.svg", [departure_plot(rows, "1 Gbit/s", 0)])
+            links.append(("precision", "Departures against the ideal curve", "departures.svg"))
+        links.append(("precision", "Distance of gaps from the ideal", "spacing.svg"))
     if "kernel" in results:
-        (plots_at / "kernel.svg").write_text(kernel_report.draw(results["kernel"]))
-        links.append(f"![Beside the kernel's queueing disciplines]({page.stem}/kernel.svg)")
+        (folder / "kernel.svg").write_text(kernel_report.draw(results["kernel"]))
+        links.append(("kernel", "Beside the kernel's queueing disciplines", "kernel.svg"))
     return links

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""One page of all.sh's figures: bench_report.py OUT_DIR PAGE.MD; plots go to a folder PAGE.
+"""Pages of all.sh's figures: bench_report.py OUT_DIR PAGE.MD. PAGE.MD is the summary; the long tables and
+the plots go to a folder PAGE.
 
 bench_report.py --note RESULT.JSON COMMAND... notes in a result file where it comes from."""
 import json
@@ -14,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "pktgen"))
 import control_report
 import kernel_report
 import machine
+import peers
 import targets
 import testpmd_report
 from bench_plots import STAGES, plots
@@ -115,22 +117,15 @@ together while 4 are offered.
 
 def scale(rows):
     layouts = [row for row in rows if row["case"] == "scale"]
-    ways = [row for row in rows if row["case"] == "hand_over"]
     return f"""### Two polling cores
 
 dripd's engine on threads, closed loop, nothing throttled, the whole path. *Shared*: packets of any
-bucket come to either core, so that half of them are handed over.
+bucket come to either core, so that half of them are handed over
+([decision](../decisions/0004-hand-off.md)).
 
 {table(["layout", "buckets", "Mpps", "times one core"],
        [[row["layout"], count_text(row["buckets"]), shown(row["mpps"]), text(row["times_one"])]
-        for row in layouts])}
-How a packet gets into a bucket of another core, without parsing and rules, in the same runs:
-*bulk hand-off*, which dripd does, and rings of the buckets into which both cores write
-([decision](decisions/hand_over.md)). *Private*: nothing is handed over.
-
-{table(["way", "buckets", "Mpps", "cost of a packet, times private"],
-       [[row["way"], count_text(row["buckets"]), shown(row["mpps"]), text(row["cost_of_private"])]
-        for row in ways])}"""
+        for row in layouts])}"""
 
 
 def memory(rows):
@@ -161,16 +156,16 @@ def centres(rows):
             f"{row['path']}, {count_text(row['buckets'])} buckets, {row['samples']:,} "
             "samples:\n\n"
             + table(
-                ["function", "of the time"],
-                [[f"`{name}`", f"{100 * share:.1f} %"] for name, share in row["functions"]],
+                ["file", "of the time"],
+                [[f"`{name}`", f"{100 * share:.1f} %"] for name, share in row["files"]],
             )
         )
     return """### Where the time goes
 
 `perf record -e cpu-clock` of `drip-bench cost`: the machine has no hardware counters. Each sample is put
-to the innermost function there that is no mere accessor, inlined ones included; a wait for memory shows
-at the instruction behind the load. What is of `librte_...`, `BenchPort` and `PacketPool` is the benchmark's
-source and sink. The largest of each case:
+to the source file of the innermost function there, inlined ones included; a wait for memory shows at the
+instruction behind the load. `src/bench` and `librte_...` are the benchmark's source and sink. The largest
+of each case:
 
 """ + "\n".join(
         tables
@@ -195,12 +190,91 @@ def note(path, command):
         path.write_text(json.dumps({**about, **result}, indent=1) + "\n")
 
 
+# The pages behind the first one: file, title, its parts as (result, section), and what it shows.
+PAGES = (
+    (
+        "cost",
+        "Cost of a packet",
+        (("cost", cost), ("centres", centres)),
+        "cycles a packet by stage and number of buckets, and where the time goes",
+    ),
+    (
+        "throttled",
+        "Throttled load",
+        (("throttled", throttled),),
+        "twice the allowed load: what leaves, what is missed, the most that can leave",
+    ),
+    (
+        "precision",
+        "Precision of departures",
+        (("precision", precision),),
+        "gaps, long-run rate and excess of one backlogged bucket at nine rates",
+    ),
+    ("scale", "Two cores", (("scale", scale),), "throughput of one and of two polling cores"),
+    ("memory", "Memory", (("memory", memory),), "bytes a bucket, by part"),
+    (
+        "control",
+        "Control plane",
+        (("control", control),),
+        "AllowRequest, AllowRequests, a million buckets, changes under load",
+    ),
+    (
+        "kernel",
+        "Beside tc",
+        (("kernel", None),),
+        "HTB and TBF over the same veth link: packets a second, CPU a packet, spacing",
+    ),
+    (
+        "testpmd",
+        "Traffic from dpdk-testpmd",
+        (("testpmd", None),),
+        "frame sizes, IMIX and flows over vhost-user, RFC 2544 and RFC 7640",
+    ),
+)
+WHOLE_PAGES = {"kernel": kernel_report.markdown, "testpmd": testpmd_report.markdown}
+
+
 def section(name, write, result):
-    body = write(result["rows"])
-    heading, rest = body.split("\n", 1)
+    if name in WHOLE_PAGES:
+        body = WHOLE_PAGES[name](result)
+        return body.replace("### ", "## ", 1)
+    heading, rest = write(result["rows"]).split("\n", 1)
     pages = result.get("context", {}).get("hugepages")
     said = "" if pages is None else f" Hugepages: {'yes' if pages else 'no'}."
-    return f"{heading}\n\n{machine.head(result)}{said}\n{rest}"
+    return f"{heading[1:]}\n\n{machine.head(result)}{said}\n{rest}"
+
+
+def was_measured(results, name):
+    return name in results if name in WHOLE_PAGES else bool(results.get(name, {}).get("rows"))
+
+
+def write_pages(results, folder, links):
+    """The long tables, a file for each subject; what the first page says of each."""
+    lines = []
+    for page, title, parts, about in PAGES:
+        sections = [
+            section(name, write, results[name])
+            if was_measured(results, name)
+            else f"`{name}` was not measured."
+            for name, write in parts
+        ]
+        plots_here = [f"![{text}]({file})" for where, text, file in links if where == page]
+        head = [f"# {title}", f"Back to [the summary](../{folder.name}.md).", *plots_here]
+        text_of_page = "\n\n".join(part.strip() for part in head + sections) + "\n"
+        (folder / f"{page}.md").write_text(text_of_page)
+        first = results.get(parts[0][0], {})
+        when = f"{first['commit']}, {first['date'][:10]}" if first else "not measured"
+        lines.append([f"[{title}]({folder.name}/{page}.md)", about, when])
+    return lines
+
+
+def write_targets(results, folder):
+    lines = targets.lines(results)
+    (folder / "targets.md").write_text(
+        f"# Targets\n\nBack to [the summary](../{folder.name}.md).\n\n"
+        + table(["what", "wanted", "reached", "", "what bounds it"], lines)
+    )
+    return lines
 
 
 def without_places(command):
@@ -215,44 +289,35 @@ def main():
     results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
     for result in results.values():
         result["command"] = without_places(result["command"])
-    plots_at = page.parent / page.stem
-    plots_at.mkdir(exist_ok=True)
-    sections = []
-    for name, write in (
-        ("cost", cost),
-        ("centres", centres),
-        ("throttled", throttled),
-        ("precision", precision),
-        ("scale", scale),
-        ("memory", memory),
-        ("control", control),
-    ):
-        if results.get(name, {}).get("rows"):
-            sections.append(section(name, write, results[name]))
-        else:
-            sections.append(f"`{name}` was not measured.")
-    for name, module in (("kernel", kernel_report), ("testpmd", testpmd_report)):
-        sections.append(
-            module.markdown(results[name]) if name in results else f"`{name}` was not measured."
-        )
+    folder = page.parent / page.stem
+    folder.mkdir(exist_ok=True)
+    links = plots(results, folder)
+    pages = write_pages(results, folder, links)
+    all_targets = write_targets(results, folder)
+    missed = [line for line in all_targets if line[3].startswith("**missed")]
+    plot = next((file for where, _, file in links if where == "cost"), None)
     analysis = pathlib.Path(__file__).with_name("analysis.md").read_text()
     page.write_text(
         f"""# Benchmarks
 
-This page is made by `scripts/bench/all.sh`; every peer was measured in the same run as Drip, in turns
-with it. Each section says machine, commit, time and command. Figures are medians of interleaved runs with
-their range. Cycles are those of the TSC. Absolute figures of a shared virtual machine move by a third
-from run to run: the ratios count.
+Made by `scripts/bench/all.sh`. Every peer was measured in the same run as Drip, in turns with it; figures
+are medians of interleaved runs, cycles are those of the TSC. Absolute figures of a shared virtual machine
+move by a third from run to run: the ratios count. The pages below give machine, commit, time, command and
+the range of every figure.
 
+{table(["what", "Drip", "peer"], peers.lines(results))}
+{f"![Cycles a packet by number of buckets]({folder.name}/{plot})" if plot else ""}
+
+## Missed
+
+Of {len(all_targets)} targets {len(missed)} were missed ([all of them]({folder.name}/targets.md)).
+
+{table(["what", "wanted", "reached", "what bounds it"],
+       [[*line[:3], line[4]] for line in missed])}
 {analysis}
-## Targets
+## All figures
 
-{table(["what", "wanted", "reached", "", "what bounds it"], targets.lines(results))}
-## Figures
-
-{chr(10).join(plots(results, page, plots_at))}
-
-{chr(10).join(section.rstrip() + chr(10) for section in sections)}"""
+{table(["page", "shows", "commit and day"], pages)}"""
     )
     return 0
 

@@ -3,7 +3,8 @@
 """Where the time of the packet path goes, by perf: cost_centres.py DRIP_BENCH OUT.JSON [--quick].
 
 Samples `drip-bench cost` by the CPU clock, which a virtual machine has as well, and puts each sample
-to the innermost function that was inlined there, by the binary's own debug information."""
+to the source file of the innermost function that was inlined there, by the binary's own debug
+information. Only the last part of a run counts, in which packets flow; what was before is set-up."""
 import collections
 import json
 import pathlib
@@ -20,51 +21,8 @@ CASES = (
     ("scheduled", 1024),
     ("scheduled", 65536),
 )
-SHOWN = 14  # Functions a case.
-# What is done before the packets flow.
-SETUP = (
-    "BucketOrder::BucketOrder",
-    "BucketPath::BucketPath",
-    "PacketPool::create",
-    "std::shuffle",
-    "FusedPath::FusedPath",
-    "zipf",
-    "shuffled",
-    "Classifier::build",
-    "TupleSpace::add",
-    "TupleSpace::insert",
-    "TupleSpace::TupleSpace",
-    "TimingWheel::TimingWheel",
-    "TimePoint::TimePoint",
-    "Transmitter::create",
-)
-# Part of whoever calls them.
-ACCESSORS = (
-    "std::",
-    "__gnu_cxx",
-    "_mm",
-    "BasicCounter",
-    "PublishedTimePoint",
-    "TimePoint",
-    "operator",
-    "UnitRef",
-    "BucketTable::operator",
-    "BucketHooks",
-    "Bucket::",
-    "FlowRing::slot_count",
-    "FlowRing::mask",
-    "WheelHook",
-    "load",
-    "count_",
-    "enter_backlog",
-    "leave_backlog",
-    "histogram_bin",
-    "HandOff::",
-    "Samples",
-    "Histogram",
-    "void",
-    "bool",
-)
+SHOWN = 14  # Files a case.
+SOURCE = re.compile(r"/((?:include/drip|src)/\S+?):(?:\d+|\?)")
 
 
 def missing():
@@ -75,7 +33,7 @@ def missing():
 
 
 def sampled(bench, path, buckets, seconds):
-    """How many samples were taken at each address of the binary."""
+    """How many samples were taken at each address and symbol of the binary, and in each library."""
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         data = pathlib.Path(scratch) / "perf.data"
         subprocess.run(
@@ -98,6 +56,8 @@ def sampled(bench, path, buckets, seconds):
                 path,
                 "--buckets",
                 str(buckets),
+                "--order",
+                "round-robin",
                 "--repeat",
                 "1",
                 "--seconds",
@@ -107,39 +67,37 @@ def sampled(bench, path, buckets, seconds):
             stdout=subprocess.DEVNULL,
         )
         script = subprocess.run(
-            ["perf", "script", "-i", data, "--show-mmap-events", "-F", "ip,sym,dso,event"],
+            ["perf", "script", "-i", data, "--show-mmap-events", "-F", "time,ip,sym,dso,event"],
             check=True,
             capture_output=True,
             text=True,
         ).stdout
-    base = None
-    addresses, others = collections.Counter(), collections.Counter()
+    base, samples = None, []
     for line in script.splitlines():
         if mapped := re.search(
-            r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\(0x[0-9a-f]+\) @ (\S+) .*" r"r-xp (\S+)", line
+            r"PERF_RECORD_MMAP2? .*\[(0x[0-9a-f]+)\(0x[0-9a-f]+\) @ (\S+) .*r-xp (\S+)", line
         ):
             if mapped[3].endswith(f"/{pathlib.Path(bench).name}"):
                 base = int(mapped[1], 16) - int(mapped[2], 16)
-        elif found := re.search(r"([0-9a-f]{6,16}) (.*) \((\S+)\)$", line):
-            if found[3].endswith(f"/{pathlib.Path(bench).name}"):
-                addresses[int(found[1], 16) - base] += 1
-            elif "librte" in found[3] or "libc" in found[3]:
-                others[f"{found[2].split('+')[0]} ({pathlib.Path(found[3]).name})"] += 1
+        elif found := re.search(r"(\d+\.\d+): .*?([0-9a-f]{6,16}) (.*) \((\S+)\)$", line):
+            samples.append((float(found[1]), int(found[2], 16), found[3], found[4]))
+    ours = f"/{pathlib.Path(bench).name}"
+    end = max((time for time, _, _, where in samples if where.endswith(ours)), default=0)
+    addresses, others = collections.Counter(), collections.Counter()
+    for time, address, symbol, where in samples:
+        if not end - seconds <= time <= end:
+            continue
+        if where.endswith(ours):
+            addresses[address - base, symbol.split("+")[0]] += 1
+        elif "librte" in where or "libc" in where:
+            others[pathlib.Path(where).name] += 1
     return addresses, others
 
 
-def plain(name):
-    """Without arguments, template arguments and the namespaces that all have."""
-    name = re.sub(r"\(anonymous namespace\)::|drip::(bench::|datapath::)?", "", name)
-    while (shorter := re.sub(r"<[^<>]*>", "", name)) != name:
-        name = shorter
-    return re.sub(r"\(.*", "", name).split(" ")[-1]
-
-
-def functions(bench, addresses):
-    """Samples by the innermost function that is no mere accessor."""
+def files(bench, addresses):
+    """Samples by the file of the innermost function that is ours; by symbol without debug information."""
     done = subprocess.run(
-        ["addr2line", "-a", "-i", "-f", "-C", "-e", bench, *map(hex, addresses)],
+        ["addr2line", "-a", "-i", "-e", bench, *(hex(address) for address, _ in addresses)],
         check=True,
         capture_output=True,
         text=True,
@@ -148,13 +106,11 @@ def functions(bench, addresses):
     for line in done.stdout.splitlines():
         if line.startswith("0x"):
             chain = chains.setdefault(int(line, 16), [])
-        elif not re.search(r":(\d+|\?)( \(|$)", line) or "::" in line and "(" in line:
-            chain.append(plain(line))
+        elif found := SOURCE.search(line):
+            chain.append("src/bench" if found[1].startswith("src/bench/") else found[1])
     counts = collections.Counter()
-    for address, chain in chains.items():
-        if not any(name.startswith(SETUP) for name in chain):
-            place = next((name for name in chain if not name.startswith(ACCESSORS)), chain[-1])
-            counts[place] += addresses[address]
+    for (address, symbol), samples in addresses.items():
+        counts[chains[address][0] if chains[address] else symbol] += samples
     return counts
 
 
@@ -166,14 +122,14 @@ def main():
     rows = []
     for path, buckets in CASES[:1] if seconds < 1 else CASES:
         addresses, others = sampled(bench, path, buckets, seconds)
-        counts = functions(bench, addresses) + others
+        counts = files(bench, addresses) + others
         total = sum(counts.values())
         rows.append(
             {
                 "path": path,
                 "buckets": buckets,
                 "samples": total,
-                "functions": [[name, count / total] for name, count in counts.most_common(SHOWN)],
+                "files": [[name, count / total] for name, count in counts.most_common(SHOWN)],
             }
         )
     out.write_text(json.dumps({"rows": rows}, indent=1) + "\n")

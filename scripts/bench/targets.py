@@ -14,7 +14,7 @@ SENDER = (
     "shapes on the second core, where dripd polls"
 )
 CROSSING = (
-    "what crosses between the cores for half of the packets: the hand-over's line, the mbuf and its "
+    "what crosses between the cores for half of the packets: the hand-off ring's line, the mbuf and its "
     "buffer, there to be sent and back to be filled"
 )
 PACER = "the machine's stalls: a pacer alone, without a shaper, has nearly the same p99"
@@ -90,7 +90,7 @@ def cost(rows, targets):
                         0.333,
                         cycles[order, path, n] / cycles[order, "librte_sched", n],
                         "",
-                        "instructions, of the law's 128-bit times and of the wheel, and "
+                        "instructions, of the 128-bit times and of the wheel, and "
                         "the scheduled path's second visit of each bucket"
                         if n < 16384
                         else MISSES,
@@ -113,7 +113,7 @@ def cost(rows, targets):
                 "",
                 "cache misses: rule, hash slot, bucket and mbuf of each packet"
                 if path == "whole"
-                else "the second visit: insertion, collection and the law, twice"
+                else "the second visit: insertion, collection and the departure time, twice"
                 if n < 16384
                 else MISSES,
                 0,
@@ -196,7 +196,7 @@ def precision(rows, targets):
 
 
 def scale(rows, targets):
-    shared = {(row.get("layout", row.get("way")), row["buckets"]): row for row in rows}
+    layouts = {(row["layout"], row["buckets"]): row for row in rows}
     for row in rows:
         n = count_text(row["buckets"])
         if row.get("layout") == "two, private":
@@ -207,19 +207,11 @@ def scale(rows, targets):
                 "",
                 "the machine: its two CPUs are threads that share with their host",
             )
-        if row.get("way") == "bulk hand-off":
-            targets.at_most(
-                f"the same without parsing and rules, {n}",
-                1.5,
-                row["cost_of_private"],
-                "",
-                CROSSING,
-            )
         if row.get("layout") == "two, shared":
             targets.at_most(
                 f"packets of buckets fed by two cores, cost over private ones, {n}",
                 1.5,
-                middle(shared["two, private", row["buckets"]]["mpps"]) / middle(row["mpps"]),
+                middle(layouts["two, private", row["buckets"]]["mpps"]) / middle(row["mpps"]),
                 "",
                 CROSSING,
             )
@@ -234,7 +226,7 @@ def memory(rows, targets):
                 row["idle"],
                 " bytes",
                 "five cache lines and a name of 16 bytes with its settings and "
-                "indexes; histories come with the first rule or request",
+                "indexes; histograms come with the first rule or request",
                 0,
             )
 
@@ -265,7 +257,7 @@ def control(rows, targets):
                 10000,
                 middle(row["calls_per_second"]),
                 "",
-                "two CPUs, of which one polls: client, gRPC and dripd's threads share the " "other",
+                "two CPUs, of which one polls: client, gRPC and dripd's threads share the other",
                 0,
             )
             targets.at_most(

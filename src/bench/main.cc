@@ -5,14 +5,11 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
-#include "bench/bench_options.h"
-#include "bench/cluster.h"
-#include "bench/control.h"
-#include "bench/cost.h"
-#include "bench/memory.h"
-#include "bench/precision.h"
-#include "bench/scale.h"
-#include "bench/throttled.h"
+#include "bench/cluster/cluster.h"
+#include "bench/control/control.h"
+#include "bench/path/bench_options.h"
+#include "bench/path/cases.h"
+#include "bench/report/report.h"
 #include "datapath/poll_engine/thread_setup.h"
 #include "dpdk/eal.h"
 #include "fmt/format.h"
@@ -72,6 +69,8 @@ int run_command_line(int argc, char** argv) {
         ->check(CLI::Range(0.001, 600.0))
         ->capture_default_str();
     command->add_option("--only", options.only, "Of the variants of the case, for profiles");
+    command->add_option("--order", options.order, "Of the buckets, in cost [both]")
+        ->check(CLI::IsMember({"round-robin", "zipf"}));
     command->add_option("--json", options.json_path, "Write all results to this file");
     command->add_option("--cpu", options.cpu, "Where the first polling thread runs")
         ->capture_default_str();

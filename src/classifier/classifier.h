@@ -31,8 +31,8 @@ struct ClassifierRule {
 absl::Status check_match(const Match& match);
 
 /// Tuple space search (Srinivasan, Suri, Varghese, SIGCOMM 1999): rules that test the same bits of
-/// a packet share one hash table; see tuple_space.h and docs/decisions/classifier.md. Immutable, so
-/// any number of threads may use it at once. Owns its memory.
+/// a packet share one hash table; see tuple_space.h and docs/decisions/0001-classifier.md.
+/// Immutable, so any number of threads may use it at once. Owns its memory.
 class Classifier {
  public:
   /// Matches no packet.

@@ -29,7 +29,8 @@ struct HandedPacket {
 };
 
 /// One ring from one thread to one transmitter. The sender fills it in bursts, so that many packets
-/// share the cost of a cache line that moves between cores (figures: docs/decisions/hand_over.md).
+/// share the cost of a cache line that moves between cores (figures:
+/// docs/decisions/0004-hand-off.md).
 class HandOff {
  public:
   static constexpr std::size_t kBurst = 32;

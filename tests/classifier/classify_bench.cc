@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The classifier beside DPDK's rte_acl on the same rules and packets, and the other stages from
-// bytes to bucket. docs/decisions/classifier.md has the figures and how they were taken.
+// bytes to bucket. docs/decisions/0001-classifier.md has the figures and how they were taken.
 #include <benchmark/benchmark.h>
 #include <rte_acl.h>
 #include <rte_byteorder.h>

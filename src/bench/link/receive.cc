@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/quantile.h"
 #include "commands.h"
 #include "packet_socket.h"
 #include "traffic.h"
@@ -99,12 +100,6 @@ class Ring {
   PacketSocket& socket_;
   std::uint8_t* memory_;
 };
-
-double quantile(const std::vector<double>& sorted, double q) {
-  if (sorted.empty()) return 0;
-  const auto at = static_cast<std::size_t>(std::lround(q * static_cast<double>(sorted.size() - 1)));
-  return sorted[at];
-}
 
 void report(const std::vector<std::int64_t>& stamps, double ideal_gap_ns, std::uint64_t frame_bytes,
             std::uint64_t unstamped, std::uint64_t dropped) {

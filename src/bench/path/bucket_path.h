@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The buckets of one core without ports and rules: admit, schedule, depart.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <span>
+
+#include "bench/path/bench_port.h"
+#include "datapath/clock/tsc_clock.h"
+#include "datapath/transmitter.h"
+
+namespace drip::bench {
+
+/// Slots a ring takes, as the engine promises them.
+[[nodiscard]] inline std::uint32_t ring_slots(std::uint32_t capacity) {
+  return std::max(std::bit_ceil(capacity), 4U);
+}
+
+/// dripd's own Transmitter, with `buckets` buckets of the same settings in slots 0 and on.
+class BucketPath {
+ public:
+  static constexpr std::uint32_t kBurst = 32;
+
+  BucketPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
+             const BucketSettings& settings)
+      : clock_(clock),
+        table_(buckets, -1),
+        rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(RingEntry), -1),
+        transmitter_(table_, clock_.now(), port, 1, counters_) {
+    auto* ring = reinterpret_cast<RingEntry*>(rings_.data());
+    rings_.populate(0, rings_.bytes());
+    for (std::uint32_t slot = 0; slot < buckets; ++slot) {
+      table_.populate(slot);
+      table_.prepare_history(slot);
+      transmitter_.create(slot, settings, ring, ring_slots(settings.capacity), clock_.now());
+      ring += ring_slots(settings.capacity);
+    }
+  }
+  /// Frees what waits.
+  ~BucketPath() { transmitter_.drop_all(clock_.now()); }
+  BucketPath(const BucketPath&) = delete;
+  BucketPath& operator=(const BucketPath&) = delete;
+
+  /// Packet i of at most kBurst goes to bucket i, as a worker has it done for a burst.
+  void offer(std::span<rte_mbuf* const> packets, std::span<const std::uint32_t> buckets) {
+    const TimePoint now = clock_.now();
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch(bucket);
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch_behind(bucket);
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now, now);
+    }
+  }
+  /// Lets go what is due; returns how many packets left.
+  std::uint32_t depart() {
+    const std::uint32_t departed = transmitter_.transmit(clock_);
+    transmitter_.flush();
+    return departed;
+  }
+  /// Other settings for one bucket, with a ring of its own.
+  void use(std::uint32_t slot, const BucketSettings& settings) {
+    const std::uint32_t slots = ring_slots(settings.capacity);
+    larger_ring_ = datapath::NumaMemory(slots * sizeof(RingEntry), -1);
+    larger_ring_.populate(0, larger_ring_.bytes());
+    transmitter_.change(slot, settings, reinterpret_cast<RingEntry*>(larger_ring_.data()), slots,
+                        clock_.now());
+  }
+  [[nodiscard]] std::uint32_t backlog(std::uint32_t slot) const {
+    return table_[slot].backlog.get();
+  }
+  [[nodiscard]] datapath::Transmitter<BenchPort>& transmitter() { return transmitter_; }
+  [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
+
+ private:
+  datapath::TscClock::Reader clock_;
+  datapath::LcoreCounters counters_;
+  datapath::BucketTable table_;
+  datapath::NumaMemory rings_;
+  datapath::NumaMemory larger_ring_;
+  datapath::Transmitter<BenchPort> transmitter_;
+};
+
+}  // namespace drip::bench

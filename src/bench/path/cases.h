@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The cases of drip-bench that run dripd's packet path in this process, beside librte_sched.
+#pragma once
+
+#include "absl/status/status.h"
+#include "bench/path/bench_options.h"
+
+namespace drip::bench {
+
+/// `cost`: cycles a packet, nothing throttled. For each number of buckets and each order,
+/// interleaved:
+/// - `straight`: admit and depart, where a packet leaves at the start of its service;
+/// - `scheduled`: admit, schedule, depart, where it leaves at the end of its service;
+/// - `librte_sched`: enqueue and dequeue, up to its 65536 pipes;
+/// - `source`: rx and tx alone; `parse`, `classify`: with these stages added; `whole`: dripd's
+/// loop.
+[[nodiscard]] absl::Status run_cost(const Bench& bench);
+
+/// `throttled`: packets arrive at a pace, as at a NIC with a receive ring of 4096; each bucket's
+/// rate is half of what comes to it, so all of them are backlogged all the time. For each number of
+/// buckets:
+/// - `load`: at 1, 4 and 8 Mpps offered, what leaves, how much of the core it takes, and the cycles
+///   a packet offered;
+/// - `most`: the highest rate that leaves within 0.5 % of what is allowed while the receive ring is
+///   kept empty, by binary search; librte_sched beside it, held to 3 % and to no receive ring.
+[[nodiscard]] absl::Status run_throttled(const Bench& bench);
+
+/// `precision`: one bucket with a backlog, alone and beside `--buckets` others that are busy with
+/// half of what the core can do; librte_sched's pipe of the same rate, alone. Shown for each rate:
+/// the distance of gaps from the ideal gap, with and without the gaps that a stall of the machine
+/// touched (loops of more than 1 us, measured in the same loop), the long-run rate against
+/// CLOCK_MONOTONIC_RAW, and the most that was ever out beyond the leaky-bucket curve.
+[[nodiscard]] absl::Status run_precision(const Bench& bench);
+
+/// `scale`: dripd's engine on real threads between sources and sinks, as fast as it goes, nothing
+/// throttled:
+/// - `one`: a fused core;
+/// - `two, private`: two fused cores, to each come packets of its own buckets only;
+/// - `two, shared`: packets of any bucket come to either core, so half of them are handed over;
+/// - `worker + transmitter`: one core receives, the other one has all buckets.
+[[nodiscard]] absl::Status run_scale(const Bench& bench);
+
+/// `memory`: resident memory of this process, as the kernel counts it, before and after each part
+/// of `--buckets` buckets has been made by dripd's own code; in bytes a bucket. Nothing is computed
+/// from the sizes of types. Parts that are there from the start whatever the number of buckets, as
+/// the wheel's slots, are divided by it as well, so a small number shows more.
+[[nodiscard]] absl::Status run_memory(const Bench& bench);
+
+}  // namespace drip::bench

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's whole loop on one core: rules and buckets between a source and a sink.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "bench/path/bench_port.h"
+#include "bench/path/bucket_path.h"
+#include "datapath/poll_loop.h"
+
+namespace drip::bench {
+
+/// The parts of a fused polling thread as the engine puts them together, driven by the caller's
+/// thread. A rule for each bucket sends its destination address there.
+class FusedPath {
+ public:
+  FusedPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
+            const BucketSettings& settings)
+      : path_(port, clock, buckets, settings),
+        flows_(path_.transmitter()),
+        dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, flow_keys_.data(), spread_,
+                    counters_),
+        worker_(0, port, dispatcher_, counters_),
+        lcore_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &worker_,
+               &path_.transmitter(), &flows_, {}, false) {
+    std::vector<ClassifierRule> rules(buckets);
+    for (std::uint32_t i = 0; i < buckets; ++i) {
+      rules[i].match.dst_prefix = PacketPool::destination(i);
+      rules_.actions.push_back({RuleAction::Kind::kBucket, BucketRef{0, i}, 0});
+    }
+    rules_.classifier = Classifier::build(rules).value();
+    rules_.prepare_workers(1);
+    worker_.set_rules(&rules_);
+  }
+
+  /// One loop; false if there was nothing to do.
+  bool poll() { return lcore_.poll_once(); }
+  [[nodiscard]] const RuleSnapshot& rules() const { return rules_; }
+  [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
+
+ private:
+  BucketPath path_;
+  datapath::LcoreCounters counters_;
+  datapath::Mailbox mailbox_;
+  FlowHash spread_{1};
+  std::array<FlowTemplateKey, datapath::kMaxFlowRules> flow_keys_{};
+  RuleSnapshot rules_;
+  datapath::FlowBuckets<BenchPort> flows_;
+  datapath::Dispatcher<BenchPort> dispatcher_;
+  datapath::RxWorker<BenchPort> worker_;
+  datapath::PollLoop<BenchPort, datapath::TscClock::Reader> lcore_;
+};
+
+}  // namespace drip::bench
