@@ -2,6 +2,7 @@
 // The lock-free ring of one bucket: what waits in it, in the order in which it came.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cassert>
@@ -26,6 +27,14 @@ static_assert(sizeof(RingEntry) == 16, "four slots a cache line");
 /// on the NUMA node of the core that serves it.
 class BucketRing {
  public:
+  static constexpr std::uint32_t kMinSlots = 4;  // One cache line.
+
+  /// The size of a ring for a bucket of this capacity: a slot for each unit, rounded up to a power
+  /// of two. REQUIRES: capacity <= 2^31.
+  [[nodiscard]] static constexpr std::uint32_t slots_for(std::uint32_t capacity) {
+    return std::max(std::bit_ceil(capacity), kMinSlots);
+  }
+
   BucketRing() = default;
   /// REQUIRES: slot_count is a power of two up to 2^31 and `slots` has so many. Head and tail begin
   /// at `first_sequence`.

@@ -27,16 +27,16 @@ namespace drip::datapath {
 template <class Io, class Clock>
 class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
  public:
-  /// `worker` is null without that role, `transmitter` and `flows` without theirs. `inbound`: the
-  /// hand-off rings to the transmitter.
+  /// `rx_worker` is null without that role, `transmitter` and `flows` without theirs. `inbound`:
+  /// the hand-off rings to the transmitter.
   PollLoop(Clock clock, LcoreCounters& counters, Mailbox& mailbox, Dispatcher<Io>& dispatcher,
-           RxWorker<Io>* worker, Transmitter<Io>* transmitter, FlowBuckets<Io>* flows,
+           RxWorker<Io>* rx_worker, Transmitter<Io>* transmitter, FlowBuckets<Io>* flows,
            std::vector<HandOff*> inbound, bool sleeps_when_idle)
       : clock_(clock),
         counters_(counters),
         mailbox_(mailbox),
         dispatcher_(dispatcher),
-        worker_(worker),
+        rx_worker_(rx_worker),
         transmitter_(transmitter),
         flows_(flows),
         inbound_(std::move(inbound)),
@@ -62,7 +62,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     counters_.commands.add(work);
     // Departures first, so that what is due makes room for what arrives.
     if (transmitter_ != nullptr) work += transmitter_->transmit(clock_);
-    if (worker_ != nullptr) work += worker_->receive(clock_);
+    if (rx_worker_ != nullptr) work += rx_worker_->receive(clock_);
     if (transmitter_ != nullptr) {
       for (HandOff* const hand_off : inbound_) work += dispatcher_.drain(*hand_off, now);
       flows_->sweep_some(now);
@@ -125,7 +125,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   LcoreCounters& counters_;
   Mailbox& mailbox_;
   Dispatcher<Io>& dispatcher_;
-  RxWorker<Io>* worker_;
+  RxWorker<Io>* rx_worker_;
   Transmitter<Io>* transmitter_;
   FlowBuckets<Io>* flows_;
   std::vector<HandOff*> inbound_;

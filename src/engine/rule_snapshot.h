@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The rule set as the workers see it: immutable, swapped by pointer.
+// The rules as the workers use them: an immutable snapshot, replaced as a whole.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace drip {
 
-/// Where a bucket lives: the transmitter that owns it and its slot there.
+/// A bucket: the transmitter that owns it, and its slot there.
 struct BucketRef {
   std::uint32_t transmitter = 0;
   std::uint32_t slot = 0;
@@ -24,35 +24,36 @@ struct RuleAction {
   enum class Kind : std::uint8_t { kPass, kDrop, kBucket, kFlows };
   Kind kind = Kind::kPass;
   BucketRef bucket;             ///< kBucket.
-  std::uint32_t flow_rule = 0;  ///< kFlows: the number that the engine gave it.
+  std::uint32_t flow_rule = 0;  ///< kFlows: the number from Engine::create_flow_rule().
 };
 
-/// What one worker does with the packets of one rule, and what it has counted of them: in half a
-/// cache line, for with many rules each packet misses the cache here. Readers add up the workers.
+/// One worker's copy of a rule's action, and its counters. Half a cache line, because with many
+/// rules each packet misses the cache here. The worker alone writes the counters; any thread may
+/// read and add them up.
 struct alignas(kCacheLineBytes / 2) WorkerRule {
   RuleAction action;
   Counter packets;
   Counter bytes;
 };
 
-/// Built by control, read by every worker, freed after all workers have gone on to a later one.
+/// Built by control, read by all workers, and freed once all of them use a later one.
 struct RuleSnapshot {
   Classifier classifier;
   std::vector<RuleAction> actions;  ///< By the classifier's rule index.
-  RuleAction fallback;              ///< What no rule takes, and flows that find no room.
+  RuleAction fallback;              ///< For packets that no rule matches, and flows without room.
   bool protect_control_traffic = true;
-  /// By worker, then by rule index; two more at the end, for the fallback and for protected
+  /// By worker, then by rule index; the last two are for the fallback and for protected control
   /// traffic.
   std::vector<std::unique_ptr<WorkerRule[]>> workers;
-  /// By rule index, the fallback included: the bucket, or kNoBucket. Eight are in a cache line, so
-  /// that a worker can ask for a bucket without having waited for its rule.
+  /// By rule index, the fallback included: the bucket, or kNoBucket. Eight share a cache line, so
+  /// that a worker can prefetch a bucket before it has the rule.
   std::vector<BucketRef> targets;
   static constexpr BucketRef kNoBucket{~0U, 0};
 
   [[nodiscard]] std::size_t fallback_index() const { return actions.size(); }
   [[nodiscard]] std::size_t protected_index() const { return actions.size() + 1; }
 
-  /// Once all else is set: what each of `count` workers needs.
+  /// Fills `workers` and `targets` for `count` workers. REQUIRES: all other members are set.
   void prepare_workers(std::uint32_t count) {
     workers.clear();
     targets.clear();

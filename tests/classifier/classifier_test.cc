@@ -84,7 +84,7 @@ TEST(Classifier, NumbersRulesAsTheyWereGivenWhateverTheirPriorities) {
   }
 }
 
-TEST(Classifier, TheComparisonIsOfManyOutcomes) {
+TEST(Classifier, RandomRulesAndPacketsHaveManyOutcomes) {
   std::size_t few = 0;
   std::size_t none = 0;
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
@@ -112,13 +112,13 @@ TEST(Classifier, WithoutRulesNothingFits) {
   }
 }
 
-TEST(Classifier, AMatchWithoutFieldsFitsEveryPacket) {
+TEST(Classifier, AMatchWithoutFieldsMatchesEveryPacket) {
   const Classifier classifier = build(std::vector<ClassifierRule>(1));
   for (const Bytes& frame : sample_frames()) EXPECT_EQ(classifier.classify(parse(frame), 7), 0);
   EXPECT_EQ(classifier.classify(parse({}), 7), 0);
 }
 
-TEST(Classifier, TheHighestPriorityDecidesThenTheFirst) {
+TEST(Classifier, TheHighestPriorityAppliesThenTheFirst) {
   std::vector<ClassifierRule> rules(4);
   rules[0].priority = -5;
   rules[1].priority = 3;
@@ -132,7 +132,7 @@ TEST(Classifier, TheHighestPriorityDecidesThenTheFirst) {
   EXPECT_EQ(classifier.classify(tcp, 0), 3);
 }
 
-TEST(Classifier, FragmentsOfADatagramGoOneWay) {
+TEST(Classifier, FragmentsOfADatagramMatchOneRule) {
   std::vector<ClassifierRule> rules(2);
   rules[0].priority = 1;
   rules[0].match.dst_port = {0, 0xffff};
@@ -145,7 +145,7 @@ TEST(Classifier, FragmentsOfADatagramGoOneWay) {
   EXPECT_EQ(classifier.classify(later, 0), 1);
 }
 
-TEST(Classifier, FragmentsOfRandomDatagramsGoOneWay) {
+TEST(Classifier, FragmentsOfRandomDatagramsMatchOneRule) {
   RandomRules random(5);
   const std::vector<ClassifierRule> rules = random.rules(200);
   const Classifier classifier = build(rules);
@@ -222,7 +222,7 @@ std::string refusal(const Match& match) {
   return std::string(classifier.status().message());
 }
 
-TEST(Classifier, RefusesWhatNoPacketCanFitAndNamesIt) {
+TEST(Classifier, RejectsWhatNoPacketCanMatchAndNamesIt) {
   EXPECT_EQ(refusal({.vlan_id = 4096}),
             "rule 1: match.vlan_id: 4096 is not allowed; allowed: 0 to 4095");
   EXPECT_THAT(refusal({.inner_vlan_id = 5000}), HasSubstr("match.inner_vlan_id: 5000"));
@@ -242,7 +242,7 @@ TEST(Classifier, RefusesWhatNoPacketCanFitAndNamesIt) {
   EXPECT_EQ(refusal({.ether_type = 0x0600}), "accepted");
 }
 
-TEST(IntervalSets, SaysWhoIsThere) {
+TEST(IntervalSets, FindsTheMembersAroundAPoint) {
   for (std::uint32_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     std::mt19937_64 random(seed);

@@ -56,7 +56,7 @@ class PortRangesTest : public testing::TestWithParam<std::uint32_t> {
   std::mt19937 random_{GetParam()};
 };
 
-TEST_P(PortRangesTest, FindsWhatTryingAllInOrderFinds) {
+TEST_P(PortRangesTest, FindsTheSameAsALinearSearch) {
   const std::vector<std::vector<int>> shapes = {{1}, {2}, {3}, {1, 2}, {1, 1, 1, 3}, {1, 2, 3, 3}};
   const std::vector<std::size_t> sizes = {
       1, 2, PortRanges::kFewRules, PortRanges::kFewRules + 1, 17, 64, 300};

@@ -152,7 +152,7 @@ class Storm {
   void change(std::uint32_t i, const BucketSettings& settings) {
     Watch& watch = watch_[i];
     Bucket& bucket = h_.bucket(i);
-    const std::uint32_t slots = std::bit_ceil(std::max(settings.capacity, 4U));
+    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
     RingEntry* const ring = slots > bucket.ring.slot_count() ? h_.more_ring(slots) : nullptr;
     check_rate(i);
     h_.transmitter.change(i, settings, ring, slots, h_.time);

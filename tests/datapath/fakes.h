@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A clock that stands still until told, and ports that are queues in memory.
+// A clock that the test sets, and ports that are queues in memory.
 #pragma once
 
 #include <cstddef>
@@ -20,14 +20,14 @@ struct VirtualClock {
   TimePoint now() { return *time; }
 };
 
-/// What a FakePorts packet is: aligned as an mbuf is.
+/// A packet of FakePorts, aligned as an mbuf is.
 struct alignas(64) FakePacket {
   std::uint64_t id = 0;
   std::uint16_t ingress = 0;
   std::vector<std::uint8_t> bytes;
 };
 
-/// Ports as two deques each; counts every packet that is made and freed.
+/// Ports that are two queues each. Counts every packet that is created and freed.
 class FakePorts {
  public:
   struct Sent {

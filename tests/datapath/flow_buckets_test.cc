@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets that appear with their flows, are bounded, and go when their flows are idle.
+// Buckets of flows: created with the flow, bounded in number, removed when the flow is idle.
 #include "datapath/flow_buckets.h"
 
 #include <gtest/gtest.h>
@@ -37,7 +37,7 @@ class FlowBucketsTest : public testing::Test {
 
   FlowBucketsTest() { settings.bucket = bits(16, 8e3); }  // 100 bytes: 100 ms.
 
-  // All packets are of the set; what finds no room goes to a bucket of its own.
+  // All UDP packets belong to the rule; flows without room go to a fallback bucket.
   void use(std::uint32_t max_flows, FlowKeyKind kind = FlowKeyKind::kFiveTuple,
            std::uint8_t prefix = 32, Duration idle_timeout = Duration{10'000'000}) {
     settings.key = {kind, prefix, 64};
@@ -72,7 +72,7 @@ class FlowBucketsTest : public testing::Test {
   }
   // The bucket of the only flow.
   Bucket& bucket(std::uint32_t flow = 0) { return h.bucket(table->slots[flow]); }
-  // How many flows more there may be.
+  // How many more flows the limit allows.
   std::uint32_t room() const {
     std::uint32_t count = 0;
     while (limit->acquire()) ++count;
@@ -109,7 +109,7 @@ TEST_F(FlowBucketsTest, OneForEachFiveTuple) {
                         "10.0.0.3:1000>10.0.0.2:2000/udp", "10.0.0.1:1000>10.0.0.4:2000/udp"}));
   EXPECT_EQ(table->created.get(), 4U);
   EXPECT_EQ(table->refused.get(), 0U);
-  // Each has its own turn: one packet of each leaves at once, the next 100 ms later.
+  // Each flow has its own schedule: its first packet departs at once, the next 100 ms later.
   run_ms(1);
   EXPECT_EQ(h.ports.sent(1).size(), 4U);
   run_ms(100);
@@ -143,7 +143,7 @@ TEST_F(FlowBucketsTest, NoMoreThanMaxFlows) {
   EXPECT_EQ(table->created.get(), 8U);
   EXPECT_EQ(table->refused.get(), 4U);
   EXPECT_EQ(h.bucket(fallback).admitted.get(), 4U);
-  // Those that are there go on as before.
+  // Existing flows are not affected.
   arrive(0, 1);
   arrive(11, 1);
   poll();
@@ -162,7 +162,7 @@ TEST_F(FlowBucketsTest, TheBoundIsOverAllTransmitters) {
   for (int i = 0; i < 5; ++i) limit->release();
 }
 
-TEST_F(FlowBucketsTest, ANumberWithoutASetMeansTheFallback) {
+TEST_F(FlowBucketsTest, ARuleWithoutATableUsesTheFallback) {
   use(8);
   h.set_rules({}, {}, {Kind::kFlows, {}, 7});
   arrive(1, 2);
@@ -172,7 +172,7 @@ TEST_F(FlowBucketsTest, ANumberWithoutASetMeansTheFallback) {
   EXPECT_EQ(table->created.get(), 0U);
 }
 
-TEST_F(FlowBucketsTest, IdleFlowsAreTakenBack) {
+TEST_F(FlowBucketsTest, BucketsOfIdleFlowsAreRemoved) {
   settings.bucket = bits(16, 8e6);
   use(8, FlowKeyKind::kSource);
   for (std::uint32_t src = 0; src < 8; ++src) arrive(src, 1);
@@ -189,10 +189,10 @@ TEST_F(FlowBucketsTest, IdleFlowsAreTakenBack) {
   poll();
   EXPECT_EQ(table->flows.get(), 8U);
   EXPECT_EQ(table->refused.get(), 0U);
-  EXPECT_EQ(bucket(0).admitted.get(), 1U);  // New, its counters as well.
+  EXPECT_EQ(bucket(0).admitted.get(), 1U);  // A new bucket, with new counters.
 }
 
-TEST_F(FlowBucketsTest, NoFreshCreditByGoingIdle) {
+TEST_F(FlowBucketsTest, GoingIdleGivesNoCredit) {
   use(8);
   const TimePoint begin = h.time;
   arrive(1, 2);
@@ -253,7 +253,7 @@ TEST_F(FlowBucketsTest, SettingsChangeLive) {
   EXPECT_EQ(h.ports.sent(1).size(), 2U);
   run_ms(10);
   EXPECT_EQ(h.ports.sent(1).size(), 3U);
-  for (int i = 0; i < 20; ++i) arrive(2, 9);  // A flow to come has them as well.
+  for (int i = 0; i < 20; ++i) arrive(2, 9);  // A new flow has them as well.
   poll();
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 12U);
   run_ms(130);
@@ -300,7 +300,7 @@ TEST_F(FlowBucketsTest, FragmentsOfOneDatagramAreOneFlow) {
   EXPECT_EQ(bucket().admitted.get(), 3U);
 }
 
-TEST_F(FlowBucketsTest, BooksStayRightWhileFlowsComeAndGo) {
+TEST_F(FlowBucketsTest, CountsStayConsistentWhileFlowsComeAndGo) {
   const std::uint64_t seed = std::random_device{}();
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   SCOPED_TRACE(testing::Message() << "seed " << seed);
@@ -308,7 +308,7 @@ TEST_F(FlowBucketsTest, BooksStayRightWhileFlowsComeAndGo) {
   settings.bucket = bits(4, 8e6);
   use(50, FlowKeyKind::kSource, 32, Duration{3'000'000});
   for (int step = 0; step < 20'000; ++step) {
-    // Few flows at times, at others more than there is room for.
+    // At times few flows, at others more than there is room for.
     const std::uint64_t flows = step / 1000 % 2 == 0 ? 20 : 200;
     if (random() % 3 == 0) arrive(static_cast<std::uint32_t>(random() % flows), 1);
     if (random() % 2000 == 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Packets on their way between two lcores, polled in turn on one thread.
+// Packets that are handed over between polling threads, which one thread polls in turn.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -75,7 +75,7 @@ struct Side {
 
 class HandOffTest : public testing::Test {
  protected:
-  // Two lcores that do both.
+  // Two fused threads.
   void fused() {
     sides_.clear();
     sides_.push_back(std::make_unique<Side>(&time, true, true, 0, 0,
@@ -135,16 +135,16 @@ class HandOffTest : public testing::Test {
   }
   void expect_balance() {
     std::uint64_t received = 0;
-    std::uint64_t gone = 0;
+    std::uint64_t accounted = 0;
     for (const auto& side : sides_) {
       received += side->counters.rx_packets.get();
-      for (const Counter& drop : side->counters.drops) gone += drop.get();
+      for (const Counter& drop : side->counters.drops) accounted += drop.get();
       if (side->transmitter) {
-        gone += side->transmitter->stage().sent() + side->transmitter->waiting_packets();
+        accounted += side->transmitter->stage().sent() + side->transmitter->waiting_packets();
       }
-      gone += side->dispatcher->waiting();
+      accounted += side->dispatcher->waiting();
     }
-    EXPECT_EQ(received, gone);
+    EXPECT_EQ(received, accounted);
     EXPECT_EQ(there_.waiting() + back_.waiting(),
               sides_[0]->dispatcher->waiting() + sides_[1]->dispatcher->waiting());
   }
@@ -180,7 +180,7 @@ TEST_F(HandOffTest, FromAWorkerToATransmitter) {
   EXPECT_EQ(b().table[slot].admitted.get(), 1000U);
 }
 
-TEST_F(HandOffTest, PassedAndControlTrafficGoesByATransmitterAsWell) {
+TEST_F(HandOffTest, PassedAndControlTrafficGoesThroughATransmitter) {
   split();
   set_rules(RuleAction{});
   arrive(a(), 10, 0);
@@ -195,7 +195,7 @@ TEST_F(HandOffTest, PassedAndControlTrafficGoesByATransmitterAsWell) {
   expect_order(b().ports.sent(1));
 }
 
-TEST_F(HandOffTest, WhatPassesIsSpreadOverTransmittersByIngressAndStaysInOrder) {
+TEST_F(HandOffTest, PassedPacketsAreSpreadOverTransmittersByIngressAndStayInOrder) {
   split_in_three();
   set_rules(RuleAction{});
   for (int i = 0; i < 300; ++i) {
@@ -224,7 +224,7 @@ TEST_F(HandOffTest, ControlTrafficKeepsItsReserveAcrossTheHandOff) {
   EXPECT_EQ(b().drops(DropReason::kTxFull), full);
 }
 
-TEST(HandOff, TakesAsMuchAsThereIsRoomForAndKeepsTheOrder) {
+TEST(HandOff, IsFullWithRingAndBurstAndKeepsTheOrder) {
   HandOff hand_off;
   std::uint32_t added = 0;
   const auto add = [&] {
@@ -268,7 +268,7 @@ TEST_F(HandOffTest, AFullRingIsCountedAndRecovers) {
   expect_order(b().ports.sent(1));
 }
 
-TEST_F(HandOffTest, TwoFusedLcoresReachEachOthersBuckets) {
+TEST_F(HandOffTest, TwoFusedThreadsReachEachOthersBuckets) {
   fused();
   const std::uint32_t mine = a().add_bucket(bits(4096, 800e6));
   const std::uint32_t other = b().add_bucket(bits(4096, 800e6));
@@ -291,7 +291,7 @@ TEST_F(HandOffTest, TwoFusedLcoresReachEachOthersBuckets) {
   }
 }
 
-TEST_F(HandOffTest, RulesAreSwappedWhilePacketsAreOnTheirWay) {
+TEST_F(HandOffTest, RulesAreSwappedWhilePacketsAreHandedOver) {
   for (const bool is_fused : {false, true}) {
     SCOPED_TRACE(is_fused);
     is_fused ? fused() : split();
@@ -304,11 +304,11 @@ TEST_F(HandOffTest, RulesAreSwappedWhilePacketsAreOnTheirWay) {
     a().lcore->poll_once();
     EXPECT_EQ(a().dispatcher->waiting(), 64U);
     set_rules(into(owner, new_slot));
-    b().lcore->drain_hand_offs(
-        time);  // As the engine does: nothing of the old rules is on its way now.
+    // As the engine does: no packet of the old rules is between threads now.
+    b().lcore->drain_hand_offs(time);
     EXPECT_EQ(a().dispatcher->waiting(), 0U);
     EXPECT_EQ(b().table[old_slot].admitted.get(), 64U);
-    // The first one found the bucket idle and has left.
+    // The first packet found the bucket idle and has departed.
     EXPECT_EQ(b().transmitter->remove(old_slot, true, time).dropped, 63U);
     run(Duration{100'000}, Duration{500});
     EXPECT_EQ(b().table[new_slot].departed.get(), 36U);
@@ -337,7 +337,7 @@ TEST_F(HandOffTest, RulesAreSwappedWhileTheRingIsFull) {
   EXPECT_EQ(b().table[new_slot].admitted.get(), 10U);
 }
 
-TEST_F(HandOffTest, AFlowGoesToOneTransmitterWhoeverReceivesIt) {
+TEST_F(HandOffTest, AFlowGoesToOneTransmitterWhicheverThreadReceivesIt) {
   fused();
   FlowRuleSettings settings;
   settings.bucket = bits(64, 8e9);
@@ -383,7 +383,8 @@ TEST_F(HandOffTest, FlowsWithoutRoomGoToTheFallbackOnTheOtherSide) {
   const std::uint32_t slot = a().add_bucket(bits(4096, 8e9));
   ClassifierRule all;
   all.match.ip_protocol = 17;
-  set_rules(into(0, slot), std::vector{all}, {{Kind::kFlows, {}, 3}});  // No such set anywhere.
+  set_rules(into(0, slot), std::vector{all},
+            {{Kind::kFlows, {}, 3}});  // No transmitter has that table.
   for (std::uint16_t flow = 0; flow < 100; ++flow) {
     arrive(a(), 1, 0, static_cast<std::uint16_t>(20'000 + flow));
     arrive(b(), 1, 0, static_cast<std::uint16_t>(20'000 + flow));

@@ -2,8 +2,6 @@
 // One fused polling thread's parts in virtual time, driven loop by loop.
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <memory>
 #include <span>
 #include <utility>
@@ -36,7 +34,7 @@ class Harness {
 
   /// A bucket in the next slot.
   std::uint32_t add_bucket(const BucketSettings& settings) {
-    const std::uint32_t slots = std::bit_ceil(std::max(settings.capacity, 4U));
+    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
     rings_.push_back(std::make_unique<RingEntry[]>(slots));
     transmitter.create(next_slot_, settings, rings_.back().get(), slots, time);
     return next_slot_++;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Memory that is there when it was asked for, and takes none before.
+// Pages are allocated when they are populated, not before.
 #include "datapath/memory/numa_memory.h"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ bool resident(const void* address) {
   return (in_memory & 1) != 0;
 }
 
-TEST(NodeMemoryTest, PopulatesFromTheFirstToTheLastByte) {
+TEST(NumaMemoryTest, PopulatesFromTheFirstToTheLastByte) {
   constexpr std::size_t kBytes = 100 * 4096;
   // Smaller than a huge page, so that only what is touched is there.
   const NumaMemory memory(kBytes, -1);
@@ -45,7 +45,7 @@ TEST(NodeMemoryTest, PopulatesFromTheFirstToTheLastByte) {
                           [](std::byte byte) { return byte == std::byte{0}; }));
 }
 
-TEST(NodeMemoryTest, MovesWithItsOwner) {
+TEST(NumaMemoryTest, MovesWithItsOwner) {
   NumaMemory memory(4096, -1);
   std::byte* const data = memory.data();
   NumaMemory other = std::move(memory);
@@ -53,7 +53,7 @@ TEST(NodeMemoryTest, MovesWithItsOwner) {
   EXPECT_EQ(other.bytes(), 4096U);
 }
 
-TEST(NodeMemoryTest, ABucketIsThereBeforeItsHistory) {
+TEST(NumaMemoryTest, ABucketIsThereBeforeItsHistory) {
   const BucketTable table(16, -1);
   table.populate(15);
   EXPECT_TRUE(resident(&table[15]));

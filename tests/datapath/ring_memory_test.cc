@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ring memory: budget to the byte, no overlap, everything comes back.
+// Ring memory: budget to the byte, no overlap, everything is released.
 #include "datapath/memory/ring_memory.h"
 
 #include <gtest/gtest.h>
@@ -16,12 +16,12 @@ namespace {
 
 TEST(RingMemoryTest, HasASlotForEachUnit) {
   for (std::uint32_t capacity : {1U, 4U, 5U, 100U, 1024U, 1025U, kMaxCapacity}) {
-    EXPECT_GE(RingMemory::slots_for(capacity), capacity);
-    EXPECT_LT(RingMemory::slots_for(capacity), std::max(2 * capacity, 5U));
+    EXPECT_GE(BucketRing::slots_for(capacity), capacity);
+    EXPECT_LT(BucketRing::slots_for(capacity), std::max(2 * capacity, 5U));
   }
 }
 
-TEST(RingMemoryTest, RefusesWithTheFigure) {
+TEST(RingMemoryTest, RefusalNamesTheFigures) {
   RingMemory memory(1000 * sizeof(RingEntry), -1);
   ASSERT_TRUE(memory.allocate(512).ok());
   const auto refused = memory.allocate(512);
@@ -31,7 +31,7 @@ TEST(RingMemoryTest, RefusesWithTheFigure) {
   EXPECT_EQ(memory.reserved_bytes(), 8192U);
 }
 
-TEST(RingMemoryTest, RingsNeverOverlapAndComeBack) {
+TEST(RingMemoryTest, RingsNeverOverlapAndAreReleased) {
   std::mt19937_64 random(11);
   RingMemory memory(std::uint64_t{1} << 30, -1);
   std::vector<std::pair<RingEntry*, std::uint32_t>> live;
@@ -66,7 +66,7 @@ TEST(RingMemoryTest, RingsNeverOverlapAndComeBack) {
   EXPECT_EQ(memory.reserved_bytes(), 0U);
 }
 
-TEST(RingMemoryTest, UsesWhatWasReleasedAgain) {
+TEST(RingMemoryTest, ReusesReleasedRings) {
   RingMemory memory(std::uint64_t{1} << 30, -1);
   RingEntry* const first = *memory.allocate(64);
   memory.release(first, 64);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which way packets take by rules, protected traffic and ports, on one fused lcore.
+// Where packets go by rules, protected traffic and ports, on one fused thread.
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -37,7 +37,7 @@ std::vector<std::uint8_t> arp() {
   return frame;
 }
 
-// `more`: not the last one. `offset`: in 8 bytes.
+// `more`: not the last fragment. `offset`: in units of 8 bytes.
 std::vector<std::uint8_t> fragment(std::uint16_t port, bool more, std::uint16_t offset) {
   auto frame = frame_to(port, 100);
   frame[18] = 0x12;  // Identification.
@@ -55,7 +55,7 @@ BucketSettings slow(std::uint32_t capacity) {
   return settings;
 }
 
-class WorkerTest : public testing::Test {
+class RxWorkerTest : public testing::Test {
  protected:
   void poll() {
     while (h.ports.queued(0) > 0 || h.ports.queued(1) > 0) h.lcore.poll_once();
@@ -73,7 +73,7 @@ class WorkerTest : public testing::Test {
   Harness h;
 };
 
-TEST_F(WorkerTest, NothingIsReceivedBeforeThereAreRules) {
+TEST_F(RxWorkerTest, NothingIsReceivedBeforeThereAreRules) {
   h.ports.arrive(0, frame_to(1));
   EXPECT_FALSE(h.lcore.poll_once());
   EXPECT_EQ(h.ports.queued(0), 1U);
@@ -82,7 +82,7 @@ TEST_F(WorkerTest, NothingIsReceivedBeforeThereAreRules) {
   EXPECT_EQ(h.ports.sent(1).size(), 1U);
 }
 
-TEST_F(WorkerTest, EachRuleDoesWhatItSaysAndIsCounted) {
+TEST_F(RxWorkerTest, EachRuleAppliesItsActionAndIsCounted) {
   const std::uint32_t first = h.add_bucket(slow(100));
   const std::uint32_t second = h.add_bucket(slow(100));
   const std::vector<ClassifierRule> rules = {to_port(1), to_port(2), to_port(3), to_port(4)};
@@ -109,7 +109,7 @@ TEST_F(WorkerTest, EachRuleDoesWhatItSaysAndIsCounted) {
   EXPECT_EQ(h.counters.rx_packets.get(), 25U);
 }
 
-TEST_F(WorkerTest, TheDefaultMayBeAnyOfThem) {
+TEST_F(RxWorkerTest, TheFallbackMayBeAnyAction) {
   h.set_rules({}, {}, drop());
   h.ports.arrive(0, frame_to(1));
   poll();
@@ -124,30 +124,30 @@ TEST_F(WorkerTest, TheDefaultMayBeAnyOfThem) {
   EXPECT_EQ(h.counters.passed_packets.get(), 1U);
 }
 
-TEST_F(WorkerTest, PassedPacketsDoNotWaitForABucket) {
+TEST_F(RxWorkerTest, PassedPacketsDoNotWaitForABucket) {
   const std::uint32_t slot = h.add_bucket(slow(100));
   h.set_rules(std::vector{to_port(1)}, {into(slot)}, pass());
   for (int i = 0; i < 20; ++i) h.ports.arrive(0, frame_to(1));
   const std::uint64_t passed = h.ports.arrive(0, frame_to(2));
   poll();
-  ASSERT_EQ(h.ports.sent(1).size(), 2U);  // Behind the first one, which found the bucket idle.
+  ASSERT_EQ(h.ports.sent(1).size(), 2U);  // After the first packet, which found the bucket idle.
   EXPECT_EQ(h.ports.sent(1)[1].id, passed);
 }
 
-TEST_F(WorkerTest, ControlTrafficPassesAFullBucket) {
+TEST_F(RxWorkerTest, ControlTrafficPassesAFullBucket) {
   const std::uint32_t slot = h.add_bucket(slow(2));
   h.send_all_to(slot);
   for (int i = 0; i < 10; ++i) h.ports.arrive(0, frame_to(1));
   for (int i = 0; i < 3; ++i) h.ports.arrive(0, arp());
   h.ports.arrive(0, frame_to(3784));  // BFD.
   poll();
-  EXPECT_EQ(h.ports.sent(1).size(), 5U);  // And the one that found the bucket idle.
+  EXPECT_EQ(h.ports.sent(1).size(), 5U);  // And the first packet, which found the bucket idle.
   EXPECT_EQ(hits(h.rules().protected_index()), Hits(4, 280));
   EXPECT_EQ(hits(h.rules().fallback_index()), Hits(10, 1000));
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 
-TEST_F(WorkerTest, ControlTrafficIsProtectedFromRulesThatDrop) {
+TEST_F(RxWorkerTest, ControlTrafficIsProtectedFromRulesThatDrop) {
   ClassifierRule rule;
   rule.match.ether_type = 0x0806;
   h.set_rules(std::vector{rule}, {drop()}, drop());
@@ -157,7 +157,7 @@ TEST_F(WorkerTest, ControlTrafficIsProtectedFromRulesThatDrop) {
   EXPECT_EQ(hits(0), Hits(0, 0));
 }
 
-TEST_F(WorkerTest, ControlTrafficIsShapedIfItIsNotProtected) {
+TEST_F(RxWorkerTest, ControlTrafficIsShapedIfItIsNotProtected) {
   const std::uint32_t slot = h.add_bucket(slow(2));
   h.set_rules({}, {}, into(slot), /*protect=*/false);
   for (int i = 0; i < 10; ++i) h.ports.arrive(0, arp());
@@ -167,19 +167,19 @@ TEST_F(WorkerTest, ControlTrafficIsShapedIfItIsNotProtected) {
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 
-TEST_F(WorkerTest, WithoutAPeerEverythingIsDropped) {
+TEST_F(RxWorkerTest, PacketsOfAPortWithoutPeerAreDropped) {
   h.ports.set_egress(0, kNoPort);
   const std::uint32_t slot = h.add_bucket(slow(100));
   h.send_all_to(slot);
   h.ports.arrive(0, frame_to(1));
   h.ports.arrive(0, arp());
-  h.ports.arrive(1, frame_to(1));  // The other port has one.
+  h.ports.arrive(1, frame_to(1));  // This port has a peer.
   poll();
   EXPECT_EQ(h.drops(DropReason::kNoEgress), 2U);
   EXPECT_EQ(h.bucket(slot).admitted.get(), 1U);
 }
 
-TEST_F(WorkerTest, HairpinLeavesByThePortItCameBy) {
+TEST_F(RxWorkerTest, HairpinLeavesByItsIngressPort) {
   h.ports.set_egress(0, 0);
   h.send_all_to(h.add_bucket(slow(100)));
   for (int i = 0; i < 3; ++i) h.ports.arrive(0, frame_to(1));
@@ -190,7 +190,7 @@ TEST_F(WorkerTest, HairpinLeavesByThePortItCameBy) {
   EXPECT_EQ(h.ports.sent(1).size(), 0U);
 }
 
-TEST_F(WorkerTest, OneBucketServesBothDirections) {
+TEST_F(RxWorkerTest, OneBucketServesBothDirections) {
   h.send_all_to(h.add_bucket(slow(100)));
   for (int i = 0; i < 5; ++i) {
     h.ports.arrive(0, frame_to(1));
@@ -204,8 +204,8 @@ TEST_F(WorkerTest, OneBucketServesBothDirections) {
   EXPECT_EQ(h.ports.sent(1).size(), 5U);
 }
 
-TEST_F(WorkerTest, FragmentsOfOneDatagramStayTogether) {
-  // The first fragment has ports to read, the others have not: so none is matched by them.
+TEST_F(RxWorkerTest, FragmentsOfOneDatagramGoToOneBucket) {
+  // Only the first fragment has ports, so no fragment matches a rule by ports.
   const std::uint32_t by_port = h.add_bucket(slow(100));
   const std::uint32_t by_address = h.add_bucket(slow(100));
   ClassifierRule address;
@@ -222,7 +222,7 @@ TEST_F(WorkerTest, FragmentsOfOneDatagramStayTogether) {
   EXPECT_EQ(h.bucket(by_address).admitted.get(), 3U);
 }
 
-TEST_F(WorkerTest, ABurstLargerThanAReceiveCallIsTakenInTurns) {
+TEST_F(RxWorkerTest, QueuesAreReceivedInTurnsOfOneBurst) {
   h.set_rules({}, {}, pass());
   for (int i = 0; i < 100; ++i) h.ports.arrive(0, frame_to(1));
   for (int i = 0; i < 10; ++i) h.ports.arrive(1, frame_to(1));
@@ -233,7 +233,7 @@ TEST_F(WorkerTest, ABurstLargerThanAReceiveCallIsTakenInTurns) {
   EXPECT_EQ(h.ports.sent(1).size(), 100U);
 }
 
-TEST_F(WorkerTest, WhatIsNotAFrameIsNoReasonToStop) {
+TEST_F(RxWorkerTest, MalformedFramesAreShapedAsWell) {
   const std::uint32_t slot = h.add_bucket(slow(100));
   h.send_all_to(slot);
   h.ports.arrive(0, {});

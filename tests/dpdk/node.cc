@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The data plane of the tests, and the process around it: EAL once, a network namespace of its own.
+// The packet path of the tests, and main(): starts EAL, in a network namespace of its own.
 #include "node.h"
 
 #include <sched.h>
@@ -91,7 +91,7 @@ void Node::stop_and_check_balance() {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  // Before any thread: devices of the kernel that the tests make are then nobody else's.
+  // Before any thread, so that network devices of the tests are in a namespace of their own.
   drip::vdev::own_network = unshare(CLONE_NEWNET) == 0;
   drip::dpdk::EalOptions options;
   options.small_page_bytes = std::uint64_t{256} << 20;

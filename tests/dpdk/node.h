@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A data plane on real DPDK devices inside the test process.
+// A packet path over DPDK devices inside the test process.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace drip::vdev {
 
 using Engine = datapath::PollEngine;
 
-/// Where packets that came in by a port go.
+/// The action for packets of one ingress port.
 struct PortRule {
   std::uint16_t ingress;
   RuleAction action;
@@ -37,7 +37,7 @@ class Node {
   [[nodiscard]] Engine& engine() { return *engine_; }
 
   BucketRef add_bucket(const BucketSettings& settings);
-  /// What no rule takes is dropped. Packets begin to flow with the first call.
+  /// Packets that no rule matches are dropped. Nothing is received before the first call.
   void set_rules(const std::vector<PortRule>& rules, const std::vector<BucketRef>& buckets);
 
   [[nodiscard]] std::uint64_t rx() const { return sum(&LcoreStats::rx_packets); }

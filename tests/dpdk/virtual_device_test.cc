@@ -111,8 +111,8 @@ TEST_F(VirtualDeviceTest, NullDeviceOffersMoreThanTheRateAndAllIsAccountedFor) {
   EXPECT_GE(ports[0].rx_packets, node.tx());
   EXPECT_GT(ports[1].tx_packets, 0U);
   node.stop_and_check_balance();
-  const BucketStats reading = node.engine().read(bucket);
-  EXPECT_EQ(reading.admitted, reading.departed + reading.dropped + reading.backlog);
+  const BucketStats stats = node.engine().read(bucket);
+  EXPECT_EQ(stats.admitted, stats.departed + stats.dropped + stats.backlog);
 }
 
 TEST_F(VirtualDeviceTest, RingDevicesCarryEveryPacketInOrder) {
@@ -140,7 +140,7 @@ TEST_F(VirtualDeviceTest, RingDevicesCarryEveryPacketInOrder) {
   EXPECT_EQ(node.rx(), 2 * kFrames);
   EXPECT_EQ(node.tx(), kFrames);
   node.stop_and_check_balance();
-  // No mbuf is lost; the caches of threads that are gone were given back.
+  // No mbuf is lost; the caches of threads that have ended were returned.
   EXPECT_EQ(rte_mempool_avail_count(pool), free_before);
 }
 
@@ -209,7 +209,7 @@ TEST_F(VirtualDeviceTest, RefusesMoreThanThePacketBuffersCanHold) {
   node.stop_and_check_balance();
 }
 
-TEST_F(VirtualDeviceTest, PromisesOfOneCallAreAddedUp) {
+TEST_F(VirtualDeviceTest, ReservationsOfOneCallAreAddedUp) {
   Node node({{"in", "net_null0,no-rx=1", "in"}});
   ASSERT_TRUE(node.is_open()) << node.status();
   const std::vector<BucketRef> buckets = {node.add_bucket(bits(1e6, 10)),

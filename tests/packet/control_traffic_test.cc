@@ -122,7 +122,7 @@ TEST(ControlTraffic, KnowsIsIs) {
   EXPECT_FALSE(is_control(FrameBuilder().be16(60).raw({0xfe, 0xfe}).build()));
 }
 
-TEST(ControlTraffic, NothingAndOrdinaryTrafficDoNotCount) {
+TEST(ControlTraffic, EmptyFramesAndDataTrafficAreNot) {
   EXPECT_FALSE(is_control({}));
   EXPECT_FALSE(is_control(Bytes(5, 1)));
   EXPECT_FALSE(is_control(transport(kTcp, 5000, 443)));
@@ -171,7 +171,7 @@ void expect_as_listed(const Headers& headers, const Bytes& mac) {
                 << int{headers.icmpv6_type} << ", first address byte " << int{mac[0]};
 }
 
-TEST(ControlFilter, SaysWhatTheListSaysOfAllProtocolsAndPortsNearListed) {
+TEST(ControlFilter, AgreesWithTheListForAllProtocolsAndPortsNearListed) {
   const std::vector<std::uint16_t> ports = ports_near_listed();
   for (unsigned protocol = 0; protocol < 256; ++protocol) {
     Headers headers;
@@ -188,7 +188,7 @@ TEST(ControlFilter, SaysWhatTheListSaysOfAllProtocolsAndPortsNearListed) {
   }
 }
 
-TEST(ControlFilter, SaysWhatTheListSaysOfAllPortsOfTransports) {
+TEST(ControlFilter, AgreesWithTheListForAllPortsOfTransports) {
   const std::vector<std::uint16_t> others = ports_near_listed();
   for (const std::uint8_t protocol : {kTcp, kUdp, std::uint8_t{132}}) {
     Headers headers;
@@ -210,7 +210,7 @@ TEST(ControlFilter, SaysWhatTheListSaysOfAllPortsOfTransports) {
   }
 }
 
-TEST(ControlFilter, SaysWhatTheListSaysOfIcmpv6TypesAndEtherTypes) {
+TEST(ControlFilter, AgreesWithTheListForIcmpv6TypesAndEtherTypes) {
   for (unsigned type = 0; type < 256; ++type) {
     Headers headers;
     headers.ip_protocol = ip_protocol::kIcmpv6;
@@ -224,7 +224,7 @@ TEST(ControlFilter, SaysWhatTheListSaysOfIcmpv6TypesAndEtherTypes) {
   }
 }
 
-TEST(ControlFilter, OpensTheListForFewDataPackets) {
+TEST(ControlFilter, PassesFewDataPackets) {
   const Bytes station = {0, 0x1b, 0x21, 0, 0, 2};  // Of all bits of the first byte none is set.
   unsigned as_destination = 0;
   unsigned as_source = 0;

@@ -14,7 +14,7 @@ namespace drip::bench {
 
 /// Slots a ring takes, as the engine promises them.
 [[nodiscard]] inline std::uint32_t ring_slots(std::uint32_t capacity) {
-  return std::max(std::bit_ceil(capacity), 4U);
+  return BucketRing::slots_for(capacity);
 }
 
 /// dripd's own Transmitter, with `buckets` buckets of the same settings in slots 0 and on.

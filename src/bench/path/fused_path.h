@@ -24,9 +24,9 @@ class FusedPath {
         flows_(path_.transmitter()),
         dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, flow_keys_.data(), spread_,
                     counters_),
-        worker_(0, port, dispatcher_, counters_),
-        lcore_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &worker_,
-               &path_.transmitter(), &flows_, {}, false) {
+        rx_worker_(0, port, dispatcher_, counters_),
+        loop_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &rx_worker_,
+              &path_.transmitter(), &flows_, {}, false) {
     std::vector<ClassifierRule> rules(buckets);
     for (std::uint32_t i = 0; i < buckets; ++i) {
       rules[i].match.dst_prefix = PacketPool::destination(i);
@@ -34,11 +34,11 @@ class FusedPath {
     }
     rules_.classifier = Classifier::build(rules).value();
     rules_.prepare_workers(1);
-    worker_.set_rules(&rules_);
+    rx_worker_.set_rules(&rules_);
   }
 
   /// One loop; false if there was nothing to do.
-  bool poll() { return lcore_.poll_once(); }
+  bool poll() { return loop_.poll_once(); }
   [[nodiscard]] const RuleSnapshot& rules() const { return rules_; }
   [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
 
@@ -51,8 +51,8 @@ class FusedPath {
   RuleSnapshot rules_;
   datapath::FlowBuckets<BenchPort> flows_;
   datapath::Dispatcher<BenchPort> dispatcher_;
-  datapath::RxWorker<BenchPort> worker_;
-  datapath::PollLoop<BenchPort, datapath::TscClock::Reader> lcore_;
+  datapath::RxWorker<BenchPort> rx_worker_;
+  datapath::PollLoop<BenchPort, datapath::TscClock::Reader> loop_;
 };
 
 }  // namespace drip::bench

@@ -94,7 +94,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
     slots.record(*slot).set(settings());
   }
   memory.book = meter.take();
-  const std::uint32_t ring_slots = datapath::RingMemory::slots_for(kCapacity);
+  const std::uint32_t ring_slots = BucketRing::slots_for(kCapacity);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     const auto ring = slots.rings().allocate(ring_slots);
     if (!ring.ok()) return ring.status();

@@ -2,6 +2,7 @@
 // Allocates rings by size class from regions of pages.
 #include "datapath/memory/ring_memory.h"
 
+#include <bit>
 #include <new>
 #include <utility>
 

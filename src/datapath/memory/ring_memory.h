@@ -2,9 +2,7 @@
 // The memory of the buckets' rings: reserved at configuration time, within a budget.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -21,17 +19,12 @@ class RingMemory {
   RingMemory(std::uint64_t budget_bytes, int numa_node)
       : budget_bytes_(budget_bytes), numa_node_(numa_node) {}
 
-  /// The size of a ring for a bucket of this capacity: a slot for each unit, rounded up to a power
-  /// of two.
-  [[nodiscard]] static std::uint32_t slots_for(std::uint32_t capacity) {
-    return std::max(std::bit_ceil(capacity), kMinSlots);
-  }
   [[nodiscard]] static std::uint64_t bytes_for(std::uint32_t slot_count) {
     return std::uint64_t{slot_count} * sizeof(RingEntry);
   }
 
   /// RESOURCE_EXHAUSTED, with the figures, if the budget or the memory of the machine is too small.
-  /// REQUIRES: slot_count comes from slots_for(), or is a larger power of two.
+  /// REQUIRES: slot_count comes from BucketRing::slots_for(), or is a larger power of two.
   absl::StatusOr<RingEntry*> allocate(std::uint32_t slot_count);
   void release(RingEntry* slots, std::uint32_t slot_count);
 
@@ -39,7 +32,6 @@ class RingMemory {
   [[nodiscard]] std::uint64_t reserved_bytes() const { return reserved_bytes_; }
 
  private:
-  static constexpr std::uint32_t kMinSlots = 4;  // One cache line.
   static constexpr std::uint64_t kRegionBytes = 2U << 20;
 
   std::uint64_t budget_bytes_;

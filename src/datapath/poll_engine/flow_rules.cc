@@ -23,7 +23,7 @@ absl::StatusOr<std::uint32_t> FlowRules::create(
     return absl::ResourceExhaustedError(
         fmt::format("per-flow rules: {} are in use, no more are possible", kMaxFlowRules));
   }
-  const std::uint32_t ring_slots = RingMemory::slots_for(settings.bucket.capacity);
+  const std::uint32_t ring_slots = BucketRing::slots_for(settings.bucket.capacity);
   if (std::uint64_t{std::bit_ceil(settings.max_flows)} * ring_slots > std::uint64_t{1} << 31) {
     return absl::ResourceExhaustedError(fmt::format(
         "max_flows {} with capacity {} would take {} bytes of ring memory", settings.max_flows,

@@ -25,17 +25,17 @@ class IoPollThread final : public PollThread {
     }
     dispatcher_.emplace(io, pointer_to(transmitter_), pointer_to(flows_), setup.transmitter,
                         setup.outbound, setup.flow_keys, *setup.spread, counters);
-    if (plan.receives()) worker_.emplace(setup.worker, io, *dispatcher_, counters);
+    if (plan.receives()) rx_worker_.emplace(setup.worker, io, *dispatcher_, counters);
     loop_.emplace(TscClock::Reader(*setup.clock), counters, mailbox, *dispatcher_,
-                  pointer_to(worker_), pointer_to(transmitter_), pointer_to(flows_), setup.inbound,
-                  plan.sleeps_when_idle);
+                  pointer_to(rx_worker_), pointer_to(transmitter_), pointer_to(flows_),
+                  setup.inbound, plan.sleeps_when_idle);
   }
 
   void run(const std::atomic<bool>& stop) override { loop_->run(stop); }
 
   void drain_hand_offs(TimePoint now) override { loop_->drain_hand_offs(now); }
   void flush_hand_offs() override { dispatcher_->flush(); }
-  void set_rules(const RuleSnapshot* rules) override { worker_->set_rules(rules); }
+  void set_rules(const RuleSnapshot* rules) override { rx_worker_->set_rules(rules); }
 
   void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                      std::uint32_t ring_slots, TimePoint now) override {
@@ -111,7 +111,7 @@ class IoPollThread final : public PollThread {
   std::optional<Transmitter<Io>> transmitter_;
   std::optional<FlowBuckets<Io>> flows_;
   std::optional<Dispatcher<Io>> dispatcher_;
-  std::optional<RxWorker<Io>> worker_;
+  std::optional<RxWorker<Io>> rx_worker_;
   std::optional<PollLoop<Io, TscClock::Reader>> loop_;
 };
 

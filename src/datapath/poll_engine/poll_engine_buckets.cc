@@ -50,7 +50,7 @@ void PollEngine::reap() {
 
 absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned) {
   planned.change = &change;
-  const std::uint32_t wanted = RingMemory::slots_for(change.settings.capacity);
+  const std::uint32_t wanted = BucketRing::slots_for(change.settings.capacity);
   if (change.ref) {
     planned.ref = *change.ref;
     const SlotRecord& record = allocators_[planned.ref.transmitter]->record(planned.ref.slot);

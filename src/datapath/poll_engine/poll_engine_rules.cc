@@ -88,12 +88,12 @@ absl::StatusOr<std::uint32_t> PollEngine::create_flow_rule(const FlowRuleSetting
 absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
                                           const FlowRuleSettings& settings) {
   FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
-  if (RingMemory::slots_for(settings.bucket.capacity) >
-      RingMemory::slots_for(entry.settings.bucket.capacity)) {
+  if (BucketRing::slots_for(settings.bucket.capacity) >
+      BucketRing::slots_for(entry.settings.bucket.capacity)) {
     return absl::FailedPreconditionError(
         fmt::format("bucket.capacity: {} needs larger rings than the {} that each of {} "
                     "flows has; replace the rule instead",
-                    settings.bucket.capacity, RingMemory::slots_for(entry.settings.bucket.capacity),
+                    settings.bucket.capacity, BucketRing::slots_for(entry.settings.bucket.capacity),
                     entry.settings.max_flows));
   }
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {
