@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who asks whom.
+// Connects the parts of the cluster to each other.
 #include "cluster/redis_cluster.h"
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 namespace drip::cluster {
 namespace {
 
-// Two exchanges a heartbeat: one tells the demand, the next one brings what was granted for it.
-// With a slow heartbeat still often enough that the shares' lease outlives a lost one or two.
+// Two exchanges a heartbeat: the first reports the demand, the second returns the grant. With a
+// slow heartbeat, often enough that a lease outlives one or two lost exchanges.
 constexpr std::chrono::milliseconds kLongestSharePeriod{250};
 
 ShareAgentOptions share_options(const MembershipOptions& options, const std::string& incarnation) {
@@ -48,7 +48,7 @@ absl::Status RedisCluster::start() {
 }
 
 void RedisCluster::stop() {
-  // Changes end before this node has left: it may still be told of them until then.
+  // The configuration ends first: heartbeats report its changes until membership has stopped.
   configuration_.stop();
   shared_buckets_->stop();
   membership_.stop();

@@ -37,7 +37,7 @@ class RedisCluster final : public control::Cluster {
   const std::string incarnation_ = make_incarnation();
   SharedConfiguration configuration_;
   Membership membership_;
-  // Stopped before membership: while this node leads, it grants under that epoch.
+  // Stopped before membership_, under whose epoch this node grants shares while it leads.
   const std::unique_ptr<RedisSharedBuckets> shared_buckets_;
 };
 

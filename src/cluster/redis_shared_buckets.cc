@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What control asks becomes script calls, and their replies what control is told.
+// Control's calls as script calls, and replies in control's types.
 #include "cluster/redis_shared_buckets.h"
 
 #include <utility>
@@ -12,17 +12,17 @@ RedisSharedBuckets::RedisSharedBuckets(ShareAgentOptions options, Engine& engine
     : buckets_(buckets),
       calls_(options.prefix),
       policies_(buckets, log),
-      courier_(options.redis, calls_, policies_),
-      exchange_(options, engine, buckets, std::move(leader), log) {}
+      batcher_(options.redis, calls_, policies_),
+      agent_(options, engine, buckets, std::move(leader), log) {}
 
 void RedisSharedBuckets::start() {
-  exchange_.start();
-  courier_.start();
+  agent_.start();
+  batcher_.start();
 }
 
 void RedisSharedBuckets::stop() {
-  courier_.stop();
-  exchange_.stop();
+  batcher_.stop();
+  agent_.stop();
 }
 
 template <class Result, class Convert>
@@ -35,7 +35,7 @@ void RedisSharedBuckets::ask(const Bucket& bucket, ScriptCall script, Convert co
     if (!reply.ok()) return done(reply.status());
     done(convert(*reply));
   };
-  courier_.submit(std::move(calls), in);
+  batcher_.submit(std::move(calls), in);
 }
 
 void RedisSharedBuckets::admit(std::vector<Admission> admissions) {
@@ -43,7 +43,7 @@ void RedisSharedBuckets::admit(std::vector<Admission> admissions) {
   for (std::size_t i = 0; i < admissions.size(); ++i) {
     calls[i].admission = std::move(admissions[i]);
   }
-  courier_.submit(std::move(calls));
+  batcher_.submit(std::move(calls));
 }
 
 void RedisSharedBuckets::look(const Bucket& bucket, const std::string& request_id,
@@ -76,7 +76,7 @@ void RedisSharedBuckets::remove(const Bucket& bucket, bool drop_backlog, Done<Re
 std::optional<control::ShareState> RedisSharedBuckets::share_of(std::string_view bucket_id) const {
   const control::BucketEntryRef bucket = buckets_.find(bucket_id);
   if (bucket == nullptr) return std::nullopt;
-  if (!bucket->exact()) return exchange_.share_of(bucket_id);
+  if (!bucket->exact()) return agent_.share_of(bucket_id);
   return policies_.state_of(*bucket);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cluster's buckets on Redis: exact ones call by call, split ones by leases.
+// The cluster's buckets on Redis: shared queues call by call, leased shares by leases.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@
 
 namespace drip::cluster {
 
-/// Exact buckets by QueueBatcher, split ones by ShareAgent.
+/// Shared queues by QueueBatcher, leased shares by ShareAgent.
 class RedisSharedBuckets final : public control::SharedBuckets {
  public:
   RedisSharedBuckets(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
@@ -23,7 +23,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   ~RedisSharedBuckets() override { RedisSharedBuckets::stop(); }
 
   void start();
-  /// Calls that wait end with UNAVAILABLE. Does nothing the second time.
+  /// Pending calls end with UNAVAILABLE. Idempotent.
   void stop();
 
   void admit(std::vector<Admission> admissions) override;
@@ -43,7 +43,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   [[nodiscard]] std::optional<control::ShareState> share_of(
       std::string_view bucket_id) const override;
   [[nodiscard]] std::vector<control::BucketShares> shares() const override {
-    return exchange_.shares();
+    return agent_.shares();
   }
 
  private:
@@ -54,8 +54,8 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   control::BucketRegistry& buckets_;
   const QueueCalls calls_;
   QueuePolicies policies_;
-  QueueBatcher courier_;
-  ShareAgent exchange_;
+  QueueBatcher batcher_;
+  ShareAgent agent_;
 };
 
 }  // namespace drip::cluster

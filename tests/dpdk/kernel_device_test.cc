@@ -6,13 +6,13 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "frames.h"
 #include "node.h"
 
@@ -34,16 +34,13 @@ class RawSocket {
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(kExperimental);
     address.sll_ifindex = static_cast<int>(if_nametoindex(interface.c_str()));
-    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     const timeval patience{0, 200'000};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
-  ~RawSocket() { close(fd_); }
-  RawSocket(const RawSocket&) = delete;
-  RawSocket& operator=(const RawSocket&) = delete;
 
   bool send(const Frame& frame) const {
-    return ::send(fd_, frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size());
+    return ::send(fd_.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size());
   }
   /// Frames that came in (not those that we sent) until `count` are there, or none for a while.
   [[nodiscard]] std::vector<Frame> receive(std::size_t count) const {
@@ -53,8 +50,8 @@ class RawSocket {
       Frame frame(2048);
       sockaddr_ll from{};
       socklen_t length = sizeof from;
-      const ssize_t bytes =
-          recvfrom(fd_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&from), &length);
+      const ssize_t bytes = recvfrom(fd_.get(), frame.data(), frame.size(), 0,
+                                     reinterpret_cast<sockaddr*>(&from), &length);
       if (bytes < 0) {
         ++silent;
       } else if (from.sll_pkttype != PACKET_OUTGOING) {
@@ -66,7 +63,7 @@ class RawSocket {
   }
 
  private:
-  int fd_;
+  FileDescriptor fd_;
 };
 
 // Sends through a hairpin of `device` and expects everything back, as it was and in order.

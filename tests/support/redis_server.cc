@@ -9,6 +9,7 @@
 
 #include <stdexcept>
 
+#include "base/file_descriptor.h"
 #include "wait_until.h"
 
 namespace drip {
@@ -39,15 +40,14 @@ std::uint16_t free_port() {
   static int next = 0;
   for (int tries = 0; tries < kStretch; ++tries) {
     const int port = kFirst + getpid() % kStretches * kStretch + next++ % kStretch;
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const FileDescriptor fd(socket(AF_INET, SOCK_STREAM, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     const int yes = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const bool free = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    close(fd);
+    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const bool free = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     if (free) return static_cast<std::uint16_t>(port);
   }
   throw std::runtime_error("no free port");

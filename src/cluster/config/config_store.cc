@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calls the scripts and reads their answers.
+// Calls the scripts and decodes their replies.
 #include "cluster/config/config_store.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace {
 // For a whole configuration, which may be megabytes.
 constexpr std::chrono::milliseconds kWholeTimeout{5000};
 
-absl::Status not_ours() {
-  return absl::InternalError("Redis's answer is not one of this version of Drip");
+absl::Status unknown_reply() {
+  return absl::InternalError("Redis's reply does not have the form of this version of Drip");
 }
 
 }  // namespace
@@ -37,11 +37,11 @@ absl::StatusOr<ConfigStore::LogPage> ConfigStore::read_log(std::uint64_t from_re
     entry.revision = static_cast<std::uint64_t>(fields.number());
     entry.op = fields.text();
     entry.data = fields.text();
-    entry.tip = fields.text();
+    entry.change_id = fields.text();
     ok = ok && fields.ok();
     page.entries.push_back(std::move(entry));
   }
-  if (!ok || !reader.ok()) return not_ours();
+  if (!ok || !reader.ok()) return unknown_reply();
   return page;
 }
 
@@ -61,24 +61,25 @@ absl::StatusOr<ConfigStore::Whole> ConfigStore::read_all() {
   for (std::size_t i = 0; i + 1 < buckets.size(); i += 2) {
     const std::string* const id = buckets[i].text();
     const std::string* const bytes = buckets[i + 1].text();
-    if (id == nullptr || bytes == nullptr) return not_ours();
+    if (id == nullptr || bytes == nullptr) return unknown_reply();
     auto bucket = decode_bucket(*bytes);
     if (!bucket.ok()) return bucket.status();
     whole.config.buckets.emplace(*id, *std::move(bucket));
   }
-  if (!reader.ok() || !head.ok()) return not_ours();
+  if (!reader.ok() || !head.ok()) return unknown_reply();
   whole.config.dataset = whole.head.dataset;
   whole.config.revision = whole.head.revision;
-  whole.config.tip = whole.head.tip;
+  whole.config.change_id = whole.head.change_id;
   return whole;
 }
 
 absl::StatusOr<ConfigStore::Committed> ConfigStore::commit(const StoredConfig& base,
                                                            const ConfigChange& change,
                                                            const StoredConfig& after,
-                                                           const std::string& tip) {
-  std::vector<std::string> arguments = {base.dataset, joined(base.revision),           base.tip,
-                                        tip,          std::string(name_of(change.op)), change.data};
+                                                           const std::string& change_id) {
+  std::vector<std::string> arguments = {
+      base.dataset, joined(base.revision),           base.change_id,
+      change_id,    std::string(name_of(change.op)), change.data};
   const bool rules = change.op == ConfigChange::Op::kRules;
   arguments.emplace_back(rules ? "1" : "0");
   arguments.push_back(rules ? encode(after.rules) : std::string());
@@ -98,38 +99,37 @@ absl::StatusOr<ConfigStore::Committed> ConfigStore::commit(const StoredConfig& b
     request.ParseFromString(change.data);
     arguments.push_back(request.bucket_id());
   }
-  // A bulk of 65536 buckets takes its time.
   const bool large = arguments.size() > 1000;
   const Deadline deadline = deadline_in(large ? kWholeTimeout : link_.options().command_timeout);
   const auto reply = link_.script(commit_script(), {keys_.config, keys_.buckets, keys_.log},
                                   std::move(arguments), deadline);
   if (!reply.ok()) return reply.status();
-  const std::string* const word = reply->text();
-  if (word != nullptr && *word == "done") return Committed::kDone;
-  if (word != nullptr && *word == "conflict") return Committed::kConflict;
-  if (word != nullptr && *word == "unsettled") return Committed::kUnsettled;
-  return not_ours();
+  const std::string* const outcome = reply->text();
+  if (outcome != nullptr && *outcome == "done") return Committed::kDone;
+  if (outcome != nullptr && *outcome == "conflict") return Committed::kConflict;
+  if (outcome != nullptr && *outcome == "recovering") return Committed::kRecovering;
+  return unknown_reply();
 }
 
-absl::StatusOr<ConfigStore::Settled> ConfigStore::settle(const StoredConfig& mine,
-                                                         std::uint64_t applied,
-                                                         const std::string& tip,
-                                                         std::chrono::milliseconds lease) {
-  std::vector<std::string> arguments = {joined(lease.count()), joined(applied), tip,
+absl::StatusOr<ConfigStore::Recovery> ConfigStore::recover(const StoredConfig& mine,
+                                                           std::uint64_t applied,
+                                                           const std::string& change_id,
+                                                           std::chrono::milliseconds lease) {
+  std::vector<std::string> arguments = {joined(lease.count()), joined(applied), change_id,
                                         encode(mine.rules), joined(mine.rules_revision)};
   for (const auto& [id, bucket] : mine.buckets) {
     arguments.push_back(id);
     arguments.push_back(encode(id, bucket));
   }
   const auto reply =
-      link_.script(settle_script(), {keys_.config, keys_.buckets, keys_.log, keys_.members},
+      link_.script(recover_script(), {keys_.config, keys_.buckets, keys_.log, keys_.members},
                    std::move(arguments), deadline_in(kWholeTimeout));
   if (!reply.ok()) return reply.status();
-  const std::string* const word = reply->text();
-  if (word != nullptr && *word == "settled") return Settled::kSettled;
-  if (word != nullptr && *word == "wait") return Settled::kWait;
-  if (word != nullptr && *word == "written") return Settled::kWritten;
-  return not_ours();
+  const std::string* const outcome = reply->text();
+  if (outcome != nullptr && *outcome == "recovered") return Recovery::kRecovered;
+  if (outcome != nullptr && *outcome == "wait") return Recovery::kWait;
+  if (outcome != nullptr && *outcome == "written") return Recovery::kWritten;
+  return unknown_reply();
 }
 
 }  // namespace drip::cluster

@@ -17,7 +17,7 @@
 
 namespace drip::cluster {
 
-/// Not thread safe: it owns a link. See configuration_scripts.h for what each call does there.
+/// Not thread safe: it owns a link. configuration_scripts.h describes what each call does in Redis.
 class ConfigStore {
  public:
   ConfigStore(RedisOptions redis, ClusterKeys keys)
@@ -27,11 +27,11 @@ class ConfigStore {
     std::uint64_t revision = 0;
     std::string op;
     std::string data;
-    std::string tip;
+    std::string change_id;
   };
   struct LogPage {
     ConfigHead head;
-    std::vector<LogEntry> entries;  ///< From the revision asked for on, as far as there are any.
+    std::vector<LogEntry> entries;  ///< From the requested revision on.
   };
   [[nodiscard]] absl::StatusOr<LogPage> read_log(std::uint64_t from_revision);
 
@@ -43,19 +43,21 @@ class ConfigStore {
 
   enum class Committed : std::uint8_t {
     kDone,
-    kConflict,   ///< `base` is not the present revision.
-    kUnsettled,  ///< Later.
+    kConflict,    ///< `base` is not the present revision.
+    kRecovering,  ///< No change is taken until recovery has ended.
   };
-  /// Makes `change` on top of `base`. `after` is the configuration with it, from which buckets and
-  /// rules are taken. UNAVAILABLE and DEADLINE_EXCEEDED: whether it was made is not known.
+  /// Commits `change` on top of `base` under `change_id`; `after` is the configuration with it.
+  /// After UNAVAILABLE and DEADLINE_EXCEEDED the change may or may not have been committed.
   [[nodiscard]] absl::StatusOr<Committed> commit(const StoredConfig& base,
                                                  const ConfigChange& change,
-                                                 const StoredConfig& after, const std::string& tip);
+                                                 const StoredConfig& after,
+                                                 const std::string& change_id);
 
-  enum class Settled : std::uint8_t { kSettled, kWait, kWritten };
-  [[nodiscard]] absl::StatusOr<Settled> settle(const StoredConfig& mine, std::uint64_t applied,
-                                               const std::string& tip,
-                                               std::chrono::milliseconds lease);
+  /// The result of recover_script().
+  enum class Recovery : std::uint8_t { kRecovered, kWait, kWritten };
+  [[nodiscard]] absl::StatusOr<Recovery> recover(const StoredConfig& mine, std::uint64_t applied,
+                                                 const std::string& change_id,
+                                                 std::chrono::milliseconds lease);
 
   [[nodiscard]] const std::string& peer() const { return link_.peer(); }
 

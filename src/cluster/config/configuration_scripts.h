@@ -1,35 +1,37 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cluster's configuration in Redis: read, changed and settled, each as one step.
+// The cluster's configuration in Redis: scripts that read, change and recover it, each in one step.
 //
-// A change is committed on top of a certain revision, or refused. Entry REVISION-0 of the log is
-// the change that made that revision; the tip is unique to the last one, so that a node finds out
-// if Redis has gone back and then forward by another way.
+// A change is committed on top of the head revision, or refused. Entry REVISION-0 of the log is the
+// change that made that revision. Each change has a unique id (stored as `tip`), which tells two
+// histories apart if Redis loses some revisions and others are made under the same numbers.
 //
-// A data set is unsettled when it is new, or older than what a node has applied from it: Redis was
-// restarted without its data, from a snapshot, or a replica that lagged became the master. Nobody
-// may change it then, until the nodes have had one lease of time to say what they have applied.
-// Then whoever has applied most writes back what it knows, under a revision above all others'.
+// A data set is recovering (since `unsettled_ms`) if it is new, or older than what a node has
+// applied from it: Redis was restarted without its data or from a snapshot, or a replica that
+// lagged became the master. No change is taken then until the nodes have had one lease to report
+// what they have applied. The node with the highest revision writes its configuration back, under
+// a revision above that of every node.
 #pragma once
 
 #include "cluster/redis/redis_script.h"
 
 namespace drip::cluster {
 
-/// KEYS: config, log. ARGV: revision that the reader has. Answers head (as heartbeat_script has it)
-/// and the entries from that revision on: [[revision, op, data, tip], ...].
+/// KEYS: config, log. ARGV: the reader's revision. Returns the head, as in heartbeat_script(), and
+/// the entries from that revision on: [[revision, op, data, change id], ...].
 [[nodiscard]] const RedisScript& read_log_script();
 
-/// KEYS: config, buckets. Answers head, rules, revision of the rules, [id, bucket, ...].
+/// KEYS: config, buckets. Returns head, rules, revision of the rules, [id, bucket, ...].
 [[nodiscard]] const RedisScript& read_all_script();
 
-/// KEYS: config, buckets, log. ARGV: data set, revision and tip on top of which it is made, the new
-/// tip, op, data, "1" if the rules are changed, the rules, how many buckets are set, then [id,
-/// bucket] of each, then ids that are deleted. Answers "done", "conflict" or "unsettled".
+/// KEYS: config, buckets, log. ARGV: data set, revision and change id that the change is based on,
+/// its own id, op, data, "1" if the rules are changed, the rules, how many buckets are set, then
+/// [id, bucket] of each, then ids that are deleted. Returns "done", "conflict" or "recovering".
 [[nodiscard]] const RedisScript& commit_script();
 
 /// KEYS: config, buckets, log, members. ARGV: lease in ms, revision that the caller has applied, a
-/// new tip, its rules, their revision, then [id, bucket] of each. Answers "settled", "wait" (not
-/// yet, or another one has applied more) or "written" (by what the caller knows).
-[[nodiscard]] const RedisScript& settle_script();
+/// new change id, its rules, their revision, then [id, bucket] of each. Returns "recovered", "wait"
+/// (too early, or another node has applied a higher revision) or "written" (the caller's
+/// configuration was written back).
+[[nodiscard]] const RedisScript& recover_script();
 
 }  // namespace drip::cluster

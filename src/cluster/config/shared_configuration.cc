@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Optimistic changes, catching up, and what to do when Redis knows less than this node.
+// Optimistic changes, catching up, and recovery after Redis lost data.
 #include "cluster/config/shared_configuration.h"
 
 #include <algorithm>
@@ -17,13 +17,13 @@ namespace {
 using std::chrono::milliseconds;
 
 // For a caller without a deadline, or with a very late one.
-constexpr std::chrono::seconds kMostPatience{3};
-constexpr milliseconds kPause{10};
-// How often what could not be applied is tried again.
+constexpr std::chrono::seconds kMaxWait{3};
+constexpr milliseconds kRetryPause{10};
+// How often parts that could not be applied are tried again.
 constexpr std::chrono::seconds kRetryPeriod{1};
 
 std::chrono::system_clock::time_point bounded(std::chrono::system_clock::time_point deadline) {
-  return std::min(deadline, std::chrono::system_clock::now() + kMostPatience);
+  return std::min(deadline, std::chrono::system_clock::now() + kMaxWait);
 }
 
 bool is_over(std::chrono::system_clock::time_point deadline) {
@@ -35,12 +35,12 @@ bool may_have_happened(const absl::Status& status) {
 }
 
 absl::Status cannot_change(const absl::Status& reason) {
-  return absl::UnavailableError(joined(
-      "the cluster's configuration cannot be changed now, and was not: ", message_of(reason)));
+  return absl::UnavailableError(
+      joined("the cluster's configuration was not changed: ", message_of(reason)));
 }
 
-// Of what a file adds: another time would not help.
-bool never_fits(const absl::Status& status) {
+// For what a file adds: an error that a later attempt would get as well.
+bool is_permanent(const absl::Status& status) {
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status);
 }
 
@@ -56,7 +56,9 @@ SharedConfiguration::SharedConfiguration(const MembershipOptions& options,
       store_(options.redis, ClusterKeys(options.cluster_name)),
       thread_(kRetryPeriod, [this] { housekeeping(); }) {}
 
-std::string SharedConfiguration::new_tip() { return joined(incarnation_, "-", ++tips_); }
+std::string SharedConfiguration::new_change_id() {
+  return joined(incarnation_, "-", ++change_ids_);
+}
 
 AppliedConfig SharedConfiguration::applied() const {
   MutexLock lock(mutex_);
@@ -73,19 +75,20 @@ void SharedConfiguration::publish() {
   if (applied.error != applied_.error) {
     log_(applied.error.empty() ? LogLevel::kInfo : LogLevel::kError,
          applied.error.empty()
-             ? joined("cluster: revision ", applied.revision, " is wholly in force again")
+             ? joined("cluster: revision ", applied.revision, " is completely active again")
              : joined("cluster: revision ", applied.revision,
-                      " is not wholly in force here: ", applied.error));
+                      " is not completely active on this node: ", applied.error));
   }
   applied_ = std::move(applied);
-  applied_tip_ = config_.tip;
+  applied_change_id_ = config_.change_id;
 }
 
 void SharedConfiguration::head_seen(const ConfigHead& head) {
   {
     MutexLock lock(mutex_);
     const bool here = applied_.dataset == head.dataset && applied_.revision == head.revision &&
-                      applied_tip_ == head.tip && head.settled() && head.floor <= head.revision;
+                      applied_change_id_ == head.change_id && !head.recovering() &&
+                      head.floor <= head.revision;
     if (here || catching_up_) return;
     catching_up_ = true;
   }
@@ -94,7 +97,7 @@ void SharedConfiguration::head_seen(const ConfigHead& head) {
       MutexLock lock(mutex_);
       catching_up_ = false;
     }
-    (void)catch_up();  // The next heartbeat asks again.
+    (void)catch_up();  // If it fails, the next heartbeat starts another attempt.
   });
   if (!posted) return;
 }
@@ -106,13 +109,11 @@ void SharedConfiguration::housekeeping() {
   publish();
 }
 
-void SharedConfiguration::refused(const absl::Status& status) { refusals_.push_back(status); }
-
 void SharedConfiguration::reconcile(bool all) {
   refusals_ = configuration_.reconcile(config_.wanted(), all);
 }
 
-void SharedConfiguration::put_in_force(const ConfigChange& change) {
+void SharedConfiguration::apply_here(const ConfigChange& change) {
   switch (change.op) {
     case ConfigChange::Op::kBuckets: {
       v1::ConfigureBucketsRequest request;
@@ -125,7 +126,7 @@ void SharedConfiguration::put_in_force(const ConfigChange& change) {
             request.buckets_size() == 1 ? "" : joined("buckets[", patches.size() - 1, "].");
       }
       if (auto done = configuration_.configure(patches, config_.revision); !done.ok()) {
-        refused(done.status());
+        refusals_.push_back(done.status());
       }
       return;
     }
@@ -137,13 +138,13 @@ void SharedConfiguration::put_in_force(const ConfigChange& change) {
       if (removal.ok()) {
         removal_ = *removal;
       } else if (!absl::IsNotFound(removal.status())) {
-        refused(removal.status());
+        refusals_.push_back(removal.status());
       }
       return;
     }
     case ConfigChange::Op::kRules: {
       auto done = configuration_.set_rules(config_.rules, std::nullopt, config_.revision);
-      if (!done.ok()) refused(done.status());
+      if (!done.ok()) refusals_.push_back(done.status());
       return;
     }
   }
@@ -152,41 +153,42 @@ void SharedConfiguration::put_in_force(const ConfigChange& change) {
 absl::Status SharedConfiguration::apply(const ConfigStore::LogEntry& entry) {
   const auto op = op_named(entry.op);
   if (!op) {
-    return absl::InternalError(joined("revision ", entry.revision, " is a change of a kind, ",
-                                      quoted(entry.op), ", that this version of Drip lacks"));
+    return absl::InternalError(joined("revision ", entry.revision, " is a change of the kind ",
+                                      quoted(entry.op), ", which this version of Drip lacks"));
   }
   const ConfigChange change{*op, entry.data};
   if (auto status = apply_change(change, entry.revision, config_); !status.ok()) return status;
-  config_.tip = entry.tip;
-  last_applied_tip_ = entry.tip;
-  put_in_force(change);
+  config_.change_id = entry.change_id;
+  last_applied_id_ = entry.change_id;
+  apply_here(change);
   return absl::OkStatus();
 }
 
 absl::Status SharedConfiguration::read_all() {
   auto whole = store_.read_all();
   if (!whole.ok()) return whole.status();
-  if (!whole->head.settled() || whole->head.floor > whole->head.revision) {
-    return absl::UnavailableError("Redis's data is not settled yet");
+  if (whole->head.recovering() || whole->head.floor > whole->head.revision) {
+    return absl::UnavailableError("Redis's data is still being recovered");
   }
   const bool first = !synced_;
   config_ = std::move(whole->config);
-  in_force_ = false;
+  reconciled_ = false;
   if (seed_) {
     if (auto status = seed(); !status.ok()) {
-      if (never_fits(status)) {
+      if (is_permanent(status)) {
         seed_.reset();
-        log_(LogLevel::kError, joined("cluster: the file does not go with what the cluster has, "
-                                      "and nothing more of it is added: ",
-                                      message_of(status)));
+        log_(LogLevel::kError,
+             joined("cluster: the file conflicts with the cluster's configuration, and "
+                    "no more of it is added: ",
+                    message_of(status)));
       }
       return status;
     }
   }
-  // The first time what is here is the file's, under numbers of this node's own.
+  // The first time this node may run the file's configuration, with revisions of its own.
   reconcile(true);
-  last_applied_tip_ = config_.tip;
-  synced_ = in_force_ = true;
+  last_applied_id_ = config_.change_id;
+  synced_ = reconciled_ = true;
   publish();
   log_(LogLevel::kInfo,
        joined("cluster: ", first ? "read" : "read anew", " the configuration, revision ",
@@ -195,49 +197,51 @@ absl::Status SharedConfiguration::read_all() {
   return absl::OkStatus();
 }
 
-absl::Status SharedConfiguration::settle(const ConfigHead& head) {
-  if (!head.settled() && head.unsettled_for < lease_) {
-    return absl::UnavailableError(
-        joined("Redis's data is new or older than it was; the nodes have ",
-               (lease_ - head.unsettled_for).count(), " ms left to say what they know"));
+absl::Status SharedConfiguration::recover(const ConfigHead& head) {
+  if (head.recovering() && head.recovering_for < lease_) {
+    return absl::UnavailableError(joined(
+        "Redis's data is new or older than before; the nodes have ",
+        (lease_ - head.recovering_for).count(), " ms left to report what they have applied"));
   }
-  const auto settled = store_.settle(config_, config_.revision, new_tip(), lease_);
-  if (!settled.ok()) return settled.status();
-  if (*settled == ConfigStore::Settled::kWait) {
+  const auto recovery = store_.recover(config_, config_.revision, new_change_id(), lease_);
+  if (!recovery.ok()) return recovery.status();
+  if (*recovery == ConfigStore::Recovery::kWait) {
     return absl::UnavailableError(
-        "Redis's data is older than it was, and a node that knows more has not written it yet");
+        "Redis's data is older than before, and the node with the highest revision has not written "
+        "it "
+        "back yet");
   }
-  if (*settled == ConfigStore::Settled::kWritten) {
+  if (*recovery == ConfigStore::Recovery::kWritten) {
     log_(LogLevel::kWarning,
-         joined("cluster: Redis had lost the configuration; this node has written back ",
+         joined("cluster: Redis lost the configuration; this node has written back ",
                 config_.buckets.size(), " buckets as of revision ", config_.revision));
   }
   return absl::OkStatus();
 }
 
-// Whether Redis's configuration goes on from where this node is.
-bool SharedConfiguration::is_ahead_of_us(const ConfigStore::LogPage& page) const {
+// Whether Redis's log continues from the change that this node applied last.
+bool SharedConfiguration::continues_from_here(const ConfigStore::LogPage& page) const {
   if (page.head.dataset != config_.dataset) return false;
-  if (page.head.revision == config_.revision) return page.head.tip == config_.tip;
-  if (config_.revision == 0) return true;  // There is no entry of that number.
+  if (page.head.revision == config_.revision) return page.head.change_id == config_.change_id;
+  if (config_.revision == 0) return true;  // No entry has that number.
   return !page.entries.empty() && page.entries.front().revision == config_.revision &&
-         page.entries.front().tip == config_.tip;
+         page.entries.front().change_id == config_.change_id;
 }
 
 absl::Status SharedConfiguration::catch_up() {
-  // A page of the log at a time; each time something was settled, or read anew, look again.
+  // One page of the log a round, or one attempt to recover.
   for (int round = 0; round < 1000; ++round) {
     const auto page = store_.read_log(config_.revision);
     if (!page.ok()) return page.status();
     const ConfigHead& head = page->head;
-    if (!head.settled() || head.floor > head.revision) {
-      if (auto status = settle(head); !status.ok()) return status;
+    if (head.recovering() || head.floor > head.revision) {
+      if (auto status = recover(head); !status.ok()) return status;
       continue;
     }
     if (head.revision < config_.revision) {
       return absl::UnavailableError("Redis's data is older than what this node has applied");
     }
-    if (!synced_ || !in_force_ || seed_ || !is_ahead_of_us(*page)) return read_all();
+    if (!synced_ || !reconciled_ || seed_ || !continues_from_here(*page)) return read_all();
     if (head.revision == config_.revision) return absl::OkStatus();
     const std::uint64_t before = config_.revision;
     for (const ConfigStore::LogEntry& entry : page->entries) {
@@ -249,42 +253,42 @@ absl::Status SharedConfiguration::catch_up() {
       }
     }
     publish();
-    if (config_.revision == before) return read_all();  // The log was cut behind us.
+    if (config_.revision == before) return read_all();  // The log was trimmed past this revision.
   }
-  return absl::UnavailableError("the configuration changes faster than this node follows");
+  return absl::UnavailableError("the configuration changes faster than this node can follow");
 }
 
 absl::StatusOr<ConfigStore::Committed> SharedConfiguration::commit(const ConfigChange& change,
-                                                                   const std::string& tip) {
+                                                                   const std::string& change_id) {
   StoredConfig after = config_;
   if (auto status = apply_change(change, config_.revision + 1, after); !status.ok()) return status;
-  return store_.commit(config_, change, after, tip);
+  return store_.commit(config_, change, after, change_id);
 }
 
 absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
                                                          const Compute& compute) {
   const Deadline end = bounded(deadline);
   absl::Status reason = absl::UnavailableError("no answer from Redis");
-  bool unknown = false;  // Whether a commit has happened.
-  std::string tip;
+  bool unknown = false;  // A commit may have happened.
+  std::string change_id;
   StoredConfig before;
   std::optional<ConfigChange> made;
   do {
     if (auto status = catch_up(); !status.ok()) {
       reason = status;
-      std::this_thread::sleep_for(kPause);
+      std::this_thread::sleep_for(kRetryPause);
       continue;
     }
-    if (unknown && last_applied_tip_ == tip) break;  // It did.
+    if (unknown && last_applied_id_ == change_id) break;  // It was committed.
     unknown = false;
     before = config_;
     auto wanted = compute(config_);
     if (!wanted.ok()) return wanted.status();
     made = *std::move(wanted);
-    tip = new_tip();
+    change_id = new_change_id();
     removal_.reset();
     const std::size_t refused_before = refusals_.size();
-    const auto committed = commit(*made, tip);
+    const auto committed = commit(*made, change_id);
     if (!committed.ok()) {
       if (!may_have_happened(committed.status())) return committed.status();
       reason = committed.status();
@@ -294,11 +298,12 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
     if (*committed != ConfigStore::Committed::kDone) {
       reason = *committed == ConfigStore::Committed::kConflict
                    ? absl::AbortedError("other nodes keep changing the configuration")
-                   : absl::UnavailableError("Redis's data is not settled yet");
-      if (*committed == ConfigStore::Committed::kUnsettled) std::this_thread::sleep_for(kPause);
+                   : absl::UnavailableError("Redis's data is still being recovered");
+      if (*committed == ConfigStore::Committed::kRecovering)
+        std::this_thread::sleep_for(kRetryPause);
       continue;
     }
-    unknown = true;  // That it has been applied here.
+    unknown = true;  // Committed, but perhaps not applied here.
     reason = absl::OkStatus();
     if (auto status = catch_up(); !status.ok()) {
       reason = status;
@@ -307,12 +312,12 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
     unknown = false;
     if (refusals_.size() > refused_before) {
       const absl::Status refusal = refusals_.back();
-      take_back(*made, before);
+      revert(*made, before);
       return refusal;
     }
     return before;
   } while (!is_over(end));
-  if (unknown && last_applied_tip_ == tip) return before;
+  if (unknown && last_applied_id_ == change_id) return before;
   if (unknown) {
     return absl::DeadlineExceededError(joined(
         "whether the cluster's configuration was changed is not known: ", message_of(reason)));
@@ -321,14 +326,13 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
   return cannot_change(reason);
 }
 
-void SharedConfiguration::take_back(const ConfigChange& change, const StoredConfig& before) {
+void SharedConfiguration::revert(const ConfigChange& change, const StoredConfig& before) {
   const std::uint64_t revision = config_.revision;
   for (const ConfigChange& inverse : inverse_of(change, before)) {
-    const auto committed = commit(inverse, new_tip());
+    const auto committed = commit(inverse, new_change_id());
     if (committed.ok() && *committed == ConfigStore::Committed::kDone && catch_up().ok()) continue;
-    log_(LogLevel::kError,
-         joined("cluster: revision ", revision,
-                " cannot be applied here and could not be taken back, so it stands"));
+    log_(LogLevel::kError, joined("cluster: revision ", revision,
+                                  " cannot be applied on this node and could not be reverted"));
     return;
   }
   reconcile(false);
@@ -408,20 +412,20 @@ absl::StatusOr<control::Configuration::Revision> SharedConfiguration::delete_rul
 absl::Status SharedConfiguration::seed() {
   const auto commit_seed = [&](const absl::StatusOr<ConfigChange>& change) -> absl::Status {
     if (!change.ok()) return change.status();
-    const std::string tip = new_tip();
-    const auto committed = commit(*change, tip);
+    const std::string change_id = new_change_id();
+    const auto committed = commit(*change, change_id);
     if (!committed.ok()) return committed.status();
     if (*committed != ConfigStore::Committed::kDone) {
-      return absl::UnavailableError("others changed the configuration meanwhile");
+      return absl::UnavailableError("another node changed the configuration meanwhile");
     }
-    config_.tip = tip;
+    config_.change_id = change_id;
     return apply_change(*change, config_.revision + 1, config_);
   };
   std::vector<control::BucketPatch> absent;
-  std::size_t standing = 0;
+  std::size_t existing = 0;
   for (const control::BucketPatch& patch : seed_->buckets) {
     if (config_.buckets.contains(patch.id)) {
-      ++standing;
+      ++existing;
     } else {
       absent.push_back(patch);
     }
@@ -434,35 +438,35 @@ absl::Status SharedConfiguration::seed() {
       return status;
     }
   }
-  log_(LogLevel::kInfo, joined("cluster: the file added ", absent.size(), " buckets; of ", standing,
-                               " others the cluster's settings stand"));
+  log_(LogLevel::kInfo, joined("cluster: the file added ", absent.size(), " buckets; ", existing,
+                               " others keep the cluster's settings"));
   seed_.reset();
   return absl::OkStatus();
 }
 
 absl::Status SharedConfiguration::replace(control::FileConfig wanted) {
-  // A file that is wrong by itself is refused before anybody hears of it.
+  // An invalid file is rejected before any of it is active.
   StoredConfig alone;
   const auto buckets = change_buckets(alone, wanted.buckets);
   if (!buckets.ok()) return buckets.status();
   seed_ = wanted;
-  // Reads all, and seeds on the way; a new cluster settles within one lease.
+  // Catching up adds the file's parts on the way. A new cluster recovers within one lease.
   const auto end = std::chrono::steady_clock::now() + 3 * lease_;
   absl::Status status;
   do {
     status = catch_up();
-    if (status.ok() || never_fits(status)) break;
-    std::this_thread::sleep_for(kPause);
+    if (status.ok() || is_permanent(status)) break;
+    std::this_thread::sleep_for(kRetryPause);
   } while (std::chrono::steady_clock::now() < end);
   if (status.ok()) return refusals_.empty() ? absl::OkStatus() : refusals_.front();
-  if (never_fits(status)) return status;
+  if (is_permanent(status)) return status;
   if (synced_) {
     return absl::UnavailableError(
-        joined("the cluster cannot be asked what of the file it lacks; it will be, later: ",
+        joined("the cluster is unreachable; the file's missing parts are added to it later: ",
                message_of(status)));
   }
   log_(LogLevel::kWarning,
-       joined("cluster: the file is in force on this node alone until the cluster can be asked: ",
+       joined("cluster: unreachable; until then the file is active on this node only: ",
               message_of(status)));
   return configuration_.replace(std::move(wanted));
 }

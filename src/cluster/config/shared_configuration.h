@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Changes go into Redis first; this node, like every other, applies them in order of revision.
+// The configuration of a cluster node: changes go to Redis first, then every node applies them in
+// order of revision.
 #pragma once
 
 #include <chrono>
@@ -22,19 +23,20 @@
 
 namespace drip::cluster {
 
-/// A change is worked out on what this node has applied, and committed on top of just that
-/// revision; if another node was faster, it is worked out anew. It is applied when the call
-/// returns. If this node cannot apply its own change (for want of memory, or of a port that a rule
-/// names), it takes the change back and the caller gets the reason.
+/// Optimistic concurrency: a change is computed from the revision that this node has applied and
+/// committed on top of exactly that one. If another node committed first, this node catches up and
+/// computes it again. When the call returns the change has been applied here. If this node cannot
+/// apply its own change (not enough memory, or a rule names a port that it lacks), it reverts the
+/// change and returns the reason.
 ///
-/// The calls of ConfigurationChanges and all that is not said to be thread safe are for thread().
+/// Functions that are not marked thread safe are called on thread() only.
 class SharedConfiguration final : public control::ConfigurationChanges {
  public:
   SharedConfiguration(const MembershipOptions& options, const std::string& incarnation, Log log,
                       control::Configuration& configuration);
   ~SharedConfiguration() override { stop(); }
 
-  /// Thread safe. Catches up, on thread(), if `head` is not where this node is.
+  /// Thread safe. Catches up, on thread(), if `head` differs from what this node has applied.
   void head_seen(const ConfigHead& head);
   /// Thread safe.
   [[nodiscard]] AppliedConfig applied() const;
@@ -53,35 +55,33 @@ class SharedConfiguration final : public control::ConfigurationChanges {
                                                             Deadline deadline) override;
   absl::StatusOr<control::Configuration::Revision> delete_rule(std::string_view id,
                                                                Deadline deadline) override;
-  /// Buckets that the cluster does not have are added to it, and the rules if it has never had any;
-  /// what it has stands. If the cluster cannot be reached the file is in force on this node alone
-  /// until it can.
+  /// Adds to the cluster the buckets that it lacks, and the rules if it never had any; existing
+  /// ones stay as they are. While Redis is unreachable `wanted` is active on this node only.
   absl::Status replace(control::FileConfig wanted) override;
 
  private:
   using Compute = std::function<absl::StatusOr<ConfigChange>(const StoredConfig&)>;
 
-  // Commits and applies; the configuration as it was just before.
+  // Commits and applies; returns the configuration that the change was based on.
   [[nodiscard]] absl::StatusOr<StoredConfig> change(Deadline deadline, const Compute& compute);
   [[nodiscard]] absl::StatusOr<ConfigStore::Committed> commit(const ConfigChange& change,
-                                                              const std::string& tip);
-  void take_back(const ConfigChange& change, const StoredConfig& before);
+                                                              const std::string& change_id);
+  void revert(const ConfigChange& change, const StoredConfig& before);
   [[nodiscard]] absl::StatusOr<control::Configuration::Revision> change_rules_by(
       Deadline deadline, const Compute& compute);
 
-  // Brings this node to the present revision. UNAVAILABLE while it cannot.
+  // Applies all up to the head revision. UNAVAILABLE while that is not possible.
   [[nodiscard]] absl::Status catch_up();
-  [[nodiscard]] bool is_ahead_of_us(const ConfigStore::LogPage& page) const;
-  [[nodiscard]] absl::Status settle(const ConfigHead& head);
+  [[nodiscard]] bool continues_from_here(const ConfigStore::LogPage& page) const;
+  [[nodiscard]] absl::Status recover(const ConfigHead& head);
   [[nodiscard]] absl::Status read_all();
   [[nodiscard]] absl::Status apply(const ConfigStore::LogEntry& entry);
-  void put_in_force(const ConfigChange& change);
+  void apply_here(const ConfigChange& change);
   void reconcile(bool all);
   [[nodiscard]] absl::Status seed();
-  void refused(const absl::Status& status);
   void publish();
   void housekeeping();
-  [[nodiscard]] std::string new_tip();
+  [[nodiscard]] std::string new_change_id();
 
   const std::chrono::milliseconds lease_;
   const std::string incarnation_;
@@ -89,19 +89,19 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   control::Configuration& configuration_;
   ConfigStore store_;
 
-  // The thread's own.
+  // Used by thread() only.
   StoredConfig config_;
-  bool synced_ = false;                      // Has read Redis's configuration since the start.
-  bool in_force_ = false;                    // What was read last, but for refusals_.
-  std::optional<control::FileConfig> seed_;  // What of the file may be wanting in Redis.
-  std::uint64_t tips_ = 0;
-  std::vector<absl::Status> refusals_;  // What of config_ is not in force.
-  std::string last_applied_tip_;        // Of the last entry of the log that was applied.
-  std::optional<Removal> removal_;      // What the last deletion left.
+  bool synced_ = false;                      // Redis's configuration was read since the start.
+  bool reconciled_ = false;                  // What was read last was applied, except refusals_.
+  std::optional<control::FileConfig> seed_;  // Of the file, not yet added to Redis.
+  std::uint64_t change_ids_ = 0;             // Drawn so far.
+  std::vector<absl::Status> refusals_;       // Why parts of config_ could not be applied.
+  std::string last_applied_id_;              // Change id of the last log entry that was applied.
+  std::optional<Removal> removal_;           // Result of the last deletion.
 
   mutable Mutex mutex_;
   AppliedConfig applied_ ABSL_GUARDED_BY(mutex_);
-  std::string applied_tip_ ABSL_GUARDED_BY(mutex_);
+  std::string applied_change_id_ ABSL_GUARDED_BY(mutex_);
   bool catching_up_ ABSL_GUARDED_BY(mutex_) = false;
   WorkThread thread_;
 };

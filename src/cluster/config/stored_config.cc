@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Messages of the API as what is stored, and changes worked out on a copy in memory.
+// The API's messages as the stored form, and changes computed on a copy in memory.
 #include "cluster/config/stored_config.h"
 
 #include <algorithm>

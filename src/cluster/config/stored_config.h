@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cluster's configuration as a node knows it, and changes of it as they are stored.
+// The cluster's configuration and its changes as they are stored.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct StoredBucket {
 struct StoredConfig {
   std::string dataset;
   std::uint64_t revision = 0;
-  std::string tip;
+  std::string change_id;
   std::map<std::string, StoredBucket, std::less<>> buckets;
   control::RuleSetSpec rules;
   std::uint64_t rules_revision = 0;  ///< 0: nobody has ever set rules.
@@ -48,12 +48,12 @@ struct ConfigChange {
   std::string data;
 };
 [[nodiscard]] std::string_view name_of(ConfigChange::Op op);
-/// None: it is of a later version of Drip.
+/// None if it is of a later version of Drip.
 [[nodiscard]] std::optional<ConfigChange::Op> op_named(std::string_view name);
 
-// Changes on top of a configuration. What is refused here is refused before Redis has seen it.
+// Changes on top of a configuration. An invalid change is rejected here, before it reaches Redis.
 
-/// As BucketRegistry::apply() refuses; ABORTED for another revision.
+/// The errors of BucketRegistry::apply(); ABORTED for another revision.
 [[nodiscard]] absl::StatusOr<ConfigChange> change_buckets(
     const StoredConfig& config, std::span<const control::BucketPatch> patches);
 /// NOT_FOUND, FAILED_PRECONDITION if a rule still names it, ABORTED.
@@ -64,15 +64,15 @@ struct ConfigChange {
 [[nodiscard]] absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
                                                         const control::RuleSetSpec& rules);
 
-/// The change that takes `change` back; `before` is the configuration before it.
+/// The changes that revert `change`; `before` is the configuration before it.
 [[nodiscard]] std::vector<ConfigChange> inverse_of(const ConfigChange& change,
                                                    const StoredConfig& before);
 
-/// The configuration after it, under that revision. INTERNAL if the data is not what it should be.
+/// Applies it to `config` as that revision. INTERNAL if the data cannot be read.
 [[nodiscard]] absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
                                         StoredConfig& config);
 
-// What Redis keeps of each.
+// The form in which Redis stores each.
 
 [[nodiscard]] std::string encode(const std::string& id, const StoredBucket& bucket);
 [[nodiscard]] absl::StatusOr<StoredBucket> decode_bucket(const std::string& bytes);

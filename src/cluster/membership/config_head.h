@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where the cluster's configuration stands in Redis.
+// The head of the cluster's configuration in Redis: its last revision and its state.
 #pragma once
 
 #include <chrono>
@@ -11,24 +11,24 @@
 namespace drip::cluster {
 
 struct ConfigHead {
-  std::string dataset;         ///< Another one after Redis lost its data.
+  std::string dataset;         ///< Changes when Redis has lost its data.
   std::uint64_t revision = 0;  ///< Of the last change.
-  std::string tip;             ///< Unique to the last change.
-  std::uint64_t floor = 0;     ///< The highest revision that a node said it had applied.
-  /// For how long the nodes have had time to say what they know; negative: the data is settled.
-  std::chrono::milliseconds unsettled_for{-1};
+  std::string change_id;       ///< Unique to the last change.
+  std::uint64_t floor = 0;     ///< The highest revision that a node has reported as applied.
+  /// How long the data set has been recovering (configuration_scripts.h); negative if it is not.
+  std::chrono::milliseconds recovering_for{-1};
 
-  [[nodiscard]] bool settled() const { return unsettled_for.count() < 0; }
+  [[nodiscard]] bool recovering() const { return recovering_for.count() >= 0; }
 };
 
-/// As the scripts answer it.
+/// Reads it from a script's reply.
 [[nodiscard]] inline ConfigHead read_config_head(ReplyReader& reader) {
   ConfigHead head;
   head.dataset = reader.text();
   head.revision = static_cast<std::uint64_t>(reader.number());
-  head.tip = reader.text();
+  head.change_id = reader.text();
   head.floor = static_cast<std::uint64_t>(reader.number());
-  head.unsettled_for = std::chrono::milliseconds(reader.number());
+  head.recovering_for = std::chrono::milliseconds(reader.number());
   return head;
 }
 

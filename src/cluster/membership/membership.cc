@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Beats, reads what comes back, and answers from it.
+// The heartbeat thread, and queries answered from the last view.
 #include "cluster/membership/membership.h"
 
 #include <pthread.h>
@@ -18,9 +18,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// How long a node that is gone is still listed, as UNKNOWN.
+// How long a silent node is listed, as UNKNOWN.
 constexpr milliseconds kForgetAfter{600'000};
-// Looking at 65536 buckets takes some milliseconds.
+// Reading 65536 buckets takes some milliseconds.
 constexpr std::chrono::seconds kTotalsPeriod{1};
 
 milliseconds since(Deadline time) {
@@ -52,17 +52,17 @@ absl::Status Membership::start() {
   pthread_setname_np(thread_.native_handle(), "drip-cluster");
   const RedisOptions& redis = options_.redis;
   const Deadline unreachable = deadline_in(redis.connect_timeout + redis.command_timeout);
-  // A node that died is gone after its lease.
+  // The id of a node that died is free after its lease.
   const Deadline in_use = deadline_in(redis.connect_timeout + 2 * options_.lease);
   MutexLock lock(mutex_);
   while (!view_.any) {
-    const bool refused = absl::IsFailedPrecondition(last_);
+    const bool refused = absl::IsFailedPrecondition(last_status_);
     const Deadline end = refused ? in_use : unreachable;
     const auto left = end - steady_clock::now();
     if (left.count() <= 0) {
       if (!refused) return absl::OkStatus();
       return absl::AlreadyExistsError(
-          joined("cluster '", options_.cluster_name, "': ", message_of(last_)));
+          joined("cluster '", options_.cluster_name, "': ", message_of(last_status_)));
     }
     changed_.wait_for(mutex_, left);
   }
@@ -72,7 +72,7 @@ absl::Status Membership::start() {
 void Membership::begin_drain() {
   MutexLock lock(mutex_);
   draining_ = true;
-  hurry_ = true;
+  heartbeat_now_ = true;
   changed_.notify_all();
 }
 
@@ -88,14 +88,14 @@ void Membership::stop() {
 void Membership::run() {
   while (true) {
     const Deadline next = deadline_in(options_.heartbeat);
-    beat();
+    update_view();
     MutexLock lock(mutex_);
-    while (!stopped_ && !hurry_) {
+    while (!stopped_ && !heartbeat_now_) {
       const auto left = next - steady_clock::now();
       if (left.count() <= 0) break;
       changed_.wait_for(mutex_, left);
     }
-    hurry_ = false;
+    heartbeat_now_ = false;
     if (stopped_) break;
   }
   leave();
@@ -119,7 +119,7 @@ std::string Membership::record() {
   return node.SerializeAsString();
 }
 
-absl::StatusOr<Membership::View> Membership::ask(bool draining) {
+absl::StatusOr<Membership::View> Membership::send_heartbeat(bool draining) {
   const AppliedConfig applied = applied_();
   const Deadline sent = steady_clock::now();
   const auto reply =
@@ -152,54 +152,54 @@ absl::StatusOr<Membership::View> Membership::read_view(const RedisReply& reply, 
     Member member;
     member.id = fields.text();
     (void)fields.text();  // Its incarnation.
-    member.unseen = milliseconds(fields.number());
+    member.silent = milliseconds(fields.number());
     member.lease = milliseconds(fields.number());
     member.draining = fields.text() == "draining";
     ok = ok && member.record.ParseFromString(fields.text()) && fields.ok();
     view.members.push_back(std::move(member));
   }
   if (!ok || !reader.ok()) {
-    return absl::InternalError("the heartbeat's answer is not one of this version of Drip");
+    return absl::InternalError(
+        "the heartbeat's reply does not have the form of this version of Drip");
   }
   std::ranges::sort(view.members, {}, &Member::id);
   return view;
 }
 
-void Membership::beat() {
+void Membership::update_view() {
   bool draining = false;
   {
     MutexLock lock(mutex_);
     draining = draining_;
   }
-  absl::StatusOr<View> view = ask(draining);
+  absl::StatusOr<View> view = send_heartbeat(draining);
   View before;
-  absl::Status last;
+  absl::Status last_status;
   {
     MutexLock lock(mutex_);
-    last = std::exchange(last_, view.status());
+    last_status = std::exchange(last_status_, view.status());
     before = view_;
     if (view.ok()) {
       view_ = *view;
       highest_epoch_ = std::max(highest_epoch_, view->epoch);
     }
-    ++beats_;
     changed_.notify_all();
   }
   if (!view.ok()) {
-    if (last.ok()) {
+    if (last_status.ok()) {
       log_(LogLevel::kWarning, joined("cluster: cut off: ", message_of(view.status())));
     }
     return;
   }
-  if (!last.ok() || !before.any) {
+  if (!last_status.ok() || !before.any) {
     log_(LogLevel::kInfo,
-         joined("cluster: in touch with ", link_.peer(), " as '", options_.node_id, "'"));
+         joined("cluster: connected to ", link_.peer(), " as '", options_.node_id, "'"));
   }
-  say_what_changed(before, *view);
+  log_leader_change(before, *view);
   on_head_(view->config);
 }
 
-void Membership::say_what_changed(const View& before, const View& now) {
+void Membership::log_leader_change(const View& before, const View& now) {
   if (before.epoch == now.epoch && before.leader_id == now.leader_id) return;
   if (now.leader_id.empty()) {
     log_(LogLevel::kInfo, joined("cluster: no leader after epoch ", now.epoch));
@@ -229,14 +229,14 @@ LeaderState Membership::leader_state() const {
 
 absl::StatusOr<control::ClusterLeader> Membership::leader() const {
   MutexLock lock(mutex_);
-  const std::string who = view_.leader_id.empty()
-                              ? std::string("no leader")
-                              : joined("'", view_.leader_id, "', epoch ", view_.epoch);
+  const std::string last_leader = view_.leader_id.empty()
+                                      ? std::string("no leader")
+                                      : joined("'", view_.leader_id, "', epoch ", view_.epoch);
   if (cut_off()) {
-    return absl::UnavailableError(
-        joined("the leader is not known: this node is cut off from the cluster for ", age().count(),
-               " ms", last_.ok() ? "" : joined(" (", message_of(last_), ")"),
-               view_.any ? joined("; the last it knew was ", who) : std::string()));
+    return absl::UnavailableError(joined(
+        "the leader is not known: this node has been cut off from the cluster for ", age().count(),
+        " ms", last_status_.ok() ? "" : joined(" (", message_of(last_status_), ")"),
+        view_.any ? joined("; the last known one was ", last_leader) : std::string()));
   }
   if (view_.leader_id.empty() || steady_clock::now() >= view_.sent + view_.lease_left) {
     return absl::UnavailableError(
@@ -258,7 +258,7 @@ control::ClusterStatus Membership::status() const {
   status.connected = !cut_off();
   status.knowledge_age = age();
   status.config_revision = view_.config.revision;
-  if (!last_.ok()) status.cut_off_reason = message_of(last_);
+  if (!last_status_.ok()) status.cut_off_reason = message_of(last_status_);
   const bool has_leader = steady_clock::now() < view_.sent + view_.lease_left;
   for (const Member& known : view_.members) {
     control::ClusterMember& member = status.members.emplace_back();
@@ -267,11 +267,11 @@ control::ClusterStatus Membership::status() const {
     const bool leads = known.id == view_.leader_id && has_leader && status.connected;
     member.role =
         leads ? control::ClusterMember::Role::kLeader : control::ClusterMember::Role::kFollower;
-    if (status.connected && known.unseen < known.lease) {
+    if (status.connected && known.silent < known.lease) {
       member.state = known.draining ? control::ClusterMember::State::kDraining
                                     : control::ClusterMember::State::kUp;
     }
-    member.last_seen_epoch_ms = view_.now_ms - known.unseen.count();
+    member.last_seen_epoch_ms = view_.now_ms - known.silent.count();
     member.version = known.record.version();
     member.totals = {known.record.buckets(), known.record.allowed_requests(),
                      known.record.rejected_requests(), known.record.processed_requests()};

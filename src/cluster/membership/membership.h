@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// This node's place in the cluster: its heartbeat, who else is there, who leads.
+// Membership of the cluster: this node's heartbeat, the list of members, the leader.
 #pragma once
 
 #include <chrono>
@@ -29,19 +29,19 @@ struct MembershipOptions {
   std::string address;
   std::string version;
   std::chrono::milliseconds heartbeat{100};  ///< 20 ms to 10 s.
-  /// A node that was not seen for so long is gone, and another may lead: 100 ms to 60 s, at least
-  /// three heartbeats.
+  /// A node without a heartbeat for so long counts as departed, and another may lead: 100 ms to
+  /// 60 s, at least three heartbeats.
   std::chrono::milliseconds lease{700};
 };
 
-/// Random and unique: tells two processes with one node id apart.
+/// Random and unique: distinguishes two processes with the same node id.
 [[nodiscard]] std::string make_incarnation();
 
-/// What this node tells with its heartbeat about its configuration.
+/// The state of this node's configuration, as its heartbeat reports it.
 struct AppliedConfig {
   std::string dataset;
   std::uint64_t revision = 0;
-  std::string error;  ///< Empty: all of it is in force.
+  std::string error;  ///< Empty if all of it was applied.
 };
 
 struct LeaderState {
@@ -49,11 +49,11 @@ struct LeaderState {
   std::uint64_t epoch = 0;  ///< 0 while none is known.
 };
 
-/// One thread, `drip-cluster`, owns the link; all else is thread safe.
+/// The thread `drip-cluster` owns the link; the public functions are thread safe.
 class Membership {
  public:
-  /// `applied` and `totals` are asked before a heartbeat and `on_head` is told after it, by the
-  /// membership's thread; they must not wait.
+  /// The thread calls `applied` and `totals` before each heartbeat and `on_head` after it; they
+  /// must not block.
   Membership(MembershipOptions options, std::string incarnation, Log log,
              std::function<AppliedConfig()> applied, std::function<control::NodeTotals()> totals,
              std::function<void(const ConfigHead&)> on_head);
@@ -61,16 +61,16 @@ class Membership {
   Membership(const Membership&) = delete;
   Membership& operator=(const Membership&) = delete;
 
-  /// Begins to beat and waits for the first answer: ALREADY_EXISTS if this id stays in use for
-  /// longer than a dead node's would. OK when it has joined, or if Redis has not answered within
-  /// connect_timeout and command_timeout; it goes on trying then.
+  /// Sends heartbeats from now on and waits for the first reply. ALREADY_EXISTS if the id stays in
+  /// use for longer than a dead node's lease. OK when it has joined, or if Redis has not answered
+  /// within connect_timeout and command_timeout; it keeps trying then.
   [[nodiscard]] absl::Status start();
-  /// Draining from the next heartbeat on, which comes at once; leads no more.
+  /// Sends a heartbeat at once that reports this node as draining and gives up the leadership.
   void begin_drain();
-  /// Leaves: within one connect_timeout and command_timeout. Does nothing the second time.
+  /// Leaves the cluster, within one connect_timeout and command_timeout. Idempotent.
   void stop();
 
-  /// True only while the lease is sure to hold: it is counted from before the heartbeat was sent.
+  /// `is_self` only while the lease certainly holds: it counts from before the heartbeat was sent.
   [[nodiscard]] LeaderState leader_state() const;
   [[nodiscard]] absl::StatusOr<control::ClusterLeader> leader() const;
   [[nodiscard]] control::ClusterStatus status() const;
@@ -79,15 +79,15 @@ class Membership {
  private:
   struct Member {
     std::string id;
-    std::chrono::milliseconds unseen{0};  ///< When the view was made.
+    std::chrono::milliseconds silent{0};  ///< Since its last heartbeat, when the view was made.
     std::chrono::milliseconds lease{0};
     bool draining = false;
     v1::ClusterNode record;
   };
-  // What Redis said to one heartbeat.
+  // The reply to one heartbeat.
   struct View {
     bool any = false;
-    Deadline sent{};  ///< By which everything in it is at least so old.
+    Deadline sent{};  ///< When the heartbeat was sent: the view's age counts from here.
     std::int64_t now_ms = 0;
     std::uint64_t epoch = 0;
     std::string leader_id;
@@ -98,10 +98,10 @@ class Membership {
   };
 
   void run();
-  void beat();
-  [[nodiscard]] absl::StatusOr<View> ask(bool draining);
+  void update_view();
+  [[nodiscard]] absl::StatusOr<View> send_heartbeat(bool draining);
   [[nodiscard]] static absl::StatusOr<View> read_view(const RedisReply& reply, Deadline sent);
-  void say_what_changed(const View& before, const View& now);
+  void log_leader_change(const View& before, const View& now);
   void leave();
   [[nodiscard]] std::string record();
   [[nodiscard]] std::chrono::milliseconds age() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -115,7 +115,7 @@ class Membership {
   const std::function<control::NodeTotals()> totals_of_node_;
   const std::function<void(const ConfigHead&)> on_head_;
 
-  // The thread's own.
+  // Used by the thread only.
   RedisLink link_;
   std::uint64_t highest_epoch_ = 0;
   control::NodeTotals totals_;
@@ -124,10 +124,9 @@ class Membership {
   mutable Mutex mutex_;
   Condition changed_;
   View view_ ABSL_GUARDED_BY(mutex_);
-  absl::Status last_ ABSL_GUARDED_BY(mutex_);  // Of the last heartbeat.
-  std::uint64_t beats_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status last_status_ ABSL_GUARDED_BY(mutex_);  // Of the last heartbeat.
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
-  bool hurry_ ABSL_GUARDED_BY(mutex_) = false;
+  bool heartbeat_now_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   const Deadline begun_ = std::chrono::steady_clock::now();
   std::thread thread_;

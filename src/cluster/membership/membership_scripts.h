@@ -6,17 +6,17 @@
 
 namespace drip::cluster {
 
-/// The longest lease that can be asked for: what ends later was written before Redis's clock went
-/// back.
+/// The longest lease that a node may take. A lease in Redis that ends later was written before
+/// Redis's clock was set back.
 inline constexpr int kMostLeaseMs = 60'000;
 
 /// KEYS: leader, members, config. ARGV: node id, incarnation, lease in ms, highest epoch seen, "up"
-/// or "draining", record, revision applied, data set that it is of, ms after which a node that is
-/// gone is forgotten. Answers
+/// or "draining", record, revision applied, its data set, ms after which a silent node is removed
+/// from the list. Returns
 ///
 ///     [now_ms, epoch, leader's id, its incarnation, ms that its lease still lasts,
-///      [data set, revision, tip, floor, ms for which it has been unsettled or -1],
-///      [[id, incarnation, ms since it was seen, its lease in ms, state, record], ...]]
+///      [data set, revision, change id, floor, ms for which it has been recovering or -1],
+///      [[id, incarnation, ms since its last heartbeat, its lease in ms, state, record], ...]]
 ///
 /// or FENCED, if another incarnation of this id is alive.
 [[nodiscard]] const RedisScript& heartbeat_script();

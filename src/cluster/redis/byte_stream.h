@@ -18,7 +18,7 @@ using Deadline = std::chrono::steady_clock::time_point;
   return std::chrono::steady_clock::now() + span;
 }
 
-/// Not thread safe. After a call that failed the stream is of no more use.
+/// Not thread safe. Unusable after a call that failed.
 ///
 /// DEADLINE_EXCEEDED if the deadline passed, UNAVAILABLE if the peer closed or reset it.
 class ByteStream {
@@ -27,7 +27,7 @@ class ByteStream {
 
   /// Writes all of it.
   [[nodiscard]] virtual absl::Status write(std::string_view bytes, Deadline deadline) = 0;
-  /// Waits until there is something; how many bytes, at least 1.
+  /// Waits for data; returns the number of bytes, at least 1.
   [[nodiscard]] virtual absl::StatusOr<std::size_t> read(std::span<char> into,
                                                          Deadline deadline) = 0;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The names under which a cluster keeps what it knows in Redis.
+// The keys of a cluster in Redis.
 #pragma once
 
 #include <string>

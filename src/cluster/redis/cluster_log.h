@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How the cluster's threads tell the operator something.
+// The log of the cluster's threads.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace drip::cluster {
 
 enum class LogLevel : std::uint8_t { kInfo, kWarning, kError };
-/// A line of text. Any thread calls it.
+/// Writes one line. Thread safe.
 using Log = std::function<void(LogLevel, const std::string&)>;
 
 }  // namespace drip::cluster

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// hiredis writes commands and reads replies; the bytes go over a stream of ours.
+// hiredis formats commands and parses replies; the bytes go over a ByteStream.
 #include "cluster/redis/redis_connection.h"
 
 #include <hiredis/hiredis.h>
@@ -43,15 +43,15 @@ RedisReply converted(const redisReply& reply) {
 }
 
 absl::Status append(const RedisCommand& command, std::string& bytes) {
-  std::vector<const char*> words;
+  std::vector<const char*> arguments;
   std::vector<std::size_t> lengths;
-  for (const std::string& word : command) {
-    words.push_back(word.data());
-    lengths.push_back(word.size());
+  for (const std::string& argument : command) {
+    arguments.push_back(argument.data());
+    lengths.push_back(argument.size());
   }
   char* formatted = nullptr;
-  const int size = redisFormatCommandArgv(&formatted, static_cast<int>(words.size()), words.data(),
-                                          lengths.data());
+  const int size = redisFormatCommandArgv(&formatted, static_cast<int>(arguments.size()),
+                                          arguments.data(), lengths.data());
   if (size < 0) return absl::ResourceExhaustedError("a command for Redis does not fit into memory");
   bytes.append(formatted, static_cast<std::size_t>(size));
   redisFreeCommand(formatted);
@@ -151,7 +151,7 @@ absl::Status RedisConnection::greet(const RedisOptions& options, Deadline deadli
                                                : RedisCommand{"AUTH", url.user, url.password};
     if (auto reply = run_one(auth, deadline); !reply.ok()) return located(peer_, reply.status());
   }
-  // A name is a convenience: a user who may not set it is still welcome.
+  // The client's name is informational: a user without the right to set it may connect.
   const RedisCommand name{"CLIENT", "SETNAME", options.client_name};
   if (auto replies = run(std::span(&name, 1), deadline); !replies.ok()) return replies.status();
   if (url.database != 0) {
@@ -166,10 +166,10 @@ absl::Status RedisConnection::check_is_master(Deadline deadline) {
   const auto reply = run_one({"ROLE"}, deadline);
   if (!reply.ok()) return located(peer_, reply.status());
   const auto* const role = reply->array();
-  const std::string* const word = role == nullptr || role->empty() ? nullptr : role->front().text();
-  if (word != nullptr && *word == "master") return absl::OkStatus();
+  const std::string* const name = role == nullptr || role->empty() ? nullptr : role->front().text();
+  if (name != nullptr && *name == "master") return absl::OkStatus();
   return absl::UnavailableError(joined("Redis at ", peer_, ": its role is ",
-                                       word == nullptr ? "unknown" : *word, ", not master"));
+                                       name == nullptr ? "unknown" : *name, ", not master"));
 }
 
 }  // namespace drip::cluster

@@ -40,27 +40,27 @@ struct RedisTarget {
 };
 [[nodiscard]] std::string to_string(const RedisTarget& target);
 
-/// Not thread safe. After a call that failed on the way (not one that Redis answered with an error)
-/// it is of no more use, for nobody knows which reply would come next.
+/// Not thread safe. Unusable after a call that failed on the way (not one that Redis answered with
+/// an error), since it is then unknown which reply comes next.
 class RedisConnection {
  public:
-  /// Connects, under TLS if the URL says so. Says nothing to the server yet.
+  /// Connects, with TLS if the URL says so. Sends no command yet.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<RedisConnection>> open(
       const RedisTarget& target, const RedisOptions& options, Deadline deadline);
 
   /// One reply for each command, in order; a reply may be an error. Sent in one piece. UNAVAILABLE
-  /// or DEADLINE_EXCEEDED: whether the commands were carried out is not known.
+  /// or DEADLINE_EXCEEDED: the commands may or may not have been executed.
   [[nodiscard]] absl::StatusOr<std::vector<RedisReply>> run(std::span<const RedisCommand> commands,
                                                             Deadline deadline);
-  // The two halves of run(), for who has others to answer meanwhile.
+  // The two halves of run(), for a caller with other work in between.
   [[nodiscard]] absl::Status send(std::span<const RedisCommand> commands, Deadline deadline);
   /// The next reply. After DEADLINE_EXCEEDED, and only then, it may be asked for again.
   [[nodiscard]] absl::StatusOr<RedisReply> receive(Deadline deadline);
   /// One command, with an error of Redis's as status_of() has it.
   [[nodiscard]] absl::StatusOr<RedisReply> run_one(const RedisCommand& command, Deadline deadline);
 
-  /// AUTH, CLIENT SETNAME, SELECT, as the URL asks; then PING, so that a server that is stopped
-  /// while its kernel still accepts is found out. UNAUTHENTICATED, or what Redis said.
+  /// AUTH, CLIENT SETNAME, SELECT, as the URL asks; then PING, which detects a server that is
+  /// stopped while its kernel still accepts. UNAUTHENTICATED, or Redis's error.
   [[nodiscard]] absl::Status greet(const RedisOptions& options, Deadline deadline);
   /// UNAVAILABLE unless ROLE says that it is a master.
   [[nodiscard]] absl::Status check_is_master(Deadline deadline);

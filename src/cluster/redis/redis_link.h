@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The link to the cluster's Redis: connects by itself, and again after a failure.
+// The link to the cluster's Redis: connects by itself, and reconnects after a failure.
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,8 @@ namespace drip::cluster {
 [[nodiscard]] RedisCommand command_of(const ScriptCall& call, bool by_hash);
 [[nodiscard]] bool is_unknown_script(const RedisReply& reply);
 
-/// Not thread safe: each link belongs to the one thread that uses it. A thread that must not wait
-/// for another's command has a link of its own.
+/// Not thread safe: a link belongs to one thread. Threads that must not wait for each other's
+/// commands have links of their own.
 ///
 /// Every call ends by its deadline, command_timeout from now unless one is given; connecting, where
 /// it has to be done first, takes connect_timeout at the most and also ends by a given deadline.
@@ -55,12 +55,12 @@ class RedisLink {
   [[nodiscard]] absl::StatusOr<std::vector<RedisReply>> scripts(
       std::span<const ScriptCall> calls, std::optional<Deadline> deadline = {});
 
-  // The halves of scripts() and pipeline(), for who has others to answer meanwhile. They need a
-  // connection and make none: UNAVAILABLE without one.
+  // The halves of scripts() and pipeline(), for a caller with other work in between. They do not
+  // connect: UNAVAILABLE without a connection.
   [[nodiscard]] absl::Status send(std::span<const RedisCommand> commands, Deadline deadline);
   /// DEADLINE_EXCEEDED leaves the connection as it is: the reply may still come.
   [[nodiscard]] absl::StatusOr<RedisReply> receive(Deadline deadline);
-  /// Ends a connection of which no reply is expected any more, as a call that fails does.
+  /// Closes a connection whose replies are no longer expected, as a failed call does.
   void give_up(const absl::Status& reason);
 
   /// Connects if need be.

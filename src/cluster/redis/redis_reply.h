@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A command to Redis and what it answers.
+// A command to Redis and its reply.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct RedisReply {
   [[nodiscard]] const Error* error() const { return std::get_if<Error>(&value); }
 };
 
-/// The code with which our own scripts refuse what a fence, a revision or an incarnation forbids.
+/// The error code of Drip's own scripts for a wrong epoch, revision or incarnation.
 inline constexpr std::string_view kFencedCode = "FENCED";
 
 /// OK unless the reply is an error; then by its code:
@@ -51,7 +51,7 @@ inline constexpr std::string_view kFencedCode = "FENCED";
 /// The message is Redis's own.
 [[nodiscard]] absl::Status status_of(const RedisReply& reply);
 
-/// Whether such an error means that this server is not (or no longer) the one to write to.
+/// Whether the error means that this server is not, or no longer, the master to write to.
 [[nodiscard]] bool is_from_wrong_server(const RedisReply& reply);
 
 }  // namespace drip::cluster

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Takes the replies of our scripts apart.
+// Decodes the replies of Drip's scripts.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace drip::cluster {
 
-/// Gives a field after the other; one that is missing or of another kind is empty, and makes the
-/// reader not ok(). The reply outlives it.
+/// Returns one field after the other. A field that is missing or of another type is returned empty,
+/// and ok() is false from then on. The reply outlives the reader.
 class ReplyReader {
  public:
   explicit ReplyReader(const RedisReply::Array* fields) : fields_(fields), ok_(fields != nullptr) {}

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,24 +17,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "base/text.h"
 
 namespace drip::cluster {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status failed(const std::string& peer, std::string_view what, int error) {
   return absl::UnavailableError(joined(peer, ": ", what, ": ", std::strerror(error)));
@@ -60,7 +46,7 @@ absl::Status wait_for(int fd, short events, const std::string& peer, Deadline de
 
 class SocketStream final : public ByteStream {
  public:
-  SocketStream(Descriptor socket, std::string peer)
+  SocketStream(FileDescriptor socket, std::string peer)
       : socket_(std::move(socket)), peer_(std::move(peer)) {}
 
   absl::Status write(std::string_view bytes, Deadline deadline) override {
@@ -95,7 +81,7 @@ class SocketStream final : public ByteStream {
   }
 
  private:
-  const Descriptor socket_;
+  const FileDescriptor socket_;
   const std::string peer_;
 };
 
@@ -150,7 +136,7 @@ absl::StatusOr<std::vector<Address>> resolve(const RedisEndpoint& peer, Deadline
 
 absl::StatusOr<std::unique_ptr<ByteStream>> connect_to(const Address& address,
                                                        const std::string& peer, Deadline deadline) {
-  Descriptor socket(
+  FileDescriptor socket(
       ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) return failed(peer, "socket", errno);
   if (address.storage.ss_family != AF_UNIX) {

@@ -9,12 +9,12 @@
 namespace drip::cluster {
 namespace {
 
-constexpr double kBacklogGoneInSeconds = 0.25;
-constexpr double kMostWholeRates = 1000;
+constexpr double kSecondsToEmptyBacklog = 0.25;
+constexpr double kMaxWholeRates = 1000;
 
 std::uint64_t parts_of_rate(double rate, double whole) {
   if (whole <= 0 || rate <= 0) return 0;
-  return static_cast<std::uint64_t>(std::min(rate / whole, kMostWholeRates) *
+  return static_cast<std::uint64_t>(std::min(rate / whole, kMaxWholeRates) *
                                     static_cast<double>(kWholeRate));
 }
 
@@ -35,8 +35,8 @@ std::uint64_t DemandMeter::demand(const LeasedRates& rates) const {
   double units = units_per_second_;
   double bits = bits_per_second_;
   if (last_) {
-    units += static_cast<double>(last_->backlog) / kBacklogGoneInSeconds;
-    bits += 8 * static_cast<double>(last_->backlog_bytes) / kBacklogGoneInSeconds;
+    units += static_cast<double>(last_->backlog) / kSecondsToEmptyBacklog;
+    bits += 8 * static_cast<double>(last_->backlog_bytes) / kSecondsToEmptyBacklog;
   }
   return std::max(parts_of_rate(units, rates.units_per_second),
                   parts_of_rate(bits, rates.bits_per_second));

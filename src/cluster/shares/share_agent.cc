@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The thread of a node's shares.
+// The agent's thread: one exchange a period, then what follows from its reply.
 #include "cluster/shares/share_agent.h"
 
 #include <pthread.h>
@@ -19,10 +19,10 @@ using control::PolicyState;
 
 namespace {
 
-// So what is not used any more is free for others within two heartbeats.
+// A share that is no longer used is free for others within two heartbeats.
 constexpr double kPeriodsOfMemory = 2;
-constexpr std::uint64_t kTicksALook = 10;
-constexpr std::chrono::milliseconds kConnectPatience{250};
+constexpr std::uint64_t kTicksPerLook = 10;
+constexpr std::chrono::milliseconds kConnectTimeout{250};
 
 std::uint64_t random_generation() {
   std::random_device device;
@@ -48,10 +48,10 @@ ShareAgent::ShareAgent(ShareAgentOptions options, Engine& engine, control::Bucke
       holder_(options_.timing) {}
 
 void ShareAgent::start() {
-  // Before the first lease nothing that is leased may leak.
+  // No leased share may leak before the first lease.
   const TimePoint now = engine_.now();
-  ends_in_force_ = {now, now};
-  engine_.set_lease_ends(ends_in_force_);
+  active_ends_ = {now, now};
+  engine_.set_lease_ends(active_ends_);
   measured_ = now;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "drip-shares");
@@ -68,7 +68,7 @@ void ShareAgent::stop() {
   changed_.notify_all();
   if (!thread_.joinable()) return;
   thread_.join();
-  // Nothing of this node leaks on leases any more: what it had is free at once.
+  // No lease is active on this node any more, so its shares are free at once.
   const TimePoint now = engine_.now();
   engine_.set_lease_ends({now, now});
   if (!link_.connected() || run_id_.empty()) return;
@@ -81,7 +81,7 @@ void ShareAgent::run() {
   while (true) {
     tick();
     next = std::max(next + std::min<Clock::duration>(
-                               options_.period + std::chrono::microseconds(100 * splits_.size()),
+                               options_.period + std::chrono::microseconds(100 * leased_.size()),
                                keep_alive_period()),
                     Clock::now() + std::chrono::milliseconds(1));
     MutexLock lock(mutex_);
@@ -92,32 +92,32 @@ void ShareAgent::run() {
   }
 }
 
-// A lost exchange or two do not cost the lease.
+// The lease outlives one or two lost exchanges.
 std::chrono::nanoseconds ShareAgent::keep_alive_period() const {
   return std::chrono::nanoseconds(options_.timing.lease.ns / 4);
 }
 
 void ShareAgent::tick() {
   measure(engine_.now());
-  if (splits_.empty()) {
-    // The lease is kept all the same: the first split bucket then finds a cluster that knows who is
-    // there, and has its share at once.
+  if (leased_.empty()) {
+    // The lease is renewed without any such bucket as well: the cluster then knows its members, and
+    // the first bucket has its share at once.
     if (Clock::now() - last_exchange_ < keep_alive_period()) return publish(engine_.now());
   }
   last_exchange_ = Clock::now();
   std::int64_t patience_ns =
-      splits_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
-  for (const auto& [id, split] : splits_) {
-    patience_ns = std::min(patience_ns, split.sharing.decide_within.ns);
+      leased_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
+  for (const auto& [id, leased] : leased_) {
+    patience_ns = std::min(patience_ns, leased.sharing.decide_within.ns);
   }
   const std::chrono::milliseconds patience(std::max<std::int64_t>(patience_ns / 1'000'000, 1));
   const TimePoint begun = engine_.now();
   exchange(patience);
   if (unanswered_since_) unanswered_since_ = std::min(*unanswered_since_, begun);
-  put_in_force();
+  apply_shares();
   if (!unanswered_since_) {
     lead(patience);
-    if (!leader_().is_self && ticks_ % kTicksALook == 0) look(patience);
+    if (!leader_().is_self && ticks_ % kTicksPerLook == 0) look(patience);
   }
   ++ticks_;
   publish(engine_.now());
@@ -127,36 +127,36 @@ void ShareAgent::measure(TimePoint now) {
   const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
   measured_ = now;
   const double memory = kPeriodsOfMemory * std::chrono::duration<double>(options_.period).count();
-  std::map<std::string, Split, std::less<>> found;
+  std::map<std::string, Leased, std::less<>> found;
   for (const control::BucketEntryRef& bucket : buckets_.split_buckets()) {
     const std::optional<control::BucketState> state = bucket->state();
     if (!state || !state->sharing.split()) continue;
-    Split split;
-    if (const auto before = splits_.find(bucket->id());
-        before != splits_.end() && before->second.bucket == bucket) {
-      split = std::move(before->second);
+    Leased leased;
+    if (const auto before = leased_.find(bucket->id());
+        before != leased_.end() && before->second.bucket == bucket) {
+      leased = std::move(before->second);
     }
-    split.bucket = bucket;
-    split.rates = {state->settings.units_per_second, state->settings.bits_per_second};
-    split.sharing = state->sharing;
-    const BucketStats& reading = state->stats;
-    split.meter.update(
-        {reading.admitted + state->rejected(), reading.admitted_bytes + reading.rejected_bytes,
-         reading.backlog, reading.backlog_bytes},
+    leased.bucket = bucket;
+    leased.rates = {state->settings.units_per_second, state->settings.bits_per_second};
+    leased.sharing = state->sharing;
+    const BucketStats& stats = state->stats;
+    leased.meter.update(
+        {stats.admitted + state->rejected(), stats.admitted_bytes + stats.rejected_bytes,
+         stats.backlog, stats.backlog_bytes},
         seconds, memory);
-    found.emplace(bucket->id(), std::move(split));
+    found.emplace(bucket->id(), std::move(leased));
   }
-  splits_ = std::move(found);
+  leased_ = std::move(found);
 }
 
-// Which process answers on this connection.
+// Finds out which Redis process is connected.
 bool ShareAgent::find_run_id(Deadline deadline) {
   if (link_.connected() && run_id_of_connection_ == link_.connections() && !run_id_.empty()) {
     return true;
   }
   const auto info = link_.command({"INFO", "server"}, deadline);
   if (!info.ok() || info->text() == nullptr) {
-    trouble_ = std::string(info.ok() ? "INFO has no text" : message_of(info.status()));
+    last_error_ = std::string(info.ok() ? "INFO has no text" : message_of(info.status()));
     return false;
   }
   const std::string& text = *info->text();
@@ -172,105 +172,108 @@ void ShareAgent::exchange(std::chrono::milliseconds patience) {
   const auto failed = [&] {
     if (!unanswered_since_) unanswered_since_ = engine_.now();
   };
-  // Where the policies are applied already, connecting may take its time.
-  const bool away = unanswered_since_ && engine_.now() - *unanswered_since_ >
-                                             Duration{std::chrono::nanoseconds(patience).count()};
+  // Once the failure policies are applied, connecting may take longer.
+  const bool unreachable =
+      unanswered_since_ &&
+      engine_.now() - *unanswered_since_ > Duration{std::chrono::nanoseconds(patience).count()};
   if (!link_.connected()) {
-    const absl::Status status = link_.connect(away ? Clock::now() + kConnectPatience : deadline);
+    const absl::Status status =
+        link_.connect(unreachable ? Clock::now() + kConnectTimeout : deadline);
     if (!status.ok()) {
-      trouble_ = std::string(message_of(status));
+      last_error_ = std::string(message_of(status));
       return failed();
     }
   }
   if (!find_run_id(deadline)) return failed();
   Demands demands;
-  for (const auto& [id, split] : splits_) demands[id] = split.meter.demand(split.rates);
+  for (const auto& [id, leased] : leased_) demands[id] = leased.meter.demand(leased.rates);
   const ShareHolder::Exchange exchange = holder_.begin(engine_.now());
   const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
   const auto replies = link_.scripts(std::span(&call, 1), deadline);
   if (!replies.ok() || run_id_of_connection_ != link_.connections()) {
-    if (!replies.ok()) trouble_ = std::string(message_of(replies.status()));
+    if (!replies.ok()) last_error_ = std::string(message_of(replies.status()));
     return failed();
   }
   if (const absl::Status status = status_of(replies->front()); !status.ok()) {
-    trouble_ = std::string(message_of(status));
+    last_error_ = std::string(message_of(status));
     return failed();
   }
-  const auto reply = exchange_of(replies->front());
+  const auto reply = exchange_reply_of(replies->front());
   if (!reply.ok()) {
-    trouble_ = std::string(message_of(reply.status()));
+    last_error_ = std::string(message_of(reply.status()));
     return failed();
   }
   holder_.on_answer(exchange.sequence, reply->answer, reply->generation,
                     reply->granted ? &*reply->granted : nullptr);
-  // Redis without data answers, but gives no lease: what is held runs on until it ends.
+  // Redis without data gives no lease: what is held stays active until it ends.
   if (reply->answer == ExchangeAnswer::kRenewed) granted_epoch_ = reply->epoch;
   unanswered_since_.reset();
 }
 
-RateLease ShareAgent::lease_of(const std::string& id, const Split& split) const {
+RateLease ShareAgent::lease_of(const std::string& id, const Leased& leased) const {
   const auto held = holder_.held().find(id);
-  return lease_by(split.sharing.failure_policy, split.state.value_or(PolicyState::kShared),
-                  held != holder_.held().end() ? held->second : Share{}, split.rates);
+  return lease_by(leased.sharing.failure_policy, leased.state.value_or(PolicyState::kShared),
+                  held != holder_.held().end() ? held->second : Share{}, leased.rates);
 }
 
 void ShareAgent::apply_policies(TimePoint now) {
   const bool lease_over = now >= holder_.ends().share;
-  for (auto& [id, split] : splits_) {
-    const bool away = unanswered_since_ && now - *unanswered_since_ >= split.sharing.decide_within;
-    const PolicyState state = policy_state(split.sharing.failure_policy, away, lease_over);
-    if (split.state == state) continue;
-    // The first word of all is no change, unless it is bad news.
-    if (split.state || state != PolicyState::kShared) {
-      ++split.policy_changes;
+  for (auto& [id, leased] : leased_) {
+    const bool unreachable =
+        unanswered_since_ && now - *unanswered_since_ >= leased.sharing.decide_within;
+    const PolicyState state = policy_state(leased.sharing.failure_policy, unreachable, lease_over);
+    if (leased.state == state) continue;
+    // The first state is no change, unless it is a fault.
+    if (leased.state || state != PolicyState::kShared) {
+      ++leased.policy_changes;
       log_(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
-           joined("bucket ", id, ": leaks ", in_words(state),
-                  away ? joined("; Redis does not answer: ", trouble_)
-                       : std::string(lease_over ? "; it has no lease" : "")));
+           joined("bucket ", id, ": leaks ", description_of(state),
+                  unreachable ? joined("; Redis does not answer: ", last_error_)
+                              : std::string(lease_over ? "; it has no lease" : "")));
     }
-    split.state = state;
+    leased.state = state;
   }
 }
 
-// What becomes less first, then the new ends, then what becomes more.
-void ShareAgent::put_in_force() {
+// Lower shares first, then the new ends of the leases, then higher shares.
+void ShareAgent::apply_shares() {
   apply_policies(engine_.now());
   const bool lapsed = engine_.lapses() != lapses_;
   lapses_ = engine_.lapses();
-  const auto put = [&](Split& split, const RateLease& lease) {
-    (void)split.bucket->while_it_exists(
-        [&](const BucketSettings&) { engine_.lease(split.bucket->ref(), lease); });
-    split.in_force = lease;
+  const auto put = [&](Leased& leased, const RateLease& lease) {
+    (void)leased.bucket->while_it_exists(
+        [&](const BucketSettings&) { engine_.lease(leased.bucket->ref(), lease); });
+    leased.active = lease;
   };
   std::vector<std::pair<const std::string*, RateLease>> later;
-  for (auto& [id, split] : splits_) {
-    const RateLease lease = lease_of(id, split);
-    if (split.in_force == lease && !lapsed) continue;
-    if (split.in_force && !lapsed &&
-        (less(lease.share, split.in_force->share) ||
-         less(lease.fallback, split.in_force->fallback))) {
-      put(split, lease);
+  for (auto& [id, leased] : leased_) {
+    const RateLease lease = lease_of(id, leased);
+    if (leased.active == lease && !lapsed) continue;
+    if (leased.active && !lapsed &&
+        (less(lease.share, leased.active->share) ||
+         less(lease.fallback, leased.active->fallback))) {
+      put(leased, lease);
       // Where the old lease was over, that was its fallback: the share follows with the new ends.
-      if (engine_.now() < ends_in_force_.share) continue;
+      if (engine_.now() < active_ends_.share) continue;
     }
     later.emplace_back(&id, lease);
   }
   if (const LeaseEnds ends = holder_.ends(); ends.share != TimePoint{}) {
     engine_.set_lease_ends(ends);
-    ends_in_force_ = ends;
+    active_ends_ = ends;
   }
-  for (const auto& [id, lease] : later) put(splits_.find(*id)->second, lease);
+  for (const auto& [id, lease] : later) put(leased_.find(*id)->second, lease);
 }
 
 void ShareAgent::lead(std::chrono::milliseconds patience) {
   const ShareLeader leader = leader_();
   if (!leader.is_self) {
-    ledger_.reset();
+    allocator_.reset();
     return;
   }
-  if (!ledger_ || ledger_epoch_ != leader.epoch) {
-    ledger_.emplace(options_.timing);
-    ledger_epoch_ = leader.epoch;
+  if (!allocator_ || allocator_epoch_ != leader.epoch) {
+    allocator_.emplace(options_.timing);
+    allocator_epoch_ = leader.epoch;
   }
   const Deadline deadline = Clock::now() + patience;
   const ScriptCall ask = scripts_.snapshot(run_id_, leader.epoch, random_generation());
@@ -280,29 +283,29 @@ void ShareAgent::lead(std::chrono::milliseconds patience) {
   auto snapshot = snapshot_of(replies->front());
   if (!snapshot.ok()) return;
   ShareAllocator::Buckets buckets;
-  for (const auto& [id, split] : splits_) {
-    SplitBucket& bucket = buckets[id];
-    bucket.rates = split.rates;
-    bucket.weights = split.sharing.weights;
-    if (split.sharing.failure_policy == FailurePolicy::kSafeShare) {
+  for (const auto& [id, leased] : leased_) {
+    LeasedBucket& bucket = buckets[id];
+    bucket.rates = leased.rates;
+    bucket.weights = leased.sharing.weights;
+    if (leased.sharing.failure_policy == FailurePolicy::kSafeShare) {
       bucket.reserve =
-          static_cast<std::uint64_t>(split.sharing.safe_reserve * static_cast<double>(kWholeRate));
+          static_cast<std::uint64_t>(leased.sharing.safe_reserve * static_cast<double>(kWholeRate));
     }
   }
-  const SharePlan plan = ledger_->plan(*snapshot, buckets, engine_.now());
+  const SharePlan plan = allocator_->plan(*snapshot, buckets, engine_.now());
   if (plan.learned) {
-    log_(LogLevel::kInfo, joined("shares: leases of before have run out; granting from now on, "
+    log_(LogLevel::kInfo, joined("shares: all earlier leases have ended; granting from now on, "
                                  "epoch ",
                                  leader.epoch));
   }
   for (const auto& [id, sequence] : plan.lost) {
-    log_(LogLevel::kWarning, joined("shares: ", id, " has not been heard of for a lease"));
+    log_(LogLevel::kWarning, joined("shares: ", id, " sent nothing for the length of a lease"));
   }
   if (!plan.changes_nothing(*snapshot)) {
-    const ScriptCall write = scripts_.carry_out(run_id_, leader.epoch, *snapshot, plan);
+    const ScriptCall write = scripts_.apply_plan(run_id_, leader.epoch, *snapshot, plan);
     (void)link_.scripts(std::span(&write, 1), deadline);
   }
-  seen_ = *std::move(snapshot);
+  snapshot_ = *std::move(snapshot);
 }
 
 void ShareAgent::look(std::chrono::milliseconds patience) {
@@ -310,28 +313,28 @@ void ShareAgent::look(std::chrono::milliseconds patience) {
   const auto replies = link_.scripts(std::span(&ask, 1), Clock::now() + patience);
   if (!replies.ok() || !status_of(replies->front()).ok()) return;
   auto snapshot = snapshot_of(replies->front());
-  if (snapshot.ok()) seen_ = *std::move(snapshot);
+  if (snapshot.ok()) snapshot_ = *std::move(snapshot);
 }
 
 void ShareAgent::publish(TimePoint now) {
   std::map<std::string, control::ShareState, std::less<>> states;
   std::vector<control::BucketShares> shares;
-  for (const auto& [id, split] : splits_) {
+  for (const auto& [id, leased] : leased_) {
     control::ShareState& state = states[id];
-    state.policy_state = split.state.value_or(PolicyState::kClosed);
-    if (split.in_force) {
-      state.share = now < holder_.ends().share ? split.in_force->share : split.in_force->fallback;
+    state.policy_state = leased.state.value_or(PolicyState::kClosed);
+    if (leased.active) {
+      state.share = now < holder_.ends().share ? leased.active->share : leased.active->fallback;
     }
-    state.demand = part_of(split.rates, split.meter.demand(split.rates));
+    state.demand = part_of(leased.rates, leased.meter.demand(leased.rates));
     state.lease_end = holder_.ends().share;
     state.epoch = granted_epoch_;
-    state.policy_changes = split.policy_changes;
+    state.policy_changes = leased.policy_changes;
     control::BucketShares& bucket = shares.emplace_back();
     bucket.bucket_id = id;
     const auto part = [](std::uint64_t parts) {
       return static_cast<double>(parts) / static_cast<double>(kWholeRate);
     };
-    for (const auto& [session, known] : seen_.sessions) {
+    for (const auto& [session, known] : snapshot_.sessions) {
       control::NodeShare& node = bucket.nodes.emplace_back();
       node.node_id = known.node_id;
       if (const auto held = known.held.find(id); held != known.held.end()) {

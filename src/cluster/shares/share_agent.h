@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A node's part in the leases: measures demand, asks Redis, puts shares in force, and where this
-// node leads, grants.
+// The node's agent for leased shares: measures demand, exchanges it with Redis for shares, applies
+// them to the engine; the leader's agent also runs the allocator.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ struct ShareAgentOptions {
   std::string leader_key;  ///< Whose epoch fences what the leader writes.
   std::string node_id;
   std::string incarnation;
-  /// Between two exchanges; a little longer with very many buckets.
+  /// Between two exchanges; longer with very many buckets.
   std::chrono::milliseconds period{50};
   LeaseTiming timing;
 };
@@ -42,11 +42,11 @@ struct ShareLeader {
   std::uint64_t epoch = 0;
 };
 
-/// One thread, `drip-shares`, with a link of its own. It never waits for Redis longer than the
-/// shortest `decide_within` of the split buckets; the polling threads end leases by themselves.
+/// One thread, `drip-shares`, with its own link. It waits for Redis no longer than the shortest
+/// `decide_within` of the buckets with leased shares. The polling threads end leases by themselves.
 class ShareAgent {
  public:
-  /// `leader` is asked by the thread; must not wait.
+  /// The thread calls `leader`, which must not block.
   ShareAgent(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
              std::function<ShareLeader()> leader, Log log);
   ~ShareAgent() { stop(); }
@@ -54,7 +54,7 @@ class ShareAgent {
   ShareAgent& operator=(const ShareAgent&) = delete;
 
   void start();
-  /// Gives all shares back, if Redis answers, and ends. Does nothing the second time.
+  /// Returns all shares, if Redis is reachable, and ends the thread. Idempotent.
   void stop();
 
   // Thread safe.
@@ -63,14 +63,14 @@ class ShareAgent {
 
  private:
   using Clock = std::chrono::steady_clock;
-  // What is kept of one split bucket.
-  struct Split {
+  // The state of one bucket with leased shares.
+  struct Leased {
     control::BucketEntryRef bucket;
     LeasedRates rates;
     control::BucketSharing sharing;
     DemandMeter meter;
-    // What the engine was told last, and what the node goes by.
-    std::optional<RateLease> in_force;
+    // As applied to the engine last.
+    std::optional<RateLease> active;
     std::optional<control::PolicyState> state;
     std::uint64_t policy_changes = 0;
   };
@@ -83,9 +83,9 @@ class ShareAgent {
   void exchange(std::chrono::milliseconds patience);
   void lead(std::chrono::milliseconds patience);
   void look(std::chrono::milliseconds patience);
-  void put_in_force();
+  void apply_shares();
   void apply_policies(TimePoint now);
-  [[nodiscard]] RateLease lease_of(const std::string& id, const Split& split) const;
+  [[nodiscard]] RateLease lease_of(const std::string& id, const Leased& leased) const;
   void publish(TimePoint now);
 
   const ShareAgentOptions options_;
@@ -96,23 +96,23 @@ class ShareAgent {
   const ShareScripts scripts_;
   const std::string session_;
 
-  // The thread's alone.
+  // Used by the thread only.
   RedisLink link_;
   std::uint64_t run_id_of_connection_ = 0;
   std::string run_id_;
   ShareHolder holder_;
-  std::optional<ShareAllocator> ledger_;
-  std::uint64_t ledger_epoch_ = 0;
+  std::optional<ShareAllocator> allocator_;
+  std::uint64_t allocator_epoch_ = 0;
   std::uint64_t granted_epoch_ = 0;
   std::uint64_t lapses_ = 0;
-  LeaseEnds ends_in_force_;  // As the engine was told.
+  LeaseEnds active_ends_;  // As applied to the engine.
   std::optional<TimePoint> unanswered_since_;
-  std::string trouble_;
+  std::string last_error_;
   std::uint64_t ticks_ = 0;
   Clock::time_point last_exchange_;
   TimePoint measured_;
-  std::map<std::string, Split, std::less<>> splits_;
-  ShareSnapshot seen_;
+  std::map<std::string, Leased, std::less<>> leased_;
+  ShareSnapshot snapshot_;
 
   mutable Mutex mutex_;
   std::map<std::string, control::ShareState, std::less<>> states_ ABSL_GUARDED_BY(mutex_);

@@ -18,25 +18,25 @@ const Share* find(const Shares& shares, std::string_view bucket) {
 // One bucket's share of one session while it is planned, in parts of the present rates.
 struct Row {
   std::string session;
-  ShareClaim in_force;  // At the most: held, taken, or granted and so to be taken at any moment.
-  ShareClaim at_present_rates;  // The same of what was granted at the rates of now only.
-  // So much of what is set aside nobody else has, whatever rates others hold theirs by: the lesser
-  // of its parts of its own rates and of those of now.
+  ShareClaim active;            // At most: the largest of held, taken and granted.
+  ShareClaim at_present_rates;  // The same, of what was granted at the present rates only.
+  // The part of the reserve that certainly nobody else holds, whatever rates other shares refer to:
+  // the lesser of its parts of its own rates and of the present ones.
   std::uint64_t known_safe = 0;
   ShareClaim target;
-  ShareClaim next;  // What shall be granted.
+  ShareClaim next;  // To be granted.
   bool lost = false;
 };
 
 std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
 
-// Lowers at once, and raises as far as what all others may have in force leaves room. `part` is one
-// of ShareClaim's members.
+// Lowers claims at once, and raises them within what the possibly active claims of all others
+// leave. `part` is one of ShareClaim's members.
 //
-// Two sums are bounded. All that may be in force, so that what is raised never adds to more than
-// the rate; where the rate was lowered that sum is above it, and sinks. And that part of it which
-// was granted at the present rates, or what two plans grant to nodes that still hold shares of the
-// old rate would add up when these are gone.
+// Two sums are bounded. The sum of all that may be active: raising a claim never takes it above the
+// rate; after the rate was lowered it is above the rate, and sinks. And the sum of what was granted
+// at the present rates: otherwise the grants of two plans to nodes that still hold shares of the
+// old rate could exceed the rate once the old shares have ended.
 void step(std::vector<Row>& rows, std::uint64_t ShareClaim::*part, std::uint64_t room) {
   std::uint64_t all = 0;
   std::uint64_t at_present = 0;
@@ -45,18 +45,18 @@ void step(std::vector<Row>& rows, std::uint64_t ShareClaim::*part, std::uint64_t
   for (Row& row : rows) {
     const std::uint64_t target = row.lost ? 0 : row.target.*part;
     row.next.*part = std::min(target, row.at_present_rates.*part);
-    all += row.in_force.*part;
+    all += row.active.*part;
     at_present += row.at_present_rates.*part;
     wants.push_back({minus(target, row.next.*part), 1});
     wanted += wants.back().demand;
   }
   std::vector<std::uint64_t> raises = divide_rate(std::min(minus(room, at_present), wanted), wants);
-  // What is in force anyway, at other rates, costs nothing.
+  // What is active anyway, at other rates, takes no room.
   std::vector<ShareDemand> costs;
   std::uint64_t cost = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     raises[i] = std::min(raises[i], wants[i].demand);
-    costs.push_back({minus(rows[i].next.*part + raises[i], rows[i].in_force.*part), 1});
+    costs.push_back({minus(rows[i].next.*part + raises[i], rows[i].active.*part), 1});
     cost += costs.back().demand;
   }
   const std::vector<std::uint64_t> paid = divide_rate(std::min(minus(room, all), cost), costs);
@@ -67,7 +67,7 @@ void step(std::vector<Row>& rows, std::uint64_t ShareClaim::*part, std::uint64_t
 
 std::uint64_t sum(const std::vector<Row>& rows, std::uint64_t ShareClaim::*part) {
   std::uint64_t total = 0;
-  for (const Row& row : rows) total += std::max(row.in_force.*part, row.next.*part);
+  for (const Row& row : rows) total += std::max(row.active.*part, row.next.*part);
   return total;
 }
 
@@ -84,10 +84,10 @@ Row row_of(const std::string& id, const ShareSession& session, std::string_view 
   const auto add = [&](const Shares& shares) {
     const Share* const share = find(shares, bucket);
     if (share == nullptr) return;
-    raise_to(row.in_force, *share, rates);
+    raise_to(row.active, *share, rates);
     row.known_safe =
         std::max(row.known_safe, std::min(share->safe, parts_of(share->safe, share->rates, rates)));
-    // At higher rates than now it is more than now adds up to, and on its way out.
+    // A share of higher rates than the present ones is only being lowered.
     if (parts_of(kWholeRate, share->rates, rates) <= kWholeRate) {
       raise_to(row.at_present_rates, *share, rates);
     }
@@ -95,22 +95,23 @@ Row row_of(const std::string& id, const ShareSession& session, std::string_view 
   add(session.held);
   if (session.taken) add(*session.taken);
   if (session.granted) add(*session.granted);
-  if (row.lost) row.in_force.leased = row.at_present_rates.leased = 0;
+  if (row.lost) row.active.leased = row.at_present_rates.leased = 0;
   return row;
 }
 
 }  // namespace
 
-void ShareAllocator::look(const ShareSnapshot& snapshot, TimePoint now) {
+void ShareAllocator::observe(const ShareSnapshot& snapshot, TimePoint now) {
   if (snapshot.generation != generation_) {
     generation_ = snapshot.generation;
-    seen_.clear();
+    last_exchanges_.clear();
     learning_since_.reset();
     frozen_since_.reset();
   }
-  std::erase_if(seen_, [&](const auto& entry) { return !snapshot.sessions.contains(entry.first); });
+  std::erase_if(last_exchanges_,
+                [&](const auto& entry) { return !snapshot.sessions.contains(entry.first); });
   for (const auto& [id, session] : snapshot.sessions) {
-    const auto [seen, fresh] = seen_.try_emplace(id, Seen{session.sequence, now});
+    const auto [seen, fresh] = last_exchanges_.try_emplace(id, LastExchange{session.sequence, now});
     if (!fresh && seen->second.sequence != session.sequence) {
       seen->second = {session.sequence, now};
     }
@@ -128,18 +129,18 @@ void ShareAllocator::look(const ShareSnapshot& snapshot, TimePoint now) {
 }
 
 bool ShareAllocator::silent_for(const std::string& session, Duration span, TimePoint now) const {
-  const auto seen = seen_.find(session);
-  return seen != seen_.end() && now - seen->second.since > timing_.at_leader(span);
+  const auto seen = last_exchanges_.find(session);
+  return seen != last_exchanges_.end() && now - seen->second.since > timing_.at_leader(span);
 }
 
 SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buckets,
                                TimePoint now) {
-  look(snapshot, now);
+  observe(snapshot, now);
   SharePlan plan;
   plan.version = snapshot.version;
   plan.safe_frozen = snapshot.safe_frozen;
   if (snapshot.learning) {
-    // Whoever holds a lease of before has been heard of by then, or has it no more.
+    // Every node with an earlier lease has made an exchange by then, or its lease has ended.
     if (now - *learning_since_ > timing_.at_leader(timing_.lease)) {
       plan.learned = true;
       plan.safe_frozen = std::ranges::any_of(
@@ -152,7 +153,7 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
     plan.safe_frozen = false;
   }
 
-  // Who is lost, who is gone. A node that has started again is no more what it was.
+  // Lost and departed sessions. A node's earlier session has departed once the node runs again.
   std::set<std::string> alive_nodes;
   for (const auto& [id, session] : snapshot.sessions) {
     if (!session.lost && !silent_for(id, timing_.lease, now)) alive_nodes.insert(session.node_id);
@@ -162,13 +163,13 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
     const bool silent = silent_for(id, timing_.lease, now);
     if ((silent || session.lost) && (silent_for(id, timing_.lease + timing_.safe_hold, now) ||
                                      (silent && alive_nodes.contains(session.node_id)))) {
-      plan.gone.emplace_back(id, session.sequence);
+      plan.departed.emplace_back(id, session.sequence);
       sessions.erase(id);
     } else if (silent && !session.lost) {
       plan.lost.emplace_back(id, session.sequence);
       ShareSession& left = sessions[id];
       left.lost = true;
-      left.granted.reset();  // What was granted after its last exchange never reached it.
+      left.granted.reset();  // A grant after its last exchange never reached it.
     }
   }
   for (const auto& [id, sequence] : plan.lost) {
@@ -177,7 +178,7 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
     const auto add = [&](const Shares& from) {
       for (const auto& [bucket, share] : from) {
         Share& merged = shares[bucket];
-        // Of two with different rates the one that is more.
+        // Of two with different rates, the larger one.
         if (share.safe > 0 &&
             (merged.safe == 0 || parts_of(share.safe, share.rates, merged.rates) > merged.safe)) {
           merged = {0, share.safe, share.rates};
@@ -204,7 +205,7 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
     for (Row& row : rows) {
       const ShareSession& session = sessions[row.session];
       row.target.safe = reserve / rows.size();
-      // Nobody has more of what is set aside than before, so that what is unknown of it fits.
+      // No safe share grows, so that unknown ones fit into the reserve.
       if (snapshot.safe_frozen) row.target.safe = std::min(row.target.safe, row.known_safe);
       if (row.lost) continue;
       ShareDemand& demand = demands.emplace_back();
@@ -220,7 +221,7 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
     for (Row& row : rows) {
       if (!row.lost) row.target.leased = shares[member++];
     }
-    // Safe shares first, then the rest; both within what the other leaves.
+    // Safe shares first, then leased ones, each within what the other leaves.
     std::uint64_t known_safe = 0;
     for (const Row& row : rows) known_safe += row.known_safe;
     const std::uint64_t safe_room =
@@ -228,7 +229,7 @@ SharePlan ShareAllocator::plan(const ShareSnapshot& snapshot, const Buckets& buc
             ? std::min(reserve, known_safe)
             : std::min(reserve, minus(kWholeRate, sum(rows, &ShareClaim::leased)));
     step(rows, &ShareClaim::safe, safe_room);
-    // Of unknown safe shares all that was set aside may be in force: that is never leased.
+    // The reserve is never leased: with unknown safe shares all of it may be active.
     step(rows, &ShareClaim::leased,
          std::min(kWholeRate - reserve, minus(kWholeRate, sum(rows, &ShareClaim::safe))));
     for (const Row& row : rows) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The leader's side of the leases: who gets what, so that what may be in force never exceeds the
-// rate.
+// The allocator of leased shares, run by the leader: the shares that may be active never add up to
+// more than the rate.
 #pragma once
 
 #include <cstdint>
@@ -20,46 +20,46 @@ namespace drip::cluster {
 struct ShareSession {
   std::string node_id;
   std::uint64_t sequence = 0;     ///< Of its last exchange.
-  Shares held;                    ///< As it said there.
-  std::optional<Shares> taken;    ///< What was granted at that moment, so it may have taken that.
-  std::optional<Shares> granted;  ///< What its next exchange will bring.
-  bool lost = false;  ///< Its lease was taken for run out; only safe shares are left of it.
+  Shares held;                    ///< As reported there.
+  std::optional<Shares> taken;    ///< What was granted then and went out with the reply.
+  std::optional<Shares> granted;  ///< What its next exchange will return.
+  bool lost = false;              ///< Its lease has ended; only its safe shares count.
   Demands demands;
 };
 
-/// All that Redis has, read in one step (scripts/share_snapshot.lua).
+/// All of Redis's data of shares, read in one step (the operation `snapshot` of shares.lua).
 struct ShareSnapshot {
-  /// Drawn when Redis's data began: another one means that all before is lost.
+  /// Drawn when Redis's data began; it changes when the data are lost.
   std::uint64_t generation = 0;
-  std::uint64_t version = 0;  ///< Grows with each plan that is carried out.
-  /// Redis's data are new: nobody knows what nodes that have not been heard of since still hold.
+  std::uint64_t version = 0;  ///< Grows with each plan that is applied.
+  /// Redis's data are new: what silent nodes still hold is unknown.
   bool learning = false;
-  /// Data were lost while nodes were running: safe shares that nobody knows of may be in force.
+  /// Data were lost while nodes were running: unknown safe shares may be active.
   bool safe_frozen = false;
   std::map<std::string, ShareSession> sessions;
 };
 
-/// A split bucket as it is configured.
-struct SplitBucket {
+/// The configuration of a bucket with leased shares (`split`).
+struct LeasedBucket {
   LeasedRates rates;
   std::uint64_t reserve = 0;                     ///< Parts of kWholeRate set aside for safe shares.
   std::map<std::string, std::uint32_t> weights;  ///< By node id; 1 for others.
 };
 
-/// What the leader wants written (scripts/share_plan.lua): all of it, if the version is still the
-/// snapshot's and no session that it takes for lost has been heard of; else nothing.
+/// What the leader writes (the operation `plan` of shares.lua): all of it if the version is still
+/// the snapshot's and no lost or departed session has made another exchange; otherwise nothing.
 struct SharePlan {
   std::uint64_t version = 0;
   std::map<std::string, Shares> grants;                     ///< By session, where they change.
-  std::vector<std::pair<std::string, std::uint64_t>> lost;  ///< With the sequence last seen.
-  /// What is left of the lost: `held`, `taken` and `granted` become this.
+  std::vector<std::pair<std::string, std::uint64_t>> lost;  ///< With the last known sequence.
+  /// Safe shares of the lost sessions: replaces `held`, `taken` and `granted`.
   std::map<std::string, Shares> left;
-  std::vector<std::pair<std::string, std::uint64_t>> gone;  ///< Nothing is left of them.
-  bool learned = false;                                     ///< Learning is over.
+  std::vector<std::pair<std::string, std::uint64_t>> departed;  ///< Hold nothing any more.
+  bool learned = false;                                         ///< Learning has ended.
   bool safe_frozen = false;
 
   [[nodiscard]] bool changes_nothing(const ShareSnapshot& snapshot) const {
-    return grants.empty() && lost.empty() && gone.empty() && !learned &&
+    return grants.empty() && lost.empty() && departed.empty() && !learned &&
            safe_frozen == snapshot.safe_frozen;
   }
 };
@@ -70,34 +70,35 @@ struct ShareClaim {
   std::uint64_t safe = 0;
 };
 
-/// One leadership: a new leader begins with a new ledger, and knows nothing but what it has seen
-/// itself. Pure: no thread, no clock, no Redis.
+/// Serves one leadership: each leader begins with a new allocator. Pure: no thread, no clock, no
+/// Redis.
 ///
-/// A node may have in force the most of what it held at its last exchange, what that exchange
-/// brought, and what is granted to it now. The ledger grants so that these, over all sessions that
-/// may still have a lease, add up to no more than the rate. A lease is over when the session has
-/// not been heard of for longer than the lease by the leader's own clock, counted from when the
-/// leader first saw its last exchange, which is later than when the holder began it.
+/// The share that is active on a node is at most the largest of what it held at its last exchange,
+/// what that exchange returned, and what is granted to it now. The allocator keeps the sum of these
+/// over all sessions that may have a lease within the rate. A lease has ended when the session made
+/// no exchange for longer than the lease by the leader's clock, counted from when the leader first
+/// saw its last exchange, which is later than when the holder began it.
 class ShareAllocator {
  public:
-  using Buckets = std::map<std::string, SplitBucket, std::less<>>;
+  using Buckets = std::map<std::string, LeasedBucket, std::less<>>;
 
   explicit ShareAllocator(LeaseTiming timing) : timing_(timing) {}
 
-  /// `now`: by the leader's monotonic clock, read after the snapshot had come.
+  /// `now`: by the leader's monotonic clock, read after the snapshot arrived.
   [[nodiscard]] SharePlan plan(const ShareSnapshot& snapshot, const Buckets& buckets,
                                TimePoint now);
 
  private:
-  struct Seen {
+  // The last exchange, and when the leader first saw it.
+  struct LastExchange {
     std::uint64_t sequence = 0;
     TimePoint since;
   };
-  void look(const ShareSnapshot& snapshot, TimePoint now);
+  void observe(const ShareSnapshot& snapshot, TimePoint now);
   [[nodiscard]] bool silent_for(const std::string& session, Duration span, TimePoint now) const;
 
   const LeaseTiming timing_;
-  std::map<std::string, Seen> seen_;
+  std::map<std::string, LastExchange> last_exchanges_;
   std::uint64_t generation_ = 0;
   std::optional<TimePoint> learning_since_;
   std::optional<TimePoint> frozen_since_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Exchanges, and the end of what they brought.
+// Exchanges and the end of the shares that they return.
 #include "cluster/shares/share_holder.h"
 
 #include <utility>
@@ -11,7 +11,7 @@ void ShareHolder::end_leases() {
   std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
 }
 
-void ShareHolder::drop_what_has_ended(TimePoint now) {
+void ShareHolder::drop_expired(TimePoint now) {
   if (!leased_ || now < ends_.share) return;
   const bool safe_over = now >= ends_.fallback;
   end_leases();
@@ -19,7 +19,7 @@ void ShareHolder::drop_what_has_ended(TimePoint now) {
 }
 
 ShareHolder::Exchange ShareHolder::begin(TimePoint now) {
-  drop_what_has_ended(now);
+  drop_expired(now);
   begun_ = now;
   return {++sequence_, generation_, held_};
 }
@@ -31,7 +31,7 @@ void ShareHolder::on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::
   switch (answer) {
     case ExchangeAnswer::kStale:
     case ExchangeAnswer::kUnknown:
-      return;  // What is held runs on until it ends.
+      return;  // The held shares stay active until they end.
     case ExchangeAnswer::kLost:
       return end_leases();
     case ExchangeAnswer::kForgotten:
@@ -48,7 +48,7 @@ void ShareHolder::on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::
   std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
 }
 
-std::uint64_t ShareHolder::in_force(std::string_view bucket, TimePoint now) const {
+std::uint64_t ShareHolder::active_parts(std::string_view bucket, TimePoint now) const {
   const auto held = held_.find(bucket);
   if (held == held_.end() || !leased_) return 0;
   if (now < ends_.share) return held->second.leased + held->second.safe;

@@ -7,8 +7,8 @@ namespace drip::cluster {
 using control::FailurePolicy;
 using control::PolicyState;
 
-PolicyState policy_state(FailurePolicy policy, bool away, bool lease_over) {
-  if (!away && !lease_over) return PolicyState::kShared;
+PolicyState policy_state(FailurePolicy policy, bool unreachable, bool lease_over) {
+  if (!unreachable && !lease_over) return PolicyState::kShared;
   switch (policy) {
     case FailurePolicy::kClosed:
       return PolicyState::kClosed;
@@ -22,10 +22,10 @@ PolicyState policy_state(FailurePolicy policy, bool away, bool lease_over) {
   return PolicyState::kClosed;
 }
 
-const char* in_words(PolicyState state) {
+const char* description_of(PolicyState state) {
   switch (state) {
     case PolicyState::kShared:
-      return "its share by the cluster's word";
+      return "its share of the rate";
     case PolicyState::kSafeShare:
       return "its safe share";
     case PolicyState::kLastShare:
@@ -54,7 +54,7 @@ RateLease lease_by(FailurePolicy policy, PolicyState state, const Share& share,
     case FailurePolicy::kLastShare:
       break;
   }
-  // Nobody answers: the policy is applied before the lease ends.
+  // Redis is unreachable: the policy is applied before the lease ends.
   if (state != PolicyState::kShared && state != PolicyState::kLastShare) {
     lease.share = lease.fallback;
   }

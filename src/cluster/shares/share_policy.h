@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a bucket's failure policy makes of the share that a node holds.
+// Failure policies: the rate that a node leaks by its share while Redis is unreachable.
 #pragma once
 
 #include "cluster/shares/share.h"
@@ -9,14 +9,14 @@
 
 namespace drip::cluster {
 
-/// `away`: Redis has not answered for longer than the bucket's `decide_within`.
-[[nodiscard]] control::PolicyState policy_state(control::FailurePolicy policy, bool away,
+/// `unreachable`: Redis has not answered for longer than the bucket's `decide_within`.
+[[nodiscard]] control::PolicyState policy_state(control::FailurePolicy policy, bool unreachable,
                                                 bool lease_over);
-/// "leaks " ...
-[[nodiscard]] const char* in_words(control::PolicyState state);
+/// Completes the log line "bucket B: leaks ..."
+[[nodiscard]] const char* description_of(control::PolicyState state);
 
-/// What the engine shall leak, until the lease ends and after it. `rates`: the bucket's own, which
-/// an open one goes back to.
+/// The rates for the engine, until the lease ends and after it. `rates`: the bucket's own, which
+/// the policy `open` falls back to.
 [[nodiscard]] RateLease lease_by(control::FailurePolicy policy, control::PolicyState state,
                                  const Share& share, const LeasedRates& rates);
 

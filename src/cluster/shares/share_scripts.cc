@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Arguments and replies of scripts/shares.lua.
+// Arguments and replies of shares.lua.
 #include "cluster/shares/share_scripts.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ const RedisScript& shares_script() {
 }
 
 absl::Status malformed() {
-  return absl::InternalError("Redis answered to a lease's call in a way that it cannot");
+  return absl::InternalError(
+      "Redis's reply to a call of leased shares does not have the form of this version of Drip");
 }
 
 // All of a reply's texts; none if it has anything else.
@@ -86,8 +87,8 @@ ScriptCall ShareScripts::look(std::string_view run_id) const {
   return call(0, "snapshot", run_id, {""});
 }
 
-ScriptCall ShareScripts::carry_out(std::string_view run_id, std::uint64_t epoch,
-                                   const ShareSnapshot& snapshot, const SharePlan& plan) const {
+ScriptCall ShareScripts::apply_plan(std::string_view run_id, std::uint64_t epoch,
+                                    const ShareSnapshot& snapshot, const SharePlan& plan) const {
   std::vector<std::string> more = {joined(snapshot.generation), joined(plan.version),
                                    plan.learned ? "1" : "0", plan.safe_frozen ? "1" : "0"};
   const auto add = [&](const char* what, const std::string& id, std::string sequence,
@@ -99,29 +100,29 @@ ScriptCall ShareScripts::carry_out(std::string_view run_id, std::uint64_t epoch,
   for (const auto& [id, sequence] : plan.lost) {
     add("lost", id, joined(sequence), to_text(plan.left.at(id)));
   }
-  for (const auto& [id, sequence] : plan.gone) add("gone", id, joined(sequence), "");
+  for (const auto& [id, sequence] : plan.departed) add("departed", id, joined(sequence), "");
   for (const auto& [id, shares] : plan.grants) add("grant", id, "", to_text(shares));
   return call(epoch, "plan", run_id, std::move(more));
 }
 
-absl::StatusOr<ExchangeReply> exchange_of(const RedisReply& reply) {
+absl::StatusOr<ExchangeReply> exchange_reply_of(const RedisReply& reply) {
   const auto texts = texts_of(reply);
   ExchangeReply result;
   if (!texts || texts->size() < 2 || !read(texts->at(1), result.generation)) return malformed();
-  const std::string_view word = texts->front();
-  if (word == "renewed") {
+  const std::string_view outcome = texts->front();
+  if (outcome == "renewed") {
     result.answer = ExchangeAnswer::kRenewed;
     if (texts->size() != 4 || !read(texts->at(2), result.granted) ||
         !read(texts->at(3), result.epoch)) {
       return malformed();
     }
-  } else if (word == "stale") {
+  } else if (outcome == "stale") {
     result.answer = ExchangeAnswer::kStale;
-  } else if (word == "lost") {
+  } else if (outcome == "lost") {
     result.answer = ExchangeAnswer::kLost;
-  } else if (word == "forgotten") {
+  } else if (outcome == "forgotten") {
     result.answer = ExchangeAnswer::kForgotten;
-  } else if (word != "unknown") {
+  } else if (outcome != "unknown") {
     return malformed();
   }
   return result;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The calls of the lease protocol as script calls, and what Redis answers to them.
+// The lease protocol's calls as script calls, and their replies.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +26,13 @@ class ShareScripts {
                                     std::string_view node_id, const ShareHolder::Exchange& exchange,
                                     const Demands& demands) const;
   [[nodiscard]] ScriptCall leave(std::string_view run_id, std::string_view session) const;
-  /// For the leader, with the number of a generation, other than 0, should the data be new.
+  /// For the leader. `new_generation`, not 0, is used if Redis's data are new.
   [[nodiscard]] ScriptCall snapshot(std::string_view run_id, std::uint64_t epoch,
                                     std::uint64_t new_generation) const;
-  /// For others, to look at.
+  /// For other nodes, read only.
   [[nodiscard]] ScriptCall look(std::string_view run_id) const;
-  [[nodiscard]] ScriptCall carry_out(std::string_view run_id, std::uint64_t epoch,
-                                     const ShareSnapshot& snapshot, const SharePlan& plan) const;
+  [[nodiscard]] ScriptCall apply_plan(std::string_view run_id, std::uint64_t epoch,
+                                      const ShareSnapshot& snapshot, const SharePlan& plan) const;
 
  private:
   [[nodiscard]] ScriptCall call(std::uint64_t epoch, std::string_view operation,
@@ -51,7 +51,7 @@ struct ExchangeReply {
 };
 
 // INTERNAL if the reply is not of the form that the script gives.
-[[nodiscard]] absl::StatusOr<ExchangeReply> exchange_of(const RedisReply& reply);
+[[nodiscard]] absl::StatusOr<ExchangeReply> exchange_reply_of(const RedisReply& reply);
 [[nodiscard]] absl::StatusOr<ShareSnapshot> snapshot_of(const RedisReply& reply);
 
 }  // namespace drip::cluster

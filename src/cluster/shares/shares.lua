@@ -1,19 +1,20 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- Leases of shares: what nodes hold and what the leader grants, each call one step. What it means
--- is in share_ledger.h and share_holder.h; a model of these three calls is in the lease simulation.
+-- Leased shares: what nodes hold and what the leader grants, each call one step. share_allocator.h and
+-- share_holder.h describe the protocol; the lease simulation of the tests models these calls.
 --
 -- KEYS[1]  the leader's hash (epoch); KEYS[2] a hash: run_id (of the Redis process whose data these
 --          are), generation, learning, frozen, version; KEYS[3] a hash of packed sessions by name.
 -- ARGV[1]  the epoch of the leader that asks, or 0; ARGV[2] operation; ARGV[3] run_id.
 --
--- Redis starts again with older data, or a replica takes over that is behind: the process is another
--- one, and nothing that it knows of leases can be trusted.
+-- If Redis restarts with older data, or a replica that lags takes over, another process answers, and
+-- what it has stored of leases is not trusted.
 local epoch, operation, run_id = ARGV[1], ARGV[2], ARGV[3]
 local meta = redis.call('HMGET', KEYS[2], 'run_id', 'generation', 'learning', 'frozen', 'version')
 
 local function fenced()
-  if redis.call('HGET', KEYS[1], 'epoch') ~= epoch then
-    return redis.error_reply('FENCED epoch ' .. epoch .. ' leads no more')
+  local present = redis.call('HGET', KEYS[1], 'epoch') or '0'
+  if present ~= epoch then
+    return redis.error_reply('FENCED epoch ' .. epoch .. ' is over: the present one is ' .. present)
   end
 end
 
@@ -85,7 +86,7 @@ if operation == 'plan' then
   for i = 8, #ARGV, 4 do
     local what, id, text = ARGV[i], ARGV[i + 1], ARGV[i + 3]
     local packed = redis.call('HGET', KEYS[3], id)
-    if what == 'gone' then
+    if what == 'departed' then
       redis.call('HDEL', KEYS[3], id)
     elseif packed then
       local known = cmsgpack.unpack(packed)

@@ -156,10 +156,6 @@ absl::StatusOr<std::vector<ListenSocket>> listen_unix(const std::string& address
 
 }  // namespace
 
-FileDescriptor::~FileDescriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
 ListenSocket::ListenSocket(FileDescriptor fd, std::uint16_t port, std::string unix_path)
     : fd_(std::move(fd)), port_(port), unix_path_(std::move(unix_path)) {
   struct stat file {};

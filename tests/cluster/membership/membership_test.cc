@@ -9,7 +9,9 @@
 #include <memory>
 #include <vector>
 
-#include "cluster/redis/fenced_script.h"
+#include "cluster/redis/redis_link.h"
+#include "cluster/redis_options.h"
+#include "cluster/shares/share_scripts.h"
 #include "support/redis_server.h"
 #include "support/timed_wait.h"
 
@@ -48,7 +50,7 @@ class TestNode {
  private:
   static MembershipOptions options(const RedisServer& redis, const std::string& id) {
     MembershipOptions options;
-    options.redis.url = *parse_redis_url(redis.url());
+    options.redis = options_of(redis.url());
     options.redis.command_timeout = milliseconds(300);
     options.node_id = id;
     options.address = id + ".example:50051";
@@ -128,24 +130,25 @@ TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   RedisServer redis;
   auto a = started(redis, "a");
   const ClusterKeys keys("drip");
-  const RedisScript write(fenced("return redis.call('SET', KEYS[2], ARGV[2])"));
-  RedisOptions options;
-  options.url = *parse_redis_url(redis.url());
-  RedisLink link(options);
-  const std::string epoch = std::to_string(a->epoch());
-  const auto as_leader = [&](const std::string& claimed, const std::string& value) {
-    return link.script(write, {keys.leader, "drip:{drip}:x"}, {claimed, value}).status();
+  const ShareScripts scripts(keys.prefix, keys.leader);
+  RedisLink link(options_of(redis.url()));
+  // Under a new run id the leader's snapshot begins new data of shares.
+  const auto begin_data = [&](std::uint64_t epoch, const std::string& run_id) {
+    const ScriptCall call = scripts.snapshot(run_id, epoch, 1);
+    const auto replies = link.scripts(std::span(&call, 1));
+    return replies.ok() ? status_of(replies->front()) : replies.status();
   };
-  EXPECT_TRUE(as_leader(epoch, "first").ok());
+  const std::uint64_t epoch = a->epoch();
+  EXPECT_TRUE(begin_data(epoch, "first").ok());
   (*a)->stop();
   auto b = started(redis, "b");
-  const absl::Status stale = as_leader(epoch, "stale");
+  const absl::Status stale = begin_data(epoch, "stale");
   EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
   EXPECT_THAT(std::string(stale.message()),
               HasSubstr("FENCED epoch 1 is over: the present one is 2"));
-  EXPECT_EQ(*link.command({"GET", "drip:{drip}:x"})->text(), "first");
-  EXPECT_TRUE(as_leader(std::to_string(b->epoch()), "second").ok());
-  EXPECT_FALSE(as_leader("3", "from the future").ok());
+  EXPECT_EQ(*link.command({"HGET", "drip:{drip}:shares", "run_id"})->text(), "first");
+  EXPECT_TRUE(begin_data(b->epoch(), "second").ok());
+  EXPECT_FALSE(begin_data(3, "from the future").ok());
 }
 
 TEST(Membership, OneIdIsOneNodes) {
@@ -180,7 +183,7 @@ TEST(Membership, ANodeThatIsCutOffSaysSoInsteadOfGuessing) {
   EXPECT_TRUE(absl::IsUnavailable(leader.status()));
   EXPECT_THAT(std::string(leader.status().message()), HasSubstr("cut off from the cluster for"));
   EXPECT_THAT(std::string(leader.status().message()),
-              HasSubstr("the last it knew was 'a', epoch 1"));
+              HasSubstr("the last known one was 'a', epoch 1"));
   EXPECT_FALSE((*a)->leader_state().is_self) << "its lease has run out, so it does not lead";
   redis.resume();
   wait_until("one leader after Redis was resumed",

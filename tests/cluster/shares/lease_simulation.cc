@@ -127,15 +127,15 @@ class Simulation {
     if (kind < 97) return static_cast<std::int64_t>(draw(300)) * kMs;
     return static_cast<std::int64_t>(draw(8'000)) * kMs;
   }
-  // A call to Redis: `carry_out` there, `answer` back at the node; either may be lost.
+  // A call to Redis: `apply_plan` there, `answer` back at the node; either may be lost.
   template <class Result>
-  void call(Node& node, std::function<Result()> carry_out, std::function<void(Result)> answer) {
+  void call(Node& node, std::function<Result()> apply_plan, std::function<void(Result)> answer) {
     if (node.cut || away_) return;
     const std::uint64_t server = store_.server;
     if (!calm() && chance(harsh_ / 3)) return;
-    const auto deliver = [this, &node, life = node.life, server, carry_out, answer] {
+    const auto deliver = [this, &node, life = node.life, server, apply_plan, answer] {
       if (store_.server != server || away_) return;  // The connection is gone.
-      const Result result = carry_out();
+      const Result result = apply_plan();
       if (node.cut || (!calm() && chance(harsh_ / 3))) return;
       if (node.life == life) on(node, now_ + delay(), [answer, result] { answer(result); });
     };
@@ -228,7 +228,7 @@ class Simulation {
           call<bool>(
               node,
               [this, epoch, generation = snapshot->generation, plan] {
-                const bool done = store_.carry_out(epoch, generation, plan);
+                const bool done = store_.apply_plan(epoch, generation, plan);
                 if (done && plan.learned && !plan.safe_frozen) look_for_amnesia();
                 ++(done ? result_.plans : result_.refused);
                 return done;
@@ -300,7 +300,7 @@ class Simulation {
         move_server(behind_);
         return;
       case 7:
-        say("Redis is away");
+        say("Redis is unreachable");
         away_ = true;
         after(static_cast<std::int64_t>(draw(5'000)) * kMs, [this] { away_ = false; });
         return;
@@ -348,17 +348,17 @@ class Simulation {
       copied_at_ = now_;
     }
     for (const auto& [id, bucket] : buckets_) {
-      double in_force = 0;
+      double active = 0;
       double at_present = 0;  // The part of it that is of the rate of now, or of a lower one.
       double highest = 0;     // Of the rates of which somebody has a share.
       std::uint64_t parts = 0;
       for (const auto& node : nodes_) {
         if (!node->up) continue;
-        const std::uint64_t mine = node->holder->in_force(id, clock(*node));
+        const std::uint64_t mine = node->holder->active_parts(id, clock(*node));
         if (mine == 0) continue;
         parts += mine;
         const LeasedRates& rates = node->holder->held().find(id)->second.rates;
-        in_force += factor(part_of(rates, mine));
+        active += factor(part_of(rates, mine));
         if (factor(rates) <= factor(bucket.rates)) at_present += factor(part_of(rates, mine));
         highest = std::max(highest, factor(rates));
       }
@@ -366,18 +366,18 @@ class Simulation {
       // was measured by it until the last of them knows or has no lease any more.
       const double slack = (now_ < amnesia_until_ ? 1.25 : 1) * (1 + 1e-9);
       const double bound = std::max(factor(bucket.rates), highest_of_late(id, highest));
-      if (in_force > bound * slack || at_present > factor(bucket.rates) * slack) {
+      if (active > bound * slack || at_present > factor(bucket.rates) * slack) {
         result_.safe = false;
         result_.trouble = fmt::format(
             "at {:.3f} ms bucket {} leaks {} times its rate, {} times by shares of it ({} parts)",
-            static_cast<double>(now_) / kMs, id, in_force / bound,
-            at_present / factor(bucket.rates), parts);
+            static_cast<double>(now_) / kMs, id, active / bound, at_present / factor(bucket.rates),
+            parts);
         result_.trouble += fmt::format("; data of {} at {}{}{}", store_.data_of, store_.server,
                                        store_.data.learning ? ", learning" : "",
                                        store_.data.safe_frozen ? ", frozen" : "");
         for (const auto& node : nodes_) {
           result_.trouble += fmt::format("; {} {} {}", node->session, node->up ? "up" : "down",
-                                         node->holder->in_force(id, clock(*node)));
+                                         node->holder->active_parts(id, clock(*node)));
           const auto held = node->holder->held().find(id);
           const auto known = store_.data.sessions.find(node->session);
           if (known != store_.data.sessions.end()) {
@@ -409,7 +409,7 @@ class Simulation {
     }
     for (const auto& [id, bucket] : buckets_) {
       std::uint64_t parts = 0;
-      for (const auto& node : nodes_) parts += node->holder->in_force(id, clock(*node));
+      for (const auto& node : nodes_) parts += node->holder->active_parts(id, clock(*node));
       // Up to one part a node is lost when what is set aside is divided.
       if (parts > kWholeRate || parts + nodes_.size() < kWholeRate) {
         result_.settled = false;
@@ -423,7 +423,7 @@ class Simulation {
         }
         for (const auto& node : nodes_) {
           result_.trouble += fmt::format("; {} has {}, leads {}", node->session,
-                                         node->holder->in_force(id, clock(*node)), node->epoch);
+                                         node->holder->active_parts(id, clock(*node)), node->epoch);
         }
       }
     }

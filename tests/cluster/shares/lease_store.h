@@ -59,7 +59,7 @@ struct LeaseStore {
     return data;
   }
 
-  bool carry_out(std::uint64_t by_epoch, std::uint64_t of_generation, const SharePlan& plan) {
+  bool apply_plan(std::uint64_t by_epoch, std::uint64_t of_generation, const SharePlan& plan) {
     if (by_epoch != epoch || data_of != server || data.generation != of_generation ||
         data.version != plan.version) {
       return false;
@@ -69,7 +69,7 @@ struct LeaseStore {
       return session != data.sessions.end() && session->second.sequence == entry.second;
     };
     if (!std::ranges::all_of(plan.lost, unheard_of) ||
-        !std::ranges::all_of(plan.gone, unheard_of)) {
+        !std::ranges::all_of(plan.departed, unheard_of)) {
       return false;
     }
     for (const auto& [id, sequence] : plan.lost) {
@@ -79,7 +79,7 @@ struct LeaseStore {
       session.taken = session.held;
       session.granted = session.held;
     }
-    for (const auto& [id, sequence] : plan.gone) data.sessions.erase(id);
+    for (const auto& [id, sequence] : plan.departed) data.sessions.erase(id);
     for (const auto& [id, shares] : plan.grants) {
       if (const auto session = data.sessions.find(id); session != data.sessions.end()) {
         session->second.granted = shares;

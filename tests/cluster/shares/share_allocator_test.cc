@@ -42,7 +42,7 @@ ShareSnapshot snapshot_of(std::map<std::string, ShareSession> sessions) {
 }
 
 ShareAllocator::Buckets bucket(double reserve, LeasedRates rates = kRates) {
-  return {{"a", SplitBucket{rates, part(reserve), {}}}};
+  return {{"a", LeasedBucket{rates, part(reserve), {}}}};
 }
 
 // As after the plan; what it does not name stays as it was.
@@ -121,11 +121,11 @@ TEST(ShareAllocator, ANodeThatStartedAgainIsNoMoreWhatItWas) {
   snapshot.sessions.emplace("n1:2", session("n1", {}));
   ++snapshot.sessions.at("n2:1").sequence;
   SharePlan plan = ledger.plan(snapshot, bucket(0.1), kStart + kTiming.lease);
-  EXPECT_TRUE(plan.gone.empty()) << "its lease runs still";
+  EXPECT_TRUE(plan.departed.empty()) << "its lease runs still";
   plan =
       ledger.plan(snapshot, bucket(0.1), kStart + kTiming.at_leader(kTiming.lease) + Duration{1});
-  ASSERT_EQ(plan.gone.size(), 1U);
-  EXPECT_EQ(plan.gone.front().first, "n1:1");
+  ASSERT_EQ(plan.departed.size(), 1U);
+  EXPECT_EQ(plan.departed.front().first, "n1:1");
   EXPECT_EQ(granted(plan, snapshot, "n1:2").safe, part(0.1) / 2);
 }
 
@@ -218,9 +218,9 @@ TEST(ShareHolder, EndsByTheClockOfWhenTheExchangeWasBegun) {
   holder.on_answer(exchange.sequence, ExchangeAnswer::kRenewed, 7, &shares);
   EXPECT_EQ(holder.ends().share, kStart + kTiming.at_holder(kTiming.lease));
   EXPECT_EQ(holder.ends().fallback, kStart + kTiming.at_holder(kTiming.lease + kTiming.safe_hold));
-  EXPECT_EQ(holder.in_force("a", kStart), part(0.5) + part(0.1));
-  EXPECT_EQ(holder.in_force("a", holder.ends().share), part(0.1));
-  EXPECT_EQ(holder.in_force("a", holder.ends().fallback), 0U);
+  EXPECT_EQ(holder.active_parts("a", kStart), part(0.5) + part(0.1));
+  EXPECT_EQ(holder.active_parts("a", holder.ends().share), part(0.1));
+  EXPECT_EQ(holder.active_parts("a", holder.ends().fallback), 0U);
   // What it says next that it holds is without what is over.
   EXPECT_EQ(holder.begin(holder.ends().share).held, only(0, 0.1));
   EXPECT_TRUE(holder.begin(holder.ends().fallback).held.empty());
@@ -232,7 +232,7 @@ TEST(ShareHolder, AnAnswerToAnEarlierExchangeChangesNothing) {
   (void)holder.begin(kStart + Duration{1});
   const Shares shares = only(0.5, 0);
   holder.on_answer(first.sequence, ExchangeAnswer::kRenewed, 7, &shares);
-  EXPECT_EQ(holder.in_force("a", kStart + Duration{2}), 0U);
+  EXPECT_EQ(holder.active_parts("a", kStart + Duration{2}), 0U);
 }
 
 }  // namespace

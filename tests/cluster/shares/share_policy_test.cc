@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Each failure policy, with Redis there, away, and away for longer than the lease.
+// Each failure policy, with Redis reachable, unreachable, and unreachable for longer than the
+// lease.
 #include "cluster/shares/share_policy.h"
 
 #include <gtest/gtest.h>
@@ -18,15 +19,15 @@ constexpr Share kShare{kWholeRate / 2, kWholeRate / 8, kRates};
 TEST(SharePolicy, StatesOfAllPolicies) {
   struct Row {
     FailurePolicy policy;
-    PolicyState away, over;
+    PolicyState unreachable, over;
   };
-  for (const auto& [policy, away, over] :
+  for (const auto& [policy, unreachable, over] :
        {Row{FailurePolicy::kClosed, PolicyState::kClosed, PolicyState::kClosed},
         Row{FailurePolicy::kSafeShare, PolicyState::kSafeShare, PolicyState::kSafeShare},
         Row{FailurePolicy::kLastShare, PolicyState::kLastShare, PolicyState::kClosed},
         Row{FailurePolicy::kOpen, PolicyState::kOpen, PolicyState::kOpen}}) {
     EXPECT_EQ(policy_state(policy, false, false), PolicyState::kShared);
-    EXPECT_EQ(policy_state(policy, true, false), away);
+    EXPECT_EQ(policy_state(policy, true, false), unreachable);
     EXPECT_EQ(policy_state(policy, true, true), over);
     EXPECT_EQ(policy_state(policy, false, true), over) << "no lease is no word of the cluster";
   }

@@ -86,7 +86,7 @@ class ShareScriptsTest : public testing::Test {
         model_.exchange(session, "node of " + session, exchange, demands, generation, granted);
     const RedisReply reply =
         run(scripts_.exchange(run_id(), session, "node of " + session, exchange, demands));
-    const auto answer = exchange_of(reply);
+    const auto answer = exchange_reply_of(reply);
     ASSERT_TRUE(answer.ok()) << answer.status();
     EXPECT_EQ(answer->answer, wanted);
     EXPECT_EQ(answer->generation, generation);
@@ -103,7 +103,7 @@ class ShareScriptsTest : public testing::Test {
     std::optional<ShareSnapshot> wanted = model_.snapshot(epoch, generation);
     const RedisReply reply = run(scripts_.snapshot(run_id(), epoch, generation));
     if (!wanted) {
-      EXPECT_THAT(std::string(status_of(reply).message()), testing::HasSubstr("leads no more"));
+      EXPECT_THAT(std::string(status_of(reply).message()), testing::HasSubstr("is over"));
       return std::nullopt;
     }
     const auto found = snapshot_of(reply);
@@ -137,7 +137,7 @@ class ShareScriptsTest : public testing::Test {
         plan.lost.emplace_back(id, sequence);
         plan.left[id] = draw_shares();
       } else if (what == 1) {
-        plan.gone.emplace_back(id, sequence);
+        plan.departed.emplace_back(id, sequence);
       } else if (what < 4) {
         plan.grants[id] = draw_shares();
       }
@@ -145,8 +145,8 @@ class ShareScriptsTest : public testing::Test {
     if (draw(5) == 0) plan.grants["n9:unknown"] = draw_shares();
     const std::uint64_t later = draw(10) == 0 ? epoch + 1 : epoch;
     if (later != epoch) set_epoch(later);
-    const bool done = model_.carry_out(epoch, basis.generation, plan);
-    const RedisReply reply = run(scripts_.carry_out(run_id(), epoch, basis, plan));
+    const bool done = model_.apply_plan(epoch, basis.generation, plan);
+    const RedisReply reply = run(scripts_.apply_plan(run_id(), epoch, basis, plan));
     if (later != epoch) {
       EXPECT_FALSE(done);
       EXPECT_THAT(std::string(status_of(reply).message()), testing::HasSubstr("FENCED"));
@@ -208,7 +208,7 @@ TEST_F(ShareScriptsTest, WhoLeavesIsForgottenAtOnce) {
   set_epoch(1);
   (void)snapshot(1);
   const ShareHolder::Exchange first{1, model_.data.generation, {}};
-  ASSERT_TRUE(exchange_of(run(scripts_.exchange(run_id(), "n1:a", "n1", first, {}))).ok());
+  ASSERT_TRUE(exchange_reply_of(run(scripts_.exchange(run_id(), "n1:a", "n1", first, {}))).ok());
   EXPECT_EQ(snapshot_of(run(scripts_.look(run_id())))->sessions.size(), 1U);
   run(scripts_.leave(run_id(), "n1:a"));
   EXPECT_TRUE(snapshot_of(run(scripts_.look(run_id())))->sessions.empty());

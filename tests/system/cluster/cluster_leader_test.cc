@@ -9,8 +9,9 @@
 #include <thread>
 
 #include "cluster/redis/cluster_keys.h"
-#include "cluster/redis/fenced_script.h"
 #include "cluster/redis/redis_link.h"
+#include "cluster/redis_options.h"
+#include "cluster/shares/share_scripts.h"
 #include "node_group.h"
 #include "support/redis_server.h"
 
@@ -75,16 +76,18 @@ TEST(ClusterLeader, AStaleOneIsRefusedAfterItsPause) {
   });
   std::this_thread::sleep_for(std::chrono::seconds(10));
 
-  // What it would write now, with the epoch that it still believes in.
-  cluster::RedisOptions options;
-  options.url = *cluster::parse_redis_url(redis.url());
-  cluster::RedisLink link(options);
-  const cluster::RedisScript write(cluster::fenced("return redis.call('SET', KEYS[2], 'stale')"));
-  const auto stale = link.script(write, {cluster::ClusterKeys("drip").leader, "drip:{drip}:test"},
-                                 {std::to_string(epoch_of(first))});
-  EXPECT_TRUE(absl::IsFailedPrecondition(stale.status())) << stale.status();
-  EXPECT_THAT(std::string(stale.status().message()), HasSubstr("FENCED"));
-  EXPECT_TRUE(link.command({"GET", "drip:{drip}:test"})->is_nil());
+  // What it would write now, under the epoch of its own lease.
+  const cluster::ClusterKeys keys("drip");
+  const cluster::ScriptCall write =
+      cluster::ShareScripts(keys.prefix, keys.leader).snapshot("stale", epoch_of(first), 1);
+  cluster::RedisLink link(cluster::options_of(redis.url()));
+  const auto replies = link.scripts(std::span(&write, 1));
+  ASSERT_TRUE(replies.ok()) << replies.status();
+  const absl::Status stale = cluster::status_of(replies->front());
+  EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
+  EXPECT_THAT(std::string(stale.message()), HasSubstr("FENCED"));
+  const auto run_id = link.command({"HGET", keys.prefix + "shares", "run_id"});
+  EXPECT_TRUE(run_id.ok() && (run_id->text() == nullptr || *run_id->text() != "stale"));
 
   const std::string now = common_leader(nodes);
   paused->process().signal(SIGCONT);

@@ -7,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <stdexcept>
@@ -26,7 +25,7 @@ sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-// False if the other side is gone.
+// False if the peer has closed.
 bool send_all(int socket, const std::string& text) {
   std::size_t sent = 0;
   while (sent < text.size()) {
@@ -44,20 +43,15 @@ std::string receive(int socket) {
   return {buffer.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
 }
 
-void close_it(int& socket) {
-  if (socket >= 0) close(socket);
-  socket = -1;
-}
-
 }  // namespace
 
-HoldingProxy::HoldingProxy(std::uint16_t server_port) : server_port_(server_port) {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+HoldingProxy::HoldingProxy(std::uint16_t server_port)
+    : server_port_(server_port), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
-  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      listen(listener_, 16) != 0 ||
-      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+  if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_.get(), 16) != 0 ||
+      getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     throw std::runtime_error("no port for the proxy");
   }
   port_ = ntohs(address.sin_port);
@@ -67,11 +61,6 @@ HoldingProxy::HoldingProxy(std::uint16_t server_port) : server_port_(server_port
 HoldingProxy::~HoldingProxy() {
   stopped_ = true;
   thread_.join();
-  for (Connection& connection : connections_) {
-    close_it(connection.client);
-    close_it(connection.server);
-  }
-  close_it(listener_);
 }
 
 void HoldingProxy::hold_at(const std::string& text) {
@@ -79,31 +68,29 @@ void HoldingProxy::hold_at(const std::string& text) {
   hold_at_ = text;
 }
 
-void HoldingProxy::let_go() {
+void HoldingProxy::release_held() {
   const std::lock_guard lock(mutex_);
   hold_at_.clear();
   holds_ = false;
 }
 
 void HoldingProxy::accept_one() {
-  const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-  const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  FileDescriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  FileDescriptor server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr_in address = loopback(server_port_);
-  if (client < 0 ||
-      connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    close(client);
-    close(server);
+  if (!client ||
+      connect(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return;
   }
   const int yes = 1;
-  setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  connections_.push_back({client, server, ""});
+  setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  setsockopt(server.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  connections_.push_back({std::move(client), std::move(server), ""});
 }
 
 void HoldingProxy::from_client(Connection& connection) {
-  const std::string text = receive(connection.client);
-  if (text.empty()) return close_it(connection.client);
+  const std::string text = receive(connection.client.get());
+  if (text.empty()) return connection.client.reset();
   {
     const std::lock_guard lock(mutex_);
     if (!hold_at_.empty() && text.find(hold_at_) != std::string::npos) holds_ = true;
@@ -112,17 +99,17 @@ void HoldingProxy::from_client(Connection& connection) {
 }
 
 void HoldingProxy::from_server(Connection& connection) {
-  const std::string text = receive(connection.server);
-  if (text.empty()) return close_it(connection.server);
-  if (connection.client >= 0 && !send_all(connection.client, text)) close_it(connection.client);
+  const std::string text = receive(connection.server.get());
+  if (text.empty()) return connection.server.reset();
+  if (connection.client && !send_all(connection.client.get(), text)) connection.client.reset();
 }
 
 void HoldingProxy::run() {
   while (!stopped_) {
-    std::vector<pollfd> waited{{listener_, POLLIN, 0}};
+    std::vector<pollfd> waited{{listener_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) {
-      waited.push_back({connection.client, POLLIN, 0});
-      waited.push_back({connection.server, POLLIN, 0});
+      waited.push_back({connection.client.get(), POLLIN, 0});
+      waited.push_back({connection.server.get(), POLLIN, 0});
     }
     poll(waited.data(), waited.size(), kPollMs);
     for (std::size_t i = 0; i < connections_.size(); ++i) {
@@ -133,19 +120,19 @@ void HoldingProxy::run() {
     if (waited[0].revents != 0) accept_one();
     for (Connection& connection : connections_) {
       if (holds_) break;
-      if (!connection.held.empty() && connection.server >= 0 &&
-          !send_all(connection.server, std::exchange(connection.held, ""))) {
-        close_it(connection.server);
+      if (!connection.held.empty() && connection.server &&
+          !send_all(connection.server.get(), std::exchange(connection.held, ""))) {
+        connection.server.reset();
       }
-      // What it had said is there: the server may see the end of it, too.
-      if (connection.client < 0) {
-        shutdown(connection.server, SHUT_WR);
-      } else if (connection.server < 0) {
-        close_it(connection.client);
+      // All that it sent has been passed on: the server may see its end, too.
+      if (!connection.client) {
+        shutdown(connection.server.get(), SHUT_WR);
+      } else if (!connection.server) {
+        connection.client.reset();
       }
     }
     std::erase_if(connections_, [](const Connection& connection) {
-      return connection.client < 0 && connection.server < 0;
+      return !connection.client && !connection.server;
     });
   }
 }

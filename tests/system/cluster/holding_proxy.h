@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A network that keeps what a node says to Redis until later: between a command and its arrival
-// lies as much as the test wants.
+// A TCP proxy that delays what a node sends to Redis for as long as a test wants.
 #pragma once
 
 #include <atomic>
@@ -9,6 +8,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "base/file_descriptor.h"
 
 namespace drip {
 
@@ -21,17 +22,17 @@ class HoldingProxy {
   HoldingProxy& operator=(const HoldingProxy&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  /// From the first piece on in which a client says `text`, that one included, nothing that clients
-  /// say arrives; nor does it get lost, should they close the connection.
+  /// Holds all that clients send from the first segment with `text` on, that one included. It is
+  /// not lost when they close the connection.
   void hold_at(const std::string& text);
   [[nodiscard]] bool holds() const { return holds_; }
-  /// All that was held arrives, in order, and nothing is held any more.
-  void let_go();
+  /// Passes on all that was held, in order, and holds nothing any more.
+  void release_held();
 
  private:
   struct Connection {
-    int client = -1;  // -1: closed.
-    int server = -1;
+    FileDescriptor client;  // Empty once closed.
+    FileDescriptor server;
     std::string held;
   };
   void run();
@@ -40,9 +41,9 @@ class HoldingProxy {
   void accept_one();
 
   const std::uint16_t server_port_;
-  int listener_ = -1;
+  const FileDescriptor listener_;
   std::uint16_t port_ = 0;
-  std::vector<Connection> connections_;  // The thread's alone.
+  std::vector<Connection> connections_;  // Used by the thread only.
   std::mutex mutex_;
   std::string hold_at_;
   std::atomic<bool> holds_{false};

@@ -167,7 +167,7 @@ TEST_F(SplitFailure, WhatAStaleLeaderGrantsArrivesLateAndIsRefused) {
     });
   });
   ASSERT_THAT(refusals(), testing::Not(testing::HasSubstr("FENCED")));
-  networks[id]->let_go();
+  networks[id]->release_held();
   wait_until("the stale grant is refused",
              [&] { return refusals().find("errorstat_FENCED:count=") != std::string::npos; });
   sink_.feed(node_of(nodes_, other), 100);
