@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Checks what belongs together, and reads the password.
+// Checks the options of the cluster, and reads the password.
 #include "daemon/cluster_options.h"
 
 #include <algorithm>
 #include <chrono>
 #include <fstream>
 
+#include "base/errors.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {
@@ -13,58 +14,54 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMostNameBytes = 64;
-constexpr std::size_t kMostIdBytes = 128;
+constexpr std::size_t kMaxNameBytes = 64;
+constexpr std::size_t kMaxIdBytes = 128;
 
-absl::Status wrong(const char* flag, const std::string& value, const char* allowed) {
-  return absl::InvalidArgumentError(
-      fmt::format("{}: '{}' is not allowed: {}", flag, value, allowed));
-}
-
-bool all_of(const std::string& text, std::string_view more) {
+// Whether `text` has only letters, digits and `signs`.
+bool consists_of(const std::string& text, std::string_view signs) {
   return std::ranges::all_of(text, [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           more.find(c) != std::string_view::npos;
+           signs.find(c) != std::string_view::npos;
   });
 }
 
-absl::StatusOr<milliseconds> span(const char* flag, Duration value, milliseconds least,
-                                  milliseconds most) {
+absl::StatusOr<milliseconds> read_ms(const char* flag, Duration value, milliseconds least,
+                                     milliseconds most) {
   const milliseconds ms(value.ns / 1'000'000);
   if (ms >= least && ms <= most) return ms;
-  return absl::InvalidArgumentError(fmt::format("{}: {} ms is not allowed: {} to {} ms", flag,
-                                                ms.count(), least.count(), most.count()));
+  return check_range(flag, ms.count(), least.count(), most.count(), " ms");
 }
 
-// Its first line.
+// The first line of the file.
 absl::StatusOr<std::string> read_password(const std::string& path) {
   std::ifstream file(path);
   std::string line;
   if (!file || !std::getline(file, line)) {
-    return wrong("--cluster-password-file", path, "a file that can be read, with one line");
+    return not_allowed("--cluster-password-file", quoted(path),
+                       "a file that can be read, with one line");
   }
   while (line.ends_with('\r') || line.ends_with('\n')) line.pop_back();
   if (line.empty()) {
-    return wrong("--cluster-password-file", path, "its first line holds the password");
+    return not_allowed("--cluster-password-file", quoted(path),
+                       "its first line holds the password");
   }
   return line;
 }
 
 absl::Status set_times(const ClusterOptions& options, cluster::MembershipOptions& result) {
   const auto heartbeat =
-      span("--cluster-heartbeat", options.heartbeat, milliseconds(20), milliseconds(10'000));
+      read_ms("--cluster-heartbeat", options.heartbeat, milliseconds(20), milliseconds(10'000));
   if (!heartbeat.ok()) return heartbeat.status();
   const auto lease =
-      span("--cluster-lease", options.lease, milliseconds(100), milliseconds(60'000));
+      read_ms("--cluster-lease", options.lease, milliseconds(100), milliseconds(60'000));
   if (!lease.ok()) return lease.status();
   if (*lease < 3 * *heartbeat) {
-    return absl::InvalidArgumentError(
-        fmt::format("--cluster-lease: {} ms is not allowed: at least three heartbeats, {} ms",
-                    lease->count(), 3 * heartbeat->count()));
+    return not_allowed("--cluster-lease", fmt::format("{} ms", lease->count()),
+                       fmt::format("at least three heartbeats, {} ms", 3 * heartbeat->count()));
   }
   result.heartbeat = *heartbeat;
   result.lease = *lease;
-  // A heartbeat that is lost leaves time for another one before the lease ends.
+  // Half of the lease, so that after a lost heartbeat another one arrives before the lease ends.
   result.redis.command_timeout = std::max(*lease / 2, milliseconds(100));
   return absl::OkStatus();
 }
@@ -74,13 +71,13 @@ absl::Status set_tls(const ClusterOptions& options, cluster::RedisOptions& redis
     return absl::InvalidArgumentError("--cluster-cert and --cluster-key go together");
   }
   if (!redis.url.tls && !(options.ca_file.empty() && options.cert_file.empty())) {
-    return wrong("--cluster", to_string(redis.url),
-                 "rediss:// or sentinels:// where a CA or certificate is given");
+    return not_allowed("--cluster", quoted(to_string(redis.url)),
+                       "rediss:// or sentinels:// where a CA or certificate is given");
   }
   redis.tls = {options.ca_file, options.cert_file, options.key_file};
   for (const std::string& path : {options.ca_file, options.cert_file, options.key_file}) {
     if (!path.empty() && !std::ifstream(path)) {
-      return wrong("--cluster-ca, -cert, -key", path, "a file that can be read");
+      return not_allowed("--cluster-ca, -cert, -key", quoted(path), "a file that can be read");
     }
   }
   return absl::OkStatus();
@@ -106,12 +103,13 @@ absl::StatusOr<cluster::MembershipOptions> membership_options(const ClusterOptio
   }
   if (auto status = set_tls(options, result.redis); !status.ok()) return status;
   if (auto status = set_times(options, result); !status.ok()) return status;
-  if (options.name.empty() || options.name.size() > kMostNameBytes ||
-      !all_of(options.name, "._-")) {
-    return wrong("--cluster-name", options.name, "1 to 64 of A-Z a-z 0-9 . _ -");
+  if (options.name.empty() || options.name.size() > kMaxNameBytes ||
+      !consists_of(options.name, "._-")) {
+    return not_allowed("--cluster-name", quoted(options.name), "1 to 64 of A-Z a-z 0-9 . _ -");
   }
-  if (node_id.empty() || node_id.size() > kMostIdBytes || !all_of(node_id, "._:-@/")) {
-    return wrong("--node-id", node_id, "1 to 128 of A-Z a-z 0-9 . _ : @ / - in a cluster");
+  if (node_id.empty() || node_id.size() > kMaxIdBytes || !consists_of(node_id, "._:-@/")) {
+    return not_allowed("--node-id", quoted(node_id),
+                       "1 to 128 of A-Z a-z 0-9 . _ : @ / - in a cluster");
   }
   result.cluster_name = options.name;
   result.node_id = node_id;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a node is told of its cluster.
+// The options of a node in a cluster.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 namespace drip::daemon {
 
 struct ClusterOptions {
-  std::string url;  ///< Of Redis; empty: the node runs by itself.
+  std::string url;  ///< Of Redis; empty: the node belongs to no cluster.
   std::string name = "drip";
   std::string ca_file;
   std::string cert_file;
@@ -23,7 +23,7 @@ struct ClusterOptions {
   bool operator==(const ClusterOptions&) const = default;
 };
 
-/// INVALID_ARGUMENT naming the flag. Reads the password file.
+/// Checks the options and reads the files that they name. INVALID_ARGUMENT naming the flag.
 [[nodiscard]] absl::StatusOr<cluster::MembershipOptions> membership_options(
     const ClusterOptions& options, const std::string& node_id, const std::string& advertise);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The node's options as the engine takes them.
+// Converts the node's options to those of the engine.
 #pragma once
 
 #include "daemon/options.h"

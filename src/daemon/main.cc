@@ -51,7 +51,7 @@ void reload(const std::string& path, control::Node& node) {
   if (path.empty()) {
     log_warning("SIGHUP: there is no file to read again (--config)");
   } else if (const absl::Status status = load_config(path, node); status.ok()) {
-    log_info("buckets and rules of {} are in force", path);
+    log_info("buckets and rules of {} are applied", path);
   } else {
     log_error("{}; nothing was changed", std::string(status.message()));
   }
@@ -109,15 +109,15 @@ int run(const Options& options) {
   const sigset_t signals = block_signals();
   const auto make_cluster = cluster_factory(options);
   if (!make_cluster.ok()) return refuse(make_cluster.status());
-  const auto placement = place(options);
+  const auto placement = plan_placement(options);
   if (!placement.ok()) return refuse(placement.status());
-  stay_on(placement->control_cpus);
+  set_affinity(placement->control_cpus);
 
   auto running = options.ports.empty() ? start_embedded(options, *placement)
                                        : start_with_ports(options, *placement);
   if (!running.ok()) return refuse(running.status());
   // EAL moved this thread; what starts from here on is control.
-  stay_on(placement->control_cpus);
+  set_affinity(placement->control_cpus);
   Engine& engine = (*running)->engine();
 
   control::NodeOptions settings = node_options(options, **running, *placement);

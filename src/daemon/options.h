@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a node is told when it starts: by flags, by a file, or not at all.
+// dripd's options: defaults, overridden by the file of --config, overridden by flags.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@
 namespace drip::daemon {
 
 enum class Idle : std::uint8_t {
-  kAuto,  ///< Polls without a pause if the node has ports, else sleeps when it has nothing to do.
-  kBusy,
-  kSleep,
+  kAuto,   ///< kBusy for a node with ports, kSleep for a node without.
+  kBusy,   ///< Polls without a pause.
+  kSleep,  ///< Sleeps when there is nothing to do.
 };
 
 struct PlacementOptions {
@@ -31,7 +31,7 @@ struct PlacementOptions {
 
 struct MemoryOptions {
   dpdk::PacketMemory packets;
-  /// packets.data_bytes as asked for; none: it holds the longest frame of all ports' MTUs.
+  /// packets.data_bytes as configured; none: the longest frame of all ports' MTUs.
   std::optional<std::uint32_t> mbuf_data;
   dpdk::Hugepages hugepages = dpdk::Hugepages::kIfAny;
   std::uint32_t max_buckets = 65536;  ///< For each transmitter.
@@ -41,8 +41,8 @@ struct MemoryOptions {
 };
 
 struct Options {
-  std::string node_id;    ///< The host's name if not given.
-  std::string advertise;  ///< The first listening address if not given.
+  std::string node_id;    ///< By default the host's name.
+  std::string advertise;  ///< By default the first address of `listen`.
   std::vector<std::string> listen = {"127.0.0.1:50051"};
   Duration drain_bound{5'000'000'000};
   std::string log_level = "info";
@@ -54,21 +54,20 @@ struct Options {
   std::string config_path;  ///< Empty: none.
 };
 
-/// What the command line asks for instead of running a node.
+/// The process is to end at once with this exit code.
 struct EarlyExit {
   int code = 0;
 };
 
-/// Reads the flags over what `config_path` says (flags win). Prints help, version or the reason of
-/// a refusal, and then says so by EarlyExit.
 struct CommandLine {
-  std::optional<EarlyExit> exit;
+  std::optional<EarlyExit> exit;  ///< Set after --help and --version, and after an error.
   Options options;
 };
+/// Reads the file of --config, then the flags, which override it. Prints help, version or an error.
 CommandLine read_command_line(int argc, char** argv);
 
-/// Names of ports are filled in, every port has a peer, CPUs are not used twice, the cluster's
-/// options go together.
+/// INVALID_ARGUMENT unless names and devices of ports are unique, every port has a peer, no CPU is
+/// used twice, and the cluster's options go together.
 absl::Status check(const Options& options);
 
 }  // namespace drip::daemon

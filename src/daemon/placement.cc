@@ -30,7 +30,7 @@ int numa_node_of_cpu_or_none(int cpu) {
   return cpu >= 0 && numa_available() >= 0 ? numa_node_of_cpu(cpu) : -1;
 }
 
-// Known to the kernel before DPDK opens the device; -1 for a virtual one.
+// The kernel knows it before DPDK opens the device; -1 for a virtual device.
 int numa_node_of_device(const std::string& device) {
   std::ifstream file("/sys/bus/pci/devices/" + device.substr(0, device.find(',')) + "/numa_node");
   int node = -1;
@@ -38,7 +38,7 @@ int numa_node_of_device(const std::string& device) {
   return node;
 }
 
-std::vector<datapath::LcorePlan> plan_as_told(const PlacementOptions& options, bool sleeps) {
+std::vector<datapath::LcorePlan> configured_lcores(const PlacementOptions& options, bool sleeps) {
   using Role = LcoreStats::Role;
   std::vector<datapath::LcorePlan> lcores;
   const auto add = [&](const std::vector<int>& cpus, Role role) {
@@ -53,8 +53,8 @@ std::vector<datapath::LcorePlan> plan_as_told(const PlacementOptions& options, b
   return lcores;
 }
 
-datapath::LcorePlan plan_of_our_own(const Options& options, const std::vector<int>& usable,
-                                    bool sleeps) {
+datapath::LcorePlan default_lcore(const Options& options, const std::vector<int>& usable,
+                                  bool sleeps) {
   datapath::LcorePlan plan;
   plan.sleeps_when_idle = sleeps;
   plan.realtime_priority = options.placement.realtime_priority;
@@ -70,14 +70,14 @@ datapath::LcorePlan plan_of_our_own(const Options& options, const std::vector<in
 
 }  // namespace
 
-absl::StatusOr<Placement> place(const Options& options) {
+absl::StatusOr<Placement> plan_placement(const Options& options) {
   const std::vector<int> usable = usable_cpus();
   const bool sleeps = options.placement.idle == Idle::kSleep ||
                       (options.placement.idle == Idle::kAuto && options.ports.empty());
   Placement placement;
-  placement.lcores = plan_as_told(options.placement, sleeps);
+  placement.lcores = configured_lcores(options.placement, sleeps);
   if (placement.lcores.empty()) {
-    placement.lcores.push_back(plan_of_our_own(options, usable, sleeps));
+    placement.lcores.push_back(default_lcore(options, usable, sleeps));
   }
 
   std::set<int> polling;
@@ -96,8 +96,8 @@ absl::StatusOr<Placement> place(const Options& options) {
   if (placement.control_cpus.empty()) {
     for (const int cpu : usable) placement.control_cpus.push_back(static_cast<unsigned>(cpu));
     placement.warnings.emplace_back(
-        "every CPU polls: the control plane shares one with a polling thread, which is held up by "
-        "it now and then");
+        "every CPU polls: the control plane shares a CPU with a polling thread and delays it at "
+        "times");
   }
   if (!options.ports.empty()) {
     const int wanted = numa_node_of_device(options.ports.front().device);
@@ -112,7 +112,7 @@ absl::StatusOr<Placement> place(const Options& options) {
   return placement;
 }
 
-void stay_on(const std::vector<unsigned>& cpus) {
+void set_affinity(const std::vector<unsigned>& cpus) {
   cpu_set_t mask;
   CPU_ZERO(&mask);
   for (const unsigned cpu : cpus) CPU_SET(cpu, &mask);

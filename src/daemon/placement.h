@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which CPUs poll, on which NUMA nodes, and which are left for all the rest.
+// Assigns CPUs: to polling threads, and the remaining ones to control.
 #pragma once
 
 #include <string>
@@ -14,15 +14,15 @@ namespace drip::daemon {
 struct Placement {
   std::vector<datapath::LcorePlan> lcores;
   std::vector<unsigned> control_cpus;  ///< Never empty.
-  std::vector<std::string> warnings;   ///< What is less than it could be, in words.
+  std::vector<std::string> warnings;   ///< What costs performance; for the log and GetNode.
 };
 
-/// What the options say; without CPUs named: one fused thread, on the last CPU of the first port's
-/// NUMA node, or unpinned and sleeping when idle on a node without ports. INVALID_ARGUMENT for a
-/// CPU that this process may not use.
-absl::StatusOr<Placement> place(const Options& options);
+/// The placement that the options ask for. Options without CPUs get one fused thread: pinned to the
+/// last CPU of the first port's NUMA node, or, on a node without ports, not pinned and sleeping
+/// when idle. INVALID_ARGUMENT for a CPU that this process may not use.
+absl::StatusOr<Placement> plan_placement(const Options& options);
 
-/// Moves the calling thread, and those it will start, to `cpus`.
-void stay_on(const std::vector<unsigned>& cpus);
+/// Sets the CPU affinity of the calling thread, which threads that it starts inherit.
+void set_affinity(const std::vector<unsigned>& cpus);
 
 }  // namespace drip::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The engine that fits the options: with DPDK ports, or embedded without any.
+// Starts the engine: with DPDK ports, or embedded, which has none.
 #pragma once
 
 #include <memory>
@@ -13,18 +13,18 @@
 
 namespace drip::daemon {
 
-/// An engine with everything below it (clock, ports, EAL), torn down in reverse order.
+/// Owns an engine and what it uses: clock, ports, EAL. The destructor stops them in reverse order.
 class RunningEngine {
  public:
   virtual ~RunningEngine() = default;
   [[nodiscard]] virtual Engine& engine() = 0;
-  /// What the machine withheld, in words.
+  /// What the machine lacks for full performance; for the log and GetNode.
   [[nodiscard]] virtual std::vector<std::string> warnings() const = 0;
-  /// "22.11.3", or empty where DPDK is not used.
+  /// "22.11.3"; empty if DPDK is not used.
   [[nodiscard]] virtual std::string dpdk_version() const = 0;
 };
 
-/// Embedded: no EAL, no ports, so no rights and no hugepages are needed.
+/// Without EAL and ports, so that neither privileges nor hugepages are needed.
 absl::StatusOr<std::unique_ptr<RunningEngine>> start_embedded(const Options& options,
                                                               const Placement& placement);
 absl::StatusOr<std::unique_ptr<RunningEngine>> start_with_ports(const Options& options,

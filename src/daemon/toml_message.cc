@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// TOML to protobuf by reflection.
+// Converts TOML to Protobuf by reflection.
 #include "daemon/toml_message.h"
 
 #include <google/protobuf/descriptor.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Values of TOML nodes, with errors that say where they are.
+// Values of TOML nodes, and errors with their line and column.
 #include "daemon/toml_section.h"
 
 #include <utility>

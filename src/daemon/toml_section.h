@@ -36,10 +36,10 @@ absl::StatusOr<T> quantity_of(const toml::node& node, const std::string& field,
   return *parsed;
 }
 
-/// Reads the keys that are asked for and keeps the first error; nothing is read after it.
+/// Reads keys of a table one by one and keeps the first error, after which it reads nothing more.
 class Section {
  public:
-  /// `name` is the table's own in errors, such as "ports[0]".
+  /// `name` is the name of the table in errors, such as "ports[0]".
   Section(const toml::node& node, const std::string& name);
 
   /// Calls `read(node, field)`, which returns an absl::Status, if the table has `key`.
@@ -68,7 +68,7 @@ class Section {
   }
   void cpus(const char* key, std::vector<int>& cpus);
 
-  /// The first error. A key that nobody has asked for is one.
+  /// The first error. A key of the table that was not read is an error as well.
   [[nodiscard]] absl::Status finish() const;
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// dripd's TOML file: refused to the column, in force, and read again at SIGHUP.
+// dripd's TOML file: errors with line and column, applied at the start, and read again at SIGHUP.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -92,7 +92,7 @@ std::vector<BadFile> bad_files() {
   };
 }
 
-TEST(ConfigFile, WhatIsWrongIsRefusedToTheColumn) {
+TEST(ConfigFile, ErrorsHaveLineAndColumn) {
   const TemporaryDirectory directory;
   const std::string listen = "unix:" + directory.path_of("dripd.sock");
   for (const BadFile& bad : bad_files()) {
@@ -205,7 +205,7 @@ bucket_id = "new"
 capacity = 20
 leak_rate_bps = "1mbit"
 )");
-  dripd_->logs("buckets and rules of " + path_ + " are in force");
+  dripd_->logs("buckets and rules of " + path_ + " are applied");
   EXPECT_THAT(buckets(), ElementsAre("by-rpc", "new", "web"));
   const v1::BucketConfig web = client_.bucket("web").config();
   EXPECT_EQ(web.capacity(), 700U);
@@ -239,7 +239,7 @@ TEST_F(LiveFile, ABadFileAtSighupChangesNothing) {
   EXPECT_THAT(dripd_->log(), HasSubstr(path_ + ":34:13: buckets[2].bucket_id: text in quotes"));
 
   reload(good);
-  dripd_->logs(" are in force");
+  dripd_->logs(" are applied");
 }
 
 TEST_F(LiveFile, AFileThatIsGoneAtSighupChangesNothing) {

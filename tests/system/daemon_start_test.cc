@@ -42,7 +42,7 @@ struct BadFlags {
   const char* refusal;
 };
 
-TEST(CommandLine, WhatIsWrongIsNamedAndExitsWith2) {
+TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
   constexpr BadFlags kCases[] = {
       {"--nonsense", "--nonsense"},
       {"stray", "stray"},
@@ -134,7 +134,7 @@ TEST(Listen, ASecondDaemonIsRefusedAUnixSocket) {
   const Outcome second = DripdProcess({"--listen", first.address()}).wait();
   EXPECT_EQ(second.exit_code, 1);
   EXPECT_THAT(second.err,
-              HasSubstr("listen: " + first.address() + ": another daemon answers there"));
+              HasSubstr("listen: " + first.address() + ": another process listens there"));
   Client(first.address()).configure("a", 10, 1);
 }
 
@@ -156,7 +156,7 @@ TEST(Listen, AFileThatIsNoSocketStays) {
   const std::string path = directory.write("precious", "data");
   const Outcome outcome = dripd("--listen unix:" + path);
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("listen: unix:" + path + ": there is a file, no socket"));
+  EXPECT_THAT(outcome.err, HasSubstr("listen: unix:" + path + ": the file exists and is no socket"));
   EXPECT_EQ(std::filesystem::file_size(path), 4U);
 }
 

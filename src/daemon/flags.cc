@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The declaration of dripd's flags, and how each sets the options.
+#include "daemon/flags.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/quantity.h"
+#include "daemon/config_file.h"
+#include "fmt/format.h"
+
+namespace drip::daemon {
+namespace {
+
+void declare_cluster(CLI::App& app, Flags& flags) {
+  app.add_option("--cluster", flags.cluster,
+                 "Redis of the cluster to join: redis://, rediss://, unix:// or "
+                 "sentinel://HOST:PORT,.../NAME; without it the node belongs to no cluster");
+  app.add_option("--cluster-name", flags.cluster_name,
+                 "name of the cluster, of which Redis may hold several [drip]");
+  app.add_option("--cluster-ca", flags.cluster_ca, "CA certificate for Redis's certificate, PEM");
+  app.add_option("--cluster-cert", flags.cluster_cert, "client certificate for Redis, PEM");
+  app.add_option("--cluster-key", flags.cluster_key, "key of the client certificate, PEM");
+  app.add_option("--cluster-password-file", flags.cluster_password_file,
+                 "file whose first line is Redis's password");
+  app.add_option("--cluster-heartbeat", flags.cluster_heartbeat,
+                 "interval of heartbeats, 20ms to 10s [100ms]");
+  app.add_option("--cluster-lease", flags.cluster_lease,
+                 "a node without a heartbeat for this long has failed, 100ms to 60s [700ms]");
+}
+
+template <class T, class U>
+void take(const std::optional<T>& flag, U& option) {
+  if (flag) option = static_cast<U>(*flag);
+}
+template <class T>
+void take(const std::vector<T>& flag, std::vector<T>& option) {
+  if (!flag.empty()) option = flag;
+}
+
+template <class T>
+T quantity_of_flag(const char* flag, const std::string& text,
+                   Parsed<T> (*parse)(std::string_view)) {
+  const Parsed<T> parsed = parse(text);
+  if (!parsed) throw CLI::ValidationError(flag, parsed.error());
+  return *parsed;
+}
+
+void take_duration(const char* flag, const std::optional<std::string>& text, Duration& option) {
+  if (text) option = Duration{quantity_of_flag(flag, *text, parse_duration).count()};
+}
+
+void apply_cluster(const Flags& flags, ClusterOptions& cluster) {
+  take(flags.cluster, cluster.url);
+  take(flags.cluster_name, cluster.name);
+  take(flags.cluster_ca, cluster.ca_file);
+  take(flags.cluster_cert, cluster.cert_file);
+  take(flags.cluster_key, cluster.key_file);
+  take(flags.cluster_password_file, cluster.password_file);
+  take_duration("--cluster-heartbeat", flags.cluster_heartbeat, cluster.heartbeat);
+  take_duration("--cluster-lease", flags.cluster_lease, cluster.lease);
+}
+
+dpdk::PortSpec port_of_flag(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    throw CLI::ValidationError("--port", fmt::format("'{}' is not NAME=DEVICE", text));
+  }
+  return {text.substr(0, equals), text.substr(equals + 1), "", 0};
+}
+
+dpdk::PortSpec& port_named(std::vector<dpdk::PortSpec>& ports, const std::string& name,
+                           const char* flag) {
+  const auto found = std::find_if(ports.begin(), ports.end(),
+                                  [&](const dpdk::PortSpec& port) { return port.name == name; });
+  if (found == ports.end()) {
+    throw CLI::ValidationError(flag, fmt::format("there is no port '{}'", name));
+  }
+  return *found;
+}
+
+// NAME=BYTES, or BYTES for every port.
+void set_mtu_of_flag(const std::string& text, std::vector<dpdk::PortSpec>& ports) {
+  const std::size_t equals = text.find('=');
+  const auto mtu = parse_integer(text.substr(equals == std::string::npos ? 0 : equals + 1),
+                                 dpdk::kLeastMtu, dpdk::kMostMtu);
+  if (!mtu) throw CLI::ValidationError("--mtu", mtu.error());
+  if (equals != std::string::npos) {
+    port_named(ports, text.substr(0, equals), "--mtu").mtu = static_cast<std::uint16_t>(*mtu);
+    return;
+  }
+  if (ports.empty()) throw CLI::ValidationError("--mtu", "there are no ports");
+  for (dpdk::PortSpec& port : ports) port.mtu = static_cast<std::uint16_t>(*mtu);
+}
+
+void apply_ports(const Flags& flags, std::vector<dpdk::PortSpec>& ports) {
+  if (!flags.ports.empty()) ports.clear();
+  for (const std::string& text : flags.ports) ports.push_back(port_of_flag(text));
+  std::set<std::string> with_peer;
+  const auto set_peer = [&](const std::string& name, const std::string& peer, const char* flag) {
+    port_named(ports, name, flag).peer = peer;
+    if (!with_peer.insert(name).second) {
+      throw CLI::ValidationError(
+          flag,
+          fmt::format("port '{}' has a peer already; allowed: one pair or hairpin a port", name));
+    }
+  };
+  for (const std::string& pair : flags.pairs) {
+    const std::size_t colon = pair.find(':');
+    if (colon == std::string::npos) {
+      throw CLI::ValidationError("--pair", fmt::format("'{}' is not A:B", pair));
+    }
+    const std::string left = pair.substr(0, colon);
+    const std::string right = pair.substr(colon + 1);
+    set_peer(left, right, "--pair");
+    if (right != left) set_peer(right, left, "--pair");
+  }
+  for (const std::string& name : flags.hairpins) set_peer(name, name, "--hairpin");
+  for (const std::string& mtu : flags.mtus) set_mtu_of_flag(mtu, ports);
+}
+
+}  // namespace
+
+void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
+  app.add_option("--config", config_path, "TOML file; flags override it")->check(CLI::ExistingFile);
+  app.add_option("--listen", flags.listen,
+                 "host:port or unix:PATH to serve gRPC on; repeatable [127.0.0.1:50051]");
+  app.add_option("--node-id", flags.node_id, "name of this node [the host's name]");
+  app.add_option("--advertise", flags.advertise,
+                 "address at which clients reach this node [the first of --listen]");
+  app.add_option("--port", flags.ports,
+                 "NAME=DEVICE: a PCI address or a DPDK virtual device; repeatable");
+  app.add_option("--pair", flags.pairs,
+                 "A:B: packets received on one port are sent on the other; repeatable");
+  app.add_option("--hairpin", flags.hairpins,
+                 "port that sends the packets it receives; repeatable");
+  app.add_option("--mtu", flags.mtus,
+                 "NAME=BYTES, or BYTES for all ports; repeatable [the device's]");
+  app.add_option("--cpus", flags.cpus, "CPUs that receive and transmit, e.g. 2,3")->delimiter(',');
+  app.add_option("--worker-cpus", flags.worker_cpus, "CPUs that receive only")->delimiter(',');
+  app.add_option("--transmitter-cpus", flags.transmitter_cpus, "CPUs that transmit only")
+      ->delimiter(',');
+  app.add_option("--idle", flags.idle,
+                 "what a polling thread does without work: auto, busy or sleep [auto]")
+      ->check(CLI::IsMember({"auto", "busy", "sleep"}));
+  app.add_option("--realtime-priority", flags.realtime_priority,
+                 "SCHED_FIFO priority of polling threads, 1 to 99; 0: off [0]")
+      ->check(CLI::Range(0, 99));
+  app.add_option("--mbufs", flags.mbufs, "packet buffers of all ports together [65535]")
+      ->check(CLI::Range(1024, 1 << 26));
+  app.add_option(
+         "--mbuf-data", flags.mbuf_data,
+         "bytes of data in one packet buffer [the longest frame of the MTUs, at least 2048]")
+      ->check(CLI::Range(256, 16384));
+  app.add_option("--rx-descriptors", flags.rx_descriptors,
+                 "descriptors of each receive queue [1024]")
+      ->check(CLI::Range(32, 32768));
+  app.add_option("--tx-descriptors", flags.tx_descriptors,
+                 "descriptors of each transmit queue [1024]")
+      ->check(CLI::Range(32, 32768));
+  app.add_option("--hugepages", flags.hugepages,
+                 "hugepages for packet buffers: if-any, never or always [if-any]")
+      ->check(CLI::IsMember({"if-any", "never", "always"}));
+  app.add_option("--max-buckets", flags.max_buckets,
+                 "buckets of each transmitter, those of flows included [65536]")
+      ->check(CLI::Range(1U, 1U << 24));
+  app.add_option("--max-requests", flags.max_requests,
+                 "requests that may wait at one time [1048576]")
+      ->check(CLI::Range(1U, 1U << 26));
+  app.add_option("--ring-memory", flags.ring_memory,
+                 "memory for the rings of all buckets, e.g. 4gb [1gb]");
+  app.add_option("--overcommit", flags.overcommit,
+                 "how many times each packet buffer may be reserved for buckets [1]")
+      ->check(CLI::Range(1.0, 1e6));
+  app.add_option("--drain", flags.drain, "how long buckets leak on when the node stops [5s]");
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error [info]")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_option("--eal", flags.eal, "additional argument for DPDK's EAL; repeatable");
+  declare_cluster(app, flags);
+}
+
+void apply_flags(const Flags& flags, Options& options) {
+  apply_cluster(flags, options.cluster);
+  take(flags.node_id, options.node_id);
+  take(flags.advertise, options.advertise);
+  take(flags.listen, options.listen);
+  take(flags.log_level, options.log_level);
+  take(flags.eal, options.eal_arguments);
+  take_duration("--drain", flags.drain, options.drain_bound);
+
+  PlacementOptions& placement = options.placement;
+  take(flags.cpus, placement.fused_cpus);
+  take(flags.worker_cpus, placement.worker_cpus);
+  take(flags.transmitter_cpus, placement.transmitter_cpus);
+  take(flags.realtime_priority, placement.realtime_priority);
+  if (flags.idle) placement.idle = *idle_named(*flags.idle);
+
+  MemoryOptions& memory = options.memory;
+  take(flags.mbufs, memory.packets.mbufs);
+  if (flags.mbuf_data) memory.mbuf_data = flags.mbuf_data;
+  take(flags.rx_descriptors, memory.packets.rx_descriptors);
+  take(flags.tx_descriptors, memory.packets.tx_descriptors);
+  take(flags.max_buckets, memory.max_buckets);
+  take(flags.max_requests, memory.max_requests);
+  take(flags.overcommit, memory.overcommit);
+  if (flags.hugepages) memory.hugepages = *hugepages_named(*flags.hugepages);
+  if (flags.ring_memory) {
+    memory.ring_memory_bytes = quantity_of_flag("--ring-memory", *flags.ring_memory, parse_bytes);
+  }
+
+  apply_ports(flags, options.ports);
+}
+
+}  // namespace drip::daemon

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// dripd's flags, as CLI11 parses them and as they change the options.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/options.h"
+
+namespace drip::daemon {
+
+/// The flags as given. Values with a unit are still text.
+struct Flags {
+  std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle;
+  std::optional<std::string> cluster, cluster_name, cluster_ca, cluster_cert, cluster_key,
+      cluster_password_file, cluster_heartbeat, cluster_lease;
+  std::vector<std::string> listen, ports, pairs, hairpins, mtus, eal;
+  std::vector<int> cpus, worker_cpus, transmitter_cpus;
+  std::optional<int> realtime_priority;
+  std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests;
+  std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
+  std::optional<double> overcommit;
+};
+
+/// Adds every flag to `app`, which sets the fields of `flags` and the path of --config.
+void declare_flags(CLI::App& app, Flags& flags, std::string& config_path);
+
+/// Sets the options whose flags were given. Throws CLI::ValidationError, naming the flag, for a
+/// value that is not allowed.
+void apply_flags(const Flags& flags, Options& options);
+
+}  // namespace drip::daemon
