@@ -8,9 +8,9 @@
 
 namespace drip {
 
-WorkThread::WorkThread(std::chrono::nanoseconds period, Work housekeeping)
+WorkThread::WorkThread(const char* name, std::chrono::nanoseconds period, Work housekeeping)
     : period_(period), housekeeping_(std::move(housekeeping)), thread_([this] { run(); }) {
-  pthread_setname_np(thread_.native_handle(), "drip-config");
+  pthread_setname_np(thread_.native_handle(), name);
 }
 
 bool WorkThread::post(Work work) {

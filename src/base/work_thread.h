@@ -18,8 +18,9 @@ class WorkThread {
  public:
   using Work = std::function<void()>;
 
-  /// Starts the thread, which also calls `housekeeping` about every `period`.
-  WorkThread(std::chrono::nanoseconds period, Work housekeeping);
+  /// Starts the thread, which also calls `housekeeping` about every `period`. `name` has at most 15
+  /// characters.
+  WorkThread(const char* name, std::chrono::nanoseconds period, Work housekeeping);
   ~WorkThread() { stop(); }
   WorkThread(const WorkThread&) = delete;
   WorkThread& operator=(const WorkThread&) = delete;

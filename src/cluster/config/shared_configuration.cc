@@ -54,7 +54,7 @@ SharedConfiguration::SharedConfiguration(const MembershipOptions& options,
       log_(std::move(log)),
       configuration_(configuration),
       store_(options.redis, ClusterKeys(options.cluster_name)),
-      thread_(kRetryPeriod, [this] { housekeeping(); }) {}
+      thread_("drip-changes", kRetryPeriod, [this] { housekeeping(); }) {}
 
 std::string SharedConfiguration::new_change_id() {
   return joined(incarnation_, "-", ++change_ids_);

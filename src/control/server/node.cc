@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Puts the parts of the control plane together.
+// Constructs the parts of the control plane, starts and stops them.
 #include "control/server/node.h"
 
 #include <array>
@@ -36,7 +36,7 @@ NodeIdentity identity_of(const NodeOptions& options) {
   return {options.node_id, std::move(address), options.version};
 }
 
-// Waits for its end; does nothing once the thread has stopped.
+// Runs `work` on the thread and waits for its end. Does nothing if the thread has stopped.
 void run_on(WorkThread& thread, const WorkThread::Work& work) {
   std::promise<void> done;
   const bool posted = thread.post([&] {
@@ -60,7 +60,7 @@ NodeFacts facts_of(const Engine& engine, const NodeOptions& options) {
 
 }  // namespace
 
-// In the order in which they need one another.
+// In the order of their dependencies: each part may use those above it.
 struct Node::Parts {
   Parts(Engine& the_engine, NodeOptions the_options, const ClusterFactory& make_cluster)
       : engine(the_engine),
@@ -73,7 +73,7 @@ struct Node::Parts {
         local_changes(configuration),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         turns(engine),
-        work(kHousekeepingPeriod,
+        work("drip-config", kHousekeepingPeriod,
              [this] {
                requests.sweep();
                log_suppressed_grpc_lines();
