@@ -53,7 +53,7 @@ TEST_F(DripctlBucketTest, SetSendsZeros) {
   EXPECT_FALSE(request.has_leak_rate());
 }
 
-TEST_F(DripctlBucketTest, SetSaysWhatTheBucketIsNow) {
+TEST_F(DripctlBucketTest, SetPrintsTheNewSettings) {
   v1::ConfigureBucketResponse reply;
   reply.set_created(true);
   reply.mutable_bucket()->set_bucket_id("b");
@@ -156,7 +156,7 @@ TEST_F(DripctlBucketTest, DeleteDrainsUnlessDropIsAskedFor) {
 
 // --- request -----------------------------------------------------------------------------------
 
-TEST_F(DripctlBucketTest, AllowSaysPlaceAndWait) {
+TEST_F(DripctlBucketTest, AllowPrintsPositionAndWait) {
   v1::AllowRequestResponse reply;
   reply.set_allowed(true);
   reply.set_queue_position(3);

@@ -132,7 +132,7 @@ TEST_F(DripctlRuleTest, SetReadsTomlAndJsonFromFileAndInput) {
   for (const auto& request : requests) EXPECT_EQ(request.rule_set().DebugString(), expected);
 }
 
-TEST_F(DripctlRuleTest, SetSaysWhereAFileIsWrong) {
+TEST_F(DripctlRuleTest, SetNamesTheErrorInAFile) {
   const std::string toml = file("rules.toml", "default_bucket_id = \"rest\"\nrules = [ oops ]\n");
   const std::tuple<std::string, std::string, std::string> cases[] = {
       {"rule set " + toml, "", toml + ":2:11: "},
@@ -200,7 +200,7 @@ TEST_F(DripctlRuleTest, ListAsSetMakesTheSameRules) {
   EXPECT_FALSE(rule_set.protect_control_traffic());
 }
 
-TEST_F(DripctlRuleTest, AVariableThatWasNotSetIsNoDefault) {
+TEST_F(DripctlRuleTest, AnEmptyNameIsNoDefault) {
   std::vector<std::string> command = words("rule default");
   command.emplace_back();
   const Outcome outcome = Process(command, {}, {{"DRIPCTL_SERVER", server_.address()}}).wait();

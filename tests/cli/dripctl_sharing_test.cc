@@ -58,7 +58,7 @@ TEST_F(DripctlSharingTest, SetSendsEverySetting) {
   EXPECT_EQ(request.expected_revision(), 7U);
 }
 
-TEST_F(DripctlSharingTest, SetKnowsAllWords) {
+TEST_F(DripctlSharingTest, SetReadsAllValues) {
   dripctl("bucket set b --scope node --sharing exact --on-failure closed --safe-reserve 0.5");
   dripctl("bucket set b --on-failure safe-share");
   dripctl("bucket set b --on-failure open --if-revision 0");
@@ -74,7 +74,7 @@ TEST_F(DripctlSharingTest, SetKnowsAllWords) {
   EXPECT_TRUE(requests[2].has_expected_revision()) << "0: it must not exist";
 }
 
-TEST_F(DripctlSharingTest, WhatIsNotAWordIsRefusedBeforeAnyCall) {
+TEST_F(DripctlSharingTest, UnknownValuesAreUsageErrors) {
   for (const auto& [flag, text, allowed] :
        std::vector<std::array<const char*, 3>>{{"--scope", "all", "node"},
                                                {"--sharing", "half", "exact"},
@@ -121,7 +121,7 @@ TEST_F(DripctlSharingTest, ShowTellsThePolicyOfAnExactBucketWhichHasNoShares) {
   EXPECT_THAT(text, Not(HasSubstr("\ndemand ")));
 }
 
-TEST_F(DripctlSharingTest, ShowSaysNothingOfItForABucketOfOneNode) {
+TEST_F(DripctlSharingTest, ShowHasNoSharingForABucketOfOneNode) {
   reply_.mutable_bucket()->set_scope(v1::SCOPE_NODE);
   EXPECT_THAT(show(), Not(HasSubstr("policy state")));
 }

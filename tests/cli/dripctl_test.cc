@@ -38,7 +38,7 @@ TEST_F(DripctlTest, ReachesUnixSocket) {
   std::filesystem::remove(path);
 }
 
-TEST_F(DripctlTest, ExitCodeTellsWhatWentWrong) {
+TEST_F(DripctlTest, ExitCodeTellsTheKindOfError) {
   const std::tuple<grpc::StatusCode, std::string, int> cases[] = {
       {grpc::StatusCode::NOT_FOUND, "NOT_FOUND", 4},
       {grpc::StatusCode::INVALID_ARGUMENT, "INVALID_ARGUMENT", 5},
@@ -95,7 +95,7 @@ TEST_F(DripctlTest, TimeoutTellsSilentServerFromSlowCall) {
   EXPECT_THAT(outcome.err, StartsWith("dripctl: DEADLINE_EXCEEDED: "));
 }
 
-TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
+TEST_F(DripctlTest, UsageErrorsAreReportedAndNothingIsSent) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "a command is missing; allowed: bucket, request"},
       {"bucket", "a subcommand is missing; allowed: set, show"},
@@ -151,7 +151,7 @@ TEST_F(DripctlTest, WrongUsageIsSaidAndNothingIsSent) {
   EXPECT_EQ(server_->calls(), 0U);
 }
 
-TEST_F(DripctlTest, SaysWhenItsOutputIsLost) {
+TEST_F(DripctlTest, LostOutputIsAnError) {
   const Outcome outcome =
       Process({"sh", "-c", from_environment("DRIPCTL") + " node show > /dev/full"}, "",
               {{"DRIPCTL_SERVER", server_.address()}})
@@ -239,7 +239,7 @@ TEST_F(DripctlTest, ShowsClusterAndNode) {
   server_->reply(node);
   // The last call that gets the answer before.
   EXPECT_EQ(json("node")["warnings"][0], "no hugepages");
-  EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("mbufs +40 promised of 100, 90 f"));
+  EXPECT_THAT(dripctl("node show").out, testing::ContainsRegex("mbufs +40 reserved of 100, 90 f"));
 }
 
 }  // namespace

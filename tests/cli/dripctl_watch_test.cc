@@ -59,7 +59,7 @@ TEST_F(DripctlWatchTest, ShowsNoRateWhenAnyCounterWentBack) {
   EXPECT_EQ(lines(dripctl("bucket watch --json").out).size(), 2U);
 }
 
-TEST_F(DripctlWatchTest, CountEndsIt) {
+TEST_F(DripctlWatchTest, CountLimitsTheIntervals) {
   for (int i = 0; i < 10; ++i) add_state(i * 100, 0, 0);
   server_->hold = true;
   EXPECT_EQ(lines(dripctl("bucket watch --count 4").out).size(), 1U + 4U);
@@ -78,7 +78,7 @@ TEST_F(DripctlWatchTest, JsonIsOneLineForEachInterval) {
   EXPECT_EQ(state["processed_bps"], 2000.0);
 }
 
-TEST_F(DripctlWatchTest, InterruptEndsItInGoodOrder) {
+TEST_F(DripctlWatchTest, InterruptEndsWithWholeLines) {
   for (const int signal : {SIGINT, SIGTERM}) {
     FakeServer fresh;
     v1::WatchBucketsResponse state;
@@ -95,8 +95,8 @@ TEST_F(DripctlWatchTest, InterruptEndsItInGoodOrder) {
     const Outcome outcome = process.wait();
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.err, "");
-    for (int i = 0; i < 1000 && fresh->gone == 0; ++i) usleep(1000);
-    EXPECT_EQ(fresh->gone, 1) << "the server was not told";
+    for (int i = 0; i < 1000 && fresh->cancelled == 0; ++i) usleep(1000);
+    EXPECT_EQ(fresh->cancelled, 1) << "the server was not told";
   }
 }
 

@@ -201,7 +201,7 @@ class CompletionTest : public ExamplesTest {
   }
 };
 
-TEST_F(CompletionTest, OffersNounsVerbsAndFlags) {
+TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
   EXPECT_THAT(offered("dripctl "),
               ElementsAre("bucket", "request", "rule", "port", "lcore", "cluster", "node"));
   EXPECT_THAT(offered("dripctl bucket "), ElementsAre("set", "show", "list", "delete", "watch"));

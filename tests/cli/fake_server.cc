@@ -13,9 +13,9 @@ using grpc::ServerContext;
 using grpc::Status;
 using namespace v1;  // NOLINT(google-build-using-namespace): for all messages of the API.
 
-void wait_until_gone(ServerContext* context, Script* script) {
+void wait_until_cancelled(ServerContext* context, Script* script) {
   while (!context->IsCancelled()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  ++script->gone;
+  ++script->cancelled;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ class FakeServer::RateLimiter : public RateLimiterService::Service {
   Status AwaitTurn(ServerContext* context, const AwaitTurnRequest* request,
                    AwaitTurnResponse* reply) override {
     const Status status = script_->answer(request, reply);
-    if (script_->hold) wait_until_gone(context, script_);
+    if (script_->hold) wait_until_cancelled(context, script_);
     return status;
   }
   Status GetBucketStatus(ServerContext*, const GetBucketStatusRequest* request,
@@ -91,7 +91,7 @@ class FakeServer::Shaper : public ShaperService::Service {
     const Status status = script_->take(request);
     if (!status.ok()) return status;
     for (const WatchBucketsResponse& state : script_->states()) writer->Write(state);
-    if (script_->hold) wait_until_gone(context, script_);
+    if (script_->hold) wait_until_cancelled(context, script_);
     return status;
   }
   Status SetRules(ServerContext*, const SetRulesRequest* request,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Both services of the API with canned replies: it keeps what it was asked and says what it was
-// told.
+// A server with both services of the API that records requests and sends prepared replies.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -20,22 +19,22 @@
 
 namespace drip {
 
-// Requests as they came and replies as they are to go, by their message types.
+// The requests that arrived, and the replies to send, by message type.
 class Script {
  public:
-  // Replies of one type go out in the order in which they were added; the last one stays.
+  // Replies of a type are sent in the order in which they were added; the last one is repeated.
   template <typename Reply>
   void reply(const Reply& message) {
     const std::lock_guard lock(mutex_);
     replies_[Reply::descriptor()].push_back(std::make_unique<Reply>(message));
   }
-  // Every call from now on ends so.
+  // Every call from now on ends with `status`.
   void fail(const grpc::Status& status) {
     const std::lock_guard lock(mutex_);
     status_ = status;
   }
 
-  // The next call with such a request ends so.
+  // The next call with a Request ends with `status`.
   template <typename Request>
   void fail_next(const grpc::Status& status) {
     const std::lock_guard lock(mutex_);
@@ -69,7 +68,7 @@ class Script {
     }
     return status;
   }
-  // Keeps the request and says how its call is to end.
+  // Records the request and returns the status of its call.
   template <typename Request>
   grpc::Status take(const Request* request) {
     const std::lock_guard lock(mutex_);
@@ -80,11 +79,10 @@ class Script {
   // What WatchBuckets is to send.
   std::vector<v1::WatchBucketsResponse> states() const;
 
-  // AwaitTurn waits until its caller goes away; WatchBuckets does so after its last state, and ends
-  // the stream otherwise.
+  // AwaitTurn, and WatchBuckets after its last state, wait until the client cancels the call.
   std::atomic<bool> hold = false;
-  // How many of those callers have gone.
-  std::atomic<int> gone = 0;
+  // How many of those calls were cancelled.
+  std::atomic<int> cancelled = 0;
 
  private:
   mutable std::mutex mutex_;

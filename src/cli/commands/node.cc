@@ -26,12 +26,12 @@ Exit show(Session& session) {
   properties.add("buckets", fmt::format("{}", node.buckets()));
   properties.add("rules", fmt::format("{}", node.rules()));
   properties.add("flows", fmt::format("{}", node.flows()));
-  properties.add("memory", fmt::format("{} promised of {}", brief_bytes(memory.promised_bytes()),
+  properties.add("memory", fmt::format("{} reserved of {}", brief_bytes(memory.promised_bytes()),
                                        brief_bytes(memory.budget_bytes())));
   // A node without ports has no packets, so what is reserved for its buckets is never used.
   properties.add("mbufs", memory.mbufs() == 0
                               ? "none: no ports"
-                              : fmt::format("{} promised of {}, {} free", memory.mbufs_promised(),
+                              : fmt::format("{} reserved of {}, {} free", memory.mbufs_promised(),
                                             memory.mbufs(), memory.mbufs_free()));
   properties.add("hugepages", yes_or_no(memory.hugepages()));
   properties.add("clock", clock.invariant_tsc()

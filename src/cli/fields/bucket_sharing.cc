@@ -81,16 +81,6 @@ std::string sharing_in_words(const v1::BucketConfig& config) {
   return words;
 }
 
-std::string rates(double units, double bits, const v1::BucketConfig& config) {
-  // Unlike rates_in_words(), shows a rate that is 0 at present as 0bit or 0/s.
-  std::string words;
-  if (config.leak_rate_bps() > 0) words = format_bit_rate(four_digits(bits));
-  if (config.leak_rate() > 0) {
-    words += (words.empty() ? "" : " and ") + format_unit_rate(four_digits(units));
-  }
-  return words;
-}
-
 }  // namespace
 
 double four_digits(double value) {
@@ -145,9 +135,11 @@ void add_sharing_properties(const v1::Bucket& bucket, Properties* properties) {
                               bucket.policy_changes()));
   if (config.sharing() != v1::SHARING_SPLIT) return;
   properties->add("share", fmt::format("{} until {}, epoch {}",
-                                       rates(bucket.share_rate(), bucket.share_rate_bps(), config),
+                                       rates_in_words(config, four_digits(bucket.share_rate()),
+                                                      four_digits(bucket.share_rate_bps())),
                                        format_time(bucket.lease_end_time()), bucket.share_epoch()));
-  properties->add("demand", rates(bucket.demand_rate(), bucket.demand_rate_bps(), config));
+  properties->add("demand", rates_in_words(config, four_digits(bucket.demand_rate()),
+                                           four_digits(bucket.demand_rate_bps())));
 }
 
 }  // namespace drip::cli

@@ -12,10 +12,15 @@
 namespace drip::cli {
 
 std::string rates_in_words(const v1::BucketConfig& config) {
+  return rates_in_words(config, config.leak_rate(), config.leak_rate_bps());
+}
+
+std::string rates_in_words(const v1::BucketConfig& config, double units_per_second,
+                           double bits_per_second) {
   std::string words;
-  if (config.leak_rate_bps() > 0) words = format_bit_rate(config.leak_rate_bps());
+  if (config.leak_rate_bps() > 0) words = format_bit_rate(bits_per_second);
   if (config.leak_rate() > 0) {
-    words += (words.empty() ? "" : " and ") + format_unit_rate(config.leak_rate());
+    words += (words.empty() ? "" : " and ") + format_unit_rate(units_per_second);
   }
   return or_dash(words);
 }

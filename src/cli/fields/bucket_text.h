@@ -8,8 +8,11 @@
 
 namespace drip::cli {
 
-// "100mbit", "10k/s", or both with "and" in between.
+// "100mbit", "10k/s", or both with "and" in between; "-" if there is no rate.
 std::string rates_in_words(const v1::BucketConfig& config);
+// The same for values of the rates that `config` has, of which one may be 0: "0bit".
+std::string rates_in_words(const v1::BucketConfig& config, double units_per_second,
+                           double bits_per_second);
 std::string departure_in_words(v1::Departure departure);
 std::string reason_in_words(v1::RejectReason reason);
 // "p50 1.2ms, p99 3ms, max 5ms"; "-" if nothing was counted.

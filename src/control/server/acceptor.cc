@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The accept loop.
+// The accept loop, and the limit on file descriptors.
 #include "control/server/acceptor.h"
 
 #include <netinet/in.h>
@@ -22,7 +22,8 @@ namespace {
 
 constexpr int kReservedDescriptors = 64;
 
-int most_connection_fd() {
+// The highest descriptor that a connection may have.
+int max_connection_fd() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
     return std::numeric_limits<int>::max();
@@ -37,7 +38,7 @@ Acceptor::Acceptor(std::vector<ListenSocket> sockets, std::unique_ptr<GrpcAccept
     : sockets_(std::move(sockets)),
       grpc_(std::move(grpc)),
       wake_(eventfd(0, EFD_CLOEXEC)),
-      most_fd_(most_connection_fd()),
+      max_fd_(max_connection_fd()),
       thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "drip-accept");
 }
@@ -50,15 +51,15 @@ Acceptor::~Acceptor() {
 bool Acceptor::accept_one(int listener) {
   FileDescriptor connection(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!connection) {
-    // No descriptor or memory: poll would report the connection again at once.
+    // Without descriptors or memory the connection stays pending, and poll() returns at once.
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     return false;
   }
-  if (connection.get() > most_fd_) return true;
+  if (connection.get() > max_fd_) return true;
   const int on = 1;
-  // Fails, rightly, on a unix socket.
+  // Fails on a Unix socket, which does not need it.
   setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   GrpcAcceptor::NewConnectionParameters parameters;
   parameters.listener_fd = listener;

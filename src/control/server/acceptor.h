@@ -14,8 +14,8 @@ namespace drip::control {
 
 using GrpcAcceptor = grpc::experimental::ExternalConnectionAcceptor;
 
-/// Keeps some file descriptors free: a connection that would take one of the last is closed at
-/// once, so that the callers already connected, and the rest of the daemon, go on.
+/// Reserves some file descriptors: a connection that would get one of the last is closed at once,
+/// so that the daemon and the clients that are connected already are not affected.
 class Acceptor {
  public:
   /// REQUIRES: `grpc`'s server has started.
@@ -27,13 +27,13 @@ class Acceptor {
 
  private:
   void run();
-  // False: there was none, or it failed.
+  // Returns false if there was no connection or accepting it failed.
   bool accept_one(int listener);
 
   const std::vector<ListenSocket> sockets_;
   const std::unique_ptr<GrpcAcceptor> grpc_;
-  FileDescriptor wake_;  // An eventfd; readable when the thread is to end.
-  int most_fd_ = 0;      // A connection with a higher descriptor is closed.
+  FileDescriptor wake_;  // An eventfd that is readable when the thread is to end.
+  int max_fd_ = 0;       // A connection with a higher descriptor is closed.
   std::thread thread_;
 };
 

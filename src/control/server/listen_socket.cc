@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Binds TCP and unix sockets.
+// Binds TCP and Unix sockets.
 #include "control/server/listen_socket.h"
 
 #include <netdb.h>
@@ -41,7 +41,7 @@ std::uint16_t bound_port(int fd) {
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
-  // The port is at the same place for both families.
+  // The port is at the same offset for IPv4 and IPv6.
   return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
@@ -49,20 +49,20 @@ void set_port(addrinfo& entry, std::uint16_t port) {
   reinterpret_cast<sockaddr_in*>(entry.ai_addr)->sin_port = htons(port);
 }
 
-// getaddrinfo() takes 65537 for 1.
+// Checked here because getaddrinfo() accepts 65537 as port 1.
 bool is_port(std::string_view text) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   return error == std::errc() && end == text.data() + text.size() && port <= 65535;
 }
 
-// The socket, or errno.
+// Returns no descriptor, and sets errno, if it fails.
 FileDescriptor bind_tcp(const addrinfo& entry) {
   FileDescriptor fd = open_socket(entry.ai_family);
   if (!fd) return fd;
   const int on = 1;
-  // For connections of an earlier process that linger; not SO_REUSEPORT, which would let a second
-  // daemon take a part of the calls.
+  // Allows the port although connections of an earlier process are in TIME_WAIT. Not SO_REUSEPORT,
+  // with which a second daemon could bind the same port and get some of the connections.
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (entry.ai_family == AF_INET6) {
     const auto& v6 = *reinterpret_cast<const sockaddr_in6*>(entry.ai_addr);
@@ -103,7 +103,7 @@ absl::StatusOr<std::vector<ListenSocket>> listen_tcp(const std::string& address)
   for (addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
     if (!sockets.empty()) set_port(*entry, sockets.front().port());
     FileDescriptor fd = bind_tcp(*entry);
-    // `localhost` has an IPv6 address even where IPv6 is switched off.
+    // `localhost` has an IPv6 address also where IPv6 is disabled.
     const bool has_others = found->ai_next != nullptr;
     if (!fd && has_others && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) continue;
     if (!fd) return cannot_listen(address, errno);
@@ -118,7 +118,8 @@ absl::StatusOr<std::vector<ListenSocket>> listen_tcp(const std::string& address)
 bool answers(const sockaddr_un& path) {
   const FileDescriptor probe = open_socket(AF_UNIX);
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&path), sizeof path) == 0) return true;
-  // Only a socket that nobody listens on refuses. EAGAIN is a full backlog; EACCES tells nothing.
+  // ECONNREFUSED means that no process listens. EAGAIN is a full backlog; after EACCES it is not
+  // known.
   return errno != ECONNREFUSED && errno != ENOENT;
 }
 
@@ -136,11 +137,12 @@ absl::StatusOr<std::vector<ListenSocket>> listen_unix(const std::string& address
   struct stat file {};
   if (lstat(path.c_str(), &file) == 0) {
     if (!S_ISSOCK(file.st_mode)) {
-      return absl::AlreadyExistsError(joined("listen: ", address, ": there is a file, no socket"));
+      return absl::AlreadyExistsError(
+          joined("listen: ", address, ": the file exists and is no socket"));
     }
     if (answers(name)) {
       return absl::AlreadyExistsError(
-          joined("listen: ", address, ": another daemon answers there"));
+          joined("listen: ", address, ": another process listens there"));
     }
     if (unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(address, errno);
   }

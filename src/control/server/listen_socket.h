@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sockets that listen, from addresses as text.
+// Opens listening sockets for addresses given as text.
 //
-// They are our own and not gRPC's, so that an address that cannot be bound is refused with the
-// system's reason, a unix socket is not taken from a daemon that lives, and running out of file
-// descriptors does not make the node deaf for good.
+// gRPC could open them itself. Drip does it so that the error for an address that cannot be bound
+// has the system's reason, that a Unix socket is not taken from a running daemon, and that the
+// server recovers after it ran out of file descriptors.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +17,8 @@
 
 namespace drip::control {
 
-/// One bound, listening, non-blocking socket. Removes its unix path in the end, if it is still its
-/// own.
+/// One bound, listening, non-blocking socket. The destructor removes the path of a Unix socket,
+/// unless another process has bound it since.
 class ListenSocket {
  public:
   ListenSocket(FileDescriptor fd, std::uint16_t port, std::string unix_path);
@@ -27,7 +27,7 @@ class ListenSocket {
   ~ListenSocket();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// As it is bound; 0 for a unix socket.
+  /// The bound port; 0 for a Unix socket.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
@@ -38,10 +38,10 @@ class ListenSocket {
   ino_t inode_ = 0;
 };
 
-/// Binds `HOST:PORT` (a name is bound at every address that it has; `[::1]:50051`; port 0 for any
-/// free one, the same at every address) or `unix:PATH`. INVALID_ARGUMENT if it is neither;
-/// ALREADY_EXISTS if another process listens there; UNAVAILABLE with the system's reason otherwise.
-/// A unix socket on which nobody answers is replaced; a file that is no socket is not.
+/// Binds `HOST:PORT`, such as `[::1]:50051`, or `unix:PATH`. A name is bound at each of its
+/// addresses. Port 0 is any free port, the same one at each address. A Unix socket on which no
+/// process listens is replaced; another file is not. INVALID_ARGUMENT for any other text;
+/// ALREADY_EXISTS if another process listens there; otherwise UNAVAILABLE with the system's reason.
 [[nodiscard]] absl::StatusOr<std::vector<ListenSocket>> listen_on(const std::string& address);
 
 }  // namespace drip::control

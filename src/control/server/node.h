@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control plane of one node as the daemon sees it.
+// The control plane of a node: its whole interface for the daemon.
 #pragma once
 
 #include <chrono>
@@ -22,54 +22,56 @@ namespace drip::control {
 
 struct NodeOptions {
   std::string node_id = "node";
-  std::string advertise_address;  ///< Where clients reach it; empty: the first it listens on.
+  std::string advertise_address;  ///< For clients; empty: the first listening address.
   std::string version;
   std::string dpdk_version;
-  /// Requests that may wait at one time, each 128 bytes and its id.
+  /// Requests that may wait at one time; each takes 128 bytes and its id.
   std::size_t max_requests = kDefaultMaxRequests;
-  /// What the machine withholds or slows, in words, for GetNode.
+  /// What the machine lacks for full performance; GetNode reports it.
   std::vector<std::string> warnings;
   ServerOptions server;
 };
 
-/// What a configuration file says, as the messages of the API.
+/// The buckets and rules of a configuration file, as messages of the API.
 struct NodeConfig {
   std::vector<v1::BucketConfig> buckets;
-  bool has_rules = false;  ///< Otherwise the file does not speak of rules.
+  bool has_rules = false;  ///< False: the file has no rules section.
   v1::RuleSet rules;
 };
 
-/// The order of a daemon's life:
+/// The daemon's calls, in this order:
 ///
 ///   create(), replace_config() with the file, start();
 ///   replace_config() at each SIGHUP;
 ///   begin_drain(), Engine::drain_and_stop(), stop(), ~Node.
 ///
-/// The engine must have stopped before ~Node, for requests that wait are the node's memory.
-/// All calls are for one thread.
+/// The engine must be stopped before ~Node, because the records of waiting requests belong to the
+/// node. Not thread safe: one thread makes all calls.
 class Node {
  public:
-  /// `engine` outlives the node. `make_cluster` is null for a node that runs by itself; otherwise
-  /// the node has joined its cluster, or tried to, when this returns.
+  /// `engine` must outlive the node. `make_cluster` is null for a node that belongs to no cluster;
+  /// otherwise this joins the cluster, or returns OK when Redis does not answer (see
+  /// Cluster::start()).
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> create(
       Engine& engine, NodeOptions options, const ClusterFactory& make_cluster = nullptr);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// See Configuration::replace(): all or nothing. The message of a refusal begins with the place,
-  /// `buckets[3].leak_rate` or `rules.rules[0].match.src_prefix`, and ": ".
+  /// Applies a configuration file, all or nothing; see Configuration::replace(). The text of an
+  /// error begins with the field, `buckets[3].leak_rate` or `rules.rules[0].match.src_prefix`, and
+  /// ": ".
   [[nodiscard]] absl::Status replace_config(const NodeConfig& config);
 
-  /// Begins to serve; the status names the address that cannot be listened on.
+  /// Begins to take packets and RPCs. Errors are those of listen_on().
   [[nodiscard]] absl::Status start();
-  /// In the order of the addresses; 0 for a unix socket. Empty before start().
+  /// The bound ports in the order of the addresses; 0 for a Unix socket. Empty before start().
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
 
-  /// Tells health checks and the cluster that no new work should come. Calls go on being answered.
+  /// Tells health checks and the cluster that the node is draining. RPCs are still answered.
   void begin_drain();
-  /// Ends callers that still wait for their turn and streams with UNAVAILABLE, lets other calls end
-  /// for up to `patience`, and serves no more. Does nothing the second time.
+  /// Ends AwaitTurn calls and streams with UNAVAILABLE, waits up to `patience` for other calls, and
+  /// stops the server. A second call does nothing.
   void stop(std::chrono::milliseconds patience);
 
  private:

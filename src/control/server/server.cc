@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Builds, runs and stops grpc::Server.
+// Builds, starts and stops grpc::Server.
 #include "control/server/server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
@@ -14,7 +14,7 @@
 namespace drip::control {
 namespace {
 
-// A peer that vanished without a word gives its descriptor back after about this and 20 s.
+// The connection of a client that vanished is closed after this time and gRPC's timeout of 20 s.
 constexpr int kKeepaliveMs = 60'000;
 
 void set_limits(const ServerOptions& options, grpc::ServerBuilder& builder) {
@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(const ServerOptions& optio
     result->ports_.push_back(bound->front().port());
     std::move(bound->begin(), bound->end(), std::back_inserter(sockets));
   }
-  // Both act on servers that are built later.
+  // Both apply to servers that are built afterwards.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 

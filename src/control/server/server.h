@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The gRPC server: where it listens, its limits, and its end.
+// The gRPC server: its addresses, limits, start and stop.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -20,33 +20,33 @@ namespace drip::control {
 struct ServerOptions {
   /// `HOST:PORT` or `unix:PATH`; see listen_on().
   std::vector<std::string> addresses = {"127.0.0.1:50051"};
-  /// A bulk configuration of 65536 buckets takes about 10 MiB.
+  /// Of one message. A configuration of 65536 buckets takes about 10 MiB.
   int max_receive_bytes = 64 << 20;
-  /// Calls at one time on one connection: each AwaitTurn is one.
+  /// Concurrent calls on one connection; each waiting AwaitTurn is one.
   int max_concurrent_streams = 16384;
-  /// Memory for all connections' buffers.
+  /// Memory for the buffers of all connections.
   std::size_t memory_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
 };
 
 class Server {
  public:
-  /// Serves `services`, health and reflection until stop(). ALREADY_EXISTS, UNAVAILABLE or
-  /// INVALID_ARGUMENT naming the address that cannot be listened on. The services outlive it.
+  /// Serves `services`, which must outlive the server, and gRPC's health and reflection services
+  /// until stop(). Errors are those of listen_on().
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Server>> start(
       const ServerOptions& options, std::span<grpc::Service* const> services);
   ~Server() { stop(std::chrono::milliseconds(0)); }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// In the order of the addresses, as they are bound; 0 for a unix socket.
+  /// The bound ports in the order of the addresses; 0 for a Unix socket.
   [[nodiscard]] const std::vector<std::uint16_t>& ports() const { return ports_; }
 
-  /// What the health service says from now on.
+  /// Sets what the health service reports.
   void set_healthy(bool healthy);
 
-  /// Accepts no more, lets calls end for up to `patience`, then cancels the rest and returns when
-  /// they are done. Does nothing the second time.
+  /// Accepts no more connections, waits up to `patience` for calls, then cancels the others and
+  /// waits for their end. A second call does nothing.
   void stop(std::chrono::milliseconds patience);
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets in pages, filtered, the flows of per-flow rules among them.
+// Pages of buckets, filters, and buckets of per-flow rules.
 #include "control/config/bucket_listing.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 namespace drip::control {
 namespace {
 
-TEST_F(ConfigurationTest, ListsPagesThatSurviveChanges) {
+TEST_F(ConfigurationTest, PagesStayRightWhenBucketsChangeInBetween) {
   std::vector<std::string> configs;
   for (int i = 10; i < 40; ++i) {
     configs.push_back(joined("bucket_id: 'b", i, "' capacity: 1 leak_rate: 1"));
@@ -23,7 +23,7 @@ TEST_F(ConfigurationTest, ListsPagesThatSurviveChanges) {
   ASSERT_EQ(first->states.size(), 10U);
   EXPECT_FALSE(first->last);
   EXPECT_EQ(first->states.back().id, "b19");
-  // The cursor's own bucket goes, one comes before it and one behind.
+  // The cursor's bucket is deleted, one is created before it and one after.
   ASSERT_TRUE(configuration_.delete_bucket("b19", true).ok());
   ASSERT_TRUE(configuration_.delete_bucket("b20", true).ok());
   ASSERT_TRUE(configure({"bucket_id: 'b05' capacity: 1 leak_rate: 1",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What may be asked of a bucket's sharing, and what it becomes.
+// apply_sharing(): defaults, changes and errors.
 #include "control/model/bucket_sharing.h"
 
 #include <gtest/gtest.h>
@@ -27,11 +27,11 @@ BucketPatch in_cluster() {
   return patch;
 }
 
-std::string refusal(const BucketPatch& patch, const BucketSettings& settings = units()) {
+std::string error_of(const BucketPatch& patch, const BucketSettings& settings = units()) {
   return std::string(message_of(apply_sharing(patch, settings, nullptr).status()));
 }
 
-TEST(BucketSharing, DefaultsGoByWhatLeaks) {
+TEST(BucketSharing, DefaultsDependOnTheRates) {
   const BucketSharing requests = apply_sharing(in_cluster(), units(), nullptr).value();
   EXPECT_TRUE(requests.exact());
   EXPECT_EQ(requests.failure_policy, FailurePolicy::kClosed);
@@ -43,7 +43,7 @@ TEST(BucketSharing, DefaultsGoByWhatLeaks) {
   EXPECT_EQ(apply_sharing({}, units(), nullptr).value(), BucketSharing{});
 }
 
-TEST(BucketSharing, WhatIsNotNamedStays) {
+TEST(BucketSharing, AbsentFieldsKeepTheirValue) {
   BucketPatch patch = in_cluster();
   patch.sharing = Sharing::kSplit;
   patch.failure_policy = FailurePolicy::kLastShare;
@@ -66,23 +66,23 @@ TEST(BucketSharing, WhatIsNotNamedStays) {
   EXPECT_EQ(apply_sharing(node, units(), &first).value(), BucketSharing{});
 }
 
-TEST(BucketSharing, RefusesWithWords) {
+TEST(BucketSharing, ErrorsNameTheFieldAndWhatIsAllowed) {
   BucketPatch patch;
   patch.sharing = Sharing::kSplit;
-  EXPECT_EQ(refusal(patch),
+  EXPECT_EQ(error_of(patch),
             "sharing: a value is not allowed: none, for the bucket's scope is NODE; set scope to "
             "CLUSTER as well");
   patch = in_cluster();
   patch.sharing = Sharing::kExact;
-  EXPECT_NE(refusal(patch, bits()).find("SHARING_SPLIT where leak_rate_bps is set"),
+  EXPECT_NE(error_of(patch, bits()).find("SHARING_SPLIT where leak_rate_bps is set"),
             std::string::npos);
   patch.failure_policy = FailurePolicy::kSafeShare;
-  EXPECT_NE(refusal(patch).find("failure_policy: FAILURE_POLICY_SAFE_SHARE is not allowed"),
+  EXPECT_NE(error_of(patch).find("failure_policy: FAILURE_POLICY_SAFE_SHARE is not allowed"),
             std::string::npos);
   patch.failure_policy = FailurePolicy::kOpen;
-  EXPECT_EQ(refusal(patch), "");
+  EXPECT_EQ(error_of(patch), "");
   patch.safe_reserve = 0.5;
-  EXPECT_NE(refusal(patch).find("safe_reserve: 0.5 is not allowed"), std::string::npos);
+  EXPECT_NE(error_of(patch).find("safe_reserve: 0.5 is not allowed"), std::string::npos);
 }
 
 TEST(BucketSharing, MessagesReadBackTheSame) {
@@ -112,7 +112,7 @@ TEST(BucketSharing, MessagesReadBackTheSame) {
   EXPECT_EQ(config_of(request).ShortDebugString(), config.ShortDebugString());
 }
 
-TEST(BucketSharing, ReadsWithinRanges) {
+TEST(BucketSharing, FieldsHaveRanges) {
   const auto message = [](auto change) {
     v1::BucketConfig config;
     config.set_bucket_id("b");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Changes of buckets and rules: whole or not at all, and unwound when a step fails.
+// Changes of buckets and rules are all or nothing, and undone when a step fails.
 #include "control/config/configuration.h"
 
 #include <gtest/gtest.h>
@@ -22,15 +22,15 @@ TEST_F(ConfigurationTest, BulkIsAllOrNothing) {
   EXPECT_EQ(buckets_.find("b"), nullptr);
   EXPECT_EQ(engine_.applies, 1);
 
-  engine_.refuse_apply = absl::ResourceExhaustedError("it would take 5 MiB");
+  engine_.fail_apply = absl::ResourceExhaustedError("it would take 5 MiB");
   const absl::Status full =
       configure({"bucket_id: 'a' capacity: 2", "bucket_id: 'b' capacity: 1 leak_rate: 1"});
-  EXPECT_EQ(full, engine_.refuse_apply);
+  EXPECT_EQ(full, engine_.fail_apply);
   EXPECT_EQ(buckets_.find("a")->settings().capacity, 1U);
   EXPECT_EQ(buckets_.size(), 1U);
 }
 
-TEST_F(ConfigurationTest, BulkRefusesAnIdTwice) {
+TEST_F(ConfigurationTest, AnIdThatIsThereTwiceIsAnError) {
   const absl::Status twice = configure(
       {"bucket_id: 'a' capacity: 1 leak_rate: 1", "bucket_id: 'a' capacity: 2 leak_rate: 1"});
   EXPECT_EQ(twice.code(), absl::StatusCode::kInvalidArgument);
@@ -54,7 +54,7 @@ TEST_F(ConfigurationTest, DeleteNamesTheRulesThatStillUseTheBucket) {
             "bucket_id: no bucket is named \"a\"");
 }
 
-TEST_F(ConfigurationTest, TheNameOfADrainingBucketIsFree) {
+TEST_F(ConfigurationTest, TheNameOfADrainingBucketCanBeUsedAgain) {
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());
   const BucketEntryRef old = buckets_.find("a");
   ASSERT_TRUE(requests_.admit(*old->requests(), "r", 0, Departure::kAtEnd).ok());
@@ -66,7 +66,7 @@ TEST_F(ConfigurationTest, TheNameOfADrainingBucketIsFree) {
   engine_.advance(Duration{1'000'000'000});
   EXPECT_EQ(engine_.buckets(), 1U);
 }
-TEST_F(ConfigurationTest, ReplaceMakesTheNodeWhatTheFileSays) {
+TEST_F(ConfigurationTest, ReplaceAppliesTheFile) {
   ASSERT_TRUE(configure({"bucket_id: 'mine' capacity: 1 leak_rate: 1"}).ok());
   ASSERT_TRUE(configuration_
                   .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1 overhead_bytes: 24",
@@ -77,7 +77,7 @@ TEST_F(ConfigurationTest, ReplaceMakesTheNodeWhatTheFileSays) {
   const int applies = engine_.applies;
   const BucketRef a = buckets_.find("a")->ref();
 
-  // b goes, a loses its overhead, c comes; what others set stays.
+  // The file removes b, changes a and adds c. A bucket of the API stays.
   ASSERT_TRUE(configuration_
                   .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1",
                                      "bucket_id: 'c' capacity: 1 leak_rate: 1"}),
@@ -90,11 +90,11 @@ TEST_F(ConfigurationTest, ReplaceMakesTheNodeWhatTheFileSays) {
   EXPECT_NE(buckets_.find("c"), nullptr);
   EXPECT_NE(buckets_.find("mine"), nullptr);
 
-  // A file that speaks of rules no more takes its own away.
+  // A file without rules removes the rules of the file before.
   ASSERT_TRUE(
       configuration_.replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1"}), {}}).ok());
   EXPECT_TRUE(rule_order().empty());
-  // One that never did leaves those of others.
+  // If that had none either, rules of the API stay.
   ASSERT_TRUE(set_rule("rule_id: 'other' pass: true").ok());
   ASSERT_TRUE(configuration_.replace({{}, {}}).ok());
   EXPECT_EQ(rule_order(), std::vector<std::string>{"other"});
@@ -111,14 +111,14 @@ TEST_F(ConfigurationTest, ReplaceIsAllOrNothing) {
     return buckets_.size() == 2 && buckets_.find("a")->settings().capacity == 1 &&
            engine_.buckets() == 2;
   };
-  // The rules do not fit.
+  // The rules have an error.
   EXPECT_EQ(
       message_of(configuration_.replace({patches({"bucket_id: 'a' capacity: 9 leak_rate: 1",
                                                   "bucket_id: 'c' capacity: 1 leak_rate: 1"}),
                                          rule_set("rules { rule_id: 'x' bucket_id: 'no' }")})),
       "rule_set.rules[0].bucket_id: no bucket is named \"no\"");
   EXPECT_TRUE(unchanged());
-  // A bucket that would go is in use.
+  // A bucket that would be removed is in use.
   EXPECT_EQ(message_of(configuration_.replace({patches({"bucket_id: 'a' capacity: 9 leak_rate: 1"}),
                                                rule_set("rules { rule_id: 'x' bucket_id: 'b' }")})),
             "buckets: \"b\" still gets packets from rule \"x\"");
@@ -130,7 +130,7 @@ TEST_F(ConfigurationTest, ReplaceIsAllOrNothing) {
                 .code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(unchanged());
-  engine_.refuse_swap = absl::ResourceExhaustedError("no mbufs");
+  engine_.fail_swap = absl::ResourceExhaustedError("no mbufs");
   EXPECT_FALSE(configuration_
                    .replace({patches({"bucket_id: 'b' capacity: 9 leak_rate: 1",
                                       "bucket_id: 'c' capacity: 1 leak_rate: 1"}),

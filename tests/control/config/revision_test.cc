@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Revisions of buckets: compare and set, and reconciling with what a cluster says.
+// Revisions of buckets: expected_revision, and reconcile() with a cluster's configuration.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,7 +70,7 @@ TEST_F(RevisionTest, GrowsWithEachChange) {
   EXPECT_GT(revision("a"), revision("b"));
 }
 
-TEST_F(RevisionTest, AChangeOfAnotherRevisionIsAborted) {
+TEST_F(RevisionTest, AChangeThatExpectsAnotherRevisionIsAborted) {
   ASSERT_TRUE(configure("bucket_id: 'a' capacity: 10 leak_rate: 1 expected_revision: 0").ok());
   const std::string now = std::to_string(revision("a"));
   const absl::Status twice = configure("bucket_id: 'a' leak_rate: 2 expected_revision: 0");
@@ -88,7 +88,7 @@ TEST_F(RevisionTest, AChangeOfAnotherRevisionIsAborted) {
   EXPECT_TRUE(configuration_.delete_bucket("a", false, revision("a")).ok());
 }
 
-TEST_F(RevisionTest, OneOfManyThatDiffersAbortsAll) {
+TEST_F(RevisionTest, OneWrongRevisionAbortsAllChanges) {
   ASSERT_TRUE(configure("bucket_id: 'a' capacity: 10 leak_rate: 1").ok());
   const std::vector<BucketPatch> both = {
       patch("bucket_id: 'b' capacity: 10 leak_rate: 1"),
@@ -97,7 +97,7 @@ TEST_F(RevisionTest, OneOfManyThatDiffersAbortsAll) {
   EXPECT_THAT(ids(), ElementsAre("a"));
 }
 
-TEST_F(RevisionTest, ReconcilesWithWhatTheClusterSays) {
+TEST_F(RevisionTest, ReconcileAppliesTheClustersConfiguration) {
   ASSERT_TRUE(configure("bucket_id: 'mine' capacity: 10 leak_rate: 1").ok());
   SharedConfig wanted;
   wanted.buckets = {shared("a", 5, 3), shared("b", 6, 9)};
@@ -112,7 +112,7 @@ TEST_F(RevisionTest, ReconcilesWithWhatTheClusterSays) {
     EXPECT_EQ(store.rules().rules.size(), 1U);
   });
 
-  // What is at its revision already is not touched; what is not is; "all" trusts no number.
+  // Only buckets at another revision are changed, unless `all`.
   wanted.buckets = {shared("a", 50, 3), shared("b", 60, 10)};
   EXPECT_THAT(configuration_.reconcile(wanted, false), IsEmpty());
   EXPECT_EQ(rate("a"), 5);
@@ -121,25 +121,25 @@ TEST_F(RevisionTest, ReconcilesWithWhatTheClusterSays) {
   EXPECT_EQ(rate("a"), 50);
 }
 
-TEST_F(RevisionTest, WhatIsRefusedStaysAndTheRestIsDone) {
+TEST_F(RevisionTest, ReconcileAppliesWhatItCanAndReturnsTheErrors) {
   SharedConfig wanted;
   wanted.buckets = {shared("a", 5, 3)};
   wanted.rules = rules("rules { rule_id: 'r' match { ingress_port: 'none' } bucket_id: 'a' }");
   wanted.rules_revision = 4;
-  auto refusals = configuration_.reconcile(wanted, false);
-  ASSERT_EQ(refusals.size(), 1U);
-  EXPECT_TRUE(absl::IsNotFound(refusals.front())) << refusals.front();
+  auto errors = configuration_.reconcile(wanted, false);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_TRUE(absl::IsNotFound(errors.front())) << errors.front();
   EXPECT_THAT(ids(), ElementsAre("a"));
 
-  engine_.refuse_apply = absl::ResourceExhaustedError("no memory");
+  engine_.fail_apply = absl::ResourceExhaustedError("no memory");
   wanted.buckets = {shared("a", 6, 5), shared("b", 6, 5)};
   wanted.rules = {};
-  refusals = configuration_.reconcile(wanted, false);
-  ASSERT_EQ(refusals.size(), 2U);
-  EXPECT_TRUE(absl::IsResourceExhausted(refusals.front()));
-  EXPECT_THAT(std::string(refusals.front().message()), HasSubstr("bucket \"a\": no memory"));
-  EXPECT_EQ(revision("a"), 3U) << "so that the next attempt sees that it is behind";
-  engine_.refuse_apply = absl::OkStatus();
+  errors = configuration_.reconcile(wanted, false);
+  ASSERT_EQ(errors.size(), 2U);
+  EXPECT_TRUE(absl::IsResourceExhausted(errors.front()));
+  EXPECT_THAT(std::string(errors.front().message()), HasSubstr("bucket \"a\": no memory"));
+  EXPECT_EQ(revision("a"), 3U) << "so that the next attempt changes it";
+  engine_.fail_apply = absl::OkStatus();
   EXPECT_THAT(configuration_.reconcile(wanted, false), IsEmpty());
   EXPECT_EQ(revision("a"), 5U);
   EXPECT_EQ(rate("a"), 6);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rules become a snapshot and flow sets, or all stays as it was; their hits go on.
+// Rules become a snapshot and per-flow rules of the engine, or nothing changes; hits are kept.
 #include "control/config/rule_store.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ TEST_F(ConfigurationTest, RulesBecomeASnapshot) {
   EXPECT_EQ(revision(), 1U);
 }
 
-TEST_F(ConfigurationTest, RulesRefuseNamesThatDoNotExist) {
+TEST_F(ConfigurationTest, RulesWithNamesThatDoNotExistAreAnError) {
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
   ASSERT_TRUE(set_rule("rule_id: 'x' bucket_id: 'a'").ok());
   const int swaps = engine_.swaps;
@@ -66,7 +66,7 @@ TEST_F(ConfigurationTest, RulesAreListedInTheOrderInWhichTheyAreTried) {
   EXPECT_EQ(rule_order(), (std::vector<std::string>{"a", "d", "c"}));
 }
 
-TEST_F(ConfigurationTest, HitsOfARuleThatKeepsItsIdGoOn) {
+TEST_F(ConfigurationTest, ARuleThatKeepsItsIdKeepsItsHits) {
   ASSERT_TRUE(
       set_rules("rules { rule_id: 'a' pass: true } rules { rule_id: 'b' pass: true }").ok());
   engine_.count_hits(0, 0, 10, 1000);
@@ -84,27 +84,27 @@ TEST_F(ConfigurationTest, HitsOfARuleThatKeepsItsIdGoOn) {
   ASSERT_TRUE(set_rule("rule_id: 'b' pass: true").ok());
   EXPECT_EQ(hits("a").packets, 16U);
   EXPECT_EQ(hits("a").bytes, 1600U);
-  EXPECT_EQ(hits("b").packets, 0U) << "another rule that was gone in between";
+  EXPECT_EQ(hits("b").packets, 0U) << "not the same rule: it was deleted in between";
   configuration_.with_rules([](const RuleStore& rules) {
     EXPECT_EQ(rules.default_hits().packets, 3U);
     EXPECT_EQ(rules.protected_hits().packets, 2U);
   });
 }
 
-TEST_F(ConfigurationTest, ARefusedSwapLeavesAllAsItWas) {
+TEST_F(ConfigurationTest, AFailedSwapChangesNothing) {
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 1 leak_rate: 1"}).ok());
   ASSERT_TRUE(
       set_rules(std::string("rules { ") + kFlowRule + " } rules { rule_id: 'x' pass: true }").ok());
   const auto sets = engine_.flow_rules();
   const auto snapshot = engine_.rules();
   engine_.count_hits(0, 1, 4, 400);
-  engine_.refuse_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
-  // Changes f's rate, makes a second flow set, and takes x away.
+  engine_.fail_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
+  // Changes f's rate, adds a second per-flow rule, and removes x.
   const absl::Status status = set_rules(
       "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } }"
       "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } }"
       "rules { rule_id: 'y' bucket_id: 'a' }");
-  EXPECT_EQ(status, engine_.refuse_swap);
+  EXPECT_EQ(status, engine_.fail_swap);
   EXPECT_EQ(engine_.rules(), snapshot);
   ASSERT_EQ(engine_.flow_rules().size(), 1U);
   EXPECT_EQ(engine_.flow_rules().begin()->first, sets.begin()->first);
@@ -112,13 +112,13 @@ TEST_F(ConfigurationTest, ARefusedSwapLeavesAllAsItWas) {
   EXPECT_EQ(rule_order(), (std::vector<std::string>{"f", "x"}));
   EXPECT_EQ(hits("x").packets, 4U);
   EXPECT_EQ(revision(), 1U);
-  engine_.refuse_swap = absl::OkStatus();
+  engine_.fail_swap = absl::OkStatus();
   EXPECT_TRUE(configuration_.delete_bucket("a", true).ok()) << "y is not there";
 }
 
-TEST_F(ConfigurationTest, ARefusedFlowSetLeavesAllAsItWas) {
+TEST_F(ConfigurationTest, AFailedFlowRuleChangesNothing) {
   ASSERT_TRUE(set_rule(kFlowRule).ok());
-  engine_.refuse_create_flow_set = absl::ResourceExhaustedError("1 GiB");
+  engine_.fail_create_flow_rule = absl::ResourceExhaustedError("1 GiB");
   const absl::Status made = set_rules(
       "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } }"
       "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } "
@@ -126,17 +126,17 @@ TEST_F(ConfigurationTest, ARefusedFlowSetLeavesAllAsItWas) {
   EXPECT_EQ(made.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(message_of(made), "rule_set.rules[1].per_flow: 1 GiB");
   EXPECT_EQ(engine_.flow_rules().begin()->second.bucket.units_per_second, 1);
-  engine_.refuse_create_flow_set = absl::OkStatus();
-  engine_.refuse_change_flow_set = absl::ResourceExhaustedError("2 GiB");
+  engine_.fail_create_flow_rule = absl::OkStatus();
+  engine_.fail_change_flow_rule = absl::ResourceExhaustedError("2 GiB");
   const absl::Status changed = set_rules(
       "rules { rule_id: 'g' per_flow { key: 1 max_flows: 5 bucket { capacity: 1 leak_rate: 1 } } }"
       "rules { rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 1 leak_rate: 9 } } "
       "}");
   EXPECT_EQ(message_of(changed), "rule_set.rules[1].per_flow: 2 GiB");
-  EXPECT_EQ(engine_.flow_rules().size(), 1U) << "g's was made and is gone again";
+  EXPECT_EQ(engine_.flow_rules().size(), 1U) << "g's was created and removed again";
 }
 
-TEST_F(ConfigurationTest, FlowSetsStayUnlessKeyOrSizeChange) {
+TEST_F(ConfigurationTest, FlowRulesStayUnlessKeyOrSizeChange) {
   ASSERT_TRUE(set_rule(kFlowRule).ok());
   const std::uint32_t first = engine_.flow_rules().begin()->first;
   ASSERT_TRUE(set_rule("rule_id: 'f' priority: 7 match { dscp: 5 } per_flow { key: 2 max_flows: 10 "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Bucket messages: every refusal word for word, presence, defaults, and the way back.
+// Messages of buckets: the text of every error, presence, defaults, and writing.
 #include "control/convert/convert_bucket.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ struct BadConfig {
   std::string message;
 };
 
-TEST(ReadPatch, RefusesWhatIsOutOfRangeNamingFieldValueAndRange) {
+TEST(ReadPatch, ErrorsNameFieldValueAndRange) {
   const std::string name =
       " is not allowed: 1 to 128 of A-Z a-z 0-9 . _ : / @ -, beginning with a letter or a digit";
   const std::string units = " is not allowed: 0.000277778 to 1e+09 units a second";
@@ -90,7 +90,7 @@ TEST(ReadPatch, RefusesWhatIsOutOfRangeNamingFieldValueAndRange) {
   }
 }
 
-TEST(ReadPatch, TakesTheEndsOfEveryRange) {
+TEST(ReadPatch, TheEndsOfEveryRangeAreAllowed) {
   for (const char* fields :
        {"capacity: 1 leak_rate: 1e9 overhead_bytes: -64 max_catchup_ns: 10000000000",
         "capacity: 1048576 leak_rate_bps: 4e11 capacity_bytes: 1099511627776 overhead_bytes: 256",
@@ -127,7 +127,7 @@ TEST(ApplyPatch, NewBucketsLeaveAtTheEndUnlessTheyLeakBits) {
             Departure::kAtStart);
 }
 
-TEST(ApplyPatch, AbsentFieldsKeepTheirValueAndZeroTakesARateAway) {
+TEST(ApplyPatch, AbsentFieldsKeepTheirValueAndZeroRemovesARate) {
   BucketSettings present;
   present.capacity = 7;
   present.units_per_second = 10;
@@ -154,7 +154,7 @@ TEST(ApplyPatch, AbsentFieldsKeepTheirValueAndZeroTakesARateAway) {
   EXPECT_EQ(none.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ReadTemplate, RefusesAName) {
+TEST(ReadTemplate, ANameIsAnError) {
   const auto bad =
       read_template(message<v1::BucketConfig>("bucket_id: 'x'"), "rule.per_flow.bucket.");
   EXPECT_EQ(message_of(bad.status()),

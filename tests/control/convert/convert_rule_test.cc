@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Rule messages: every refusal word for word, and the way back.
+// Messages of rules: the text of every error, and writing.
 #include "control/convert/convert_rule.h"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ void expect_message(const absl::Status& status, const std::string& wanted,
   }
 }
 
-TEST(ReadRule, RefusesWhatIsOutOfRangeNamingFieldValueAndRange) {
+TEST(ReadRule, ErrorsNameFieldValueAndRange) {
   const std::string flow = "rule_id: 'r' per_flow { bucket { capacity: 1 leak_rate: 1 } ";
   const std::string to = "rule_id: 'r' bucket_id: 'b' match { ";
   const std::vector<BadRule> table = {
@@ -82,7 +82,7 @@ TEST(ReadRule, RefusesWhatIsOutOfRangeNamingFieldValueAndRange) {
   expect_message(read_rule(rule, "rule.").status(), "rule.per_flow.key: 9 is not allowed: ...", "");
 }
 
-TEST(ReadRuleSet, NamesThePlaceAndRefusesAnIdTwice) {
+TEST(ReadRuleSet, ErrorsNameTheRuleAndAnIdThatIsThereTwice) {
   const auto twice = message<v1::RuleSet>(
       "rules { rule_id: 'a' pass: true } rules { rule_id: 'b' drop: true } "
       "rules { rule_id: 'a' drop: true }");
@@ -95,7 +95,7 @@ TEST(ReadRuleSet, NamesThePlaceAndRefusesAnIdTwice) {
       "rule_set.default_bucket_id: \" \" is not allowed: ...", "");
 }
 
-TEST(ReadRuleSet, ProtectsControlTrafficUnlessToldOtherwise) {
+TEST(ReadRuleSet, ProtectsControlTrafficByDefault) {
   EXPECT_TRUE(read_rule_set(v1::RuleSet(), "")->protect_control_traffic);
   EXPECT_FALSE(read_rule_set(message<v1::RuleSet>("protect_control_traffic: false"), "")
                    ->protect_control_traffic);

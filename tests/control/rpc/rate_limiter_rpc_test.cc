@@ -135,7 +135,7 @@ TEST_F(RateLimiterRpc, ConfigureRefuses) {
                "leak_rate: -1 is not allowed: 0.000277778 to 1e+09 units a second");
   configure("bucket_id: 'b' leak_rate: 1");
   EXPECT_EQ(status_.error_code(), grpc::INVALID_ARGUMENT);
-  engine_.refuse_apply = absl::ResourceExhaustedError("capacity: 16 MiB more would be needed");
+  engine_.fail_apply = absl::ResourceExhaustedError("capacity: 16 MiB more would be needed");
   configure("bucket_id: 'b' capacity: 1 leak_rate: 1");
   expect_error(grpc::RESOURCE_EXHAUSTED, "capacity: 16 MiB more would be needed");
   status_of("b");

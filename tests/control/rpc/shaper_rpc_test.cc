@@ -29,11 +29,11 @@ TEST_F(ShaperRpc, BulkConfiguration) {
   call(*shaper_, &Stub::ConfigureBuckets,
        "buckets { bucket_id: 'a' capacity: 3 } buckets { bucket_id: 'a' capacity: 4 }");
   EXPECT_EQ(status_.error_code(), grpc::INVALID_ARGUMENT);
-  engine_.refuse_apply = absl::ResourceExhaustedError("too much");
+  engine_.fail_apply = absl::ResourceExhaustedError("too much");
   call(*shaper_, &Stub::ConfigureBuckets, "buckets { bucket_id: 'a' capacity: 3 }");
   expect_error(grpc::RESOURCE_EXHAUSTED, "too much");
   EXPECT_EQ(status_of("a").capacity(), 2U);
-  engine_.refuse_apply = absl::OkStatus();
+  engine_.fail_apply = absl::OkStatus();
   call(*shaper_, &Stub::ConfigureBuckets, "");
   expect_ok();
 }
@@ -126,7 +126,7 @@ TEST_F(ShaperRpc, Rules) {
   call(*shaper_, &Stub::SetRules, "rule_set { rules { rule_id: 'x' } }");
   expect_error(grpc::INVALID_ARGUMENT,
                "rule_set.rules[0].action: missing: one of bucket_id, per_flow, pass, drop");
-  engine_.refuse_swap = absl::ResourceExhaustedError("1024 mbufs more would be needed");
+  engine_.fail_swap = absl::ResourceExhaustedError("1024 mbufs more would be needed");
   call(*shaper_, &Stub::SetRules, "rule_set {}");
   expect_error(grpc::RESOURCE_EXHAUSTED, "1024 mbufs more would be needed");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where the server listens, health, reflection, and strange requests.
+// Listening addresses, health, reflection, and malformed requests.
 #include "control/server/server.h"
 
 #include <google/protobuf/descriptor.h>
@@ -52,7 +52,7 @@ TEST(Server, ListensOnSeveralAddresses) {
   EXPECT_EQ(connect_to(joined("127.0.0.1:", ports[2])), GRPC_CHANNEL_READY);
 }
 
-TEST(Server, ListensOnAName) {
+TEST(Server, ListensOnEveryAddressOfAName) {
   addrinfo* found = nullptr;
   if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0) {
     GTEST_SKIP() << "\"localhost\" has no address here (/etc/hosts)";
@@ -64,7 +64,7 @@ TEST(Server, ListensOnAName) {
   EXPECT_EQ(connect_to(joined("127.0.0.1:", (*server)->ports()[0])), GRPC_CHANNEL_READY);
 }
 
-TEST(Server, NamesTheAddressThatCannotBeBound) {
+TEST(Server, ErrorNamesTheAddressThatCannotBeBound) {
   const auto first = start({"127.0.0.1:0"});
   ASSERT_TRUE(first.ok());
   const std::string taken = joined("127.0.0.1:", (*first)->ports()[0]);
@@ -85,7 +85,7 @@ TEST(Server, NamesTheAddressThatCannotBeBound) {
             "listen: unix:/no/such/directory/s: No such file or directory");
 }
 
-TEST(Server, TakesAUnixPathOnlyFromTheDead) {
+TEST(Server, ReplacesAUnixSocketOnlyIfNoProcessListens) {
   const TemporaryDirectory directory;
   const std::string path = directory.path_of("drip.sock");
   {
@@ -93,7 +93,7 @@ TEST(Server, TakesAUnixPathOnlyFromTheDead) {
     ASSERT_TRUE(alive.ok()) << alive.status();
     const absl::Status second = start({"unix:" + path}).status();
     EXPECT_EQ(second.code(), absl::StatusCode::kAlreadyExists);
-    EXPECT_EQ(message_of(second), "listen: unix:" + path + ": another daemon answers there");
+    EXPECT_EQ(message_of(second), "listen: unix:" + path + ": another process listens there");
     EXPECT_EQ(connect_to("unix:" + path), GRPC_CHANNEL_READY) << "the first still has it";
   }
   EXPECT_FALSE(std::filesystem::exists(path)) << "removed in the end";
@@ -109,11 +109,11 @@ TEST(Server, TakesAUnixPathOnlyFromTheDead) {
 
   std::ofstream(path) << "precious";
   EXPECT_EQ(message_of(start({"unix:" + path}).status()),
-            "listen: unix:" + path + ": there is a file, no socket");
+            "listen: unix:" + path + ": the file exists and is no socket");
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 
-TEST(Server, LeavesAPathThatIsAnothersByNow) {
+TEST(Server, LeavesAPathThatAnotherProcessHasBound) {
   const TemporaryDirectory directory;
   const std::string path = directory.path_of("drip.sock");
   auto first = start({"unix:" + path});

@@ -103,7 +103,7 @@ absl::Status FakeEngine::apply(std::span<BucketChange> changes) {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
   ++applies;
-  if (!refuse_apply.ok()) return refuse_apply;
+  if (!fail_apply.ok()) return fail_apply;
   for (BucketChange& change : changes) {
     if (change.ref) {
       bucket(*change.ref).change(change.settings, now_);
@@ -181,7 +181,7 @@ void FakeEngine::release(BucketRef ref, RequestRecord& record) {
 absl::StatusOr<std::uint32_t> FakeEngine::create_flow_rule(const FlowRuleSettings& settings) {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
-  if (!refuse_create_flow_set.ok()) return refuse_create_flow_set;
+  if (!fail_create_flow_rule.ok()) return fail_create_flow_rule;
   flow_rules_.emplace(next_flow_rule_, settings);
   return next_flow_rule_++;
 }
@@ -190,7 +190,7 @@ absl::Status FakeEngine::change_flow_rule(std::uint32_t flow_rule,
                                           const FlowRuleSettings& settings) {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
-  if (!refuse_change_flow_set.ok()) return refuse_change_flow_set;
+  if (!fail_change_flow_rule.ok()) return fail_change_flow_rule;
   EXPECT_EQ(flow_rules_.at(flow_rule).key, settings.key);
   EXPECT_EQ(flow_rules_.at(flow_rule).max_flows, settings.max_flows);
   flow_rules_.at(flow_rule) = settings;
@@ -227,7 +227,7 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
   ++swaps;
-  if (!refuse_swap.ok()) return refuse_swap;
+  if (!fail_swap.ok()) return fail_swap;
   EXPECT_EQ(rules->workers.size(), worker_count());
   for (const RuleAction& action : rules->actions) {
     if (action.kind == RuleAction::Kind::kBucket) (void)bucket(action.bucket);

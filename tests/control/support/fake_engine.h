@@ -32,7 +32,7 @@ class FakeEngine final : public Engine {
   [[nodiscard]] Admission place_of(BucketRef bucket, const RequestRecord& record) const;
 
   // What the next calls answer, until it is OK again.
-  absl::Status refuse_apply, refuse_swap, refuse_create_flow_set, refuse_change_flow_set;
+  absl::Status fail_apply, fail_swap, fail_create_flow_rule, fail_change_flow_rule;
   // Each flow set's flows.
   std::vector<FlowStats> flows;
   std::vector<PortStats> port_stats = {{.name = "lan"}, {.name = "wan"}};
