@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The main job: traffic of real programs through dripd, measured on the receiver's side."""
-import argparse
 import json
 import pathlib
 import sys
@@ -9,9 +8,11 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "lib"))
 import in_process_link
+import measuring
 import namespace_link
+import quantile
 from daemon import Daemon
-from histogram import difference, quantile_ns
+from measuring import say
 from meter import least_rate, now, slope
 from plot import draw_rates
 from rates import format_rate, parse_rate
@@ -20,10 +21,6 @@ from stopping import unwind_when_stopped
 
 TOLERANCE = 0.01
 HALF_SECONDS = 4.0
-
-
-def say(text):
-    print(f"== {text}", flush=True)
 
 
 def show_progress(meter, begin, end):
@@ -68,7 +65,7 @@ def shaped_phase(link, daemon, flow, rate_bps):
                 "rejected_too_long",
             )
         }
-        sojourn = difference(after["sojourn"], (before or {}).get("sojourn", {}))
+        sojourn = quantile.counts_between((before or {}).get("sojourn", {}), after["sojourn"])
         rows.append(
             Row(
                 flow.label,
@@ -78,8 +75,8 @@ def shaped_phase(link, daemon, flow, rate_bps):
                 8 * slope(meter.offered, start, stop) if meter.offered else None,
                 8 * least_rate(meter.offered, start, stop),
                 rejected,
-                quantile_ns(sojourn, 0.5),
-                quantile_ns(sojourn, 0.99),
+                quantile.of_counts(sojourn, 0.5),
+                quantile.of_counts(sojourn, 0.99),
                 flow.must_be_exact,
             )
         )
@@ -98,10 +95,8 @@ def write_samples(path, series):
 
 def main():
     unwind_when_stopped()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__)
     parser.add_argument("--rate", default="100mbit")
-    parser.add_argument("--build", default="build")
-    parser.add_argument("--out", default="out")
     parser.add_argument("--in-process", action="store_true")
     arguments = parser.parse_args()
     rate_bps = parse_rate(arguments.rate)

@@ -19,7 +19,7 @@ import peers
 import targets
 import testpmd_report
 from bench_plots import STAGES, plots
-from kernel_report import table
+from markdown import table
 from targets import count_text
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What `drip-bench control` found, as Markdown."""
-from kernel_report import table
+from markdown import table
 
 # A case: its heading, what a row is named by, and its columns as (figure, heading, divisor).
 CASES = {

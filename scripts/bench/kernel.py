@@ -13,7 +13,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
 import measuring
 import namespace_link
+import quantile
 from kernel_report import draw, markdown
+from measuring import say
 from shapers import Dripd, Htb, Kernel, Tbf
 from stopping import unwind_when_stopped
 from veth_link import SHAPER_CPU, TRAFFIC_CPU, VethLink
@@ -43,10 +45,6 @@ QUICK = Size(
     spacing_seconds=0.3,
     rates=(100_000_000,),
 )
-
-
-def say(text):
-    print(f"== {text}", flush=True)
 
 
 class Run:
@@ -252,12 +250,11 @@ def without_stalls(result, stamps_path, stalls_path):
         else:
             errors.append(abs(second - first - ideal))
     errors.sort()
-    pick = lambda q: errors[round(q * (len(errors) - 1))] if errors else 0
     quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1}
     return {
         **result,
-        "error_ns": {name: pick(q) for name, q in quantiles.items()},
-        "error_curve": [[q, pick(q)] for q, _ in result["error_curve"]],
+        "error_ns": {name: quantile.of_sorted(errors, q) for name, q in quantiles.items()},
+        "error_curve": [[q, quantile.of_sorted(errors, q)] for q, _ in result["error_curve"]],
         "touched": touched / max(1, len(stamps) - 1),
     }
 

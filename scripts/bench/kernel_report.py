@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
+from markdown import table
 
 COLORS = ("#2166ac", "#67a9cf", "#1b7837", "#b2182b", "#ef8a62", "#e08214", "#999999", "#444444")
 
@@ -24,11 +25,6 @@ def spread(values, scale, digits):
     if len(values) > 1:
         text += f" ({min(values) / scale:.{digits}f} to {max(values) / scale:.{digits}f})"
     return text
-
-
-def table(header, lines):
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 def throughput_table(result):

@@ -151,11 +151,7 @@ class Dripd(Daemon):
         ]
 
     def __enter__(self):
-        if not self.start():
-            why = pathlib.Path(self.log_path).read_text()
-            self.__exit__()
-            raise SystemExit(f"kernel.sh: dripd did not start:\n{why}")
-        return self
+        return self.start_or_fail()
 
     def defer(self, on):
         """NAPI of left runs by a timer of 200 us while packets come, not by an interrupt each."""

@@ -41,7 +41,15 @@ class Daemon:
                 raise DaemonFailure(f"dripd did not start:\n{why}")
             print(f"== {kind} does not start here, {self.link.kinds[0]} instead:\n{why}")
 
+    def start_or_fail(self):
+        """For a link of one kind only."""
+        if not self.start():
+            self.__exit__(None, None, None)
+            raise DaemonFailure(f"dripd did not start:\n{pathlib.Path(self.log_path).read_text()}")
+        return self
+
     def start(self):
+        """Whether dripd serves; if not, it may still run."""
         self.log = open(self.log_path, "w")
         self.process = subprocess.Popen(
             [

@@ -1,36 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Without rights: dripd between a DPDK device that generates and one that counts."""
-import struct
-
 from backlog import backlog
+from udp_frames import udp_frame, write_pcap
 
 FRAME = 1490
-
-
-def udp_frame(source_port):
-    payload = bytes(FRAME - 42)
-    udp = struct.pack("!HHHH", source_port, 5201, 8 + len(payload), 0)
-    ip = struct.pack(
-        "!BBHHHBBH4s4s",
-        0x45,
-        0,
-        28 + len(payload),
-        0,
-        0,
-        64,
-        17,
-        0,
-        bytes((10, 99, 0, 1)),
-        bytes((10, 99, 0, 2)),
-    )
-    return bytes.fromhex("020000000002 020000000001 0800") + ip + udp + payload
-
-
-def write_pcap(path, frames):
-    with open(path, "wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for i, frame in enumerate(frames):
-            file.write(struct.pack("<IIII", 0, i, len(frame), len(frame)) + frame)
 
 
 class Flow:
@@ -67,7 +40,9 @@ class Link:
         self.scratch, self.rate_bps, self.kinds = scratch, rate_bps, ["pcap"]
 
     def __enter__(self):
-        write_pcap(self.scratch / "traffic.pcap", [udp_frame(1024 + i) for i in range(64)])
+        left, right = bytes((10, 99, 0, 1)), bytes((10, 99, 0, 2))
+        frames = [udp_frame(FRAME, left, right, 1024 + i, 5201) for i in range(64)]
+        write_pcap(self.scratch / "traffic.pcap", frames)
         return self
 
     def __exit__(self, *_):

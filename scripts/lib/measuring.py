@@ -6,7 +6,7 @@ import json
 import pathlib
 import tempfile
 
-NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+import hugepages
 
 
 def parser(doc):
@@ -16,16 +16,15 @@ def parser(doc):
     return result
 
 
+def say(text):
+    print(f"== {text}", flush=True)
+
+
 @contextlib.contextmanager
 def scratch_with_hugepages(count):
-    """A directory that goes again, while there are so many hugepages more."""
-    with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
-        before = NR_HUGEPAGES.read_text()
-        try:
-            NR_HUGEPAGES.write_text(str(int(before) + count))
-            yield pathlib.Path(scratch)
-        finally:
-            NR_HUGEPAGES.write_text(before)
+    """A temporary directory, and so many more hugepages for as long as it exists."""
+    with tempfile.TemporaryDirectory(prefix="drip-") as scratch, hugepages.reserved(count):
+        yield pathlib.Path(scratch)
 
 
 def write(out, name, result, **texts):

@@ -62,7 +62,7 @@ def slope(samples, begin, end):
     read some milliseconds off its time on a busy machine."""
     inside = [(t, value) for t, value in samples if begin <= t <= end]
     if len(inside) < 3:
-        raise SystemExit(f"main_job: only {len(inside)} samples between two changes of rate")
+        raise SystemExit(f"only {len(inside)} samples between two changes of rate")
     mean_t = sum(t for t, _ in inside) / len(inside)
     mean_v = sum(value for _, value in inside) / len(inside)
     return sum((t - mean_t) * (value - mean_v) for t, value in inside) / sum(

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two network namespaces whose only link is dripd, in a third one between them."""
+import contextlib
 import os
 import pathlib
 import re
@@ -7,10 +8,10 @@ import shutil
 import subprocess
 import time
 
+import hugepages
 from backlog import backlog
 
 HUGEPAGES = 96  # For 16384 packet buffers.
-NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 UDP_PAYLOAD = 1448
 UDP_FRAME = UDP_PAYLOAD + 8 + 20 + 14
 
@@ -18,7 +19,7 @@ UDP_FRAME = UDP_PAYLOAD + 8 + 20 + 14
 def run(*command, check=True):
     done = subprocess.run(command, capture_output=True, text=True)
     if check and done.returncode != 0:
-        raise SystemExit(f"main_job: {' '.join(command)}: {done.stderr.strip()}")
+        raise SystemExit(f"{' '.join(command)}: {done.stderr.strip()}")
     return done
 
 
@@ -42,12 +43,8 @@ def cannot():
 def no_hugepages():
     """Why dripd cannot have them; empty if it can."""
     try:
-        before = int(NR_HUGEPAGES.read_text())
-        try:
-            NR_HUGEPAGES.write_text(str(before + HUGEPAGES))
-            got = int(NR_HUGEPAGES.read_text()) - before
-        finally:
-            NR_HUGEPAGES.write_text(str(before))
+        with hugepages.reserved(HUGEPAGES) as got:
+            pass
     except OSError as error:
         return f"no hugepages can be reserved ({error})"
     return "" if got >= HUGEPAGES else f"of {HUGEPAGES} hugepages only {got} can be reserved"
@@ -178,7 +175,7 @@ class Link:
         self.prefix = ["ip", "netns", "exec", self.names[2]]
         self.kinds = list(kinds)
         self.hosts = []
-        self.hugepages_before = None
+        self.reservation = contextlib.ExitStack()
         self.ping_text = ""
 
     @property
@@ -195,10 +192,9 @@ class Link:
 
     def build(self):
         try:
-            self.hugepages_before = int(NR_HUGEPAGES.read_text())
-            NR_HUGEPAGES.write_text(str(self.hugepages_before + self.hugepages))
+            self.reservation.enter_context(hugepages.reserved(self.hugepages))
         except OSError:
-            self.hugepages_before = None  # dripd does with small pages what it can.
+            pass  # dripd uses pages of the normal size then.
         cpus = sorted(os.sched_getaffinity(0))
         traffic_cpus = set(cpus[:-1] or cpus)
         run("ip", "netns", "add", self.names[2])
@@ -207,30 +203,11 @@ class Link:
             self.hosts.append(host)
             host.make()
             run(
-                "ip",
-                "link",
-                "add",
-                side,
-                "netns",
-                self.names[2],
-                "type",
-                "veth",
-                "peer",
-                "name",
-                "eth0",
-                "netns",
-                host.name,
+                *f"ip link add {side} netns {self.names[2]} type veth".split(),
+                *f"peer name eth0 netns {host.name}".split(),
             )
             # A shaper has no addresses of its own, and sends nothing of its own.
-            run(
-                "ip",
-                "netns",
-                "exec",
-                self.names[2],
-                "sysctl",
-                "-qw",
-                f"net.ipv6.conf.{side}.disable_ipv6=1",
-            )
+            run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
             host.configure()
             run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
         self.left, self.right = self.hosts
@@ -239,8 +216,7 @@ class Link:
         for host in self.hosts:
             host.close()
         run("ip", "netns", "delete", self.names[2], check=False)
-        if self.hugepages_before is not None:
-            NR_HUGEPAGES.write_text(str(self.hugepages_before))
+        self.reservation.close()
 
     def dripd_arguments(self):
         kind = self.kinds[0]

@@ -10,7 +10,7 @@ def parse_rate(text):
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)(k|m|g)?bit", text.lower())
     rate = float(match.group(1)) * UNITS[(match.group(2) or "") + "bit"] if match else 0
     if not 1e6 <= rate <= 1e10:
-        sys.exit(f"main_job: rate '{text}' is not one from 1mbit to 10gbit")
+        sys.exit(f"rate '{text}' is not one from 1mbit to 10gbit")
     return rate
 
 

@@ -43,11 +43,7 @@ class Node(Daemon):
         ]
 
     def __enter__(self):
-        if not self.start():
-            why = pathlib.Path(self.log_path).read_text()
-            self.__exit__(None, None, None)
-            raise SystemExit(f"dripd did not start:\n{why}")
-        return self
+        return self.start_or_fail()
 
     def counts(self):
         """Totals of the polling thread, with drops by reason."""

@@ -7,11 +7,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
-
-
-def table(header, lines):
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+from markdown import table
 
 
 def drops_text(drops):

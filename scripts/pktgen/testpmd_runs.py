@@ -11,10 +11,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import machine
 import measuring
 from node import DUT_CPU, TESTER_CPU, Node, Place, bits, one_bucket, per_flow, vhost
+from measuring import say
 from stopping import unwind_when_stopped
 from testpmd import Testpmd, missing
 from testpmd_report import markdown
-from traffic import FCS, IMIX, write_traffic
+from traffic import IMIX, write_traffic
+from udp_frames import FCS
 
 HUGEPAGES = 136 + 2 * 100  # dripd's 65535 packet buffers, two testpmd of 192 MiB and some spare.
 UNLIMITED = "400gbit"
@@ -32,10 +34,6 @@ class Size:
 
 
 QUICK = Size(seconds=0.2, sizes=(64,), flows=(64,), trials=2, shaper_seconds=0.4)
-
-
-def say(text):
-    print(f"== {text}", flush=True)
 
 
 def drops_between(before, after):
