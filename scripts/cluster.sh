@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A Redis and three nodes on this machine, to look at: configuration that is set on one and is on all,
-# one rate that all share while one of them is killed, a leader that is replaced, a Redis that forgets
-# and is told again.
+# Demonstrates a cluster: a Redis server and three nodes on this machine. Shows configuration that
+# is set on one node and replicated to all, one rate that the nodes share while one of them is
+# killed, a change of leader, and a Redis server that lost its data and gets it back from the nodes.
 #
 #   scripts/cluster.sh [--build DIR] [--keep]
 #
-# --keep leaves it running until Enter is pressed. Everything ends with the script, and nothing is left.
+# --keep leaves the cluster running until Enter is pressed. The script stops all that it started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -75,13 +75,13 @@ on() {
   printf '%s $ dripctl %s\n' "$node" "$*"
   "$build/src/cli/dripctl" --server "unix:$directory/$node.sock" "$@"
 }
-# Without a word while it does not hold: until WORDS...
+# Repeats a command without output until it succeeds, at most 10 s: until_it_holds COMMAND...
 until_it_holds() {
   for _ in {1..200}; do
     if "$@" >/dev/null 2>&1; then return; fi
     sleep 0.05
   done
-  echo "cluster.sh: not within 10 s: $*" >&2
+  echo "cluster.sh: did not succeed within 10 s: $*" >&2
   tail -n 5 "$directory"/*.log >&2
   exit 1
 }
@@ -93,12 +93,12 @@ for node in n1 n2 n3; do until_it_holds on "$node" cluster leader; done
 until_it_holds on n1 bucket set shop/checkout --capacity 100 --rate 50
 on n1 cluster status
 
-say "A bucket that is set on n1 is on n3"
+say "A bucket that is set on n1 is also on n3"
 on n1 bucket set shop/search --capacity 20 --rate 10
 until_it_holds on n3 bucket show shop/search
 on n3 bucket list
 
-# Asks NODE for as much as one client can, until it is ended.
+# Sends requests to NODE, one after the other, until it is killed: ask_for_all NODE
 ask_for_all() {
   exec >/dev/null 2>&1
   while true; do
@@ -109,7 +109,7 @@ processed_by() {
   "$build/src/cli/dripctl" --server "unix:$directory/$1.sock" --json bucket show shared |
     sed -n 's/.*"processed_requests": *"\{0,1\}\([0-9]*\).*/\1/p'
 }
-# What leaves on NODES... during SECONDS, each by its own readings.
+# Prints the rate of departures on each node, by its own counts: leaves SECONDS NODE...
 leaves() {
   local seconds=$1 node rate total=0 words=''
   local -A before=() since=()
@@ -124,10 +124,10 @@ leaves() {
     total=$((total + rate))
     words+=$(printf ', %s %d.%d' "$node" $((rate / 10)) $((rate % 10)))
   done
-  printf 'a second leave: %s; together %d.%d\n' "${words#, }" $((total / 10)) $((total % 10))
+  printf 'departures a second: %s; together %d.%d\n' "${words#, }" $((total / 10)) $((total % 10))
 }
 
-say "One rate for all nodes: 12 a second, and more is asked for on each"
+say "One rate for all nodes: 12 a second, with a higher load on each"
 on n1 bucket set shared --rate 12/s --capacity 10 --scope cluster --sharing split --on-failure last-share
 for node in n1 n2 n3; do
   ask_for_all "$node" &
@@ -135,11 +135,11 @@ for node in n1 n2 n3; do
 done
 has_a_share() { ! on "$1" bucket show shared | grep -q '^share *0/s'; }
 for node in n1 n2 n3; do until_it_holds has_a_share "$node"; done
-sleep 3  # The queues fill.
+sleep 3  # Until the queues are full.
 on n2 cluster shares
 leaves 5 n1 n2 n3
 
-say "n3 is killed: the others have its share when its lease, 2 s, has run out"
+say "n3 is killed: the others get its share when its lease of 2 s has expired"
 end_by_force ask-n3
 end_by_force n3
 leaves 2 n1 n2
@@ -150,7 +150,7 @@ for node in n1 n2; do end_by_force "ask-$node"; done
 start_node n3
 until_it_holds on n3 cluster leader
 
-say "The leader is killed, and another one leads"
+say "The leader is killed, and another node becomes leader"
 leader=$("$build/src/cli/dripctl" --server "unix:$directory/n1.sock" cluster leader | cut -d ' ' -f 1)
 other=n1
 [[ $leader != n1 ]] || other=n2
@@ -161,26 +161,24 @@ until_it_holds leads_now
 echo "$leader was killed; after $((($(date +%s%N) - begin) / 1000000)) ms:"
 on "$other" cluster status
 
-say "It comes back and has everything"
+say "It is started again and has the configuration"
 start_node "$leader"
 until_it_holds on "$leader" bucket show shop/search
 on "$leader" bucket list
 
-say "Redis is killed: the queues go on, and the nodes say what they do not know"
+say "Redis is killed: the nodes continue to shape and report that it is unreachable"
 end_by_force redis
 cut_off() { on "$other" cluster status | grep -q 'CUT OFF'; }
 until_it_holds cut_off
 on "$other" cluster status
 on "$other" request allow shop/checkout || true
 
-say "Redis is back without its data, and is told what the nodes know"
+say "Redis is started again without data, and the nodes write the configuration back"
 start_redis
 told() { redis-cli -s "$directory/redis.sock" hkeys 'drip:{drip}:buckets' | grep -q search; }
 until_it_holds told
 on "$other" cluster status
-if [[ -n $(redis-cli -s "$directory/redis.sock" hkeys 'drip:{drip}:buckets') ]]; then
-  redis-cli -s "$directory/redis.sock" hkeys 'drip:{drip}:buckets' | sed 's/^/in Redis again: /'
-fi
+redis-cli -s "$directory/redis.sock" hkeys 'drip:{drip}:buckets' | sed 's/^/in Redis again: /'
 
 if $keep; then
   say "Nodes: unix:$directory/n1.sock, n2.sock, n3.sock. Enter ends them."

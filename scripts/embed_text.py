@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes a header with a text file in it: embed_text.py FILE NAME OUT."""
+"""Writes a C++ header that contains a text file as a string: embed_text.py FILE NAME OUT."""
 import pathlib
 import sys
 
@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     source, name, out = sys.argv[1:]
     text = pathlib.Path(source).read_text(encoding="utf-8")
-    # A string literal may be 64 KiB long; what is longer would have to be cut.
+    # Compilers must accept string literals of 64 KiB only.
     assert len(text) < 60000 and ')lua"' not in text
     pathlib.Path(out).write_text(
         f"#pragma once\nnamespace drip::cluster {{\n"

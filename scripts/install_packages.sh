@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs those of scripts/packages.txt that are missing: install_packages.sh [GROUP]... (all).
+# Installs the missing packages of scripts/packages.txt: install_packages.sh [GROUP]... (all)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,7 +18,7 @@ while read -r group package; do
   [[ -z $group || $group == '#' ]] && continue
   [[ $# -gt 0 && " $* " != *" $group "* ]] && continue
   state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-  # One of several architectures is enough.
+  # A package may be installed for several architectures; one is enough.
   [[ $state == *installed* && $state != not-installed ]] || missing+=("$package")
 done <scripts/packages.txt
 
@@ -37,8 +37,8 @@ quietly() {
     fail "'$*' failed"
   }
 }
-# Redis comes with services. Tests start servers of their own, so none is left running, not even
-# after the next boot.
+# Packages of Redis start a service. Tests start their own servers, so it is started neither now nor
+# at the next boot.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Checks format, layering, scripts and, by clang-tidy, the code itself; changes nothing.
+# Checks formatting, layering and scripts, and the C++ code with clang-tidy. Changes nothing.
 #
-#   scripts/lint.sh [--build DIR] [--fast]      --fast leaves clang-tidy out
+#   scripts/lint.sh [--build DIR] [--fast]      --fast omits clang-tidy
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -27,7 +27,7 @@ done
 
 scripts/install_packages.sh build lint
 
-# What git knows and what it does not know yet, but not what it ignores.
+# Files of the working tree that match, without those that git ignores.
 ours() {
   git -c safe.directory='*' ls-files -co --exclude-standard -- "$@" | while read -r path; do
     [[ ! -f $path ]] || echo "$path"
@@ -47,12 +47,12 @@ step() {
 }
 
 check_format() { ours '*.h' '*.cc' '*.inl' | xargs -r clang-format-14 --dry-run --Werror; }
-# SC2317: it does not see that a function is called by name, as step() and others do.
+# SC2317: shellcheck does not see calls of functions by name, such as those of step().
 check_scripts() { ours '*.sh' .ci/run | xargs -r shellcheck --exclude=SC2317; }
 check_python() { ours '*.py' | xargs -r pyflakes3; }
 check_python_format() { ours '*.py' | xargs -r black --check --quiet --diff; }
 check_code() {
-  # clang-tidy reads generated headers.
+  # clang-tidy needs the generated headers.
   [[ -f $build/build.ninja ]] || meson setup "$build" || return
   ninja -C "$build" -t targets all | sed -n 's/^\(.*\.pb\.h\): .*/\1/p' |
     xargs -r ninja -C "$build" --quiet || return

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The main job: traffic of real programs through dripd, measured on the receiver's side."""
+"""Shapes the traffic of real programs with dripd and measures the rates at the receiver."""
 import json
 import pathlib
 import sys
@@ -24,7 +24,7 @@ HALF_SECONDS = 4.0
 
 
 def show_progress(meter, begin, end):
-    """Samples until the end and says every two seconds what arrives."""
+    """Samples until the end and prints the received rate every two seconds."""
     while (from_here := now()) < end:
         meter.sample_until(min(from_here + 2, end))
         inside = [sample for sample in meter.received if sample[0] >= from_here]
@@ -84,7 +84,7 @@ def shaped_phase(link, daemon, flow, rate_bps):
 
 
 def write_samples(path, series):
-    """What the rates were worked out from: running totals of bytes, seconds since the flow began."""
+    """Writes the samples behind the rates: byte counters over seconds since the flow began."""
     flows = {}
     for label, meter, (begin, change) in series:
         flows[label] = {"change": change - begin}

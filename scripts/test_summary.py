@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Says what a test run came to: counts by suite, what failed, what was skipped and why.
+"""Summarizes a test run: counts by suite, what failed, what was skipped and why.
 
     test_summary.py BUILD/meson-logs/testlog.json
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How many packets the bucket of the exact flow holds."""
+"""Capacity of the bucket whose rate is checked, in packets."""
 
 
 def backlog(rate_bps):
-    """A rate is only kept while the bucket is not empty: so what it holds lasts for longer than a
-    busy machine keeps dripd or the sender from its CPU, 50 ms where memory allows, else 10 ms."""
+    """Enough that the bucket does not run empty while a busy machine delays dripd or the sender,
+    because only then the rate is held: 50 ms of packets where memory allows it, else 10 ms."""
     packets = lambda seconds: int(rate_bps * seconds / 8 / 1514)
     return max(20, packets(0.010), min(packets(0.050), 1000))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A dripd of one's own: started, asked through dripctl, stopped."""
+"""Starts a dripd, queries it through dripctl, stops it."""
 import dataclasses
 import json
 import pathlib
@@ -94,7 +94,7 @@ class Daemon:
         )
 
     def try_ctl(self, *arguments):
-        """Whether dripctl could do it."""
+        """Whether dripctl succeeded."""
         return self.run_ctl(*arguments).returncode == 0
 
     def ctl(self, *arguments):
@@ -127,7 +127,7 @@ class Daemon:
         )
 
     def balance(self):
-        """rx = tx + drops by reason + waiting, once traffic has ended."""
+        """Checks rx = tx + drops by reason + waiting, after traffic has ended."""
         for _ in range(50):
             lcores = self.ctl("lcore", "list")["lcores"]
             total = lambda field: sum(int(lcore.get(field, 0)) for lcore in lcores)

@@ -8,8 +8,8 @@ NR_HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 
 @contextlib.contextmanager
 def reserved(count):
-    """Reserves `count` more until the end of the block and yields how many the kernel had, which may
-    be fewer. OSError without the right to do so."""
+    """Reserves `count` more until the end of the block and yields how many the kernel had, which
+    may be fewer. OSError without the right to do so."""
     before = int(NR_HUGEPAGES.read_text())
     NR_HUGEPAGES.write_text(str(before + count))
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Without rights: dripd between a DPDK device that generates and one that counts."""
+"""dripd between a DPDK device that generates packets and one that counts them. Needs no root."""
 from backlog import backlog
 from udp_frames import udp_frame, write_pcap
 
@@ -7,7 +7,7 @@ FRAME = 1490
 
 
 class Flow:
-    """What net_pcap replays without end, as seen on the far device."""
+    """What net_pcap replays in a loop, counted at the other device."""
 
     label, bucket, must_be_exact = "UDP, as fast as DPDK replays it", "udp", True
 

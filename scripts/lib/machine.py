@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a table of figures must say of where it comes from: machine, command, commit."""
+"""The origin of measured figures: machine, command, commit."""
 import os
 import pathlib
 import platform
@@ -32,7 +32,7 @@ def processor():
 
 
 def describe(program):
-    """For the head of a result file."""
+    """The first fields of a result file."""
     return {
         "machine": processor(),
         "kernel": platform.release().split("-")[0],
@@ -43,7 +43,7 @@ def describe(program):
 
 
 def head(result):
-    """The same as a line of Markdown."""
+    """The same fields as Markdown."""
     return (
         f"{result['machine']}; Linux {result['kernel']}; commit {result['commit']}, "
         f"{result['date']}.\nCommand: `{result['command']}`."

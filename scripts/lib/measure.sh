@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What the measuring scripts have in common; sourced, after usage() is defined.
+# Shared by the measuring scripts. Sourced after usage() is defined.
 # shellcheck shell=bash
 
-# take_arguments FLAGS VALUES WORDS "$@": puts the command line into `build` (--build DIR) and
-# `arguments` (all else). FLAGS stand alone, VALUES take a value, WORDS is "words" if others may come.
-# Ends the script at -h and at anything unknown.
+# take_arguments FLAGS VALUES WORDS "$@": parses the command line into `build` (--build DIR) and
+# `arguments` (the rest). Options in FLAGS have no value, those in VALUES have one. WORDS is "words"
+# if other words are allowed. Exits after -h and after anything unknown.
 take_arguments() {
   local flags=" $1 " values=" --build $2 " words=$3 name
   name=$(basename "$0")
@@ -35,7 +35,7 @@ take_arguments() {
   done
 }
 
-# build_targets TARGET...: in the directory `build`, which is made if it is not there.
+# build_targets TARGET...: builds in the directory `build`, which is set up if it does not exist.
 build_targets() {
   if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
   ninja -C "$build" "$@"

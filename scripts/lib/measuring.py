@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the measuring programs have in common: arguments, hugepages, results."""
+"""Shared by the measuring programs: arguments, hugepages, result files."""
 import argparse
 import contextlib
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Running totals of bytes over time, and the rates in them."""
+"""Samples of byte counters over time, and the rates between them."""
 import json
 import subprocess
 import threading
@@ -7,14 +7,14 @@ import time
 
 
 def now():
-    """Seconds on the clock by which dripd dates what it reads."""
+    """Seconds of CLOCK_MONOTONIC_RAW, which dripd uses for its time stamps."""
     return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
 
 
 class Meter:
-    """Samples running totals of bytes, each as a list of (seconds, bytes). What the bucket sent comes
-    from `watch`, a dripctl that streams: dripd itself says at what moment it read the count, so it
-    matters little when it gets here."""
+    """Samples byte counters, each as a list of (seconds, bytes). The bytes that the bucket sent
+    come from `watch`, a streaming dripctl. dripd itself says when it read that counter, so a delay
+    until the sample arrives here does not matter."""
 
     INTERVAL = 0.1
 
@@ -50,7 +50,7 @@ class Meter:
 
     @staticmethod
     def take(samples, read):
-        """What was read belongs to the middle of the time that reading took."""
+        """A sample is dated to the middle of the time that reading it took."""
         before = now()
         value = read()
         if value is not None:
@@ -58,8 +58,8 @@ class Meter:
 
 
 def slope(samples, begin, end):
-    """Bytes a second over [begin, end]: the line of least squares through all samples, since each is
-    read some milliseconds off its time on a busy machine."""
+    """Bytes a second over [begin, end], by a least squares fit through all samples, because each is
+    taken some milliseconds late on a busy machine."""
     inside = [(t, value) for t, value in samples if begin <= t <= end]
     if len(inside) < 3:
         raise SystemExit(f"only {len(inside)} samples between two changes of rate")
@@ -71,7 +71,8 @@ def slope(samples, begin, end):
 
 
 def least_rate(samples, begin, end):
-    """The least bytes a second between two samples over [begin, end]; endless if there are none."""
+    """The lowest bytes a second between successive samples in [begin, end]; infinite without
+    any."""
     inside = [(t, value) for t, value in samples if begin <= t <= end]
     return min(
         ((v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in zip(inside, inside[1:]) if t1 > t0),

@@ -24,7 +24,7 @@ def run(*command, check=True):
 
 
 def cannot():
-    """Why namespaces cannot be used here; empty if they can."""
+    """The reason why namespaces cannot be used here; empty if they can."""
     if os.geteuid() != 0:
         return "not root"
     for program in ("ip", "iperf3", "ethtool", "ping"):
@@ -41,7 +41,7 @@ def cannot():
 
 
 def no_hugepages():
-    """Why dripd cannot have them; empty if it can."""
+    """The reason why dripd cannot have hugepages; empty if it can."""
     try:
         with hugepages.reserved(HUGEPAGES) as got:
             pass
@@ -95,7 +95,7 @@ class Flow:
 
 
 class Host:
-    """One end: a namespace with eth0, and a process that keeps its /proc open to us."""
+    """A namespace with eth0, and a process in it through whose /proc its counters are read."""
 
     def __init__(self, name, address, cpus):
         self.name, self.address, self.cpus = name, address, cpus
@@ -106,7 +106,8 @@ class Host:
         self.holder = self.spawn("sleep", "600")
 
     def spawn(self, *command, stdout=subprocess.DEVNULL):
-        """Not in our process group: at an interrupt from the terminal we end it, in order."""
+        """Starts a program in a process group of its own, so that an interrupt from the terminal
+        does not end it before this program does."""
         process = subprocess.Popen(
             ["ip", "netns", "exec", self.name, *command],
             stdout=stdout,
@@ -120,7 +121,7 @@ class Host:
 
     def configure(self):
         self.ip("link", "set", "lo", "up")
-        # dripd passes frames as they are: the sender must do its own checksums and segments.
+        # dripd forwards frames unchanged, so the sender must compute checksums and segment itself.
         run("ip", "netns", "exec", self.name, "ethtool", "-K", "eth0", "tx", "off")
         self.ip("address", "add", f"{self.address}/24", "dev", "eth0")
         self.ip("link", "set", "eth0", "up")
@@ -132,7 +133,8 @@ class Host:
         return pathlib.Path(f"/proc/{self.holder.pid}/net/{name}").read_text()
 
     def udp_bytes(self, direction):
-        """Wire bytes of all datagrams that came in (or went out), those for want of room included."""
+        """Wire bytes of all datagrams received or sent, including those dropped at a full
+        socket."""
         names, values = [
             line.split()[1:] for line in self.proc("snmp").splitlines() if line.startswith("Udp:")
         ]
@@ -206,7 +208,7 @@ class Link:
                 *f"ip link add {side} netns {self.names[2]} type veth".split(),
                 *f"peer name eth0 netns {host.name}".split(),
             )
-            # A shaper has no addresses of its own, and sends nothing of its own.
+            # dripd's interfaces have no addresses, so that the kernel sends nothing on them.
             run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
             host.configure()
             run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
@@ -235,7 +237,8 @@ class Link:
         run("ip", "-netns", namespace, "link", "set", interface, state)
 
     def next_kind(self):
-        """The fallback for a kernel or a NIC without AF_XDP; False if there is none left."""
+        """Switches to the next kind of device, for kernels without AF_XDP; False if there is
+        none."""
         self.kinds.pop(0)
         return bool(self.kinds)
 

@@ -17,7 +17,8 @@ def counts_between(before, after):
 
 
 def of_counts(counts, fraction):
-    """The quantile in ns of counts by bin, by linear interpolation within its bin; 0 if all are 0."""
+    """The quantile in ns of counts by bin, by linear interpolation within its bin; 0 if all are
+    0."""
     wanted, below = fraction * sum(counts), 0
     for i, here in enumerate(counts):
         if here and below + here >= wanted:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bit rates as tc writes them."""
+"""Bit rates in the notation of tc."""
 import re
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table at the end of the main job."""
+"""The table that main_job.py prints."""
 import dataclasses
 from typing import Optional
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A program that is told to stop cleans up first."""
+"""Clean-up before a program is ended by a signal."""
 import signal
 import sys
 
@@ -7,8 +7,8 @@ STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def unwind_when_stopped():
-    """The first of these signals ends the program as an exception does, so that it cleans up; those
-    that follow find it doing so already."""
+    """Makes the first of these signals end the program by an exception, so that context managers
+    clean up. Further ones are ignored meanwhile."""
 
     def stop(number, _):
         for each in STOPS:

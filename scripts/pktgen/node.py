@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A dripd between vhost-user devices, to be measured by a tester on the same machine."""
+"""A dripd with vhost-user devices, measured by a tester on the same machine."""
 import pathlib
 import sys
 
@@ -11,7 +11,7 @@ MBUFS = 65535
 
 
 class Place:
-    """Where dripd is: no namespace, a directory of its own."""
+    """Where dripd runs: in no namespace, with its files in a directory of its own."""
 
     prefix = []
     never_rests = False
@@ -25,7 +25,7 @@ class Place:
 
 
 class Node(Daemon):
-    """A dripd between vhost-user devices, with one bucket and what sends packets to it."""
+    """A dripd with vhost-user devices and the given buckets and rules."""
 
     def __init__(self, build, place, ports, pairs, buckets):
         super().__init__(build, place, place.scratch / "dripd.log")
@@ -46,7 +46,7 @@ class Node(Daemon):
         return self.start_or_fail()
 
     def counts(self):
-        """Totals of the polling thread, with drops by reason."""
+        """Counters of the polling thread, with drops by reason."""
         lcore = self.ctl("lcore", "list")["lcores"][0]
         counts = {name: int(lcore.get(f"{name}_packets", 0)) for name in ("rx", "tx", "waiting")}
         counts["drops"] = {

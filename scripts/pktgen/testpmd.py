@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A dpdk-testpmd of one's own, told what to do on its command line."""
+"""A dpdk-testpmd, controlled through its command line."""
 import os
 import re
 import select
@@ -11,7 +11,7 @@ PROMPT = b"testpmd> "
 
 
 def missing():
-    """Why there is none; empty if it can be run."""
+    """The reason why it cannot be run; empty if it can."""
     if shutil.which("dpdk-testpmd") is None:
         return "dpdk-testpmd is not installed (package dpdk-dev)"
     if os.geteuid() != 0:
@@ -20,7 +20,9 @@ def missing():
 
 
 class Testpmd:
-    """Forwards on one CPU. By stdbuf(1) its answers come before its next prompt also through a pipe. The shared memory of virtio-user needs one file for all segments."""
+    """A dpdk-testpmd on one CPU. stdbuf(1) makes its answers come before its next prompt also
+    through a pipe. The shared memory of virtio-user must be one file, hence
+    --single-file-segments."""
 
     def __init__(self, name, devices, cpu, *arguments, hugepages=True):
         memory = (
@@ -61,7 +63,7 @@ class Testpmd:
         return self
 
     def until_prompt(self, seconds=30):
-        """What was written until the next prompt."""
+        """Returns the output until the next prompt."""
         deadline = time.monotonic() + seconds
         while PROMPT not in self.text:
             ready, _, _ = select.select(
@@ -83,7 +85,7 @@ class Testpmd:
         return self.until_prompt()
 
     def ports(self):
-        """Counts of each port since the start, and its rates since the last call."""
+        """Counters of each port since the start, and its rates since the last call."""
         text = self.tell("show port stats all")
         ports = []
         for part in re.split(r"NIC statistics for port \d+", text)[1:]:

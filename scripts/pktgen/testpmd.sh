@@ -7,16 +7,16 @@ usage() {
   cat <<'TXT'
 usage: scripts/pktgen/testpmd.sh [--quick] [--out DIR] [--build DIR]
 
-dpdk-testpmd (package dpdk-dev) sends through dripd over vhost-user and virtio-user: frame sizes from
-64 to 1518 bytes, IMIX, many flows with a bucket each, the RFC 2544 throughput by bisection, and the
-shaper checks of RFC 7640 section 6.3. What is lost is looked up at the sender, in dripd by reason, and
-at the sink, and must add up. Needs root, two CPUs and 700 MiB for hugepages, which it gives back.
+dpdk-testpmd (package dpdk-dev) sends through dripd over vhost-user and virtio-user: frame sizes
+from 64 to 1518 bytes, IMIX, many flows with a bucket each, the RFC 2544 throughput by bisection,
+and the shaper checks of RFC 7640, section 6.3. Counts of the sender, of dripd (drops by reason) and
+of the receiver must add up. Needs root, two CPUs and 700 MiB of hugepages, which it releases.
 
-  --quick      less of everything, under a minute: to see that it works
-  --out DIR    where testpmd.json and testpmd.md go (default: out)
-  --build DIR  the build directory (default: build)
+  --quick      short measurements, under a minute; a check that it works
+  --out DIR    directory for testpmd.json and testpmd.md (default: out)
+  --build DIR  build directory (default: build)
 
-docs/guide/pktgen.md says how to read the tables.
+docs/guide/pktgen.md explains the tables.
 TXT
 }
 

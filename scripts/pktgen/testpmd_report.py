@@ -110,9 +110,9 @@ def markdown(result):
 {machine.head(result)}{" A quick run: too short to be quoted." if result["quick"] else ""}
 
 One dpdk-testpmd on core 0 sends and, where the case says so, also receives; dripd polls on core 1.
-The first two lines have another dpdk-testpmd in dripd's place that only moves packets: the limit of
-the tester. "Not taken by the queue": what found the vhost-user queue full, as dropped by a tester that
-does not wait.
+The first two lines have another dpdk-testpmd in dripd's place that only forwards: the limit of the
+tester. "Not taken by the queue": packets that found the vhost-user queue full and that the tester,
+which does not wait, dropped.
 
 {rate_table(result["rows"])}
 {searches}
@@ -120,7 +120,7 @@ RFC 7640 section 6.3, rate and delay under overload; the wait of a packet that f
 but for its own place is capacity x frame / rate:
 
 {shaper_table(result["shaper"])}
-RFC 7640 section 6.3, bursts at the speed of the link into an empty bucket of 1,000 packets a second:
+RFC 7640 section 6.3, bursts at link speed into an empty bucket of 1,000 packets a second:
 
 {burst_table(result["bursts"])}
 Counts: {len(result['checks'])} checks (sent = dripd rx; rx = tx + drops by reason + waiting; tx =

@@ -24,7 +24,7 @@ UNLIMITED = "400gbit"
 
 @dataclasses.dataclass
 class Size:
-    """How much of each there is."""
+    """Amounts of each measurement."""
 
     seconds: float = 1.0
     sizes: tuple = (64, 128, 256, 512, 1024, 1518)
@@ -58,9 +58,9 @@ class Runs:
     # ---- Testers
 
     def replaying(self, sizes, flows, writes=0):
-        """Replays frames into the node's first port and sinks what comes from its second, all on
-        one core. `writes`: so many random writes of memory a packet, which is how testpmd, which has
-        no rate of its own, is made slower."""
+        """Replays frames into dripd's first port and receives from its second, all on one core.
+        testpmd has no rate limit of its own; `writes` random memory writes for each packet make it
+        slower."""
         pcap = self.scratch / "traffic.pcap"
         self.frame_bytes = write_traffic(pcap, sizes, flows)
         forward = (
@@ -102,8 +102,8 @@ class Runs:
     # ---- One measurement
 
     def forward(self, tester, sender, sink, seconds):
-        """Lets traffic run; returns counts and rates of both ends. Afterwards only the sink goes on
-        until nothing more comes."""
+        """Forwards for some seconds and returns counters and rates of both ends. Then only receives
+        until no more packets arrive."""
         before = tester.ports()
         tester.tell("start")
         time.sleep(0.15)
@@ -130,7 +130,7 @@ class Runs:
         }
 
     def account(self, what, node, before, result):
-        """The loss is looked up at all three, and must add up."""
+        """Counts of the sender, of dripd and of the receiver must add up."""
         for _ in range(30):
             after = node.counts()
             if after["waiting"] == 0:
@@ -174,7 +174,8 @@ class Runs:
     # ---- Cases
 
     def calibration(self):
-        """The tester against testpmd's own forwarding in dripd's place: what no shaper can pass."""
+        """The tester with testpmd's own forwarding in dripd's place, which is the limit of any
+        figure."""
         for name, sizes in (("64 bytes", [64]), ("IMIX", IMIX)):
             for server in ("in", "out"):
                 (self.scratch / f"{server}.sock").unlink(missing_ok=True)
@@ -193,7 +194,8 @@ class Runs:
             self.keep(f"testpmd io in dripd's place, {name}", result, self.frame_bytes)
 
     def single_sizes(self):
-        """txonly in, a device that only counts out: the sending core is free of the sink."""
+        """txonly into dripd, and a device that only counts behind it, so that the sending core
+        receives nothing."""
         ports = vhost("in", 0, self.scratch) + ["--port", "out=net_null0,no-rx=1"]
         with Node(
             self.build, self.place, ports, ["--pair", "in:out"], one_bucket(bits(UNLIMITED), 4096)
@@ -243,8 +245,8 @@ class Runs:
             self.keep(f"flowgen, {flows} flows, a bucket each, hairpin", result, 64 - FCS)
 
     def throughput_search(self, name, node, threshold):
-        """RFC 2544, section 26.1: the highest load of which no more than `threshold` is lost, by
-        bisection. The load is what testpmd really offered."""
+        """RFC 2544, section 26.1: the highest load of which at most `threshold` is lost, by
+        bisection. The load is what testpmd offered by its own counters."""
         trials = []
 
         def good(writes):
@@ -262,7 +264,7 @@ class Runs:
             )
             return trials[-1]["good"]
 
-        # Writes: the more, the less load. First some number that is slow enough.
+        # More writes make less load. First find a number that is slow enough.
         fast, slow = 0, 32
         if good(0):
             slow = 0
@@ -287,8 +289,7 @@ class Runs:
             self.throughput_search("a bucket of 1 Mpps, 0.1 % loss", node, 0.001)
 
     def shaping(self):
-        """RFC 7640, section 6.3: the rate that comes out, and how long a packet waits, under twice
-        the load and more."""
+        """RFC 7640, section 6.3: rate and delay under at least twice the load."""
         capacity = 1000
         for rate, sizes, name in (
             (100e6, [1518], "1518 bytes"),
@@ -322,8 +323,8 @@ class Runs:
             )
 
     def bursts(self):
-        """RFC 7640, section 6.3.2: a burst at the link's speed of just the capacity passes whole; of a
-        longer one the excess is lost, and nothing else, but for what leaks while it comes."""
+        """RFC 7640, section 6.3.2: a burst at link speed of exactly the capacity passes. Of a
+        longer one only the excess is lost, less what leaves during the burst."""
         capacity = 512
         self.burst_rows = []
         for packets in (capacity, capacity + 1, 2 * capacity):

@@ -12,8 +12,8 @@ IMIX = [64] * 7 + [594] * 4 + [1518]
 
 
 def frame_of(flow, wire_bytes):
-    """`wire_bytes` includes the FCS, which the frame itself does not have. The flow is in the source
-    address (198.18.0.0/15, RFC 2544)."""
+    """`wire_bytes` includes the FCS, which the frame itself does not have. The flow is in the
+    source address (198.18.0.0/15, RFC 2544)."""
     source = struct.pack("!I", (198 << 24 | 18 << 16) + 1 + flow)
     return udp_frame(wire_bytes - FCS, source, bytes((198, 19, 0, 1)), 1024, 9)
 
