@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs what is missing, builds and runs the tests; says what was skipped and why.
+# Installs missing packages, builds, runs the tests, and lists those skipped with the reason.
 #
 #   scripts/test.sh [--suite NAME]... [--build DIR]
 #
-# Suites: unit (pure logic, virtual time), component (stages on fakes), vdev (DPDK's virtual
-# devices), smoke (real programs in network namespaces, needs root), bench (the measuring scripts in
-# their quick form: counts are judged, times are not); all of them by default.
-# Nothing that a test needs of the machine, hugepages included, is left behind.
+# Without --suite all of them run:
+#   unit       pure logic in virtual time
+#   lockfree   those of them that run on several threads
+#   component  stages on fakes, and the tools in scripts/
+#   vdev       DPDK's virtual devices
+#   smoke      real programs in network namespaces; needs root
+#   cluster    several dripd and real Redis servers
+#   bench      the measuring scripts in their quick form: counts are judged, times are not
+# Tests restore what they change on the machine, such as the number of hugepages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,7 +29,7 @@ while [[ $# -gt 0 ]]; do
       shift 2
       ;;
     -h | --help)
-      sed -n '3,11s/^# \{0,1\}//p' scripts/test.sh
+      sed -n '3,16s/^# \{0,1\}//p' scripts/test.sh
       exit 0
       ;;
     *)
@@ -36,13 +41,13 @@ done
 
 scripts/install_packages.sh build run
 [[ -f $build/build.ninja ]] || meson setup "$build"
-# All of it, or what the chosen suites need.
+# Everything, or what meson test builds for the chosen suites.
 [[ ${#suites[@]} -gt 0 ]] || ninja -C "$build"
 
 log=$build/meson-logs/testlog.json
 rm -f "$log"
 status=0
-# Two more than there are CPUs: many wait for most of their time. Those that poll run by themselves.
+# Two more than there are CPUs, because many tests mostly wait. Those that poll run alone.
 meson test -C "$build" --num-processes $(($(nproc) + 2)) --print-errorlogs "${suites[@]}" || status=$?
 scripts/test_summary.py "$log" || status=1
 exit "$status"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 import stage
 
 
@@ -14,11 +15,9 @@ def main():
     if not how and (reason := stage.cannot("af_packet")):
         stage.skip(reason)
     stage.go_first()
-    job = pathlib.Path(__file__).parents[2] / "scripts/main_job.py"
+    job = pathlib.Path(__file__).parents[2] / "scripts/run.sh"
     with tempfile.TemporaryDirectory(prefix="drip-") as out:
-        done = subprocess.run(
-            [sys.executable, job, "--rate", "50mbit", "--build", build, "--out", out, *how]
-        )
+        done = subprocess.run([job, "50mbit", "--build", build, "--out", out, *how])
         if done.returncode == 0 and not (pathlib.Path(out) / "rates.svg").exists():
             sys.exit("FAILED: there is no plot")
     sys.exit(done.returncode)

@@ -1,23 +1,24 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A measuring script in its quick form: its counts add up and it writes what it promises. No time is
-judged. BUILD SCRIPT OUTPUT..."""
+"""A measuring script in its quick form: its counts add up, it writes what it promises, and its
+report can be made again of the JSON. No time is judged. BUILD SCRIPT REPORT JSON MARKDOWN..."""
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 import stage
 
 SCRIPTS = pathlib.Path(__file__).parents[2] / "scripts"
 
 
 def main():
-    build, script, *outputs = sys.argv[1:]
+    build, script, report, *outputs = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="drip-") as out:
         done = subprocess.run(
-            [sys.executable, SCRIPTS / script, "--quick", "--build", build, "--out", out],
+            [SCRIPTS / script, "--quick", "--build", build, "--out", out],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -30,7 +31,11 @@ def main():
             path = pathlib.Path(out) / name
             if not path.exists() or path.stat().st_size == 0:
                 sys.exit(f"FAILED: there is no {name}")
-        result = json.loads((pathlib.Path(out) / outputs[0]).read_text())
+        data, page = (pathlib.Path(out) / name for name in outputs[:2])
+        made = subprocess.run([SCRIPTS / report, data], capture_output=True, text=True, check=True)
+        if made.stdout != page.read_text():
+            sys.exit(f"FAILED: {report} makes another page of {data.name}")
+        result = json.loads(data.read_text())
     checks = result["checks"]
     wrong = [check["what"] for check in checks if not check["holds"]]
     if not checks or wrong:

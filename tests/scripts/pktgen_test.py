@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "system"))
 import stage
 from stage import check
 
