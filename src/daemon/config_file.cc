@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reads the TOML file and finds places in it.
+// Reads the TOML file, and finds the line of a field.
 #include "daemon/config_file.h"
 
 #include <toml++/toml.h>
@@ -18,11 +18,11 @@
 namespace drip::daemon {
 namespace {
 
-// How control names the rule set in its refusals.
+// The path of the rule set in control's errors.
 constexpr std::string_view kRuleSetPath = "rules.";
 
 absl::StatusOr<toml::table> parse(const std::string& path) {
-  // toml++ does not tell why.
+  // toml++ does not report the reason.
   if (access(path.c_str(), R_OK) != 0) {
     return absl::InvalidArgumentError(
         fmt::format("{}: cannot be read: {}", path, std::generic_category().message(errno)));
@@ -34,9 +34,9 @@ absl::StatusOr<toml::table> parse(const std::string& path) {
   }
 }
 
-// One of several words.
+// Reads text that `named` converts, or an error that lists `names`.
 template <class T>
-auto word_of(std::optional<T> (*named)(std::string_view), const char* names) {
+auto choice_of(std::optional<T> (*named)(std::string_view), const char* names) {
   return [=](const toml::node& node, const std::string& field) -> absl::StatusOr<T> {
     const auto name = text_of(node, field);
     if (!name.ok()) return name.status();
@@ -79,7 +79,7 @@ absl::Status read_node(const toml::node& node, Options& options) {
   section.text("advertise", options.advertise);
   section.texts("listen", options.listen);
   section.value("log_level", options.log_level,
-                word_of(log_level_named, "debug, info, warn, error"));
+                choice_of(log_level_named, "debug, info, warn, error"));
   section.texts("eal", options.eal_arguments);
   section.value("drain", options.drain_bound, duration_of);
   return section.finish();
@@ -104,7 +104,7 @@ absl::Status read_placement(const toml::node& node, PlacementOptions& placement)
   section.cpus("worker_cpus", placement.worker_cpus);
   section.cpus("transmitter_cpus", placement.transmitter_cpus);
   section.whole("realtime_priority", placement.realtime_priority, 0, 99);
-  section.value("idle", placement.idle, word_of(idle_named, "auto, busy, sleep"));
+  section.value("idle", placement.idle, choice_of(idle_named, "auto, busy, sleep"));
   return section.finish();
 }
 
@@ -117,20 +117,20 @@ absl::Status read_memory(const toml::node& node, MemoryOptions& memory) {
   section.whole("max_buckets", memory.max_buckets, 1, 1 << 24);
   section.whole("max_requests", memory.max_requests, 1, 1 << 26);
   section.value("ring_memory", memory.ring_memory_bytes, bytes_of);
-  section.value("hugepages", memory.hugepages, word_of(hugepages_named, "if-any, never, always"));
+  section.value("hugepages", memory.hugepages, choice_of(hugepages_named, "if-any, never, always"));
   section.value("overcommit", memory.overcommit, overcommit_of);
   return section.finish();
 }
 
-// Here and not only where ports are opened, because here their places are known.
-absl::Status check_names(const toml::array& places, const std::vector<dpdk::PortSpec>& ports) {
+// Checked here, although opening the ports checks it as well, because here the line is known.
+absl::Status check_names(const toml::array& tables, const std::vector<dpdk::PortSpec>& ports) {
   const auto named = [&](const std::string& name) {
     return std::find_if(ports.begin(), ports.end(),
                         [&](const dpdk::PortSpec& port) { return port.name == name; });
   };
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const auto error = [&](const char* key, const std::string& reason) {
-      const toml::node& value = *places.get_as<toml::table>(i)->get(key);
+      const toml::node& value = *tables.get_as<toml::table>(i)->get(key);
       return toml_error(value.source(), fmt::format("ports[{}].{}", i, key), reason);
     };
     if (&*named(ports[i].name) != &ports[i]) {

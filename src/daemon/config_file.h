@@ -13,7 +13,8 @@
 
 namespace drip::daemon {
 
-// A wrong file is refused as a whole, with `file:line:column: field: reason`.
+// An error in a file has the text `file:line:column: field: reason`; then nothing of the file is
+// used.
 
 /// [node], [placement], [memory], [cluster] and [[ports]] over what `options` holds.
 absl::Status read_options(const std::string& path, Options& options);
@@ -23,9 +24,9 @@ absl::Status read_options(const std::string& path, Options& options);
 /// "64kb", "20ms").
 absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path);
 
-/// Where a refusal by the API (`buckets[3].leak_rate: ...`) stands in the file:
+/// Adds the line and column in the file to an error of the API, `buckets[3].leak_rate: ...`:
 /// `file:line:column: buckets[3].leak_rate: ...`.
-absl::Status locate(const std::string& path, const absl::Status& refusal);
+absl::Status locate(const std::string& path, const absl::Status& error);
 
 [[nodiscard]] std::optional<Idle> idle_named(std::string_view name);
 [[nodiscard]] std::optional<dpdk::Hugepages> hugepages_named(std::string_view name);

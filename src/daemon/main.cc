@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// dripd's whole life: options, placement, engine, control plane; then signals; then all of it back.
+// dripd's main(): starts options, placement, engine and control plane, waits for signals, and stops
+// all of it in reverse order.
 #include <pthread.h>
 #include <signal.h>
 
@@ -57,9 +58,9 @@ void reload(const std::string& path, control::Node& node) {
   }
 }
 
-// 2 if flags or file ask for what cannot be, as with a flag that does not parse; 1 if the machine
-// does not give it.
-int refuse(const absl::Status& status) {
+// Logs the error and returns the exit code: 2 for an error in the flags or the file, 1 for an error
+// of the machine.
+int report(const absl::Status& status) {
   log_error("{}", std::string(status.message()));
   return absl::IsInvalidArgument(status) || absl::IsNotFound(status) ? 2 : 1;
 }
@@ -108,14 +109,14 @@ absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) 
 int run(const Options& options) {
   const sigset_t signals = block_signals();
   const auto make_cluster = cluster_factory(options);
-  if (!make_cluster.ok()) return refuse(make_cluster.status());
+  if (!make_cluster.ok()) return report(make_cluster.status());
   const auto placement = plan_placement(options);
-  if (!placement.ok()) return refuse(placement.status());
+  if (!placement.ok()) return report(placement.status());
   set_affinity(placement->control_cpus);
 
   auto running = options.ports.empty() ? start_embedded(options, *placement)
                                        : start_with_ports(options, *placement);
-  if (!running.ok()) return refuse(running.status());
+  if (!running.ok()) return report(running.status());
   // EAL moved this thread; what starts from here on is control.
   set_affinity(placement->control_cpus);
   Engine& engine = (*running)->engine();
@@ -125,15 +126,15 @@ int run(const Options& options) {
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
     engine.drain_and_stop(Duration{0});
-    return refuse(node.status());
+    return report(node.status());
   }
   if (auto status = load_config(options.config_path, **node); !status.ok()) {
     engine.drain_and_stop(Duration{0});
-    return refuse(status);
+    return report(status);
   }
   if (auto status = (*node)->start(); !status.ok()) {
     engine.drain_and_stop(Duration{0});
-    return refuse(status);
+    return report(status);
   }
   log_info("node {} serves on {}", options.node_id,
            fmt::join(bound_addresses(options, **node), ", "));
