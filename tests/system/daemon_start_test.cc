@@ -156,7 +156,8 @@ TEST(Listen, AFileThatIsNoSocketStays) {
   const std::string path = directory.write("precious", "data");
   const Outcome outcome = dripd("--listen unix:" + path);
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("listen: unix:" + path + ": the file exists and is no socket"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("listen: unix:" + path + ": the file exists and is no socket"));
   EXPECT_EQ(std::filesystem::file_size(path), 4U);
 }
 
