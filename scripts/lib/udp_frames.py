@@ -2,26 +2,15 @@
 """UDP frames as bytes, and capture files of them."""
 import struct
 
+from frames import IPV4, ethernet, ipv4, udp
+
 FCS = 4  # Bytes that names of frame sizes count, and that neither a frame here nor a mbuf has.
-
-
-def checksum(header):
-    """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def udp_frame(size, source, destination, source_port, destination_port):
     """A frame of `size` bytes without FCS. Addresses are 4 bytes each; there is no UDP checksum."""
-    ip_length = size - 14
-    ip = lambda check: (
-        struct.pack("!BBHHHBBH", 0x45, 0, ip_length, 0, 0, 64, 17, check) + source + destination
-    )
-    udp = struct.pack("!HHHH", source_port, destination_port, ip_length - 20, 0)
-    ethernet = bytes.fromhex("020000000002 020000000001 0800")
-    return ethernet + ip(checksum(ip(0))) + udp + bytes(ip_length - 28)
+    datagram = udp(destination_port, bytes(size - 42), source_port)
+    return ethernet(IPV4, ipv4(source, destination, datagram))
 
 
 def write_pcap(path, frames):

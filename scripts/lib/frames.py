@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frames as bytes: Ethernet with tags, IPv4 and IPv6, UDP, fragments."""
+"""Builds frames as bytes: Ethernet with tags, IPv4 and IPv6, UDP, fragments."""
 import ipaddress
 import struct
 
