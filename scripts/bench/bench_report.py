@@ -132,11 +132,11 @@ def memory(rows):
     parts = {
         "bucket": "the bucket itself",
         "wheel": "wheel",
-        "book": "the engine's record of it",
+        "record": "the engine's record of it",
         "registry": "name, settings, indexes",
         "idle": "**idle, less its ring**",
         "ring": "ring of 4",
-        "history": "histories, once it is used",
+        "history": "histograms, once it is used",
         "wheel_full": "more of the wheel, once it is full",
         "full": "**full**",
     }
@@ -300,10 +300,10 @@ def main():
     page.write_text(
         f"""# Benchmarks
 
-Made by `scripts/bench/all.sh`. Every peer was measured in the same run as Drip, in turns with it; figures
-are medians of interleaved runs, cycles are those of the TSC. Absolute figures of a shared virtual machine
-move by a third from run to run: the ratios count. The pages below give machine, commit, time, command and
-the range of every figure.
+Made by `scripts/bench/all.sh`. Every peer was measured in the same run as Drip, in turns with it;
+figures are medians of interleaved runs, cycles are those of the TSC. Absolute figures of a shared
+virtual machine move by a third from run to run: the ratios count. The pages below give machine,
+commit, time, command and the range of every figure.
 
 {table(["what", "Drip", "peer"], peers.lines(results))}
 {f"![Cycles a packet by number of buckets]({folder.name}/{plot})" if plot else ""}

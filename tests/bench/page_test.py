@@ -73,7 +73,7 @@ RESULTS = {
             "buckets": 1 << 20,
             "bucket": 320,
             "wheel": 9,
-            "book": 40,
+            "record": 40,
             "registry": 170,
             "idle": 539,
             "ring": 64,

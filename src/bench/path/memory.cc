@@ -74,10 +74,10 @@ struct PathMemory {
   double wheel = 0;       // At the start.
   double wheel_full = 0;  // What comes to it when every bucket is on the wheel.
   double history = 0;
-  double book = 0;
+  double record = 0;
 };
 
-// What the transmitter and its book have of a bucket, idle and then full.
+// What the transmitter and its slot allocator have of a bucket, idle and then full.
 absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   PathMemory memory;
   NoPorts io;
@@ -93,7 +93,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
     if (!slot.ok()) return slot.status();
     slots.record(*slot).set(settings());
   }
-  memory.book = meter.take();
+  memory.record = meter.take();
   const std::uint32_t ring_slots = BucketRing::slots_for(kCapacity);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     const auto ring = slots.rings().allocate(ring_slots);
@@ -172,11 +172,11 @@ absl::Status run_memory(const Bench& bench) {
     const auto registered = measure_engine(bench, buckets, true);
     if (!registered.ok()) return registered.status();
     const double registry = *registered - *alone;
-    const double idle = path->bucket + path->wheel + path->book + registry;
+    const double idle = path->bucket + path->wheel + path->record + registry;
     bench.report.row({{"case", "memory"}, {"buckets", buckets}})
         .figure("bucket", path->bucket)
         .figure("wheel", path->wheel)
-        .figure("book", path->book)
+        .figure("record", path->record)
         .figure("registry", registry)
         .figure("idle", idle)
         .figure("ring", path->ring)
