@@ -2,20 +2,15 @@
 // The buckets of one core without ports and rules: admit, schedule, depart.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <span>
 
 #include "bench/path/bench_port.h"
 #include "datapath/clock/tsc_clock.h"
 #include "datapath/transmitter.h"
+#include "drip/bucket_ring.h"
 
 namespace drip::bench {
-
-/// Slots a ring takes, as the engine promises them.
-[[nodiscard]] inline std::uint32_t ring_slots(std::uint32_t capacity) {
-  return BucketRing::slots_for(capacity);
-}
 
 /// dripd's own Transmitter, with `buckets` buckets of the same settings in slots 0 and on.
 class BucketPath {
@@ -26,15 +21,17 @@ class BucketPath {
              const BucketSettings& settings)
       : clock_(clock),
         table_(buckets, -1),
-        rings_(std::size_t{buckets} * ring_slots(settings.capacity) * sizeof(RingEntry), -1),
+        rings_(std::size_t{buckets} * BucketRing::slots_for(settings.capacity) * sizeof(RingEntry),
+               -1),
         transmitter_(table_, clock_.now(), port, 1, counters_) {
     auto* ring = reinterpret_cast<RingEntry*>(rings_.data());
     rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
       table_.populate(slot);
       table_.prepare_history(slot);
-      transmitter_.create(slot, settings, ring, ring_slots(settings.capacity), clock_.now());
-      ring += ring_slots(settings.capacity);
+      transmitter_.create(slot, settings, ring, BucketRing::slots_for(settings.capacity),
+                          clock_.now());
+      ring += BucketRing::slots_for(settings.capacity);
     }
   }
   /// Frees what waits.
@@ -59,7 +56,7 @@ class BucketPath {
   }
   /// Other settings for one bucket, with a ring of its own.
   void use(std::uint32_t slot, const BucketSettings& settings) {
-    const std::uint32_t slots = ring_slots(settings.capacity);
+    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
     larger_ring_ = datapath::NumaMemory(slots * sizeof(RingEntry), -1);
     larger_ring_.populate(0, larger_ring_.bytes());
     transmitter_.change(slot, settings, reinterpret_cast<RingEntry*>(larger_ring_.data()), slots,
