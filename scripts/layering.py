@@ -37,9 +37,12 @@ ROOMS = {
         {"engine", "classifier", "packet", "base", "drip"},
         {"absl", "fmt"},
     ),
-    "src/control/requests": ({"engine", "base", "drip"}, {"absl", "fmt"}),
     "src/control/config": (
-        {"control/model", "control/requests", "engine", "classifier", "base", "drip"},
+        {"control/model", "engine", "classifier", "base", "drip"},
+        {"absl", "fmt"},
+    ),
+    "src/control/requests": (
+        {"control/config", "control/model", "engine", "base", "drip"},
         {"absl", "fmt"},
     ),
     "src/control/convert": (

@@ -49,6 +49,12 @@ absl::Status not_found(std::string_view field, std::string_view kind, std::strin
   return absl::NotFoundError(joined(field, ": no ", kind, " is named ", quoted(name)));
 }
 
+absl::Status node_stopping() { return absl::UnavailableError("the node is stopping"); }
+
+absl::Status released_by_another() {
+  return absl::AbortedError("request_id: another caller that awaited it released it");
+}
+
 absl::Status check_range(std::string_view field, std::uint64_t value, std::uint64_t least,
                          std::uint64_t most, std::string_view unit) {
   return check_range_of(field, value, least, most, unit);

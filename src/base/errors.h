@@ -32,6 +32,11 @@ namespace drip {
 [[nodiscard]] absl::Status not_found(std::string_view field, std::string_view kind,
                                      std::string_view name);
 
+/// UNAVAILABLE: the node stops before it can do what was asked.
+[[nodiscard]] absl::Status node_stopping();
+/// ABORTED: of several callers that await one request, another one released it.
+[[nodiscard]] absl::Status released_by_another();
+
 /// not_allowed() with "<least> to <most><unit>" unless `value` is in that range. `unit` begins with
 /// a blank, " bytes", or is empty.
 [[nodiscard]] absl::Status check_range(std::string_view field, std::uint64_t value,

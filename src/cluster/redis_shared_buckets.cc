@@ -27,7 +27,7 @@ void RedisSharedBuckets::stop() {
 
 template <class Result, class Convert>
 void RedisSharedBuckets::ask(const Bucket& bucket, ScriptCall script, Convert convert,
-                             Done<Result> done, Duration in) {
+                             control::Done<Result> done, Duration in) {
   std::vector<QueueCall> calls(1);
   calls.front().admission.bucket = bucket;
   calls.front().script = std::move(script);
@@ -47,29 +47,30 @@ void RedisSharedBuckets::admit(std::vector<Admission> admissions) {
 }
 
 void RedisSharedBuckets::look(const Bucket& bucket, const std::string& request_id,
-                              const control::SharedPlace& place, Duration in,
-                              Done<control::SharedTurn> done) {
-  ask(bucket, calls_.look(bucket, request_id, place), turn_of, std::move(done), in);
+                              const control::SharedRequestKey& key, Duration in,
+                              control::Done<control::SharedRequestStatus> done) {
+  ask(bucket, calls_.look(bucket, request_id, key), status_of_request, std::move(done), in);
 }
 
 void RedisSharedBuckets::release(const Bucket& bucket, const std::string& request_id,
-                                 const control::SharedPlace& place,
-                                 Done<control::SharedTurn> done) {
-  ask(bucket, calls_.release(bucket, request_id, place), turn_of, std::move(done));
+                                 const control::SharedRequestKey& key,
+                                 control::Done<control::SharedRequestStatus> done) {
+  ask(bucket, calls_.release(bucket, request_id, key), status_of_request, std::move(done));
 }
 
-void RedisSharedBuckets::read(const Bucket& bucket, Done<control::SharedStats> done) {
+void RedisSharedBuckets::read(const Bucket& bucket, control::Done<control::SharedStats> done) {
   ask(
       bucket, calls_.read(bucket),
-      [bucket](const RedisReply& reply) { return reading_of(reply, bucket); }, std::move(done));
+      [bucket](const RedisReply& reply) { return stats_of(reply, bucket); }, std::move(done));
 }
 
 void RedisSharedBuckets::list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
-                              Done<control::SharedQueuePage> done) {
+                              control::Done<control::SharedQueuePage> done) {
   ask(bucket, calls_.list(bucket, first, limit), page_of, std::move(done));
 }
 
-void RedisSharedBuckets::remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) {
+void RedisSharedBuckets::remove(const Bucket& bucket, bool drop_backlog,
+                                control::Done<Removal> done) {
   ask(bucket, calls_.remove(bucket, drop_backlog), removal_of, std::move(done));
 }
 

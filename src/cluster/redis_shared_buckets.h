@@ -27,17 +27,19 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   void stop();
 
   void admit(std::vector<Admission> admissions) override;
-  void look(const Bucket& bucket, const std::string& request_id, const control::SharedPlace& place,
-            Duration in, Done<control::SharedTurn> done) override;
+  void look(const Bucket& bucket, const std::string& request_id,
+            const control::SharedRequestKey& key, Duration in,
+            control::Done<control::SharedRequestStatus> done) override;
   void release(const Bucket& bucket, const std::string& request_id,
-               const control::SharedPlace& place, Done<control::SharedTurn> done) override;
-  void read(const Bucket& bucket, Done<control::SharedStats> done) override;
+               const control::SharedRequestKey& key,
+               control::Done<control::SharedRequestStatus> done) override;
+  void read(const Bucket& bucket, control::Done<control::SharedStats> done) override;
   void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
-            Done<control::SharedQueuePage> done) override;
-  void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) override;
+            control::Done<control::SharedQueuePage> done) override;
+  void remove(const Bucket& bucket, bool drop_backlog, control::Done<Removal> done) override;
 
-  [[nodiscard]] bool away(std::string_view bucket_id) const override {
-    return policies_.away(bucket_id);
+  [[nodiscard]] bool unreachable(std::string_view bucket_id) const override {
+    return policies_.unreachable(bucket_id);
   }
 
   [[nodiscard]] std::optional<control::ShareState> share_of(
@@ -48,7 +50,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
 
  private:
   template <class Result, class Convert>
-  void ask(const Bucket& bucket, ScriptCall script, Convert convert, Done<Result> done,
+  void ask(const Bucket& bucket, ScriptCall script, Convert convert, control::Done<Result> done,
            Duration in = {});
 
   control::BucketRegistry& buckets_;

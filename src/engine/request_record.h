@@ -10,7 +10,7 @@
 
 namespace drip {
 
-/// Control makes the record and keeps it until `state` says that the request is gone; meanwhile a
+/// Control makes the record and keeps it until `state` says that the request has ended; meanwhile a
 /// bucket's ring refers to it by address. It begins on a cache line, as a UnitRef requires.
 struct alignas(kCacheLineBytes) RequestRecord {
   enum class State : std::uint32_t {
@@ -19,7 +19,7 @@ struct alignas(kCacheLineBytes) RequestRecord {
     kDeparted,  ///< The transmitter writes, at departure; the record is control's again.
     kDropped,   ///< The transmitter writes, when the bucket was deleted with DROP; likewise.
     kStopped,   ///< The transmitter writes, when the node stopped before its turn; likewise.
-    kReleased,  ///< The transmitter writes, when control took the request back; likewise.
+    kReleased,  ///< The transmitter writes, when control released the request; likewise.
   };
   /// Written with release after, and read with acquire before, the fields below.
   std::atomic<State> state{State::kIdle};
@@ -33,7 +33,7 @@ struct alignas(kCacheLineBytes) RequestRecord {
   TimePoint departed;
   Duration lateness;
 
-  [[nodiscard]] bool gone() const {
+  [[nodiscard]] bool ended() const {
     const State now = state.load(std::memory_order_acquire);
     return now != State::kIdle && now != State::kQueued;
   }

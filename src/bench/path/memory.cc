@@ -13,7 +13,7 @@
 
 #include "bench/path/cases.h"
 #include "control/config/bucket_registry.h"
-#include "control/requests/request_registry.h"
+#include "control/requests/local_queues.h"
 #include "datapath/packet_io.h"
 #include "datapath/poll_engine/embedded.h"
 #include "datapath/poll_engine/poll_engine.h"
@@ -131,7 +131,7 @@ absl::StatusOr<double> measure_engine(const Bench& bench, std::uint32_t buckets,
   options.lcores.emplace_back();
   options.lcores.front().sleeps_when_idle = true;
   datapath::PollEngine engine(options, datapath::embedded_poll_threads(), ports, bench.clock);
-  control::RequestRegistry requests(engine, 1);
+  control::LocalQueues requests(engine, 1);
   control::BucketRegistry registry(engine, requests);
   Meter meter(buckets);
   for (std::uint32_t next = 0; next < buckets;) {

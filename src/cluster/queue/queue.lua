@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- One exact bucket of the cluster: a G/D/1/K queue by the law of include/drip/law.h, each call one
--- step. `now`, Redis's clock in microseconds, is set by the line that is put before this text.
+-- One shared queue: a G/D/1/K queue by the virtual schedule of include/drip/virtual_schedule.h. Each
+-- call is one step. `now`, Redis's clock in microseconds, is set by the line that is put before this
+-- text.
 --
 -- KEYS[1]  the bucket's key: the name of its present instance. All else of it is below that key:
 --          INSTANCE:state  what `fields` names, packed
---          INSTANCE:line   a sorted set of who waits, by sequence: request ids, and of units without
+--          INSTANCE:line   a sorted set of what waits, by sequence: request ids, and of units without
 --                          a name a NUL and their sequence
 --          INSTANCE:ids    request id -> 'sequence arrival'
 -- ARGV     operation, revision, period in us, its fraction in 2^-32 us, capacity, departure at the
@@ -16,7 +17,7 @@
 local FRACTION = 4294967296
 
 local operation, revision = ARGV[1], tonumber(ARGV[2])
--- Whoever asked was told by then that there is no answer: nothing is admitted behind its back.
+-- By then the caller was told that there is no answer: nothing is admitted any more.
 if operation == 'admit' and ARGV[7] ~= '0' and now > tonumber(ARGV[7]) then return {'late'} end
 local asked = {us = tonumber(ARGV[3]), fraction = tonumber(ARGV[4])}
 local capacity, at_start = tonumber(ARGV[5]), ARGV[6] == '1'
@@ -41,7 +42,7 @@ end
 if not instance then
   local tombstone = redis.call('GET', KEYS[1] .. ':deleted')
   if operation == 'remove' or (tombstone and revision <= tonumber(tombstone)) then
-    return {'gone'}
+    return {'deleted'}
   end
   -- The time makes it another one even if Redis has lost its data since.
   instance = string.format('%.0f.%d', now, redis.call('INCR', KEYS[1] .. ':instances'))
@@ -65,7 +66,7 @@ if not packed then
   state.period_us, state.period_fraction = asked.us, asked.fraction
   state.capacity, state.at_start, state.revision = capacity, at_start and 1 or 0, revision
 end
--- A clock that was set back stands still until it is where it was.
+-- A clock that was set back counts as standing still until it is where it was.
 if now < state.seen then now = state.seen end
 state.seen = now
 
@@ -84,11 +85,11 @@ local function leak()
   while count < backlog and ceil(advance(point, count, period)) <= now do count = count + 1 end
   for first = 1, count, 1000 do
     local left = redis.call('ZPOPMIN', line, math.min(1000, count - first + 1))
-    local gone = {}
+    local departed = {}
     for i = 1, #left, 2 do
-      if not nameless(left[i]) then gone[#gone + 1] = left[i] end
+      if not nameless(left[i]) then departed[#departed + 1] = left[i] end
     end
-    if #gone > 0 then redis.call('HDEL', ids, unpack(gone)) end
+    if #departed > 0 then redis.call('HDEL', ids, unpack(departed)) end
   end
   backlog = backlog - count
   state.departed = state.departed + count
@@ -122,10 +123,10 @@ local function save()
   state.us, state.fraction = point.us, point.fraction
   state.period_us, state.period_fraction = period.us, period.fraction
   for i, name in ipairs(fields) do values[i] = state[name] end
-  -- One that drains after its deletion has an end.
+  -- One that drains after its deletion expires.
   redis.call('SET', state_key, cmsgpack.pack(values), 'KEEPTTL')
 end
--- The one with `rank` others before it in line: when it leaves, and until its service starts.
+-- Of the unit with `rank` others before it: until its departure, and until its service starts.
 local function departure(rank) return ceil(advance(point, rank, period)) - now end
 local function wait(rank)
   local steps = state.at_start == 1 and rank or rank - 1
@@ -194,7 +195,7 @@ if operation == 'look' or operation == 'release' then
     if redis.call('EXISTS', key_of(instance, 'released:' .. sequence)) == 1 then
       return {'released'}
     end
-    -- In line there is only who came behind it, unless this was a replica that never had it.
+    -- Only later ones wait, unless this was a replica that never had it.
     local head = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
     if tonumber(sequence) >= (tonumber(head[2]) or state.next) then return {'lost'} end
     return {'departed'}
@@ -208,7 +209,7 @@ if operation == 'look' or operation == 'release' then
   redis.call('HDEL', ids, id)
   redis.call('SET', key_of(instance, 'released:' .. sequence), '', 'EX', '600')
   state.dropped = state.dropped + 1
-  -- The next in line takes over the service under way. With nobody there it served nobody.
+  -- The next one takes over the service under way. If there is none nothing was served.
   if backlog == 1 and state.at_start == 0 then
     local begun = {us = point.us - period.us, fraction = point.fraction - period.fraction}
     if begun.fraction < 0 then
@@ -264,12 +265,12 @@ if operation == 'list' then
 end
 
 if operation == 'remove' then
-  -- Another one of that name has come since.
-  if state.created > revision then return {'gone'} end
+  -- A later bucket has the same name.
+  if state.created > revision then return {'deleted'} end
   redis.call('DEL', KEYS[1])
   redis.call('SET', KEYS[1] .. ':deleted', string.format('%.0f', math.max(revision, state.revision)),
              'EX', '60')
-  -- It tells apart instances of one microsecond, of which there are none a day later.
+  -- It distinguishes instances of one microsecond, of which there are none a day later.
   redis.call('EXPIRE', KEYS[1] .. ':instances', 86400)
   local drop = ARGV[7] == '1'
   if drop then
@@ -278,7 +279,8 @@ if operation == 'remove' then
     return {'removed', tostring(backlog), '0'}
   end
   save()
-  -- It drains by itself: until the last one has left, and a while longer for who asks.
+  -- It drains by itself: its keys stay until the last unit has left, and a while longer for callers
+  -- that ask about it.
   local seconds = 600
   if backlog > 0 then seconds = seconds + math.ceil(departure(backlog - 1) / 1000000) end
   for _, key in ipairs({state_key, line, ids}) do redis.call('EXPIRE', key, seconds) end

@@ -15,16 +15,17 @@ namespace drip::cluster {
 namespace {
 
 constexpr std::size_t kCallsAtOnce = 1024;
-// Of one script call, and of all of a piece: Redis serves nobody else meanwhile.
+// Of one script call, and of all calls sent at once: Redis serves nobody else meanwhile.
 constexpr std::size_t kUnitsInACall = 2048;
 constexpr std::size_t kUnitsAtOnce = 8192;
-// A call of a short patience that comes while a piece is on its way is seen by then.
+// A call with a short deadline that comes while others are on their way is noticed by then.
 constexpr std::chrono::milliseconds kSlice{5};
-// A connection that says nothing for so long while something is asked of it is given up.
+// A connection is given up if it stays silent for so long while an answer is due.
 constexpr std::chrono::seconds kSilence{1};
-// While nothing is asked the clock is read so often, and while a bucket is away Redis is tried.
+// How often Redis is asked for its time while nothing else is asked, and probed while a bucket is
+// unreachable.
 constexpr std::chrono::milliseconds kIdleProbe{500};
-constexpr std::chrono::milliseconds kAwayProbe{20};
+constexpr std::chrono::milliseconds kUnreachableProbe{20};
 constexpr std::chrono::seconds kTimeIsFresh{2};
 constexpr std::chrono::milliseconds kMostBackoff{250};
 
@@ -99,7 +100,7 @@ void QueueBatcher::submit(std::vector<QueueCall> calls, Duration in) {
     stopped = stopped_;
     for (QueueCall& call : calls) {
       const control::SharedBuckets::Bucket& bucket = call.admission.bucket;
-      if (stopped || (in.ns <= 0 && policies_.away(bucket.id))) {
+      if (stopped || (in.ns <= 0 && policies_.unreachable(bucket.id))) {
         refused.push_back(std::move(call));
       } else if (in.ns > 0) {
         later_.emplace(now + std::chrono::nanoseconds(in.ns), std::move(call));
@@ -137,7 +138,7 @@ void QueueBatcher::keep_linked() {
 }
 
 void QueueBatcher::run() {
-  while (take_in()) {
+  while (take_submitted()) {
     expire();
     if (may_send_ && sent_.empty()) send();
     if (!sent_.empty()) receive();
@@ -152,7 +153,7 @@ QueueBatcher::Clock::time_point QueueBatcher::next_event() const {
 }
 
 // Waits until there is something to do; false when it is to end.
-bool QueueBatcher::take_in() {
+bool QueueBatcher::take_submitted() {
   MutexLock lock(mutex_);
   while (!stopped_ && sent_.empty() && new_.empty() && !(linked_ && !waiting_.empty())) {
     const Clock::time_point next = next_event();
@@ -186,22 +187,21 @@ void QueueBatcher::expire() {
     }
   }
   for (QueueCall& call : waiting_) {
-    if (call.deadline <= now || (!call.probe && policies_.away(call.admission.bucket.id))) {
+    if (call.deadline <= now || (!call.probe && policies_.unreachable(call.admission.bucket.id))) {
       fail(call, trouble_);
     }
   }
   std::erase_if(waiting_, ended);
 }
 
-// A call like any other, of which only the answer matters.
+// A call like any other; what matters is that it is answered.
 void QueueBatcher::probe() {
-  const control::BucketEntryRef bucket = policies_.one_away();
+  const control::BucketEntryRef bucket = policies_.one_unreachable();
   const bool tried =
       std::ranges::any_of(waiting_, [](const QueueCall& call) { return call.probe; });
   if (bucket == nullptr || tried) return;
   QueueCall call;
-  call.admission.bucket = {bucket->id(), bucket->settings(), bucket->revision(),
-                           bucket->sharing().decide_within};
+  call.admission.bucket = control::shared_bucket(*bucket);
   call.script = calls_.read(call.admission.bucket);
   call.done = [](const absl::StatusOr<RedisReply>&) {};
   call.probe = true;
@@ -220,7 +220,7 @@ void QueueBatcher::send() {
       !status.ok()) {
     drop_link(status);
   }
-  next_probe_ = now + (policies_.one_away() != nullptr ? kAwayProbe : kIdleProbe);
+  next_probe_ = now + (policies_.one_unreachable() != nullptr ? kUnreachableProbe : kIdleProbe);
 }
 
 // The time first. Until it is known nothing is admitted.
@@ -267,7 +267,7 @@ std::vector<RedisCommand> QueueBatcher::pack(Clock::time_point now) {
 RedisCommand QueueBatcher::command_for(const Sent& sent) const {
   const QueueCall& first = sent.calls.front();
   if (!sent.admissions) return command_of(first.script, first.by_hash);
-  std::vector<ExactUnits> units;
+  std::vector<QueueUnits> units;
   Deadline deadline = first.deadline;
   for (const QueueCall& call : sent.calls) {
     units.push_back({call.admission.request_id, call.admission.count, call.admission.all_or_none});
@@ -322,7 +322,7 @@ void QueueBatcher::take(Sent sent, const RedisReply& reply) {
     for (QueueCall& call : sent.calls) call.by_hash = false;
     return send_again(std::move(sent.calls));
   }
-  // It has no memory left, or this node no right: to who asks that is as if it were not there.
+  // Redis has no memory left, or this node no right: for the caller that is as if it were down.
   if (const absl::Status status = status_of(reply); !status.ok()) {
     for (QueueCall& call : sent.calls) {
       if (!ended(call)) fail(call, status);
@@ -383,7 +383,7 @@ void QueueBatcher::drop_link(const absl::Status& why) {
 
 void QueueBatcher::fail(QueueCall& call, const absl::Status& why) {
   policies_.missed(call.admission.bucket.id, why);
-  next_probe_ = std::min(next_probe_, Clock::now() + kAwayProbe);
+  next_probe_ = std::min(next_probe_, Clock::now() + kUnreachableProbe);
   end_call(call, absl::UnavailableError(joined(
                      "the bucket's queue is in Redis, which does not answer: ", message_of(why))));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Carries calls of exact buckets to Redis and the answers back, each by its own deadline.
+// Gathers calls about shared queues, sends them to Redis together and returns the answers, each by
+// its own deadline.
 #pragma once
 
 #include <chrono>
@@ -28,18 +29,18 @@ struct QueueCall {
   std::function<void(const absl::StatusOr<RedisReply>&)> done;
   Deadline deadline{};
   bool by_hash = true;  // Redis knows the script, as far as we know.
-  bool probe = false;   // Goes out though its bucket is away.
+  bool probe = false;   // Is sent though its bucket is unreachable.
 };
 
-/// Calls are gathered and sent in one piece by a thread, `drip-exact`: while one piece is on its
+/// Calls are gathered into batches and sent by a thread, `drip-exact`: while one batch is on its
 /// way the next one gathers, and admissions to one bucket become one call. So Redis sees few large
-/// pieces under load and single calls without.
+/// batches under load and single calls without.
 ///
 /// A call that has no answer by its deadline (`decide_within` after it was submitted or fell due)
-/// ends with UNAVAILABLE, and its bucket is away (QueuePolicies); calls of a bucket that is away
-/// end so at once. Redis is told until when an admission is wanted, by its own clock as it was last
-/// read, and refuses those that it comes to later: after a pause nothing is admitted that nobody
-/// waits for.
+/// ends with UNAVAILABLE, and its bucket is unreachable (QueuePolicies); calls of an unreachable
+/// bucket end so at once. Redis is told until when an admission is wanted, by its own clock as it
+/// was last read, and refuses those that it executes later: after a pause nothing is admitted that
+/// nobody waits for.
 ///
 /// A second thread, `drip-exact-link`, makes the connection, so that no call waits for that longer
 /// than it would for an answer. What was sent on a connection that broke is sent again, for all but
@@ -72,7 +73,7 @@ class QueueBatcher {
 
   void run();
   void keep_linked();
-  [[nodiscard]] bool take_in();
+  [[nodiscard]] bool take_submitted();
   [[nodiscard]] Clock::time_point next_event() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void expire();
   void probe();

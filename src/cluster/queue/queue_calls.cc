@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Arguments and replies of scripts/exact.lua.
+// Arguments and replies of queue.lua.
 #include "cluster/queue/queue_calls.h"
 
 #include <charconv>
@@ -18,10 +18,10 @@ constexpr char kOwnClock[] =
 constexpr char kGivenTime[] = "local now = tonumber(ARGV[#ARGV])\n";
 
 absl::Status malformed() {
-  return absl::InternalError("Redis answered to an exact bucket's call in a way that it cannot");
+  return absl::InternalError("Redis's reply to a call of queue.lua is malformed");
 }
 
-// The reply's texts, with the first of them a word.
+// The texts of a reply; the first of them says what it is.
 class Words {
  public:
   explicit Words(const RedisReply& reply) : array_(reply.array()) {}
@@ -54,23 +54,23 @@ class Words {
   bool good_ = true;
 };
 
-absl::Status gone() { return absl::NotFoundError("bucket_id: the bucket was deleted"); }
+absl::Status deleted() { return absl::NotFoundError("bucket_id: the bucket was deleted"); }
 
 }  // namespace
 
-const RedisScript& exact_script() {
+const RedisScript& queue_script() {
   static const RedisScript script(joined(kOwnClock, kQueueLua));
   return script;
 }
 
-const RedisScript& exact_script_at_given_time() {
+const RedisScript& queue_script_at_given_time() {
   static const RedisScript script(joined(kGivenTime, kQueueLua));
   return script;
 }
 
-ExactPeriod ExactPeriod::of_rate(double units_per_second) {
+QueuePeriod QueuePeriod::of_rate(double units_per_second) {
   const long double us = 1e6L / units_per_second;
-  ExactPeriod period;
+  QueuePeriod period;
   period.us = static_cast<std::uint64_t>(us);
   period.fraction =
       static_cast<std::uint64_t>(std::round((us - static_cast<long double>(period.us)) * 0x1p32L));
@@ -81,9 +81,9 @@ ExactPeriod ExactPeriod::of_rate(double units_per_second) {
 QueueCalls::QueueCalls(std::string_view prefix, const RedisScript& script)
     : prefix_(joined(prefix, "exact:")), script_(script) {}
 
-ScriptCall QueueCalls::call(const ExactBucket& bucket, std::string_view operation,
+ScriptCall QueueCalls::call(const QueueBucket& bucket, std::string_view operation,
                             std::vector<std::string> more) const {
-  const ExactPeriod period = ExactPeriod::of_rate(bucket.settings.units_per_second);
+  const QueuePeriod period = QueuePeriod::of_rate(bucket.settings.units_per_second);
   ScriptCall call;
   call.script = &script_;
   call.keys = {joined(prefix_, bucket.id)};
@@ -97,31 +97,31 @@ ScriptCall QueueCalls::call(const ExactBucket& bucket, std::string_view operatio
   return call;
 }
 
-ScriptCall QueueCalls::admit(const ExactBucket& bucket, std::span<const ExactUnits> units,
+ScriptCall QueueCalls::admit(const QueueBucket& bucket, std::span<const QueueUnits> units,
                              std::uint64_t expiry_us) const {
   std::vector<std::string> more = {joined(expiry_us), joined(units.size())};
   more.reserve(2 + 3 * units.size());
-  for (const ExactUnits& each : units) {
+  for (const QueueUnits& each : units) {
     more.emplace_back(each.request_id);
     more.push_back(joined(each.count));
     more.emplace_back(each.all_or_none ? "1" : "0");
   }
   return call(bucket, "admit", std::move(more));
 }
-ScriptCall QueueCalls::look(const ExactBucket& bucket, std::string_view request_id,
-                            const control::SharedPlace& place) const {
-  return call(bucket, "look", {std::string(request_id), place.instance, joined(place.sequence)});
+ScriptCall QueueCalls::look(const QueueBucket& bucket, std::string_view request_id,
+                            const control::SharedRequestKey& key) const {
+  return call(bucket, "look", {std::string(request_id), key.instance, joined(key.sequence)});
 }
-ScriptCall QueueCalls::release(const ExactBucket& bucket, std::string_view request_id,
-                               const control::SharedPlace& place) const {
-  return call(bucket, "release", {std::string(request_id), place.instance, joined(place.sequence)});
+ScriptCall QueueCalls::release(const QueueBucket& bucket, std::string_view request_id,
+                               const control::SharedRequestKey& key) const {
+  return call(bucket, "release", {std::string(request_id), key.instance, joined(key.sequence)});
 }
-ScriptCall QueueCalls::read(const ExactBucket& bucket) const { return call(bucket, "read", {}); }
-ScriptCall QueueCalls::list(const ExactBucket& bucket, std::uint64_t first,
+ScriptCall QueueCalls::read(const QueueBucket& bucket) const { return call(bucket, "read", {}); }
+ScriptCall QueueCalls::list(const QueueBucket& bucket, std::uint64_t first,
                             std::size_t limit) const {
   return call(bucket, "list", {joined(first), joined(limit)});
 }
-ScriptCall QueueCalls::remove(const ExactBucket& bucket, bool drop_backlog) const {
+ScriptCall QueueCalls::remove(const QueueBucket& bucket, bool drop_backlog) const {
   return call(bucket, "remove", {drop_backlog ? "1" : "0"});
 }
 
@@ -130,7 +130,7 @@ absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& 
   constexpr std::size_t kHead = 2;
   if (absl::Status status = status_of(reply); !status.ok()) return status;
   Words words(reply);
-  if (words.word() == "gone") return gone();
+  if (words.word() == "deleted") return deleted();
   if (words.word() == "late") {
     return absl::DeadlineExceededError("the call came to Redis when its time was over");
   }
@@ -142,7 +142,7 @@ absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& 
     const std::uint64_t what_else = words.count(at + 1);
     ticket.duplicate = what_else == 1;
     if (what_else == 2) ticket.reason = RejectReason::kFull;
-    ticket.place = {std::string(words.text(1)), words.count(at + 2)};
+    ticket.key = {std::string(words.text(1)), words.count(at + 2)};
     ticket.position = words.count(at + 3);
     ticket.wait = {words.number(at + 4) * 1000};
     ticket.until_departure = {words.number(at + 5) * 1000};
@@ -152,10 +152,10 @@ absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& 
   return tickets;
 }
 
-absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
-  using State = control::SharedTurn::State;
+absl::StatusOr<control::SharedRequestStatus> status_of_request(const RedisReply& reply) {
+  using State = control::SharedRequestStatus::State;
   Words words(reply);
-  control::SharedTurn turn;
+  control::SharedRequestStatus turn;
   if (words.word() == "waits") {
     turn.until_departure = {words.number(1)};
     if (!words.good()) return malformed();
@@ -173,21 +173,20 @@ absl::StatusOr<control::SharedTurn> turn_of(const RedisReply& reply) {
   return turn;
 }
 
-absl::StatusOr<control::SharedStats> reading_of(const RedisReply& reply,
-                                                const ExactBucket& bucket) {
+absl::StatusOr<control::SharedStats> stats_of(const RedisReply& reply, const QueueBucket& bucket) {
   Words words(reply);
-  if (words.word() == "gone") return gone();
+  if (words.word() == "deleted") return deleted();
   if (words.word() != "read") return malformed();
   control::SharedStats result;
-  BucketStats& reading = result.reading;
-  reading.admitted = words.count(1);
-  reading.rejected[static_cast<std::size_t>(RejectReason::kFull)] = words.count(2);
-  reading.departed = words.count(3);
-  reading.dropped = words.count(4);
-  reading.backlog = words.count(5);
+  BucketStats& stats = result.stats;
+  stats.admitted = words.count(1);
+  stats.rejected[static_cast<std::size_t>(RejectReason::kFull)] = words.count(2);
+  stats.departed = words.count(3);
+  stats.dropped = words.count(4);
+  stats.backlog = words.count(5);
   result.since_last_departure = {words.number(6)};
-  result.until_point = {words.number(7)};
-  reading.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
+  result.until_departure = {words.number(7)};
+  stats.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
   if (!words.good()) return malformed();
   return result;
 }
@@ -197,7 +196,7 @@ absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply) {
   constexpr std::size_t kHead = 2;
   Words words(reply);
   control::SharedQueuePage page;
-  if (words.word() == "gone") return gone();
+  if (words.word() == "deleted") return deleted();
   if (words.word() != "list" || words.size() % kWords != kHead) return malformed();
   if (!words.text(1).empty()) page.next = words.count(1);
   for (std::size_t i = kHead; i < words.size(); i += kWords) {
@@ -214,7 +213,7 @@ absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply) {
 
 absl::StatusOr<Removal> removal_of(const RedisReply& reply) {
   Words words(reply);
-  if (words.word() == "gone") return Removal{};
+  if (words.word() == "deleted") return Removal{};
   if (words.word() != "removed") return malformed();
   const Removal removal{words.count(1), words.count(2)};
   if (!words.good()) return malformed();

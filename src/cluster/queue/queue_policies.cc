@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Away and back, with a line in the log for each.
+// Unreachable and reachable again, with a line in the log for each.
 #include "cluster/queue/queue_policies.h"
 
 #include <vector>
@@ -12,7 +12,7 @@ using control::PolicyState;
 
 namespace {
 
-PolicyState state_while_away(const control::BucketEntry& bucket) {
+PolicyState state_while_unreachable(const control::BucketEntry& bucket) {
   return bucket.sharing().failure_policy == control::FailurePolicy::kOpen ? PolicyState::kOpen
                                                                           : PolicyState::kClosed;
 }
@@ -25,54 +25,54 @@ void QueuePolicies::missed(const std::string& bucket_id, const absl::Status& why
   {
     MutexLock lock(mutex_);
     Record& record = records_[bucket_id];
-    if (record.away) return;
-    record.away = true;
+    if (record.unreachable) return;
+    record.unreachable = true;
     ++record.changes;
-    count_away_.fetch_add(1);
+    unreachable_count_.fetch_add(1);
   }
   log_(LogLevel::kWarning,
        joined("bucket ", bucket_id,
-              state_while_away(*bucket) == PolicyState::kOpen
+              state_while_unreachable(*bucket) == PolicyState::kOpen
                   ? ": open, this node's own queue at the full rate; Redis does not answer: "
                   : ": closed; Redis does not answer: ",
               message_of(why)));
 }
 
 void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
-  if (count_away_.load() == 0) return;
-  std::vector<std::string> back;
+  if (unreachable_count_.load() == 0) return;
+  std::vector<std::string> reachable;
   {
     MutexLock lock(mutex_);
     for (auto each = records_.begin(); each != records_.end();) {
       Record& record = each->second;
       const control::BucketEntryRef bucket = buckets_.find(each->first);
       const bool patient = bucket != nullptr && took.count() <= bucket->sharing().decide_within.ns;
-      if (record.away && (patient || bucket == nullptr)) {
-        record.away = false;
+      if (record.unreachable && (patient || bucket == nullptr)) {
+        record.unreachable = false;
         ++record.changes;
-        count_away_.fetch_sub(1);
-        if (patient) back.push_back(each->first);
+        unreachable_count_.fetch_sub(1);
+        if (patient) reachable.push_back(each->first);
       }
       each = bucket == nullptr ? records_.erase(each) : std::next(each);
     }
   }
-  for (const std::string& id : back) {
+  for (const std::string& id : reachable) {
     log_(LogLevel::kInfo, joined("bucket ", id, ": shared; Redis answers again"));
   }
 }
 
-bool QueuePolicies::away(std::string_view bucket_id) const {
-  if (count_away_.load() == 0) return false;
+bool QueuePolicies::unreachable(std::string_view bucket_id) const {
+  if (unreachable_count_.load() == 0) return false;
   MutexLock lock(mutex_);
   const auto record = records_.find(bucket_id);
-  return record != records_.end() && record->second.away;
+  return record != records_.end() && record->second.unreachable;
 }
 
-control::BucketEntryRef QueuePolicies::one_away() const {
-  if (count_away_.load() == 0) return nullptr;
+control::BucketEntryRef QueuePolicies::one_unreachable() const {
+  if (unreachable_count_.load() == 0) return nullptr;
   MutexLock lock(mutex_);
   for (const auto& [id, record] : records_) {
-    if (!record.away) continue;
+    if (!record.unreachable) continue;
     control::BucketEntryRef bucket = buckets_.find(id);
     if (bucket != nullptr && bucket->sharing().exact()) return bucket;
   }
@@ -86,7 +86,7 @@ control::ShareState QueuePolicies::state_of(const control::BucketEntry& bucket) 
   const auto record = records_.find(bucket.id());
   if (record == records_.end()) return state;
   state.policy_changes = record->second.changes;
-  if (record->second.away) state.policy_state = state_while_away(bucket);
+  if (record->second.unreachable) state.policy_state = state_while_unreachable(bucket);
   return state;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which exact buckets a node decides by their failure policies, and since when that is so.
+// Which shared queues a node cannot reach, so that their failure policies decide.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,8 @@
 
 namespace drip::cluster {
 
-/// A bucket is away from when one of its calls had no answer within its `decide_within`, until
-/// Redis has answered some call in no more time than that. Each change is logged and counted.
+/// A bucket is unreachable from when one of its calls had no answer within its `decide_within`,
+/// until Redis has answered some call in no more time than that. Each change is logged and counted.
 /// Thread safe.
 class QueuePolicies {
  public:
@@ -28,23 +28,23 @@ class QueuePolicies {
   void missed(const std::string& bucket_id, const absl::Status& why);
   void answered_within(std::chrono::nanoseconds took);
 
-  /// For little while all buckets are well.
-  [[nodiscard]] bool away(std::string_view bucket_id) const;
-  /// Some bucket that is away, to ask Redis about; none if all are well.
-  [[nodiscard]] control::BucketEntryRef one_away() const;
+  /// Cheap while all buckets are reachable.
+  [[nodiscard]] bool unreachable(std::string_view bucket_id) const;
+  /// Some unreachable bucket, to ask Redis about; none if all are reachable.
+  [[nodiscard]] control::BucketEntryRef one_unreachable() const;
   [[nodiscard]] control::ShareState state_of(const control::BucketEntry& bucket) const;
 
  private:
   struct Record {
-    bool away = false;
+    bool unreachable = false;
     std::uint64_t changes = 0;
   };
 
   const control::BucketRegistry& buckets_;
   const Log log_;
-  std::atomic<std::size_t> count_away_{0};
+  std::atomic<std::size_t> unreachable_count_{0};
   mutable Mutex mutex_;
-  // Of buckets that were away at least once.
+  // Of buckets that were unreachable at least once.
   std::map<std::string, Record, std::less<>> records_ ABSL_GUARDED_BY(mutex_);
 };
 

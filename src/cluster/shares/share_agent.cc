@@ -241,8 +241,7 @@ void ShareAgent::apply_shares() {
   const bool lapsed = engine_.lapses() != lapses_;
   lapses_ = engine_.lapses();
   const auto put = [&](Leased& leased, const RateLease& lease) {
-    (void)leased.bucket->while_it_exists(
-        [&](const BucketSettings&) { engine_.lease(leased.bucket->ref(), lease); });
+    if (const auto use = leased.bucket->use()) engine_.lease(leased.bucket->ref(), lease);
     leased.active = lease;
   };
   std::vector<std::pair<const std::string*, RateLease>> later;

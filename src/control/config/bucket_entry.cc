@@ -6,15 +6,16 @@
 
 namespace drip::control {
 
-BucketEntry* BucketEntry::make(RequestRegistry& requests, std::string_view id, BucketRef ref,
+BucketEntry* BucketEntry::make(const Node& node, std::string_view id, BucketRef ref,
                                const BucketSettings& settings, const BucketSharing& sharing) {
-  return new (IdBytes{id.size()}) BucketEntry(requests, id, ref, settings, sharing);
+  return new (IdBytes{id.size()}) BucketEntry(node, id, ref, settings, sharing);
 }
 
-BucketEntry::BucketEntry(RequestRegistry& requests, std::string_view id, BucketRef ref,
+BucketEntry::BucketEntry(const Node& node, std::string_view id, BucketRef ref,
                          const BucketSettings& settings, const BucketSharing& sharing)
-    : registry_(requests),
+    : node_(node),
       ref_(ref),
+      exact_(sharing.exact()),
       id_bytes_(static_cast<std::uint8_t>(id.size())),
       settings_(settings),
       sharing_(remembered(sharing)) {
@@ -26,16 +27,21 @@ std::unique_ptr<const BucketSharing> BucketEntry::remembered(const BucketSharing
   return std::make_unique<const BucketSharing>(sharing);
 }
 
-std::shared_ptr<RequestQueue> BucketEntry::requests() {
+RequestQueues& BucketEntry::queues() const {
+  return exact() && node_.shared != nullptr ? *node_.shared : node_.local;
+}
+
+std::shared_ptr<LocalQueue> BucketEntry::local_queue(
+    absl::FunctionRef<std::shared_ptr<LocalQueue>()> make) {
   {
     SpinLockHolder lock(lock_);
-    if (requests_ != nullptr) return requests_;
+    if (local_queue_ != nullptr) return local_queue_;
   }
-  std::shared_ptr<RequestQueue> fresh = registry_.make_queue(ref_);
+  std::shared_ptr<LocalQueue> fresh = make();
   SpinLockHolder lock(lock_);
   // Another caller may have been faster.
-  if (requests_ == nullptr) requests_ = std::move(fresh);
-  return requests_;
+  if (local_queue_ == nullptr) local_queue_ = std::move(fresh);
+  return local_queue_;
 }
 
 BucketSettings BucketEntry::settings() const {
@@ -48,16 +54,12 @@ BucketSharing BucketEntry::sharing() const {
   return sharing_ == nullptr ? BucketSharing{} : *sharing_;
 }
 
-bool BucketEntry::exact() const {
-  SpinLockHolder lock(lock_);
-  return sharing_ != nullptr && sharing_->exact();
-}
-
 void BucketEntry::change(const BucketSettings& settings, const BucketSharing& sharing) {
   std::unique_ptr<const BucketSharing> fresh = remembered(sharing);
   SpinLockHolder lock(lock_);
   settings_ = settings;
   sharing_.swap(fresh);
+  exact_.store(sharing.exact(), std::memory_order_relaxed);
 }
 
 BucketEntry::Use BucketEntry::use() const {
@@ -80,13 +82,6 @@ void BucketEntry::end_existence() {
   }
 }
 
-bool BucketEntry::while_it_exists(absl::FunctionRef<void(const BucketSettings&)> callback) const {
-  const Use held = use();
-  if (!held) return false;
-  callback(settings());
-  return true;
-}
-
 std::optional<BucketState> BucketEntry::state() const {
   const Use held = use();
   if (!held) return std::nullopt;
@@ -96,13 +91,17 @@ std::optional<BucketState> BucketEntry::state() const {
   state->settings = settings();
   state->sharing = sharing();
   state->revision = revision();
-  state->stats = registry_.engine().read(ref_);
+  state->stats = node_.engine.read(ref_);
   return state;
 }
 
 std::uint64_t BucketEntry::backlog() const {
   const Use held = use();
-  return held ? registry_.engine().backlog(ref_) : 0;
+  return held ? node_.engine.backlog(ref_) : 0;
+}
+
+SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket) {
+  return {bucket.id(), bucket.settings(), bucket.revision(), bucket.sharing().decide_within};
 }
 
 }  // namespace drip::control

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One configured bucket: its name, its settings, its requests, and that it exists while it is used.
+// One configured bucket: its name, its settings, its queue, and that it exists while it is used.
 #pragma once
 
 #include <atomic>
@@ -12,24 +12,32 @@
 
 #include "absl/functional/function_ref.h"
 #include "base/mutex.h"
+#include "base/ref_count.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/bucket_state.h"
-#include "control/requests/request_queue.h"
-#include "control/requests/request_registry.h"
+#include "control/model/request_queues.h"
+#include "control/model/shared_buckets.h"
 #include "engine/engine.h"
 
 namespace drip::control {
 
-class BucketEntryRef;
+class LocalQueue;
 
 /// Thread safe. It may be held longer than the bucket exists: the calls that need the bucket then
-/// say so. There may be millions, so a bucket that nobody has asked for has no queue of requests,
-/// and no mutex.
+/// say so. There may be millions, so a bucket that no request has come to has no queue, and no
+/// mutex.
 class BucketEntry {
  public:
+  /// What all buckets of a node have in common; outlives their use.
+  struct Node {
+    Engine& engine;
+    RequestQueues& local;
+    RequestQueues* shared = nullptr;  ///< Null: no bucket's sharing can be exact.
+  };
+
   /// For the first BucketEntryRef, which owns it. REQUIRES: the id is not longer than 255 bytes.
-  [[nodiscard]] static BucketEntry* make(RequestRegistry& requests, std::string_view id,
-                                         BucketRef ref, const BucketSettings& settings,
+  [[nodiscard]] static BucketEntry* make(const Node& node, std::string_view id, BucketRef ref,
+                                         const BucketSettings& settings,
                                          const BucketSharing& sharing);
   BucketEntry(const BucketEntry&) = delete;
   BucketEntry& operator=(const BucketEntry&) = delete;
@@ -41,12 +49,15 @@ class BucketEntry {
     return {reinterpret_cast<const char*>(this + 1), id_bytes_};
   }
   [[nodiscard]] BucketRef ref() const { return ref_; }
-  /// Is made when it is first asked for.
-  [[nodiscard]] std::shared_ptr<RequestQueue> requests();
+  /// Where its requests queue at present: on this node or, with exact sharing, in Redis.
+  [[nodiscard]] RequestQueues& queues() const;
+  /// Its queue on this node, which `make` makes when it is first asked for.
+  [[nodiscard]] std::shared_ptr<LocalQueue> local_queue(
+      absl::FunctionRef<std::shared_ptr<LocalQueue>()> make);
   [[nodiscard]] BucketSettings settings() const;
   [[nodiscard]] BucketSharing sharing() const;
   /// sharing().exact() alone, for less.
-  [[nodiscard]] bool exact() const;
+  [[nodiscard]] bool exact() const { return exact_.load(std::memory_order_relaxed); }
   /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
   [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
   void set_revision(std::uint64_t revision) {
@@ -81,12 +92,16 @@ class BucketEntry {
   /// deletes the bucket waits for it.
   [[nodiscard]] Use use() const;
 
-  /// Calls use(settings) while the bucket cannot be deleted; false, without calling, if it was.
-  [[nodiscard]] bool while_it_exists(absl::FunctionRef<void(const BucketSettings&)> use) const;
+  /// False if the bucket was deleted.
+  [[nodiscard]] bool exists() const {
+    return (uses_.load(std::memory_order_acquire) & kDeleted) == 0;
+  }
+
+  RefCount& ref_count() { return refs_; }
+  static void dispose(BucketEntry* entry) { delete entry; }
 
  private:
   friend class BucketRegistry;
-  friend class BucketEntryRef;
   // The bytes of the id lie behind it.
   struct IdBytes {
     std::size_t count;
@@ -95,8 +110,8 @@ class BucketEntry {
     return ::operator new(bytes + id.count);
   }
   static void operator delete(void* memory, IdBytes /*id*/) { ::operator delete(memory); }
-  BucketEntry(RequestRegistry& requests, std::string_view id, BucketRef ref,
-              const BucketSettings& settings, const BucketSharing& sharing);
+  BucketEntry(const Node& node, std::string_view id, BucketRef ref, const BucketSettings& settings,
+              const BucketSharing& sharing);
   ~BucketEntry() = default;
   static constexpr std::uint32_t kDeleted = 1U << 31;
 
@@ -107,49 +122,22 @@ class BucketEntry {
   // Of a bucket of scope NODE there is nothing to remember.
   static std::unique_ptr<const BucketSharing> remembered(const BucketSharing& sharing);
 
-  RequestRegistry& registry_;
+  const Node& node_;
   const BucketRef ref_;
   std::atomic<std::uint64_t> revision_{0};
   mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted.
-  std::atomic<std::uint32_t> refs_{0};
+  RefCount refs_;
+  std::atomic<bool> exact_;
   mutable SpinLock lock_;  // For copies and swaps of what follows.
   const std::uint8_t id_bytes_;
   BucketSettings settings_ ABSL_GUARDED_BY(lock_);
   std::unique_ptr<const BucketSharing> sharing_ ABSL_GUARDED_BY(lock_);  // Null: the default.
-  std::shared_ptr<RequestQueue> requests_ ABSL_GUARDED_BY(lock_);
+  std::shared_ptr<LocalQueue> local_queue_ ABSL_GUARDED_BY(lock_);
 };
 
-/// Counts references within the bucket, which saves a control block each. One reference may be used
-/// by one thread at a time, different ones by any.
-class BucketEntryRef {
- public:
-  BucketEntryRef() = default;
-  BucketEntryRef(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): as shared_ptr has it.
-  explicit BucketEntryRef(BucketEntry* bucket) : bucket_(bucket) {
-    if (bucket_ != nullptr) bucket_->refs_.fetch_add(1, std::memory_order_relaxed);
-  }
-  BucketEntryRef(const BucketEntryRef& other) : BucketEntryRef(other.bucket_) {}
-  BucketEntryRef(BucketEntryRef&& other) noexcept
-      : bucket_(std::exchange(other.bucket_, nullptr)) {}
-  BucketEntryRef& operator=(BucketEntryRef other) noexcept {
-    std::swap(bucket_, other.bucket_);
-    return *this;
-  }
-  ~BucketEntryRef() {
-    if (bucket_ != nullptr && bucket_->refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete bucket_;
-    }
-  }
+using BucketEntryRef = Ref<BucketEntry>;
 
-  [[nodiscard]] BucketEntry* get() const { return bucket_; }
-  BucketEntry* operator->() const { return bucket_; }
-  BucketEntry& operator*() const { return *bucket_; }
-  explicit operator bool() const { return bucket_ != nullptr; }
-  friend bool operator==(const BucketEntryRef& a, const BucketEntryRef& b) = default;
-  friend bool operator==(const BucketEntryRef& a, std::nullptr_t) { return a.bucket_ == nullptr; }
-
- private:
-  BucketEntry* bucket_ = nullptr;
-};
+/// The bucket as calls of the cluster name it.
+[[nodiscard]] SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket);
 
 }  // namespace drip::control

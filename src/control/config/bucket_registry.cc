@@ -60,7 +60,7 @@ absl::StatusOr<BucketRegistry::Definition> BucketRegistry::define(
   absl::StatusOr<BucketSharing> sharing =
       apply_sharing(patch, *settings, sharing_before ? &*sharing_before : nullptr);
   if (!sharing.ok()) return sharing.status();
-  if (sharing->scope == Scope::kCluster && shared_ == nullptr) {
+  if (sharing->scope == Scope::kCluster && node_.shared == nullptr) {
     return absl::FailedPreconditionError(joined(
         patch.path, "scope: SCOPE_CLUSTER needs a node that is in a cluster (dripd --cluster)"));
   }
@@ -91,7 +91,7 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
     definitions.push_back(*std::move(definition));
     known.push_back(std::move(bucket));
   }
-  if (absl::Status status = engine_.apply(changes); !status.ok()) return status;
+  if (absl::Status status = node_.engine.apply(changes); !status.ok()) return status;
 
   Applied applied;
   for (std::size_t i = 0; i < patches.size(); ++i) {
@@ -110,7 +110,7 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
       continue;
     }
     ++applied.created;
-    const BucketEntryRef bucket(BucketEntry::make(requests_, patches[i].id, changes[i].ref.value(),
+    const BucketEntryRef bucket(BucketEntry::make(node_, patches[i].id, changes[i].ref.value(),
                                                   definitions[i].settings, definitions[i].sharing));
     WriterLock lock(names_);
     buckets_.insert(bucket);
@@ -133,7 +133,7 @@ Removal BucketRegistry::remove(const BucketEntryRef& bucket, bool drop_backlog) 
     buckets_.erase(bucket->id_view());
   }
   bucket->end_existence();
-  return engine_.remove(bucket->ref(), drop_backlog);
+  return node_.engine.remove(bucket->ref(), drop_backlog);
 }
 
 }  // namespace drip::control

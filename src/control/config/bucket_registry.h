@@ -19,8 +19,7 @@
 #include "control/model/bucket_patch.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/node_totals.h"
-#include "control/model/shared_buckets.h"
-#include "control/requests/request_registry.h"
+#include "control/model/request_queues.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -28,12 +27,13 @@ namespace drip::control {
 /// Reading is thread safe. Changes (the non-const calls) may not overlap one another.
 class BucketRegistry {
  public:
-  BucketRegistry(Engine& engine, RequestRegistry& requests)
-      : engine_(engine), requests_(requests) {}
+  BucketRegistry(Engine& engine, RequestQueues& local) : node_{engine, local} {}
+  BucketRegistry(const BucketRegistry&) = delete;
+  BucketRegistry& operator=(const BucketRegistry&) = delete;
 
   /// Before anything is configured. Null, as at first, on a node that is in no cluster: no bucket's
   /// scope can be CLUSTER then. Outlives the registry's use.
-  void set_shared(const SharedBuckets* shared) { shared_ = shared; }
+  void set_shared_queues(RequestQueues* shared) { node_.shared = shared; }
 
   /// Null if there is none of this name.
   [[nodiscard]] BucketEntryRef find(std::string_view id) const;
@@ -93,9 +93,7 @@ class BucketRegistry {
   [[nodiscard]] absl::StatusOr<Definition> define(const BucketPatch& patch,
                                                   const BucketEntry* present) const;
 
-  Engine& engine_;
-  RequestRegistry& requests_;
-  const SharedBuckets* shared_ = nullptr;
+  BucketEntry::Node node_;
   mutable SharedMutex names_;
   absl::flat_hash_set<BucketEntryRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
   absl::btree_set<BucketEntry*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.

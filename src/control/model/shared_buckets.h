@@ -16,9 +16,13 @@
 
 namespace drip::control {
 
-/// What a node goes by for one bucket at present.
+/// Takes the result of a call, or its error.
+template <class Result>
+using Done = std::function<void(absl::StatusOr<Result>)>;
+
+/// What decides about one bucket on this node at present.
 enum class PolicyState : std::uint8_t {
-  kShared,     ///< The cluster's word: a lease is in force, or Redis answers.
+  kShared,     ///< The cluster: a lease is active, or Redis answers.
   kSafeShare,  ///< Its own, by the bucket's failure policy, from here on.
   kLastShare,
   kClosed,
@@ -27,7 +31,7 @@ enum class PolicyState : std::uint8_t {
 
 struct ShareState {
   PolicyState policy_state = PolicyState::kClosed;
-  LeasedRates share;   ///< SPLIT: in force now.
+  LeasedRates share;   ///< SPLIT: active now.
   LeasedRates demand;  ///< SPLIT: what it could use, as last measured.
   TimePoint lease_end;
   std::uint64_t epoch = 0;           ///< Of the leader that granted it.
@@ -37,7 +41,7 @@ struct ShareState {
 /// One node's part of one bucket, as the cluster knows it.
 struct NodeShare {
   std::string node_id;
-  double share = 0;       ///< Of the rate, 0 to 1, in force; the safe share included.
+  double share = 0;       ///< Of the rate, 0 to 1, active now; the safe share included.
   double safe_share = 0;  ///< Of the rate: what it falls back to.
   double demand = 0;      ///< Of the rate; may exceed 1.
 };
@@ -46,14 +50,14 @@ struct BucketShares {
   std::vector<NodeShare> nodes;
 };
 
-/// Which request of an exact bucket: its number there, and that of the bucket, of which another one
-/// may have come to have the same name.
-struct SharedPlace {
+/// Names one request of a shared queue: its sequence number, and the instance of the queue, since a
+/// later bucket may have the same name.
+struct SharedRequestKey {
   std::string instance;
   std::uint64_t sequence = 0;
 };
 
-/// What became of an admission to an exact bucket, by Redis's clock.
+/// What became of an admission to a shared queue, by Redis's clock.
 struct SharedTicket {
   RejectReason reason = RejectReason::kAdmitted;  ///< Why not all units were admitted.
   bool duplicate = false;
@@ -61,17 +65,17 @@ struct SharedTicket {
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
   Duration wait;               ///< Until its service starts.
   Duration until_departure;
-  SharedPlace place;
+  SharedRequestKey key;
 };
 
 /// What became of a request that was admitted.
-struct SharedTurn {
+struct SharedRequestStatus {
   enum class State : std::uint8_t {
     kWaits,
     kDeparted,
     kDropped,
     kReleased,
-    kLost,  ///< Redis has lost it with its data: it may be admitted again.
+    kLost,  ///< Redis lost it together with its data: it may be admitted again.
   };
   State state = State::kWaits;
   Duration until_departure;  ///< kWaits.
@@ -92,21 +96,19 @@ struct SharedQueuePage {
 
 /// Counters over the whole cluster.
 struct SharedStats {
-  BucketStats reading;
-  Duration since_last_departure;  ///< Meaningful if reading.departed > 0.
-  Duration until_point;           ///< The law's; see BucketStats::point.
+  BucketStats stats;
+  Duration since_last_departure;  ///< Meaningful if stats.departed > 0.
+  Duration until_departure;       ///< See BucketStats::departure_time.
 };
 
-/// Thread safe. Every call is answered within the bucket's `decide_within` and a little, by a
+/// Thread safe. Every call is answered within the bucket's `decide_within` and a little more, by a
 /// thread of its own or, if the answer is known already, within the call. done() must not block.
 /// UNAVAILABLE means that the bucket's failure policy is to be applied: what was asked has not been
 /// done and will not be done later, except that an admission may have been made just before the
 /// answer was lost.
 class SharedBuckets {
  public:
-  template <class Result>
-  using Done = std::function<void(absl::StatusOr<Result>)>;
-  /// An exact bucket as a call needs it.
+  /// A bucket with a shared queue as a call needs it.
   struct Bucket {
     std::string id;
     BucketSettings settings;
@@ -125,23 +127,23 @@ class SharedBuckets {
 
   virtual ~SharedBuckets() = default;
 
-  // Exact buckets.
+  // Shared queues: buckets with exact sharing.
 
   /// In their order within a bucket, and as few calls of Redis as they can be.
   virtual void admit(std::vector<Admission> admissions) = 0;
   /// Asks after `in`, or now if it is 0.
-  virtual void look(const Bucket& bucket, const std::string& request_id, const SharedPlace& place,
-                    Duration in, Done<SharedTurn> done) = 0;
-  /// Takes it back if it still waits: those behind it move up.
+  virtual void look(const Bucket& bucket, const std::string& request_id,
+                    const SharedRequestKey& key, Duration in, Done<SharedRequestStatus> done) = 0;
+  /// Removes it if it still waits: those behind it move up.
   virtual void release(const Bucket& bucket, const std::string& request_id,
-                       const SharedPlace& place, Done<SharedTurn> done) = 0;
+                       const SharedRequestKey& key, Done<SharedRequestStatus> done) = 0;
   virtual void read(const Bucket& bucket, Done<SharedStats> done) = 0;
   /// Up to `limit` of those with a name, from `first` on.
   virtual void list(const Bucket& bucket, std::uint64_t first, std::size_t limit,
                     Done<SharedQueuePage> done) = 0;
   virtual void remove(const Bucket& bucket, bool drop_backlog, Done<Removal> done) = 0;
-  /// Whether the failure policy of an exact bucket is in force. At once.
-  [[nodiscard]] virtual bool away(std::string_view bucket_id) const = 0;
+  /// Whether the failure policy of the bucket applies, as Redis does not answer. At once.
+  [[nodiscard]] virtual bool unreachable(std::string_view bucket_id) const = 0;
 
   // Shares. At once, from what is known.
 

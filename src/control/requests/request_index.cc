@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The chunked line of requests.
+// The chunks of the ordered index, and the arithmetic of positions.
 #include "control/requests/request_index.h"
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 namespace drip::control {
 
-RequestIndex::Spot RequestIndex::lower_bound(std::uint32_t sequence) const {
+RequestIndex::Location RequestIndex::lower_bound(std::uint32_t sequence) const {
   const auto chunk = std::partition_point(chunks_.begin(), chunks_.end(), [&](const Chunk& c) {
     return before(c.entries.back().request->record.sequence, sequence);
   });
-  Spot spot{static_cast<std::size_t>(chunk - chunks_.begin()), 0};
-  if (chunk == chunks_.end()) return spot;
+  Location at{static_cast<std::size_t>(chunk - chunks_.begin()), 0};
+  if (chunk == chunks_.end()) return at;
   const auto entry = std::partition_point(
       chunk->entries.begin() + static_cast<std::ptrdiff_t>(chunk->first), chunk->entries.end(),
       [&](const Entry& e) { return before(e.request->record.sequence, sequence); });
-  spot.entry = static_cast<std::size_t>(entry - chunk->entries.begin());
-  return spot;
+  at.entry = static_cast<std::size_t>(entry - chunk->entries.begin());
+  return at;
 }
 
 void RequestIndex::insert(RequestHandle request) {
   const std::uint32_t sequence = request->record.sequence;
   ++size_;
-  Spot spot = lower_bound(sequence);
-  if (spot.chunk == chunks_.size()) {
+  Location at = lower_bound(sequence);
+  if (at.chunk == chunks_.size()) {
     if (chunks_.empty() || chunks_.back().entries.size() >= kChunkEntries) {
       chunks_.emplace_back();
       chunks_.back().entries.reserve(kChunkEntries);
@@ -32,8 +34,8 @@ void RequestIndex::insert(RequestHandle request) {
     chunks_.back().entries.push_back({std::move(request), {}});
     return;
   }
-  Chunk& chunk = chunks_[spot.chunk];
-  chunk.entries.insert(chunk.entries.begin() + static_cast<std::ptrdiff_t>(spot.entry),
+  Chunk& chunk = chunks_[at.chunk];
+  chunk.entries.insert(chunk.entries.begin() + static_cast<std::ptrdiff_t>(at.entry),
                        {std::move(request), {}});
   if (chunk.size() < 2 * kChunkEntries) return;
   // Split, so that the middle stays cheap.
@@ -44,7 +46,7 @@ void RequestIndex::insert(RequestHandle request) {
   chunk.entries.erase(middle, chunk.entries.end());
   for (const Entry& entry : back.entries) back.behind = back.behind + entry.behind;
   chunk.behind = chunk.behind - back.behind;
-  chunks_.insert(chunks_.begin() + static_cast<std::ptrdiff_t>(spot.chunk) + 1, std::move(back));
+  chunks_.insert(chunks_.begin() + static_cast<std::ptrdiff_t>(at.chunk) + 1, std::move(back));
 }
 
 RequestHandle RequestIndex::pop_front() {
@@ -59,42 +61,71 @@ RequestHandle RequestIndex::pop_front() {
 }
 
 RequestHandle RequestIndex::remove(const Request& request) {
-  const Spot spot = lower_bound(request.record.sequence);
-  if (spot.chunk == chunks_.size()) return {};
-  Chunk& chunk = chunks_[spot.chunk];
-  if (chunk.entries[spot.entry].request.get() != &request) return {};
+  const Location at = lower_bound(request.record.sequence);
+  if (at.chunk == chunks_.size()) return {};
+  Chunk& chunk = chunks_[at.chunk];
+  if (chunk.entries[at.entry].request.get() != &request) return {};
   const Released passed_on =
-      chunk.entries[spot.entry].behind + Released{1, request.record.wire_bytes};
-  RequestHandle handle = std::move(chunk.entries[spot.entry].request);
-  chunk.behind = chunk.behind - chunk.entries[spot.entry].behind;
-  released_ = released_ - chunk.entries[spot.entry].behind;
-  chunk.entries.erase(chunk.entries.begin() + static_cast<std::ptrdiff_t>(spot.entry));
+      chunk.entries[at.entry].behind + Released{1, request.record.wire_bytes};
+  RequestHandle handle = std::move(chunk.entries[at.entry].request);
+  chunk.behind = chunk.behind - chunk.entries[at.entry].behind;
+  released_ = released_ - chunk.entries[at.entry].behind;
+  chunk.entries.erase(chunk.entries.begin() + static_cast<std::ptrdiff_t>(at.entry));
   --size_;
-  // The one before it counts it from now on; nobody is before the first one who would ask.
-  if (spot.entry > chunk.first) {
-    Entry& previous = chunk.entries[spot.entry - 1];
+  // The one before it counts it from now on; before the first one there is none that needs it.
+  if (at.entry > chunk.first) {
+    Entry& previous = chunk.entries[at.entry - 1];
     previous.behind = previous.behind + passed_on;
     chunk.behind = chunk.behind + passed_on;
     released_ = released_ + passed_on;
-  } else if (spot.chunk > 0) {
-    Chunk& previous = chunks_[spot.chunk - 1];
+  } else if (at.chunk > 0) {
+    Chunk& previous = chunks_[at.chunk - 1];
     previous.entries.back().behind = previous.entries.back().behind + passed_on;
     previous.behind = previous.behind + passed_on;
     released_ = released_ + passed_on;
   }
-  if (chunk.size() == 0) chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(spot.chunk));
+  if (chunk.size() == 0) chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(at.chunk));
   return handle;
 }
 
-Released RequestIndex::behind_from(Spot spot) const {
+Released RequestIndex::behind_from(Location at) const {
   Released sum;
-  if (spot.chunk == chunks_.size()) return sum;
-  const Chunk& chunk = chunks_[spot.chunk];
-  for (std::size_t i = spot.entry; i < chunk.entries.size(); ++i) {
+  if (at.chunk == chunks_.size()) return sum;
+  const Chunk& chunk = chunks_[at.chunk];
+  for (std::size_t i = at.entry; i < chunk.entries.size(); ++i) {
     sum = sum + chunk.entries[i].behind;
   }
-  for (std::size_t i = spot.chunk + 1; i < chunks_.size(); ++i) sum = sum + chunks_[i].behind;
+  for (std::size_t i = at.chunk + 1; i < chunks_.size(); ++i) sum = sum + chunks_[i].behind;
   return sum;
+}
+
+QueuePosition RequestIndex::position(const RequestRecord& record, Released behind,
+                                     const BucketStats& stats, Departure departure,
+                                     TimePoint now) const {
+  const std::uint64_t left = stats.departed + stats.dropped;
+  const std::uint64_t left_bytes = stats.departed_bytes + stats.dropped_bytes;
+  const auto not_below_0 = [](std::uint64_t n) {
+    // The counters are of slightly different moments.
+    return static_cast<std::int64_t>(n) < 0 ? 0 : n;
+  };
+  const std::uint64_t ahead =
+      not_below_0(full_sequence(record.sequence, stats) + behind.units - left);
+  std::uint64_t bytes_ahead =
+      ahead == 0 ? 0 : not_below_0(record.bytes_before + behind.bytes - left_bytes);
+  std::uint64_t served_ahead = ahead;
+  if (departure == Departure::kAtEnd) {
+    if (ahead == 0) return {1, Duration{}};
+    // The head is being served now, and `departure_time` contains its service. The first of the
+    // index is the head unless a packet is before it; then the mean of the units ahead stands in.
+    const RequestRecord& first = front().record;
+    const bool first_is_head = full_sequence(first.sequence, stats) + released_.units == left;
+    bytes_ahead -= std::min(bytes_ahead, first_is_head ? first.wire_bytes : bytes_ahead / ahead);
+    --served_ahead;
+  }
+  const auto service =
+      static_cast<std::int64_t>(stats.periods.backlog_service(served_ahead, bytes_ahead).ns);
+  const Duration wait = (stats.departure_time - now) + Duration{service};
+  return {ahead + 1, std::max(wait, Duration{})};
 }
 
 Released RequestIndex::released_behind(std::uint32_t sequence) const {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The requests of one bucket in the order of their places, and what was released between them.
+// The ordered index of one bucket's waiting requests, and their positions in the queue.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <utility>
 #include <vector>
 
+#include "control/model/request_queues.h"
 #include "control/requests/request_pool.h"
+#include "drip/bucket_settings.h"
+#include "drip/time.h"
+#include "engine/engine.h"
 
 namespace drip::control {
 
-/// How many places were given up, and the wire bytes that waited there.
+/// How many requests were released before their turn, and the wire bytes that waited there.
 struct Released {
   std::uint64_t units = 0;
   std::uint64_t bytes = 0;
@@ -25,9 +28,17 @@ struct Released {
   }
 };
 
-/// Ordered by record.sequence. A bucket tells how many units are gone, but not whether a released
-/// one was before or behind a given request; so each entry counts those between it and the next
-/// one, and a request's place is exact (see place.h).
+/// The count of admitted units before a request, of which its record keeps the low 32 bits.
+/// REQUIRES: `stats` were read after its admission, and not 2^32 admissions later.
+[[nodiscard]] constexpr std::uint64_t full_sequence(std::uint32_t sequence,
+                                                    const BucketStats& stats) {
+  return stats.admitted -
+         static_cast<std::uint32_t>(static_cast<std::uint32_t>(stats.admitted) - sequence);
+}
+
+/// Ordered by record.sequence. A bucket tells how many units have left it, but not whether a
+/// released one was before or behind a given request. So each entry counts those that were released
+/// between it and the next one, and positions are exact.
 ///
 /// Entries are in chunks with sums, so that for n requests all is O(1) at both ends and O(n/256 +
 /// 256) in the middle. REQUIRES: the sequences in it span less than 2^31. Not thread safe.
@@ -39,16 +50,25 @@ class RequestIndex {
   /// Usually at the end; answers of two polling threads' callers may overtake one another.
   void insert(RequestHandle request);
   /// REQUIRES: !empty().
-  [[nodiscard]] Request& front() { return *chunks_.front().entries[chunks_.front().first].request; }
+  [[nodiscard]] Request& front() const {
+    return *chunks_.front().entries[chunks_.front().first].request;
+  }
   /// REQUIRES: !empty().
   RequestHandle pop_front();
-  /// Takes out a request that was released. Empty if it is not there.
+  /// Removes a request that was released. Empty if it is not there.
   RequestHandle remove(const Request& request);
 
   /// What was released behind the first request. O(1).
   [[nodiscard]] Released released() const { return released_; }
   /// What was released behind the unit with this sequence number.
   [[nodiscard]] Released released_behind(std::uint32_t sequence) const;
+
+  /// The position of a request in its bucket's queue and its wait, in O(1). `behind` is what was
+  /// released behind it; what was released before it has left the bucket as departed units have.
+  /// REQUIRES: !empty(), and `stats` were read after its admission.
+  [[nodiscard]] QueuePosition position(const RequestRecord& record, Released behind,
+                                       const BucketStats& stats, Departure departure,
+                                       TimePoint now) const;
 
   /// Calls visit(request, released behind it) from the first request at or behind `sequence` on,
   /// until it returns false.
@@ -68,7 +88,7 @@ class RequestIndex {
     Released behind;        // Sum over its entries.
     [[nodiscard]] std::size_t size() const { return entries.size() - first; }
   };
-  struct Spot {
+  struct Location {
     std::size_t chunk = 0;
     std::size_t entry = 0;
   };
@@ -77,8 +97,8 @@ class RequestIndex {
     return static_cast<std::int32_t>(a - b) < 0;
   }
   // The first entry that is not before `sequence`; chunk == chunks_.size() if there is none.
-  [[nodiscard]] Spot lower_bound(std::uint32_t sequence) const;
-  [[nodiscard]] Released behind_from(Spot spot) const;
+  [[nodiscard]] Location lower_bound(std::uint32_t sequence) const;
+  [[nodiscard]] Released behind_from(Location at) const;
 
   std::deque<Chunk> chunks_;  // None is empty.
   std::size_t size_ = 0;
@@ -87,16 +107,16 @@ class RequestIndex {
 
 template <typename Visitor>
 void RequestIndex::visit_from(std::uint32_t sequence, Visitor visit) const {
-  Spot spot = lower_bound(sequence);
-  Released behind = behind_from(spot);
-  for (; spot.chunk < chunks_.size(); ++spot.chunk) {
-    const Chunk& chunk = chunks_[spot.chunk];
-    for (; spot.entry < chunk.entries.size(); ++spot.entry) {
-      const Entry& entry = chunk.entries[spot.entry];
+  Location at = lower_bound(sequence);
+  Released behind = behind_from(at);
+  for (; at.chunk < chunks_.size(); ++at.chunk) {
+    const Chunk& chunk = chunks_[at.chunk];
+    for (; at.entry < chunk.entries.size(); ++at.entry) {
+      const Entry& entry = chunk.entries[at.entry];
       if (!visit(*entry.request, behind)) return;
       behind = behind - entry.behind;
     }
-    spot.entry = spot.chunk + 1 < chunks_.size() ? chunks_[spot.chunk + 1].first : 0;
+    at.entry = at.chunk + 1 < chunks_.size() ? chunks_[at.chunk + 1].first : 0;
   }
 }
 

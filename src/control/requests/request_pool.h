@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where the records of outstanding requests live: stable addresses, a bound, memory that comes
-// back.
+// The records of all requests that wait on this node: stable addresses, a bound, and reclamation.
 #pragma once
 
 #include <array>
@@ -8,14 +7,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
-#include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "base/mutex.h"
+#include "base/ref_count.h"
 #include "engine/request_record.h"
 
 namespace drip::control {
 
+class LocalQueue;
 class RequestPool;
 struct RequestChunk;
 
@@ -26,73 +29,67 @@ struct Request {
   /// The engine has not answered yet. The queue's lock guards it.
   bool admitting = false;
 
+  RefCount& ref_count() { return ref_count_; }
+  /// Gives the memory back to the pool.
+  static void dispose(Request* request);
+
  private:
   friend class RequestPool;
-  friend class RequestHandle;
   friend struct RequestChunk;
-  std::atomic<std::uint32_t> handles_{0};
+  RefCount ref_count_;
   RequestPool* pool_ = nullptr;
   std::list<RequestChunk>::iterator chunk_;
   Request* next_free_ = nullptr;
 };
 
-/// Keeps a request's memory; the last handle gives it back to its pool. One handle may be used by
-/// one thread at a time, different handles by any. REQUIRES: not the last while the request waits.
-class RequestHandle {
- public:
-  RequestHandle() = default;
-  RequestHandle(const RequestHandle& other) : request_(other.request_) {
-    if (request_ != nullptr) request_->handles_.fetch_add(1, std::memory_order_relaxed);
-  }
-  RequestHandle(RequestHandle&& other) noexcept
-      : request_(std::exchange(other.request_, nullptr)) {}
-  RequestHandle& operator=(RequestHandle other) noexcept {
-    std::swap(request_, other.request_);
-    return *this;
-  }
-  ~RequestHandle();
+/// REQUIRES: not the last one of its request while that waits in a bucket.
+using RequestHandle = Ref<Request>;
 
-  [[nodiscard]] Request* get() const { return request_; }
-  Request* operator->() const { return request_; }
-  Request& operator*() const { return *request_; }
-  explicit operator bool() const { return request_ != nullptr; }
+inline constexpr std::size_t kDefaultMaxRequests = 1U << 20;
 
- private:
-  friend class RequestPool;
-  explicit RequestHandle(Request* request) : request_(request) {
-    request_->handles_.store(1, std::memory_order_relaxed);
-  }
-  Request* request_ = nullptr;
-};
-
-/// Thread safe. Outlives all handles.
+/// Thread safe. Outlives all handles. The engine must have stopped, or every request have left,
+/// before it is destroyed.
 class RequestPool {
  public:
   /// At most `most` requests at one time.
-  explicit RequestPool(std::size_t most) : most_(most) {}
+  explicit RequestPool(std::size_t most);
   RequestPool(const RequestPool&) = delete;
   RequestPool& operator=(const RequestPool&) = delete;
 
   /// A request with an idle record; empty when there are `most` already.
   [[nodiscard]] RequestHandle take();
+  /// RESOURCE_EXHAUSTED with the figure.
+  [[nodiscard]] absl::Status exhausted() const;
+  /// An id that no other call of this node has got.
+  [[nodiscard]] std::string make_id();
 
-  [[nodiscard]] std::size_t most() const { return most_; }
+  /// Reclaims the records of requests that departed, so that a bucket that is not used any more
+  /// does not keep them. To be called about once a second.
+  void sweep();
+  /// Has sweep() look at this queue until nothing waits in it. Queues of deleted buckets stay, too.
+  void add_to_sweep(std::shared_ptr<LocalQueue> queue);
+
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.load(); }
   /// What the pool holds now, in bytes; for tests.
   [[nodiscard]] std::size_t memory_bytes();
 
  private:
-  friend class RequestHandle;
+  friend struct Request;
   void give_back(Request* request);
 
   const std::size_t most_;
+  const std::uint32_t id_salt_;
+  std::atomic<std::uint64_t> next_id_{1};
   std::atomic<std::size_t> outstanding_{0};
   Mutex mutex_;
   std::list<RequestChunk> roomy_ ABSL_GUARDED_BY(mutex_);  // With a free request.
   std::list<RequestChunk> full_ ABSL_GUARDED_BY(mutex_);
+  // After the chunks: the queues' handles go first.
+  Mutex sweep_mutex_;
+  std::vector<std::shared_ptr<LocalQueue>> swept_ ABSL_GUARDED_BY(sweep_mutex_);
 };
 
-/// Requests are made and freed a chunk at a time.
+/// Requests are allocated and freed a chunk at a time.
 struct RequestChunk {
   static constexpr std::size_t kRequests = 128;
   std::array<Request, kRequests> requests;

@@ -25,18 +25,19 @@ TurnWatch::TurnWatch(Engine& engine) : engine_(engine), thread_([this] { run(); 
 
 TurnWatch::~TurnWatch() { stop(); }
 
-bool TurnWatch::watch(Turn& turn, std::shared_ptr<RequestQueue> queue, RequestHandle request,
-                      TimePoint expected) {
+bool TurnWatch::watch(std::shared_ptr<Turn> turn, std::shared_ptr<LocalQueue> queue,
+                      RequestHandle request, TimePoint expected) {
   const Clock::time_point now = Clock::now();
   MutexLock lock(mutex_);
   if (stopped_) return false;
   const std::uint32_t sequence = request->record.sequence;
-  turn.request_ = std::move(request);
-  turn.expected_ = expected;
+  Turn& added = *turn;
+  added.request_ = std::move(request);
+  added.expected_ = expected;
   Watched& watched = queues_[queue.get()];
-  turn.queue_ = std::move(queue);
-  turn.spot_ = watched.line.emplace(sequence, &turn);
-  if (*turn.spot_ != watched.line.begin()) return true;
+  added.queue_ = std::move(queue);
+  added.entry_ = watched.turns.emplace(sequence, std::move(turn));
+  if (*added.entry_ != watched.turns.begin()) return true;
   watched.next_look = now + time_to_next_look(watched);
   if (watched.next_look < wakes_) {
     wakes_ = watched.next_look;
@@ -46,20 +47,22 @@ bool TurnWatch::watch(Turn& turn, std::shared_ptr<RequestQueue> queue, RequestHa
 }
 
 bool TurnWatch::withdraw(Turn& turn) {
-  RequestHandle request;  // Both are let go outside the lock.
-  std::shared_ptr<RequestQueue> queue;
+  RequestHandle request;  // All three are released outside the lock.
+  std::shared_ptr<LocalQueue> queue;
+  std::shared_ptr<Turn> kept;
   MutexLock lock(mutex_);
-  if (!turn.spot_) return false;
+  if (!turn.entry_) return false;
   queue = std::move(turn.queue_);
-  const auto watched = queues_.find(queue.get());
-  watched->second.line.erase(*turn.spot_);
-  turn.spot_.reset();
   request = std::move(turn.request_);
-  if (watched->second.line.empty()) queues_.erase(watched);
+  kept = std::move((*turn.entry_)->second);
+  const auto watched = queues_.find(queue.get());
+  watched->second.turns.erase(*turn.entry_);
+  turn.entry_.reset();
+  if (watched->second.turns.empty()) queues_.erase(watched);
   return true;
 }
 
-void TurnWatch::look_at_all_of(const RequestQueue& queue) {
+void TurnWatch::look_at_all_of(const LocalQueue& queue) {
   MutexLock lock(mutex_);
   const auto watched = queues_.find(&queue);
   if (watched == queues_.end()) return;
@@ -69,48 +72,45 @@ void TurnWatch::look_at_all_of(const RequestQueue& queue) {
 }
 
 void TurnWatch::stop() {
-  std::vector<Turn*> left;
+  Turns left;
   {
     MutexLock lock(mutex_);
     stopped_ = true;
     for (auto& [queue, watched] : queues_) {
-      for (auto& [sequence, turn] : watched.line) {
-        turn->spot_.reset();
-        left.push_back(turn);
+      for (auto& [sequence, turn] : watched.turns) {
+        turn->entry_.reset();
+        left.push_back(std::move(turn));
       }
     }
     queues_.clear();
     changed_.notify_one();
   }
-  for (Turn* const turn : left) {
-    const RequestHandle request = std::move(turn->request_);
-    turn->give_up();
-  }
+  for (const std::shared_ptr<Turn>& turn : left) turn->give_up();
   if (thread_.joinable()) thread_.join();
 }
 
 std::size_t TurnWatch::watched() {
   MutexLock lock(mutex_);
   std::size_t count = 0;
-  for (const auto& [queue, watched] : queues_) count += watched.line.size();
+  for (const auto& [queue, watched] : queues_) count += watched.turns.size();
   return count;
 }
 
 TurnWatch::Clock::duration TurnWatch::time_to_next_look(const Watched& watched) const {
-  const Duration left = watched.line.begin()->second->expected_ - engine_.now();
+  const Duration left = watched.turns.begin()->second->expected_ - engine_.now();
   // Overdue, as after a change to a lower rate: less and less often, by a sixteenth of the delay.
   const nanoseconds pause{left.ns > 0 ? left.ns : -left.ns / 16};
   return std::clamp(pause, kShortestLook, kLongestLook);
 }
 
-void TurnWatch::collect_from(Watched& watched, std::vector<Turn*>& gone) {
+void TurnWatch::collect_from(Watched& watched, Turns& ended) {
   const bool all_at_once = std::exchange(watched.all_at_once, false);
-  for (auto next = watched.line.begin(); next != watched.line.end();) {
-    Turn* const turn = next->second;
-    if (turn->request_->record.gone()) {
-      turn->spot_.reset();
-      gone.push_back(turn);
-      next = watched.line.erase(next);
+  for (auto next = watched.turns.begin(); next != watched.turns.end();) {
+    Turn& turn = *next->second;
+    if (turn.request_->record.ended()) {
+      turn.entry_.reset();
+      ended.push_back(std::move(next->second));
+      next = watched.turns.erase(next);
     } else if (all_at_once) {
       ++next;
     } else {
@@ -119,14 +119,14 @@ void TurnWatch::collect_from(Watched& watched, std::vector<Turn*>& gone) {
   }
 }
 
-std::vector<Turn*> TurnWatch::collect(Clock::time_point now) {
-  std::vector<Turn*> gone;
+TurnWatch::Turns TurnWatch::collect(Clock::time_point now) {
+  Turns ended;
   wakes_ = now + kLongestLook;
   for (auto next = queues_.begin(); next != queues_.end();) {
     Watched& watched = next->second;
     if (watched.next_look <= now) {
-      collect_from(watched, gone);
-      if (watched.line.empty()) {
+      collect_from(watched, ended);
+      if (watched.turns.empty()) {
         next = queues_.erase(next);
         continue;
       }
@@ -135,23 +135,20 @@ std::vector<Turn*> TurnWatch::collect(Clock::time_point now) {
     wakes_ = std::min(wakes_, watched.next_look);
     ++next;
   }
-  return gone;
+  return ended;
 }
 
 void TurnWatch::run() {
   for (;;) {
-    std::vector<Turn*> gone;
     const Clock::time_point began = Clock::now();
+    Turns ended;
     {
       MutexLock lock(mutex_);
       if (stopped_) return;
-      gone = collect(began);
+      ended = collect(began);
     }
-    for (Turn* const turn : gone) {
-      // The turn may be gone after finish(), and its request must not be before.
-      const RequestHandle request = std::move(turn->request_);
-      turn->finish(request->record);
-    }
+    for (const std::shared_ptr<Turn>& turn : ended) turn->finish(turn->request_->record);
+    ended.clear();
     const Clock::duration look = Clock::now() - began;
     MutexLock lock(mutex_);
     if (stopped_) return;

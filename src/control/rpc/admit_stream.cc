@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A stream reads a message, has it admitted, and writes the answer while it reads the next one.
-// Where the cluster is asked its answer goes on with the stream, and no thread waits.
+// Where Redis is asked its answer continues the stream, and no thread waits.
 //
 // At most one answer is being written and one more is ready: only then the next message is read. So
 // a caller who does not read its answers is not read from either.
@@ -9,30 +9,31 @@
 #include <array>
 #include <memory>
 #include <utility>
-#include <vector>
 
-#include "control/rpc/admit_batch.h"
+#include "control/rpc/admit_message.h"
 #include "control/rpc/rpc_status.h"
 #include "control/rpc/unary_call.h"
 
 namespace drip::control {
+namespace {
 
 class AdmitStream final
-    : public grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse> {
+    : public grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>,
+      public Stream {
  public:
-  AdmitStream(const ServicesContext& context, AdmitStreams& streams)
-      : batch_(context), streams_(streams) {}
+  AdmitStream(const ServicesContext& context, StreamSet& streams)
+      : message_(context), streams_(streams) {}
 
   void begin() { StartRead(&request_); }
 
   /// Ends the stream once the answer that is ready has been written. Thread safe.
-  void end(const grpc::Status& status) {
+  void end(const grpc::Status& status) override {
     {
       MutexLock lock(mutex_);
       if (!ending_) end_status_ = status;
       ending_ = true;
     }
-    go_on();
+    advance();
   }
 
  private:
@@ -42,13 +43,13 @@ class AdmitStream final
       MutexLock lock(mutex_);
       deciding_ = true;
     }
-    const absl::Status status = batch_.run(request_, responses_[next_], [this] {
+    const absl::Status status = message_.run(request_, responses_[next_], [this] {
       {
         MutexLock lock(mutex_);
         deciding_ = false;
         ready_ = true;
       }
-      go_on();
+      advance();
     });
     if (status.ok()) return;
     {
@@ -61,15 +62,15 @@ class AdmitStream final
     {
       MutexLock lock(mutex_);
       writing_ = false;
-      if (!ok && !ending_) end_status_ = {grpc::StatusCode::CANCELLED, "the caller is gone"};
+      if (!ok && !ending_) end_status_ = {grpc::StatusCode::CANCELLED, "the caller disconnected"};
       ending_ = ending_ || !ok;
     }
-    go_on();
+    advance();
   }
   void OnDone() override { streams_.forget(*this); }
 
   // gRPC may call back before its Start functions return, so they are called without the lock.
-  void go_on() {
+  void advance() {
     bool finish = false;
     bool read = false;
     v1::AllowRequestsResponse* answer = nullptr;
@@ -91,10 +92,10 @@ class AdmitStream final
     if (finish) Finish(end_status_);  // Which nothing changes any more.
   }
 
-  AdmitBatch batch_;
-  AdmitStreams& streams_;
+  AdmitMessage message_;
+  StreamSet& streams_;
   v1::AllowRequestsRequest request_;  // The reader's.
-  // The batch fills the one at next_; the other one is being written. next_ changes only while
+  // message_ fills the one at next_; the other one is being written. next_ changes only while
   // nothing is being decided.
   std::array<v1::AllowRequestsResponse, 2> responses_;
   std::size_t next_ = 0;
@@ -108,38 +109,17 @@ class AdmitStream final
   grpc::Status end_status_;  // Set before ending_.
 };
 
-grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* AdmitStreams::open() {
-  auto stream = std::make_shared<AdmitStream>(context_, *this);
-  bool stopped = false;
-  {
-    MutexLock lock(mutex_);
-    streams_.emplace(stream.get(), stream);
-    stopped = stopped_;
-  }
-  if (stopped) {
-    stream->end(stopping_status());
-  } else {
+}  // namespace
+
+grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* open_admit_stream(
+    const ServicesContext& context, StreamSet& streams) {
+  auto stream = std::make_shared<AdmitStream>(context, streams);
+  if (streams.add(stream)) {
     stream->begin();
+  } else {
+    stream->end(stopping_status());
   }
   return stream.get();
-}
-
-void AdmitStreams::stop() {
-  std::vector<std::shared_ptr<AdmitStream>> streams;
-  {
-    MutexLock lock(mutex_);
-    stopped_ = true;
-    for (const auto& [address, stream] : streams_) streams.push_back(stream);
-  }
-  for (const std::shared_ptr<AdmitStream>& stream : streams) stream->end(stopping_status());
-}
-
-void AdmitStreams::forget(AdmitStream& stream) {
-  std::shared_ptr<AdmitStream> last;  // Let go outside the lock.
-  MutexLock lock(mutex_);
-  const auto known = streams_.find(&stream);
-  last = std::move(known->second);
-  streams_.erase(known);
 }
 
 }  // namespace drip::control

@@ -2,9 +2,13 @@
 // The calls of RateLimiterService: convert, do, convert back.
 #include "control/rpc/rate_limiter_service.h"
 
+#include <chrono>
+#include <future>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include "base/errors.h"
 #include "base/text.h"
@@ -13,56 +17,81 @@
 #include "control/convert/convert_page.h"
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
-#include "control/rpc/admit_request.h"
-#include "control/rpc/await_exact.h"
+#include "control/model/request_queues.h"
+#include "control/rpc/admit_stream.h"
 #include "control/rpc/await_turn.h"
-#include "control/rpc/exact_requests.h"
+#include "control/rpc/rpc_status.h"
 #include "control/rpc/unary_call.h"
 
 namespace drip::control {
 namespace {
 
-absl::Status allow_request(const ServicesContext& context, const v1::AllowRequestRequest& request,
-                           v1::AllowRequestResponse& response) {
+// A request that is valid for a bucket that exists.
+struct Admissible {
+  BucketEntryRef bucket;
+  AdmitRequest request;
+};
+
+template <class Message>
+absl::StatusOr<Admissible> read_request(const ServicesContext& context, const Message& message) {
+  if (absl::Status status = check_request_id("request_id", message.request_id()); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<BucketEntryRef> bucket = context.buckets.get("bucket_id", message.bucket_id());
+  if (!bucket.ok()) return bucket.status();
   const std::optional<std::uint32_t> bytes =
-      request.has_bytes() ? std::optional(request.bytes()) : std::nullopt;
-  const absl::StatusOr<AdmittedRequest> admitted =
-      admit_request(context, request.bucket_id(), request.request_id(), bytes);
-  if (!admitted.ok()) return admitted.status();
-  const Admission& admission = admitted->ticket.admission;
-  response.set_request_id(admitted->ticket.request_id);
+      message.has_bytes() ? std::optional(message.bytes()) : std::nullopt;
+  const absl::StatusOr<std::uint32_t> wire_bytes =
+      read_wire_bytes(bytes, (*bucket)->settings(), message.bucket_id());
+  if (!wire_bytes.ok()) return wire_bytes.status();
+  return Admissible{*std::move(bucket),
+                    {.request_id = message.request_id(), .wire_bytes = *wire_bytes}};
+}
+
+void write_ticket(const Ticket& ticket, v1::AllowRequestResponse& response) {
+  const Admission& admission = ticket.admission;
+  response.set_request_id(ticket.request_id);
   response.set_reason(reject_reason(admission.reason));
-  if (admission.reason != RejectReason::kAdmitted) return absl::OkStatus();
+  if (admission.reason != RejectReason::kAdmitted) return;
   response.set_allowed(true);
   response.set_queue_position(admission.position);
   response.set_estimated_wait_ms(rounded_ms(admission.wait));
   response.set_estimated_wait_ns(admission.wait.ns);
-  response.set_duplicate(admitted->ticket.duplicate);
-  return absl::OkStatus();
+  response.set_duplicate(ticket.duplicate);
 }
 
-absl::Status write_state_of(const ServicesContext& context, const std::string& bucket_id,
-                            v1::Bucket& bucket) {
-  const absl::StatusOr<BucketEntryRef> known = context.buckets.get("bucket_id", bucket_id);
-  if (!known.ok()) return known.status();
-  std::optional<BucketState> state = (*known)->state();
-  if (!state) return not_found("bucket_id", "bucket", bucket_id);
-  add_share(context.cluster, *state);
-  write_bucket(*state, EpochClock(context.engine), bucket);
-  return absl::OkStatus();
+void write_state(const ServicesContext& context, BucketState state, v1::Bucket& message) {
+  add_share(context.cluster, state);
+  write_bucket(state, EpochClock(context.engine), message);
 }
 
-// The queue is made or changed with its first call at the new revision: this one.
-absl::Status write_exact_state_of(const ServicesContext& context, const BucketEntry& bucket,
-                                  v1::Bucket& message) {
-  const absl::StatusOr<SharedStats> reading = read_exact_now(context, shared_bucket(bucket));
-  std::optional<BucketState> state = bucket.state();
-  if (!state) return not_found("bucket_id", "bucket", bucket.id());
-  // The configuration stands, whether or not its counters can be read now.
-  if (reading.ok()) put_reading(context, *reading, *state);
-  add_share(context.cluster, *state);
-  write_bucket(*state, EpochClock(context.engine), message);
-  return absl::OkStatus();
+void write_page(const QueuePage& page, const EpochClock& clock,
+                v1::GetQueuedRequestsResponse& response) {
+  if (page.next) response.set_next_page_token(sequence_token(*page.next));
+  for (const QueuedRequest& queued : page.requests) {
+    v1::QueuedRequest& message = *response.add_requests();
+    message.set_request_id(queued.request_id);
+    message.set_enqueue_time(clock.epoch_ms(queued.arrival));
+    message.set_estimated_process_time(clock.epoch_ms(clock.now() + queued.position.wait));
+    message.set_queue_position(queued.position.position);
+    message.set_estimated_wait_ns(queued.position.wait.ns);
+  }
+}
+
+// Longer than any queue takes to answer or to give up.
+constexpr std::chrono::nanoseconds kGrace = std::chrono::milliseconds(500);
+
+// Calls ask(done) and waits for its result: for the thread of changes.
+template <class Result, class Ask>
+absl::StatusOr<Result> wait_for(Duration decide_within, Ask ask) {
+  auto promise = std::make_shared<std::promise<absl::StatusOr<Result>>>();
+  std::future<absl::StatusOr<Result>> future = promise->get_future();
+  ask([promise](absl::StatusOr<Result> result) { promise->set_value(std::move(result)); });
+  if (future.wait_for(std::chrono::nanoseconds(decide_within.ns) + kGrace) !=
+      std::future_status::ready) {
+    return absl::UnavailableError("the bucket's queue is in Redis, which does not answer");
+  }
+  return future.get();
 }
 
 absl::Status configure_bucket(const ServicesContext& context,
@@ -71,22 +100,34 @@ absl::Status configure_bucket(const ServicesContext& context,
                               ConfigurationChanges::Deadline deadline) {
   const absl::StatusOr<BucketPatch> patch = read_patch(config_of(request), "");
   if (!patch.ok()) return patch.status();
-  const BucketEntryRef before = exact_bucket(context, request.bucket_id());
-  std::optional<SharedBuckets::Bucket> shared_before;
-  if (before != nullptr) shared_before = shared_bucket(*before);
+  const BucketEntryRef before = context.buckets.find(request.bucket_id());
+  const RequestQueues* const queues_before = before == nullptr ? nullptr : &before->queues();
+  RequestQueues::Remover remove_before;
+  if (before != nullptr) remove_before = before->queues().remover(*before);
   const absl::StatusOr<BucketRegistry::Applied> applied =
       context.changes.configure(std::span(&*patch, 1), deadline);
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created > 0);
-  if (const BucketEntryRef exact = exact_bucket(context, request.bucket_id())) {
-    return write_exact_state_of(context, *exact, *response.mutable_bucket());
+  const absl::StatusOr<BucketEntryRef> bucket =
+      context.buckets.get("bucket_id", request.bucket_id());
+  if (!bucket.ok()) return bucket.status();
+  RequestQueues& queues = (*bucket)->queues();
+  // What waits in a queue of the other kind drains.
+  if (queues_before != nullptr && queues_before != &queues) {
+    remove_before(false, {}, [](const absl::StatusOr<Removal>&) {});
   }
-  // Not exact any more: what waits in Redis drains.
-  if (shared_before) {
-    context.cluster.shared_buckets()->remove(*shared_before, false,
-                                             [](const absl::StatusOr<Removal>&) {});
+  // A queue in Redis is made or changed with its first call at the new revision: this one.
+  absl::StatusOr<BucketState> state =
+      wait_for<BucketState>((*bucket)->sharing().decide_within,
+                            [&](auto done) { queues.read(**bucket, std::move(done)); });
+  if (!state.ok()) {
+    // The configuration stands, whether or not its counters can be read now.
+    std::optional<BucketState> known = (*bucket)->state();
+    if (!known) return not_found("bucket_id", "bucket", request.bucket_id());
+    state = *std::move(known);
   }
-  return write_state_of(context, request.bucket_id(), *response.mutable_bucket());
+  write_state(context, *std::move(state), *response.mutable_bucket());
+  return absl::OkStatus();
 }
 
 absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucketRequest& request,
@@ -99,47 +140,19 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   const std::optional<std::uint64_t> expected =
       request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt;
   const bool drop = request.mode() == v1::DELETE_MODE_DROP;
-  const BucketEntryRef exact = exact_bucket(context, request.bucket_id());
-  std::optional<SharedBuckets::Bucket> shared;
-  if (exact != nullptr) shared = shared_bucket(*exact);
+  const BucketEntryRef bucket = context.buckets.find(request.bucket_id());
+  RequestQueues::Remover remove;
+  if (bucket != nullptr) remove = bucket->queues().remover(*bucket);
   absl::StatusOr<Removal> removal =
       context.changes.delete_bucket(request.bucket_id(), drop, expected, deadline);
-  if (removal.ok() && shared) removal = remove_exact_now(context, *shared, drop);
+  if (removal.ok() && remove != nullptr) {
+    removal = wait_for<Removal>(bucket->sharing().decide_within,
+                                [&](auto done) { remove(drop, *removal, std::move(done)); });
+  }
   if (!removal.ok()) return removal.status();
   response.set_deleted(true);
   response.set_dropped(removal->dropped);
   response.set_draining(removal->draining);
-  return absl::OkStatus();
-}
-
-absl::Status get_queued_requests(const ServicesContext& context,
-                                 const v1::GetQueuedRequestsRequest& request,
-                                 v1::GetQueuedRequestsResponse& response) {
-  const absl::StatusOr<std::size_t> limit = read_page_size(request.page_size());
-  if (!limit.ok()) return limit.status();
-  const absl::StatusOr<std::uint64_t> first = read_sequence_token(request.page_token());
-  if (!first.ok()) return first.status();
-  const absl::StatusOr<BucketEntryRef> bucket =
-      context.buckets.get("bucket_id", request.bucket_id());
-  if (!bucket.ok()) return bucket.status();
-  std::vector<QueuedRequest> requests;
-  const bool exists = (*bucket)->while_it_exists([&](const BucketSettings& settings) {
-    requests = (*bucket)->requests()->list(*first, *limit + 1, settings.departure);
-  });
-  if (!exists) return not_found("bucket_id", "bucket", request.bucket_id());
-  if (requests.size() > *limit) {
-    response.set_next_page_token(sequence_token(requests.back().sequence));
-    requests.pop_back();
-  }
-  const EpochClock clock(context.engine);
-  for (const QueuedRequest& queued : requests) {
-    v1::QueuedRequest& message = *response.add_requests();
-    message.set_request_id(queued.request_id);
-    message.set_enqueue_time(clock.epoch_ms(queued.arrival));
-    message.set_estimated_process_time(clock.epoch_ms(clock.now() + queued.place.wait));
-    message.set_queue_position(queued.place.position);
-    message.set_estimated_wait_ns(queued.place.wait.ns);
-  }
   return absl::OkStatus();
 }
 
@@ -165,36 +178,44 @@ absl::Status get_cluster_shares(const ServicesContext& context,
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
                                                            const v1::AllowRequestRequest* request,
                                                            v1::AllowRequestResponse* response) {
-  if (const BucketEntryRef exact = exact_bucket(context_, request->bucket_id())) {
-    return allow_exact(context_, *exact, call, *request, *response,
-                       [=, this] { return allow_request(context_, *request, *response); });
-  }
-  return answer(call, allow_request(context_, *request, *response));
+  const absl::StatusOr<Admissible> admissible = read_request(context_, *request);
+  if (!admissible.ok()) return answer(call, admissible.status());
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  BucketEntry& bucket = *admissible->bucket;
+  // What this captures fits into std::function without an allocation.
+  bucket.queues().admit(bucket, admissible->request,
+                        [reactor, response](const absl::StatusOr<Ticket>& ticket) {
+                          if (ticket.ok()) write_ticket(*ticket, *response);
+                          reactor->Finish(to_grpc(ticket.status()));
+                        });
+  return reactor;
 }
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
 RateLimiterService::AllowRequests(grpc::CallbackServerContext* call) {
-  return streams_.open();
+  return open_admit_stream(context_, streams_);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerContext* call,
                                                         const v1::AwaitTurnRequest* request,
                                                         v1::AwaitTurnResponse* response) {
-  if (const BucketEntryRef exact = exact_bucket(context_, request->bucket_id())) {
-    const absl::Status id = check_request_id("request_id", request->request_id());
-    if (!id.ok()) return answer(call, id);
-    return await_exact(context_, *exact, call, *request, *response);
-  }
-  return await_turn(context_, call, *request, *response);
+  const absl::StatusOr<Admissible> admissible = read_request(context_, *request);
+  if (!admissible.ok()) return answer(call, admissible.status());
+  return await_turn(*admissible->bucket, admissible->request, call, *request, *response);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
     grpc::CallbackServerContext* call, const v1::GetBucketStatusRequest* request,
     v1::GetBucketStatusResponse* response) {
-  if (const BucketEntryRef exact = exact_bucket(context_, request->bucket_id())) {
-    return read_exact(context_, exact, call, *response->mutable_bucket());
-  }
-  return answer(call, write_state_of(context_, request->bucket_id(), *response->mutable_bucket()));
+  const absl::StatusOr<BucketEntryRef> bucket =
+      context_.buckets.get("bucket_id", request->bucket_id());
+  if (!bucket.ok()) return answer(call, bucket.status());
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  (*bucket)->queues().read(**bucket, [this, reactor, response](absl::StatusOr<BucketState> state) {
+    if (state.ok()) write_state(context_, *std::move(state), *response->mutable_bucket());
+    reactor->Finish(to_grpc(state.status()));
+  });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::ConfigureBucket(
@@ -216,10 +237,22 @@ grpc::ServerUnaryReactor* RateLimiterService::DeleteBucket(grpc::CallbackServerC
 grpc::ServerUnaryReactor* RateLimiterService::GetQueuedRequests(
     grpc::CallbackServerContext* call, const v1::GetQueuedRequestsRequest* request,
     v1::GetQueuedRequestsResponse* response) {
-  if (const BucketEntryRef exact = exact_bucket(context_, request->bucket_id())) {
-    return list_exact(context_, *exact, call, *request, *response);
-  }
-  return answer(call, get_queued_requests(context_, *request, *response));
+  const absl::StatusOr<std::size_t> limit = read_page_size(request->page_size());
+  if (!limit.ok()) return answer(call, limit.status());
+  const absl::StatusOr<std::uint64_t> first = read_sequence_token(request->page_token());
+  if (!first.ok()) return answer(call, first.status());
+  const absl::StatusOr<BucketEntryRef> bucket =
+      context_.buckets.get("bucket_id", request->bucket_id());
+  if (!bucket.ok()) return answer(call, bucket.status());
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  (*bucket)->queues().list(**bucket, *first, *limit,
+                           [this, reactor, response](const absl::StatusOr<QueuePage>& page) {
+                             if (page.ok()) {
+                               write_page(*page, EpochClock(context_.engine), *response);
+                             }
+                             reactor->Finish(to_grpc(page.status()));
+                           });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetLeader(grpc::CallbackServerContext* call,

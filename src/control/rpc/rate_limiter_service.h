@@ -2,8 +2,8 @@
 // drip.v1.RateLimiterService: requests through leaky buckets.
 #pragma once
 
-#include "control/rpc/admit_stream.h"
 #include "control/rpc/services_context.h"
+#include "control/rpc/stream_set.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 
 namespace drip::control {
@@ -13,7 +13,7 @@ namespace drip::control {
 class RateLimiterService final : public v1::RateLimiterService::CallbackService {
  public:
   /// Both outlive the service.
-  RateLimiterService(const ServicesContext& context, AdmitStreams& streams)
+  RateLimiterService(const ServicesContext& context, StreamSet& streams)
       : context_(context), streams_(streams) {}
 
   grpc::ServerUnaryReactor* AllowRequest(grpc::CallbackServerContext* call,
@@ -48,7 +48,7 @@ class RateLimiterService final : public v1::RateLimiterService::CallbackService 
 
  private:
   const ServicesContext& context_;
-  AdmitStreams& streams_;
+  StreamSet& streams_;
 };
 
 }  // namespace drip::control

@@ -12,8 +12,6 @@
 #include "control/config/configuration.h"
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
-#include "control/requests/request_registry.h"
-#include "control/requests/turn_watch.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -31,10 +29,8 @@ struct NodeFacts {
 struct ServicesContext {
   Engine& engine;
   BucketRegistry& buckets;
-  RequestRegistry& requests;
   const Configuration& configuration;  ///< For reading.
   const BucketListing& listing;
-  TurnWatch& turns;
   WorkThread& work;
   const Cluster& cluster;
   ConfigurationChanges& changes;  ///< All calls on `change_thread`.

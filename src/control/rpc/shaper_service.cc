@@ -16,6 +16,7 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/rpc/unary_call.h"
+#include "control/rpc/watch_buckets.h"
 
 namespace drip::control {
 namespace {
@@ -152,7 +153,7 @@ grpc::ServerUnaryReactor* ShaperService::ListBuckets(grpc::CallbackServerContext
 
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::WatchBuckets(
     grpc::CallbackServerContext* call, const v1::WatchBucketsRequest* request) {
-  return streams_.open(*request);
+  return open_watch_stream(context_, streams_, *request);
 }
 
 grpc::ServerUnaryReactor* ShaperService::SetRules(grpc::CallbackServerContext* call,

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "control/rpc/services_context.h"
-#include "control/rpc/watch_buckets.h"
+#include "control/rpc/stream_set.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
 namespace drip::control {
@@ -13,7 +13,7 @@ namespace drip::control {
 class ShaperService final : public v1::ShaperService::CallbackService {
  public:
   /// Both outlive the service.
-  ShaperService(const ServicesContext& context, WatchStreams& streams)
+  ShaperService(const ServicesContext& context, StreamSet& streams)
       : context_(context), streams_(streams) {}
 
   grpc::ServerUnaryReactor* ConfigureBuckets(grpc::CallbackServerContext* call,
@@ -48,7 +48,7 @@ class ShaperService final : public v1::ShaperService::CallbackService {
 
  private:
   const ServicesContext& context_;
-  WatchStreams& streams_;
+  StreamSet& streams_;
 };
 
 }  // namespace drip::control

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "base/errors.h"
 #include "base/work_thread.h"
 #include "control/rpc/rpc_status.h"
 
@@ -30,9 +31,7 @@ namespace drip::control {
   return {grpc::StatusCode::CANCELLED, "the caller cancelled"};
 }
 
-[[nodiscard]] inline grpc::Status stopping_status() {
-  return {grpc::StatusCode::UNAVAILABLE, "the node is stopping"};
-}
+[[nodiscard]] inline grpc::Status stopping_status() { return to_grpc(node_stopping()); }
 
 /// Answers with what `call()` returns, an absl::Status, when its turn on the work thread has come.
 /// A call that was cancelled or is past its deadline by then is not carried out.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A stream goes round: read the states, write them message by message, sleep on an alarm.
+// A stream repeats three steps: read the states, write them message by message, sleep on an alarm.
 //
-// Exactly one step of the round is pending at any time, and only a step ends the stream; a cancel
-// or a stop just cuts the sleep short. So nothing can be finished twice, or used after it is gone.
+// Exactly one step is pending at any time, and only a step ends the stream; a cancel or a stop just
+// cuts the sleep short. So nothing is finished twice, or used after its end.
 #include "control/rpc/watch_buckets.h"
 
 #include <grpcpp/alarm.h>
@@ -40,11 +40,9 @@ absl::StatusOr<milliseconds> read_interval(std::uint32_t interval_ms) {
   return milliseconds{interval_ms};
 }
 
-}  // namespace
-
-class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsResponse> {
+class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsResponse>, public Stream {
  public:
-  WatchStream(const ServicesContext& context, WatchStreams& streams)
+  WatchStream(const ServicesContext& context, StreamSet& streams)
       : context_(context), streams_(streams) {}
 
   void begin(const v1::WatchBucketsRequest& request) {
@@ -58,22 +56,18 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
     write_states();
   }
 
-  /// Ends the stream soon. Thread safe.
-  void end(grpc::Status status) {
+  void end(const grpc::Status& status) override {
     MutexLock lock(mutex_);
-    if (!ending_) end_status_ = std::move(status);
+    if (!ending_) end_status_ = status;
     ending_ = true;
     if (alarm_ != nullptr) alarm_->Cancel();
   }
 
  private:
   void OnCancel() override { end({grpc::StatusCode::CANCELLED, "the caller cancelled"}); }
-  void OnDone() override {
-    streams_.forget(*this);
-    delete this;
-  }
+  void OnDone() override { streams_.forget(*this); }
   void OnWriteDone(bool ok) override {
-    if (!ok) return Finish({grpc::StatusCode::CANCELLED, "the caller is gone"});
+    if (!ok) return Finish({grpc::StatusCode::CANCELLED, "the caller disconnected"});
     if (is_ending()) return finish_ending();
     if (cursor_.empty()) return sleep();
     next_page();
@@ -131,8 +125,8 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
   }
 
   const ServicesContext& context_;
-  WatchStreams& streams_;
-  // Steps of the round only, one at a time.
+  StreamSet& streams_;
+  // Of the steps only, one at a time.
   milliseconds interval_{};
   BucketFilter filter_;
   std::string cursor_;
@@ -145,32 +139,17 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
   grpc::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };
 
-grpc::ServerWriteReactor<v1::WatchBucketsResponse>* WatchStreams::open(
-    const v1::WatchBucketsRequest& request) {
-  auto stream = std::make_unique<WatchStream>(context_, *this);
-  {
-    MutexLock lock(mutex_);
-    if (stopped_) {
-      stream->Finish(stopping_status());
-      streams_.insert(stream.get());
-      return stream.release();
-    }
-    streams_.insert(stream.get());
+}  // namespace
+
+grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
+    const ServicesContext& context, StreamSet& streams, const v1::WatchBucketsRequest& request) {
+  auto stream = std::make_shared<WatchStream>(context, streams);
+  if (streams.add(stream)) {
+    stream->begin(request);
+  } else {
+    stream->Finish(stopping_status());
   }
-  stream->begin(request);
-  return stream.release();
-}
-
-void WatchStreams::stop() {
-  MutexLock lock(mutex_);
-  stopped_ = true;
-  // Under the lock, or a stream could be gone; end() only cancels an alarm.
-  for (WatchStream* const stream : streams_) stream->end(stopping_status());
-}
-
-void WatchStreams::forget(WatchStream& stream) {
-  MutexLock lock(mutex_);
-  streams_.erase(&stream);
+  return stream.get();
 }
 
 }  // namespace drip::control

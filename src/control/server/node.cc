@@ -4,6 +4,7 @@
 
 #include <array>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -15,12 +16,12 @@
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/model/epoch_clock.h"
-#include "control/requests/turn_watch.h"
-#include "control/rpc/admit_stream.h"
+#include "control/requests/local_queues.h"
+#include "control/requests/shared_queues.h"
 #include "control/rpc/rate_limiter_service.h"
 #include "control/rpc/services_context.h"
 #include "control/rpc/shaper_service.h"
-#include "control/rpc/watch_buckets.h"
+#include "control/rpc/stream_set.h"
 #include "control/server/grpc_log.h"
 
 namespace drip::control {
@@ -66,50 +67,47 @@ struct Node::Parts {
       : engine(the_engine),
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
-        requests(engine, options.max_requests),
-        buckets(engine, requests),
+        local_queues(engine, options.max_requests),
+        buckets(engine, local_queues),
         configuration(engine, buckets),
         listing(engine, buckets, configuration),
         local_changes(configuration),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
-        turns(engine),
         work("drip-config", kHousekeepingPeriod,
              [this] {
-               requests.sweep();
+               local_queues.pool().sweep();
                log_suppressed_grpc_lines();
              }),
         context{engine,
                 buckets,
-                requests,
                 configuration,
                 listing,
-                turns,
                 work,
                 *cluster,
                 cluster->changes() != nullptr ? *cluster->changes() : local_changes,
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts},
-        streams(context),
-        admit_streams(context),
-        rate_limiter(context, admit_streams),
+        rate_limiter(context, streams),
         shaper(context, streams) {
-    buckets.set_shared(cluster->shared_buckets());
+    if (SharedBuckets* const shared = cluster->shared_buckets()) {
+      shared_queues.emplace(engine, *shared, local_queues);
+      buckets.set_shared_queues(&*shared_queues);
+    }
   }
 
   Engine& engine;
   const NodeOptions options;
   const NodeFacts facts;
-  RequestRegistry requests;
+  LocalQueues local_queues;
+  std::optional<SharedQueues> shared_queues;  // In a cluster.
   BucketRegistry buckets;
   Configuration configuration;
   BucketListing listing;
   LocalChanges local_changes;
   std::unique_ptr<Cluster> cluster;
-  TurnWatch turns;
   WorkThread work;
   ServicesContext context;
-  WatchStreams streams;
-  AdmitStreams admit_streams;
+  StreamSet streams;
   RateLimiterService rate_limiter;
   ShaperService shaper;
   std::unique_ptr<Server> server;
@@ -164,9 +162,8 @@ void Node::begin_drain() {
 }
 
 void Node::stop(std::chrono::milliseconds patience) {
-  parts_->turns.stop();
+  parts_->local_queues.stop();
   parts_->streams.stop();
-  parts_->admit_streams.stop();
   parts_->work.stop();
   parts_->cluster->stop();
   if (parts_->server != nullptr) parts_->server->stop(patience);

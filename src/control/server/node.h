@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/model/cluster_view.h"
-#include "control/requests/request_registry.h"
+#include "control/requests/request_pool.h"
 #include "control/server/server.h"
 #include "drip/v1/bucket.pb.h"
 #include "drip/v1/shaper.pb.h"

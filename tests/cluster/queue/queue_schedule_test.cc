@@ -16,13 +16,13 @@
 namespace drip::cluster {
 namespace {
 
+using control::SharedRequestStatus;
 using control::SharedTicket;
-using control::SharedTurn;
 
 // The bucket by the law, in the plainest way.
 class LawBucket {
  public:
-  LawBucket(ExactBucket bucket, TimePoint now) : bucket_(std::move(bucket)), law_(now) {}
+  LawBucket(QueueBucket bucket, TimePoint now) : bucket_(std::move(bucket)), law_(now) {}
 
   void run_until(TimePoint now) {
     while (!waiting.empty() && law_.due() <= now) {
@@ -61,13 +61,13 @@ class LawBucket {
     }
     waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(rank));
   }
-  void change(const ExactBucket& bucket, TimePoint now) {
+  void change(const QueueBucket& bucket, TimePoint now) {
     const FineSpan before = service();
     bucket_ = bucket;
     law_.rescale(now, before, service());
   }
   FineSpan service() const {
-    const ExactPeriod period = ExactPeriod::of_rate(bucket_.settings.units_per_second);
+    const QueuePeriod period = QueuePeriod::of_rate(bucket_.settings.units_per_second);
     const std::uint64_t fraction = period.fraction * 1000;
     return {period.us * 1000 + (fraction >> 32), fraction << 32};
   }
@@ -81,7 +81,7 @@ class LawBucket {
   std::uint64_t departed = 0;
 
  private:
-  ExactBucket bucket_;
+  QueueBucket bucket_;
   VirtualSchedule law_;
 };
 
@@ -100,20 +100,20 @@ class ExactLaw : public testing::Test {
     EXPECT_TRUE(status_of(reply->front()).ok()) << status_of(reply->front());
     return reply->front();
   }
-  SharedTicket admit(const ExactBucket& bucket, const std::string& id) {
+  SharedTicket admit(const QueueBucket& bucket, const std::string& id) {
     return admit_units(bucket, {id, 1, false});
   }
-  SharedTicket admit_units(const ExactBucket& bucket, const ExactUnits& units) {
+  SharedTicket admit_units(const QueueBucket& bucket, const QueueUnits& units) {
     const auto tickets = tickets_of(run(calls_.admit(bucket, std::span(&units, 1), 0)));
     EXPECT_TRUE(tickets.ok()) << tickets.status();
     return tickets.ok() ? tickets->front() : SharedTicket{};
   }
-  BucketStats read(const ExactBucket& bucket) {
-    const auto reading = reading_of(run(calls_.read(bucket)), bucket);
+  BucketStats read(const QueueBucket& bucket) {
+    const auto reading = stats_of(run(calls_.read(bucket)), bucket);
     EXPECT_TRUE(reading.ok()) << reading.status();
-    return reading->reading;
+    return reading->stats;
   }
-  static ExactBucket bucket(double rate, std::uint32_t capacity,
+  static QueueBucket bucket(double rate, std::uint32_t capacity,
                             Departure departure = Departure::kAtEnd) {
     return {"b",
             {.capacity = capacity, .units_per_second = rate, .departure = departure},
@@ -123,12 +123,12 @@ class ExactLaw : public testing::Test {
 
   RedisServer redis_;
   RedisLink link_{options(redis_)};
-  QueueCalls calls_{"drip:{t}:", exact_script_at_given_time()};
+  QueueCalls calls_{"drip:{t}:", queue_script_at_given_time()};
   std::uint64_t now_us_ = 1'790'000'000'000'000;
 };
 
 TEST_F(ExactLaw, TheSpecsBurst) {
-  const ExactBucket b = bucket(10, 100);
+  const QueueBucket b = bucket(10, 100);
   for (std::uint64_t i = 0; i < 50; ++i) {
     const SharedTicket ticket = admit(b, "r" + std::to_string(i));
     EXPECT_EQ(ticket.position, i + 1);
@@ -146,7 +146,7 @@ TEST_F(ExactLaw, TheSpecsBurst) {
 
 TEST_F(ExactLaw, RatesAreExactInTheLongRun) {
   for (const double rate : {1.0 / 3600, 1.0 / 7, 3.0, 333.333, 70'001.0, 999'983.0, 123456789.0}) {
-    ExactBucket b = bucket(rate, kMaxCapacity);
+    QueueBucket b = bucket(rate, kMaxCapacity);
     b.id = "rate" + std::to_string(rate);
     // A backlog by which the queue is never empty.
     const int units = 2000;
@@ -158,8 +158,8 @@ TEST_F(ExactLaw, RatesAreExactInTheLongRun) {
     now_us_ = begin + static_cast<std::uint64_t>(due * (1 + 1e-6)) + 2;
     EXPECT_GE(read(b).departed, static_cast<std::uint64_t>(units - 1)) << rate;
     const long double period =
-        static_cast<long double>(ExactPeriod::of_rate(rate).us) +
-        static_cast<long double>(ExactPeriod::of_rate(rate).fraction) * 0x1p-32L;
+        static_cast<long double>(QueuePeriod::of_rate(rate).us) +
+        static_cast<long double>(QueuePeriod::of_rate(rate).fraction) * 0x1p-32L;
     EXPECT_NEAR(static_cast<double>(period * rate / 1e6), 1.0, 1e-6) << rate;
   }
 }
@@ -167,7 +167,7 @@ TEST_F(ExactLaw, RatesAreExactInTheLongRun) {
 TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 30; ++round) {
-    ExactBucket b = bucket(std::exp2(static_cast<double>(random() % 24)) / 7,
+    QueueBucket b = bucket(std::exp2(static_cast<double>(random() % 24)) / 7,
                            1 + static_cast<std::uint32_t>(random() % 20),
                            random() % 2 == 0 ? Departure::kAtStart : Departure::kAtEnd);
     b.id = "drawn" + std::to_string(round);
@@ -217,16 +217,16 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
         if (law.waiting.empty() || law.waiting.back().id != id) continue;  // Left at once.
         const SharedTicket again = admit(b, id);
         ASSERT_TRUE(again.duplicate);
-        ASSERT_EQ(again.place.sequence, ticket.place.sequence);
+        ASSERT_EQ(again.key.sequence, ticket.key.sequence);
         ASSERT_EQ(again.wait.ns, ticket.wait.ns);
       } else if (kind < 8 && !law.waiting.empty()) {
         const std::size_t rank = random() % law.waiting.size();
         const std::string gone = law.waiting[rank].id;
         if (gone.empty()) continue;  // Nobody can give it up.
         law.release(rank, now());
-        const auto turn = turn_of(run(calls_.release(b, gone, tickets[gone].place)));
+        const auto turn = status_of_request(run(calls_.release(b, gone, tickets[gone].key)));
         ASSERT_TRUE(turn.ok()) << turn.status();
-        ASSERT_EQ(turn->state, SharedTurn::State::kReleased);
+        ASSERT_EQ(turn->state, SharedRequestStatus::State::kReleased);
         ++released;
       } else if (kind < 9) {
         b.settings.units_per_second *= random() % 2 == 0 ? 0.4 : 2.3;
@@ -241,11 +241,11 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
       } else if (!tickets.empty()) {
         auto any = tickets.begin();
         std::advance(any, static_cast<std::ptrdiff_t>(random() % tickets.size()));
-        const auto turn = turn_of(run(calls_.look(b, any->first, any->second.place)));
+        const auto turn = status_of_request(run(calls_.look(b, any->first, any->second.key)));
         ASSERT_TRUE(turn.ok()) << turn.status();
         const bool waits = std::ranges::any_of(
             law.waiting, [&](const auto& unit) { return unit.id == any->first; });
-        ASSERT_EQ(turn->state == SharedTurn::State::kWaits, waits);
+        ASSERT_EQ(turn->state == SharedRequestStatus::State::kWaits, waits);
       }
       const BucketStats reading = read(b);
       ASSERT_EQ(reading.backlog, law.waiting.size());
@@ -258,7 +258,7 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
 }
 
 TEST_F(ExactLaw, ListsInOrderAndPagesOn) {
-  const ExactBucket b = bucket(1, 100);
+  const QueueBucket b = bucket(1, 100);
   for (int i = 0; i < 10; ++i) admit(b, "r" + std::to_string(i));
   now_us_ += 1'500'000;
   const auto first = page_of(run(calls_.list(b, 0, 4)));
@@ -275,7 +275,7 @@ TEST_F(ExactLaw, ListsInOrderAndPagesOn) {
 }
 
 TEST_F(ExactLaw, ListsThoseWithANameAmongManyWithout) {
-  const ExactBucket b = bucket(1, 60'000);
+  const QueueBucket b = bucket(1, 60'000);
   admit(b, "first");
   for (int i = 0; i < 25; ++i) admit_units(b, {"", 1000, true});
   admit(b, "last");
@@ -291,8 +291,8 @@ TEST_F(ExactLaw, ListsThoseWithANameAmongManyWithout) {
 }
 
 TEST_F(ExactLaw, SeveralInOneCallStandEachForItself) {
-  const ExactBucket b = bucket(10, 5);
-  const std::vector<ExactUnits> units = {{"a", 1, false}, {"", 10, true},  {"a", 1, false},
+  const QueueBucket b = bucket(10, 5);
+  const std::vector<QueueUnits> units = {{"a", 1, false}, {"", 10, true},  {"a", 1, false},
                                          {"", 2, true},   {"b", 1, false}, {"", 7, false}};
   const auto tickets = tickets_of(run(calls_.admit(b, units, 0)));
   ASSERT_TRUE(tickets.ok()) << tickets.status();
@@ -309,8 +309,8 @@ TEST_F(ExactLaw, SeveralInOneCallStandEachForItself) {
 }
 
 TEST_F(ExactLaw, NothingIsAdmittedAfterItsTime) {
-  const ExactBucket b = bucket(10, 5);
-  const ExactUnits unit{"a", 1, false};
+  const QueueBucket b = bucket(10, 5);
+  const QueueUnits unit{"a", 1, false};
   const auto at = [&](std::uint64_t expiry_us) {
     return tickets_of(run(calls_.admit(b, std::span(&unit, 1), expiry_us)));
   };
@@ -321,28 +321,28 @@ TEST_F(ExactLaw, NothingIsAdmittedAfterItsTime) {
 }
 
 TEST_F(ExactLaw, APlaceThatRedisLostIsNotTakenForOneThatHasLeft) {
-  const ExactBucket b = bucket(1, 100);
+  const QueueBucket b = bucket(1, 100);
   const SharedTicket first = admit(b, "a");
   SharedTicket last = admit(b, "b");
   const auto state_of = [&](const std::string& id, const SharedTicket& ticket) {
-    return turn_of(run(calls_.look(b, id, ticket.place)))->state;
+    return status_of_request(run(calls_.look(b, id, ticket.key)))->state;
   };
   // A replica that lacked the last of them.
-  ++last.place.sequence;
-  EXPECT_EQ(state_of("c", last), SharedTurn::State::kLost);
+  ++last.key.sequence;
+  EXPECT_EQ(state_of("c", last), SharedRequestStatus::State::kLost);
   redis_.cli({"FLUSHALL"});
   now_us_ += 1000;
-  EXPECT_EQ(state_of("a", first), SharedTurn::State::kLost);
+  EXPECT_EQ(state_of("a", first), SharedRequestStatus::State::kLost);
   const SharedTicket again = admit(b, "other");
-  EXPECT_NE(again.place.instance, first.place.instance);
-  EXPECT_EQ(state_of("a", first), SharedTurn::State::kLost);
+  EXPECT_NE(again.key.instance, first.key.instance);
+  EXPECT_EQ(state_of("a", first), SharedRequestStatus::State::kLost);
 }
 
 TEST_F(ExactLaw, ADeletionThatComesLateDoesNotTouchAnotherBucketOfTheName) {
-  const ExactBucket b = bucket(1, 100);
+  const QueueBucket b = bucket(1, 100);
   admit(b, "a");
   ASSERT_TRUE(removal_of(run(calls_.remove(b, false))).ok());
-  ExactBucket next = b;
+  QueueBucket next = b;
   next.revision = 3;
   admit(next, "b");
   const auto removal = removal_of(run(calls_.remove(b, true)));
@@ -352,27 +352,30 @@ TEST_F(ExactLaw, ADeletionThatComesLateDoesNotTouchAnotherBucketOfTheName) {
 }
 
 TEST_F(ExactLaw, DeletedBucketsDrainOrDrop) {
-  const ExactBucket b = bucket(1, 100);
+  const QueueBucket b = bucket(1, 100);
   const SharedTicket first = admit(b, "a");
   admit(b, "b");
   auto removal = removal_of(run(calls_.remove(b, false)));
   EXPECT_EQ(removal->draining, 2U);
-  EXPECT_EQ(turn_of(run(calls_.look(b, "a", first.place)))->state, SharedTurn::State::kWaits);
+  EXPECT_EQ(status_of_request(run(calls_.look(b, "a", first.key)))->state,
+            SharedRequestStatus::State::kWaits);
   // A node that does not know yet cannot bring it back.
-  const ExactUnits late{"c", 1, false};
+  const QueueUnits late{"c", 1, false};
   EXPECT_EQ(tickets_of(run(calls_.admit(b, std::span(&late, 1), 0))).status().code(),
             absl::StatusCode::kNotFound);
   now_us_ += 1'000'000;
-  EXPECT_EQ(turn_of(run(calls_.look(b, "a", first.place)))->state, SharedTurn::State::kDeparted);
+  EXPECT_EQ(status_of_request(run(calls_.look(b, "a", first.key)))->state,
+            SharedRequestStatus::State::kDeparted);
   // One of the same name is another one.
-  ExactBucket next = b;
+  QueueBucket next = b;
   next.revision = 2;
   const SharedTicket other = admit(next, "a");
   EXPECT_FALSE(other.duplicate);
-  EXPECT_NE(other.place.instance, first.place.instance);
+  EXPECT_NE(other.key.instance, first.key.instance);
   removal = removal_of(run(calls_.remove(next, true)));
   EXPECT_EQ(removal->dropped, 1U);
-  EXPECT_EQ(turn_of(run(calls_.look(next, "a", other.place)))->state, SharedTurn::State::kDropped);
+  EXPECT_EQ(status_of_request(run(calls_.look(next, "a", other.key)))->state,
+            SharedRequestStatus::State::kDropped);
 }
 
 // Redis would be full one day.
@@ -383,13 +386,13 @@ TEST_F(ExactLaw, NothingOfADeletedBucketStaysForever) {
     return replies.ok() ? replies->front() : RedisReply{};
   };
   for (const bool drop : {false, true}) {
-    const ExactBucket b = bucket(1, 100);
+    const QueueBucket b = bucket(1, 100);
     const SharedTicket first = admit(b, "a");
     const SharedTicket second = admit(b, "b");
     ASSERT_TRUE(removal_of(run(calls_.remove(b, drop))).ok());
     // Who waits still asks.
-    run(calls_.look(b, "a", first.place));
-    run(calls_.release(b, "b", second.place));
+    run(calls_.look(b, "a", first.key));
+    run(calls_.release(b, "b", second.key));
     const RedisReply keys = run_command({"KEYS", "*"});
     ASSERT_NE(keys.array(), nullptr);
     EXPECT_GE(keys.array()->size(), 3U);
@@ -401,7 +404,7 @@ TEST_F(ExactLaw, NothingOfADeletedBucketStaysForever) {
 }
 
 TEST_F(ExactLaw, AClockThatIsSetBackStandsStill) {
-  const ExactBucket b = bucket(10, 100);
+  const QueueBucket b = bucket(10, 100);
   for (int i = 0; i < 5; ++i) admit(b, std::to_string(i));
   now_us_ += 200'000;
   EXPECT_EQ(read(b).departed, 2U);

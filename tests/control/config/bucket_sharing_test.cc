@@ -8,7 +8,7 @@
 #include "control/config/bucket_registry.h"
 #include "control/config/configuration.h"
 #include "control/convert/convert_bucket_config.h"
-#include "control/requests/request_registry.h"
+#include "control/requests/local_queues.h"
 #include "control/support/fake_engine.h"
 #include "control/support/messages.h"
 
@@ -131,7 +131,7 @@ TEST(BucketSharing, FieldsHaveRanges) {
 
 TEST(BucketSharing, ScopeClusterNeedsACluster) {
   FakeEngine engine;
-  RequestRegistry requests(engine, 100);
+  LocalQueues requests(engine, 100);
   BucketRegistry buckets(engine, requests);
   const BucketPatch patch = in_cluster();
   const auto applied = buckets.apply(std::span(&patch, 1));

@@ -12,6 +12,7 @@
 #include "control/config/configuration.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
+#include "control/requests/local_queues.h"
 #include "control/support/fake_engine.h"
 #include "control/support/messages.h"
 
@@ -71,7 +72,7 @@ class ConfigurationTest : public testing::Test {
   }
 
   FakeEngine engine_;
-  RequestRegistry requests_{engine_, 1000};
+  LocalQueues requests_{engine_, 1000};
   BucketRegistry buckets_{engine_, requests_};
   Configuration configuration_{engine_, buckets_};
 };

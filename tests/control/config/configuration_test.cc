@@ -57,7 +57,9 @@ TEST_F(ConfigurationTest, DeleteNamesTheRulesThatStillUseTheBucket) {
 TEST_F(ConfigurationTest, TheNameOfADrainingBucketCanBeUsedAgain) {
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());
   const BucketEntryRef old = buckets_.find("a");
-  ASSERT_TRUE(requests_.admit(*old->requests(), "r", 0, Departure::kAtEnd).ok());
+  old->queues().admit(*old, {.request_id = "r"}, [](const absl::StatusOr<Ticket>& ticket) {
+    EXPECT_EQ(ticket->admitted, 1U);
+  });
   EXPECT_EQ(configuration_.delete_bucket("a", false)->draining, 1U);
   EXPECT_EQ(old->state(), std::nullopt);
   ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 5 leak_rate: 1"}).ok());

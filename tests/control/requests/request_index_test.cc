@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The pool and the line of requests, against plain models.
+// The pool and the ordered index of requests, against plain models.
 #include "control/requests/request_index.h"
 
 #include <gtest/gtest.h>
@@ -47,7 +47,7 @@ TEST(RequestPool, ReusesARecordOnlyAfterItsLastHandle) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&again->record) % 64, 0U);
 }
 
-// What a line is, in a map.
+// What the index is, in a map.
 struct Model {
   std::map<std::uint64_t, RequestHandle> waiting;
   std::map<std::uint64_t, std::uint32_t> released;
@@ -61,22 +61,22 @@ struct Model {
   }
 };
 
-class RandomLine : public testing::TestWithParam<unsigned> {};
+class RandomIndex : public testing::TestWithParam<unsigned> {};
 
-TEST_P(RandomLine, AgreesWithTheModel) {
+TEST_P(RandomIndex, AgreesWithTheModel) {
   std::mt19937 random(GetParam());
   RequestPool pool(100'000);
-  RequestIndex line;
+  RequestIndex index;
   Model model;
   // Wraps past 2^32 in the middle.
   std::uint64_t next = (std::uint64_t{1} << 32) - 3000;
-  std::vector<std::uint64_t> late;  // Admitted, not yet put into the line.
+  std::vector<std::uint64_t> late;  // Admitted, not yet put into the index.
   const auto put = [&](std::uint64_t sequence) {
     RequestHandle request = pool.take();
     request->record.sequence = static_cast<std::uint32_t>(sequence);
     request->record.wire_bytes = static_cast<std::uint32_t>(sequence % 1500);
     model.waiting.emplace(sequence, request);
-    line.insert(std::move(request));
+    index.insert(std::move(request));
   };
   for (int step = 0; step < 6000; ++step) {
     switch (random() % 8) {
@@ -90,43 +90,43 @@ TEST_P(RandomLine, AgreesWithTheModel) {
         break;
       case 4:
         if (late.empty()) break;
-        // A place is exact for all that were in the line when others were released.
+        // A position is exact for all that were in the index when others were released.
         if (model.released.empty() || model.released.rbegin()->first < late.front()) {
           for (const std::uint64_t sequence : late) put(sequence);
         }
         late.clear();
         break;
       case 5:
-        if (line.empty()) break;
-        EXPECT_EQ(line.pop_front().get(), model.waiting.begin()->second.get());
+        if (index.empty()) break;
+        EXPECT_EQ(index.pop_front().get(), model.waiting.begin()->second.get());
         model.waiting.erase(model.waiting.begin());
         break;
       default: {
         if (model.waiting.empty()) break;
         auto victim = model.waiting.begin();
         std::advance(victim, random() % model.waiting.size());
-        EXPECT_EQ(line.remove(*victim->second).get(), victim->second.get());
-        EXPECT_FALSE(line.remove(*victim->second));
+        EXPECT_EQ(index.remove(*victim->second).get(), victim->second.get());
+        EXPECT_FALSE(index.remove(*victim->second));
         model.released.emplace(victim->first, victim->second->record.wire_bytes);
         model.waiting.erase(victim);
       }
     }
-    ASSERT_EQ(line.size(), model.waiting.size());
+    ASSERT_EQ(index.size(), model.waiting.size());
     if (step % 50 != 0) continue;
     auto expected = model.waiting.begin();
-    line.visit_from(
+    index.visit_from(
         expected == model.waiting.end() ? 0 : static_cast<std::uint32_t>(expected->first),
         [&](const Request& request, Released behind) {
           EXPECT_EQ(&request, expected->second.get());
           const Released wanted = model.behind(expected->first);
           EXPECT_EQ(behind.units, wanted.units);
           EXPECT_EQ(behind.bytes, wanted.bytes);
-          const Released direct = line.released_behind(request.record.sequence);
+          const Released direct = index.released_behind(request.record.sequence);
           EXPECT_EQ(direct.units, wanted.units);
           EXPECT_EQ(direct.bytes, wanted.bytes);
           if (expected == model.waiting.begin()) {
-            EXPECT_EQ(line.released().units, wanted.units);
-            EXPECT_EQ(line.released().bytes, wanted.bytes);
+            EXPECT_EQ(index.released().units, wanted.units);
+            EXPECT_EQ(index.released().bytes, wanted.bytes);
           }
           ++expected;
           return true;
@@ -137,38 +137,38 @@ TEST_P(RandomLine, AgreesWithTheModel) {
 
 TEST(RequestIndex, StaysExactWhenItIsFilledBackwards) {
   RequestPool pool(10'000);
-  RequestIndex line;
+  RequestIndex index;
   Model model;
   // Each third is released at once, so that every part of a chunk that splits has something behind
-  // it. (A line that is filled so is slow, and no real one is.)
+  // it. (An index that is filled like this is slow; no real one is.)
   for (std::uint64_t sequence = 3000; sequence-- > 0;) {
     RequestHandle request = pool.take();
     request->record.sequence = static_cast<std::uint32_t>(sequence);
     request->record.wire_bytes = 1;
     model.waiting.emplace(sequence, request);
-    line.insert(request);
+    index.insert(request);
     if (sequence % 3 != 2 || model.waiting.size() < 3) continue;
     // The one behind it.
     const auto victim = std::next(model.waiting.begin());
     model.released.emplace(victim->first, 1);
-    EXPECT_TRUE(line.remove(*victim->second));
+    EXPECT_TRUE(index.remove(*victim->second));
     model.waiting.erase(victim);
   }
   std::size_t visited = 0;
   auto expected = model.waiting.begin();
-  line.visit_from(0, [&](const Request& request, Released behind) {
+  index.visit_from(0, [&](const Request& request, Released behind) {
     EXPECT_EQ(&request, expected->second.get());
     EXPECT_EQ(behind.units, model.behind(expected->first).units);
     ++expected;
     return ++visited < model.waiting.size();
   });
-  EXPECT_EQ(visited, line.size());
+  EXPECT_EQ(visited, index.size());
   for (const auto& [sequence, request] : model.waiting) {
-    EXPECT_EQ(line.released_behind(request->record.sequence).units, model.behind(sequence).units);
+    EXPECT_EQ(index.released_behind(request->record.sequence).units, model.behind(sequence).units);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomLine, testing::Range(1U, 9U));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomIndex, testing::Range(1U, 9U));
 
 }  // namespace
 }  // namespace drip::control

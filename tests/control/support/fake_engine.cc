@@ -174,7 +174,7 @@ void FakeEngine::admit_many(std::span<UnitsToAdmit> units) {
 void FakeEngine::release(BucketRef ref, RequestRecord& record) {
   const std::lock_guard lock(mutex_);
   ++releases;
-  if (record.gone()) return;
+  if (record.ended()) return;
   bucket(ref).release(record, now_);
 }
 

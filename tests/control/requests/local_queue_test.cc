@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Admission by name: one place for one id, places that are exact, memory that is bounded.
-#include "control/requests/request_registry.h"
+// Admission by id: one position for one id, positions that are exact, memory that is bounded.
+#include "control/requests/local_queue.h"
 
 #include <gtest/gtest.h>
 
@@ -20,148 +20,148 @@ namespace {
 
 constexpr Duration kSecond{1'000'000'000};
 
-class RequestRegistryTest : public testing::Test {
+class LocalQueueTest : public testing::Test {
  protected:
-  std::shared_ptr<RequestQueue> make_bucket(const BucketSettings& settings) {
+  std::shared_ptr<LocalQueue> make_bucket(const BucketSettings& settings) {
     BucketChange change{std::nullopt, settings};
     EXPECT_TRUE(engine_.apply(std::span(&change, 1)).ok());
     ref_ = *change.ref;
-    return registry_.make_queue(ref_);
+    return std::make_shared<LocalQueue>(engine_, pool_, ref_);
   }
-  ~RequestRegistryTest() override { (void)engine_.drain_and_stop({}); }
+  ~LocalQueueTest() override { (void)engine_.drain_and_stop({}); }
 
   FakeEngine engine_;
-  RequestRegistry registry_{engine_, 10'000};
+  RequestPool pool_{10'000};
   BucketRef ref_;
 };
 
-TEST_F(RequestRegistryTest, TheSameIdKeepsItsPlaceAndIsNotChargedTwice) {
+TEST_F(LocalQueueTest, TheSameIdKeepsItsPositionAndIsNotChargedTwice) {
   const auto queue = make_bucket({.capacity = 10, .units_per_second = 10});
   for (const char* id : {"a", "b", "c"}) {
-    EXPECT_FALSE(registry_.admit(*queue, id, 0, Departure::kAtEnd)->duplicate);
+    EXPECT_FALSE(queue->admit(id, 0, Departure::kAtEnd)->ticket.duplicate);
   }
-  const auto again = registry_.admit(*queue, "c", 0, Departure::kAtEnd);
-  EXPECT_TRUE(again->duplicate);
-  EXPECT_EQ(again->request_id, "c");
-  EXPECT_EQ(again->admission.position, 3U);
-  EXPECT_EQ(again->admission.wait.ns, 200'000'000);
+  const auto again = queue->admit("c", 0, Departure::kAtEnd);
+  EXPECT_TRUE(again->ticket.duplicate);
+  EXPECT_EQ(again->ticket.request_id, "c");
+  EXPECT_EQ(again->ticket.admission.position, 3U);
+  EXPECT_EQ(again->ticket.admission.wait.ns, 200'000'000);
   EXPECT_EQ(engine_.read(ref_).admitted, 3U);
 
   engine_.advance(Duration{150'000'000});
-  const auto later = registry_.admit(*queue, "c", 0, Departure::kAtEnd);
-  EXPECT_EQ(later->admission.position, 2U);
-  EXPECT_EQ(later->admission.wait.ns, 50'000'000);
+  const auto later = queue->admit("c", 0, Departure::kAtEnd);
+  EXPECT_EQ(later->ticket.admission.position, 2U);
+  EXPECT_EQ(later->ticket.admission.wait.ns, 50'000'000);
 
   engine_.advance(kSecond);
-  const auto anew = registry_.admit(*queue, "c", 0, Departure::kAtEnd);
-  EXPECT_FALSE(anew->duplicate) << "it had left";
+  const auto anew = queue->admit("c", 0, Departure::kAtEnd);
+  EXPECT_FALSE(anew->ticket.duplicate) << "it had left";
   EXPECT_EQ(engine_.read(ref_).admitted, 4U);
 }
 
-TEST_F(RequestRegistryTest, ARejectedIdIsNotRemembered) {
+TEST_F(LocalQueueTest, ARejectedIdIsNotRemembered) {
   const auto queue = make_bucket({.capacity = 1, .units_per_second = 10});
-  EXPECT_EQ(registry_.admit(*queue, "a", 0, Departure::kAtEnd)->admission.position, 1U);
-  const auto rejected = registry_.admit(*queue, "b", 0, Departure::kAtEnd);
-  EXPECT_EQ(rejected->admission.reason, RejectReason::kFull);
+  EXPECT_EQ(queue->admit("a", 0, Departure::kAtEnd)->ticket.admission.position, 1U);
+  const auto rejected = queue->admit("b", 0, Departure::kAtEnd);
+  EXPECT_EQ(rejected->ticket.admission.reason, RejectReason::kFull);
   EXPECT_FALSE(rejected->request);
-  EXPECT_EQ(registry_.outstanding(), 1U);
+  EXPECT_EQ(pool_.outstanding(), 1U);
   engine_.advance(kSecond);
-  EXPECT_EQ(registry_.admit(*queue, "b", 0, Departure::kAtEnd)->admission.position, 1U);
+  EXPECT_EQ(queue->admit("b", 0, Departure::kAtEnd)->ticket.admission.position, 1U);
 }
 
-TEST_F(RequestRegistryTest, MakesUpIdsThatDiffer) {
+TEST_F(LocalQueueTest, MakesUpIdsThatDiffer) {
   const auto queue = make_bucket({.capacity = 10, .units_per_second = 10});
-  const auto first = registry_.admit(*queue, "", 0, Departure::kAtEnd);
-  const auto second = registry_.admit(*queue, "", 0, Departure::kAtEnd);
-  EXPECT_NE(first->request_id, "");
-  EXPECT_NE(first->request_id, second->request_id);
-  EXPECT_TRUE(registry_.admit(*queue, first->request_id, 0, Departure::kAtEnd)->duplicate);
+  const auto first = queue->admit("", 0, Departure::kAtEnd);
+  const auto second = queue->admit("", 0, Departure::kAtEnd);
+  EXPECT_NE(first->ticket.request_id, "");
+  EXPECT_NE(first->ticket.request_id, second->ticket.request_id);
+  EXPECT_TRUE(queue->admit(first->ticket.request_id, 0, Departure::kAtEnd)->ticket.duplicate);
 }
 
-TEST_F(RequestRegistryTest, IsBoundedAndStillAnswersForThoseThatWait) {
-  RequestRegistry small(engine_, 2);
+TEST_F(LocalQueueTest, IsBoundedAndStillAnswersForThoseThatWait) {
+  RequestPool small(2);
   const auto settings = BucketSettings{.capacity = 10, .units_per_second = 10};
   BucketChange change{std::nullopt, settings};
   ASSERT_TRUE(engine_.apply(std::span(&change, 1)).ok());
-  const auto queue = small.make_queue(*change.ref);
-  EXPECT_TRUE(small.admit(*queue, "a", 0, Departure::kAtEnd).ok());
-  EXPECT_TRUE(small.admit(*queue, "b", 0, Departure::kAtEnd).ok());
-  const auto refused = small.admit(*queue, "c", 0, Departure::kAtEnd);
+  const auto queue = std::make_shared<LocalQueue>(engine_, small, *change.ref);
+  EXPECT_TRUE(queue->admit("a", 0, Departure::kAtEnd).ok());
+  EXPECT_TRUE(queue->admit("b", 0, Departure::kAtEnd).ok());
+  const auto refused = queue->admit("c", 0, Departure::kAtEnd);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(message_of(refused.status()),
             joined("request_id: 2 requests wait on this node, as many as it may hold; one more "
                    "would take ",
                    sizeof(Request), " bytes"));
-  EXPECT_EQ(small.admit(*queue, "b", 0, Departure::kAtEnd)->admission.position, 2U);
-  // Gone, though nobody swept.
+  EXPECT_EQ(queue->admit("b", 0, Departure::kAtEnd)->ticket.admission.position, 2U);
+  // They have left, though nobody swept.
   engine_.advance(kSecond);
-  EXPECT_TRUE(small.admit(*queue, "c", 0, Departure::kAtEnd).ok());
+  EXPECT_TRUE(queue->admit("c", 0, Departure::kAtEnd).ok());
   engine_.advance(kSecond);
 }
 
-TEST_F(RequestRegistryTest, TheSweepTakesBackWhatAnIdleBucketHeld) {
+TEST_F(LocalQueueTest, TheSweepTakesBackWhatAnIdleBucketHeld) {
   const auto queue = make_bucket({.capacity = 10'000, .units_per_second = 1e6});
   for (int i = 0; i < 5000; ++i) {
-    ASSERT_TRUE(registry_.admit(*queue, "", 0, Departure::kAtEnd).ok());
+    ASSERT_TRUE(queue->admit("", 0, Departure::kAtEnd).ok());
   }
-  const std::size_t full = registry_.memory_bytes();
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 5000U);
+  const std::size_t full = pool_.memory_bytes();
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 5000U);
   engine_.advance(kSecond);
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 0U);
-  EXPECT_LT(registry_.memory_bytes() * 8, full);
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 0U);
+  EXPECT_LT(pool_.memory_bytes() * 8, full);
   // And is swept again after it was used again.
-  ASSERT_TRUE(registry_.admit(*queue, "", 0, Departure::kAtEnd).ok());
+  ASSERT_TRUE(queue->admit("", 0, Departure::kAtEnd).ok());
   engine_.advance(kSecond);
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 0U);
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 0U);
 }
 
-TEST_F(RequestRegistryTest, TheSweepOutlivesTheBucket) {
+TEST_F(LocalQueueTest, TheSweepOutlivesTheBucket) {
   auto queue = make_bucket({.capacity = 10, .units_per_second = 1});
-  ASSERT_TRUE(registry_.admit(*queue, "a", 0, Departure::kAtEnd).ok());
+  ASSERT_TRUE(queue->admit("a", 0, Departure::kAtEnd).ok());
   EXPECT_EQ(engine_.remove(ref_, false).draining, 1U);
   queue.reset();
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 1U);
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 1U);
   engine_.advance(kSecond);
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 0U);
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 0U);
 }
 
-TEST_F(RequestRegistryTest, ReleaseMovesThoseBehindUp) {
+TEST_F(LocalQueueTest, ReleaseMovesThoseBehindUp) {
   const auto queue = make_bucket({.capacity = 10, .units_per_second = 10});
   std::map<std::string, RequestHandle> held;
   for (const char* id : {"a", "b", "c", "d"}) {
-    held[id] = registry_.admit(*queue, id, 0, Departure::kAtEnd)->request;
+    held[id] = queue->admit(id, 0, Departure::kAtEnd)->request;
   }
   queue->release(*held["c"]);
-  EXPECT_EQ(registry_.admit(*queue, "b", 0, Departure::kAtEnd)->admission.position, 2U);
-  EXPECT_EQ(registry_.admit(*queue, "d", 0, Departure::kAtEnd)->admission.position, 3U);
-  EXPECT_FALSE(registry_.admit(*queue, "c", 0, Departure::kAtEnd)->duplicate) << "its id is free";
-  queue->release(*held["c"]);  // Gone: nothing.
+  EXPECT_EQ(queue->admit("b", 0, Departure::kAtEnd)->ticket.admission.position, 2U);
+  EXPECT_EQ(queue->admit("d", 0, Departure::kAtEnd)->ticket.admission.position, 3U);
+  EXPECT_FALSE(queue->admit("c", 0, Departure::kAtEnd)->ticket.duplicate) << "its id is free";
+  queue->release(*held["c"]);  // It has ended: nothing.
   EXPECT_EQ(engine_.read(ref_).backlog, 4U);
 }
 
-TEST_F(RequestRegistryTest, ListsFromAnyPlaceOn) {
+TEST_F(LocalQueueTest, ListsFromAnySequenceOn) {
   const auto queue = make_bucket({.capacity = 100, .units_per_second = 10});
   for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(registry_.admit(*queue, "r" + std::to_string(i), 0, Departure::kAtEnd).ok());
+    ASSERT_TRUE(queue->admit("r" + std::to_string(i), 0, Departure::kAtEnd).ok());
   }
   const auto first = queue->list(0, 20, Departure::kAtEnd);
-  ASSERT_EQ(first.size(), 20U);
-  EXPECT_EQ(first[0].request_id, "r0");
-  EXPECT_EQ(first[19].place.position, 20U);
-  EXPECT_EQ(first[19].place.wait.ns, 1'900'000'000);
+  ASSERT_EQ(first.requests.size(), 20U);
+  EXPECT_EQ(first.requests[0].request_id, "r0");
+  EXPECT_EQ(first.requests[19].position.position, 20U);
+  EXPECT_EQ(first.requests[19].position.wait.ns, 1'900'000'000);
   engine_.advance(Duration{3 * kSecond.ns});  // 30 leave: the cursor points before the head.
-  const auto second = queue->list(first.back().sequence + 1, 100, Departure::kAtEnd);
-  ASSERT_EQ(second.size(), 20U);
-  EXPECT_EQ(second[0].request_id, "r30");
-  EXPECT_EQ(second[0].place.position, 1U);
-  EXPECT_EQ(second[0].place.wait.ns, 0);
-  EXPECT_TRUE(queue->list(1000, 100, Departure::kAtEnd).empty());
-  EXPECT_TRUE(queue->list(~0ULL, 100, Departure::kAtEnd).empty());
+  const auto second = queue->list(*first.next, 100, Departure::kAtEnd);
+  ASSERT_EQ(second.requests.size(), 20U);
+  EXPECT_EQ(second.requests[0].request_id, "r30");
+  EXPECT_EQ(second.requests[0].position.position, 1U);
+  EXPECT_EQ(second.requests[0].position.wait.ns, 0);
+  EXPECT_TRUE(queue->list(1000, 100, Departure::kAtEnd).requests.empty());
+  EXPECT_TRUE(queue->list(~0ULL, 100, Departure::kAtEnd).requests.empty());
 }
 
 struct Discipline {
@@ -169,21 +169,21 @@ struct Discipline {
   BucketSettings settings;
 };
 
-class RandomPlaces : public testing::TestWithParam<std::tuple<Discipline, unsigned>> {};
+class RandomPositions : public testing::TestWithParam<std::tuple<Discipline, unsigned>> {};
 
 // The O(1) figures against those that brute force finds in the queue itself.
-TEST_P(RandomPlaces, AreWhatTheQueueSays) {
+TEST_P(RandomPositions, AreWhatTheQueueSays) {
   const auto& [discipline, seed] = GetParam();
   const BucketSettings& settings = discipline.settings;
   std::mt19937 random(seed);
   FakeEngine engine;
-  RequestRegistry registry(engine, 10'000);
+  RequestPool pool(10'000);
   BucketChange change{std::nullopt, settings};
   ASSERT_TRUE(engine.apply(std::span(&change, 1)).ok());
   const BucketRef ref = *change.ref;
-  const auto queue = registry.make_queue(ref);
+  const auto queue = std::make_shared<LocalQueue>(engine, pool, ref);
   const bool has_bytes = settings.bits_per_second > 0;
-  // With a head whose size is unknown the wait is an estimate; see place_of().
+  // With a head whose size is unknown the wait is an estimate; see RequestIndex::position().
   const bool has_packets = !(has_bytes && settings.departure == Departure::kAtEnd);
   std::vector<RequestHandle> held;
   for (int step = 0; step < 3000; ++step) {
@@ -191,7 +191,7 @@ TEST_P(RandomPlaces, AreWhatTheQueueSays) {
     switch (random() % 6) {
       case 0:
       case 1: {
-        const auto ticket = registry.admit(*queue, "", bytes, settings.departure);
+        const auto ticket = queue->admit("", bytes, settings.departure);
         ASSERT_TRUE(ticket.ok());
         if (ticket->request) held.push_back(ticket->request);
         break;
@@ -208,25 +208,27 @@ TEST_P(RandomPlaces, AreWhatTheQueueSays) {
       default:
         break;
     }
-    std::erase_if(held, [](const RequestHandle& request) { return request->record.gone(); });
+    std::erase_if(held, [](const RequestHandle& request) { return request->record.ended(); });
     if (held.empty()) continue;
     const Request& asked = *held[random() % held.size()];
-    const auto told = registry.admit(*queue, asked.id, 1, settings.departure);
-    ASSERT_TRUE(told->duplicate);
+    const auto told = queue->admit(asked.id, 1, settings.departure);
+    ASSERT_TRUE(told->ticket.duplicate);
     const Admission truth = engine.place_of(ref, asked.record);
-    ASSERT_EQ(told->admission.position, truth.position) << discipline.name << " step " << step;
+    ASSERT_EQ(told->ticket.admission.position, truth.position)
+        << discipline.name << " step " << step;
     // Rounding of the fine point to whole nanoseconds.
-    ASSERT_NEAR(static_cast<double>(told->admission.wait.ns), static_cast<double>(truth.wait.ns), 2)
+    ASSERT_NEAR(static_cast<double>(told->ticket.admission.wait.ns),
+                static_cast<double>(truth.wait.ns), 2)
         << discipline.name << " step " << step;
   }
   held.clear();
   (void)engine.drain_and_stop({});
-  registry.sweep();
-  EXPECT_EQ(registry.outstanding(), 0U);
+  pool.sweep();
+  EXPECT_EQ(pool.outstanding(), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Disciplines, RandomPlaces,
+    Disciplines, RandomPositions,
     testing::Combine(
         testing::Values(
             Discipline{"units at end", {.capacity = 500, .units_per_second = 7}},
@@ -238,7 +240,7 @@ INSTANTIATE_TEST_SUITE_P(
             Discipline{"bits at end", {.capacity = 500, .bits_per_second = 40'000}}),
         testing::Range(1U, 5U)));
 
-TEST_F(RequestRegistryTest, CallsAtOneTimeWithOneIdAdmitOnce) {
+TEST_F(LocalQueueTest, CallsAtOneTimeWithOneIdAdmitOnce) {
   constexpr int kThreads = 8;
   constexpr int kRounds = 300;
   const auto queue = make_bucket({.capacity = 100'000, .units_per_second = 1});
@@ -248,19 +250,19 @@ TEST_F(RequestRegistryTest, CallsAtOneTimeWithOneIdAdmitOnce) {
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < kRounds; ++i) {
-        const auto ticket = registry_.admit(*queue, "id" + std::to_string(i), 0, Departure::kAtEnd);
+        const auto ticket = queue->admit("id" + std::to_string(i), 0, Departure::kAtEnd);
         ASSERT_TRUE(ticket.ok());
-        if (!ticket->duplicate) ++admitted;
+        if (!ticket->ticket.duplicate) ++admitted;
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(admitted, kRounds);
   EXPECT_EQ(engine_.read(ref_).admitted, static_cast<std::uint64_t>(kRounds));
-  EXPECT_EQ(registry_.outstanding(), static_cast<std::size_t>(kRounds));
+  EXPECT_EQ(pool_.outstanding(), static_cast<std::size_t>(kRounds));
 }
 
-TEST_F(RequestRegistryTest, AdmissionReleaseSweepAndTimeAtOnce) {
+TEST_F(LocalQueueTest, AdmissionReleaseSweepAndTimeAtOnce) {
   const auto queue = make_bucket({.capacity = 200, .units_per_second = 1e6});
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
@@ -269,7 +271,7 @@ TEST_F(RequestRegistryTest, AdmissionReleaseSweepAndTimeAtOnce) {
       std::mt19937 random(t);
       for (int i = 0; i < 4000; ++i) {
         const auto ticket =
-            registry_.admit(*queue, "id" + std::to_string(random() % 300), 0, Departure::kAtEnd);
+            queue->admit("id" + std::to_string(random() % 300), 0, Departure::kAtEnd);
         ASSERT_TRUE(ticket.ok());
         if (ticket->request && random() % 4 == 0) queue->release(*ticket->request);
         if (i % 100 == 0) (void)queue->list(0, 50, Departure::kAtEnd);
@@ -279,15 +281,15 @@ TEST_F(RequestRegistryTest, AdmissionReleaseSweepAndTimeAtOnce) {
   std::thread other([&] {
     while (!done) {
       engine_.advance(Duration{20'000});
-      registry_.sweep();
+      pool_.sweep();
     }
   });
   for (std::thread& thread : threads) thread.join();
   done = true;
   other.join();
   engine_.advance(kSecond);
-  registry_.sweep();
-  EXPECT_EQ(registry_.outstanding(), 0U);
+  pool_.sweep();
+  EXPECT_EQ(pool_.outstanding(), 0U);
   const BucketStats reading = engine_.read(ref_);
   EXPECT_EQ(reading.admitted, reading.departed + reading.dropped);
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Each call on the bucket's own queue, while the bucket cannot be deleted.
+#include "control/requests/local_queues.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/errors.h"
+#include "control/requests/admission_batch.h"
+#include "control/requests/local_turn.h"
+#include "drip/virtual_schedule.h"
+
+namespace drip::control {
+namespace {
+
+absl::Status deleted(const BucketEntry& bucket) {
+  return not_found("bucket_id", "bucket", bucket.id_view());
+}
+
+// From now, right after the admission, to the departure if nothing changes.
+Duration until_departure(Duration wait, const BucketSettings& settings, std::uint32_t wire_bytes) {
+  if (settings.departure == Departure::kAtStart) return wait;
+  const ServicePeriods periods =
+      ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
+  return wait + Duration{static_cast<std::int64_t>(periods.service(wire_bytes).ns)};
+}
+
+}  // namespace
+
+LocalQueues::LocalQueues(Engine& engine, std::size_t max_requests)
+    : engine_(engine), pool_(max_requests), turns_(engine) {}
+
+std::shared_ptr<LocalQueue> LocalQueues::queue_of(BucketEntry& bucket) {
+  return bucket.local_queue(
+      [&] { return std::make_shared<LocalQueue>(engine_, pool_, bucket.ref()); });
+}
+
+absl::StatusOr<LocalQueue::Admitted> LocalQueues::admit_now(BucketEntry& bucket,
+                                                            const AdmitRequest& request) {
+  const BucketEntry::Use held = bucket.use();
+  if (!held) return deleted(bucket);
+  return queue_of(bucket)->admit(request.request_id, request.wire_bytes,
+                                 bucket.settings().departure);
+}
+
+void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) {
+  absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
+  if (!admitted.ok()) return done(admitted.status());
+  done(std::move(admitted->ticket));
+}
+
+void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
+                        std::size_t index) {
+  if (!batch.hold(bucket)) return batch.fail(index, deleted(bucket));
+  if (request.request_id.empty()) return batch.add_units(bucket.ref(), request, index);
+  std::shared_ptr<LocalQueue> queue = queue_of(bucket);
+  std::optional<LocalQueue::Prepared> prepared =
+      queue->try_prepare(request.request_id, bucket.settings().departure);
+  if (!prepared) {
+    // Another call is admitting it, or this very batch, or the pool is empty.
+    batch.flush();
+    const absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
+    if (!admitted.ok()) return batch.fail(index, admitted.status());
+    return batch.answer(index, admitted->ticket);
+  }
+  if (prepared->known) return batch.answer(index, *prepared->known);
+  batch.add_request(bucket.ref(), request, std::move(queue), std::move(prepared->fresh), index);
+}
+
+std::shared_ptr<AwaitedTurn> LocalQueues::await(BucketEntry& bucket, const AdmitRequest& request,
+                                                Done<TurnResult> done) {
+  absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
+  if (!admitted.ok()) {
+    done(admitted.status());
+    return nullptr;
+  }
+  Ticket& ticket = admitted->ticket;
+  TurnResult result;
+  result.request_id = std::move(ticket.request_id);
+  result.reason = ticket.admission.reason;
+  if (result.reason != RejectReason::kAdmitted) {
+    done(std::move(result));
+    return nullptr;
+  }
+  const TimePoint expected =
+      engine_.now() + until_departure(ticket.admission.wait, bucket.settings(), request.wire_bytes);
+  std::shared_ptr<LocalQueue> queue = queue_of(bucket);
+  auto turn = std::make_shared<LocalTurn>(turns_, queue, admitted->request, std::move(result),
+                                          std::move(done));
+  if (!turns_.watch(turn, std::move(queue), std::move(admitted->request), expected)) {
+    turn->give_up();
+  }
+  return turn;
+}
+
+void LocalQueues::list(BucketEntry& bucket, std::uint64_t first, std::size_t limit,
+                       Done<QueuePage> done) {
+  const BucketEntry::Use held = bucket.use();
+  if (!held) return done(deleted(bucket));
+  done(queue_of(bucket)->list(first, limit, bucket.settings().departure));
+}
+
+void LocalQueues::read(BucketEntry& bucket, Done<BucketState> done) {
+  std::optional<BucketState> state = bucket.state();
+  if (!state) return done(deleted(bucket));
+  done(*std::move(state));
+}
+
+RequestQueues::Remover LocalQueues::remover(const BucketEntry& /*bucket*/) {
+  return [](bool /*drop_backlog*/, Removal here, const Done<Removal>& done) { done(here); };
+}
+
+}  // namespace drip::control
