@@ -97,9 +97,10 @@ absl::Status set_enum(const FieldDescriptor& field, const toml::node& node, cons
 absl::Status set_field(const FieldDescriptor& field, const toml::node& node,
                        const std::string& path, Message& message) {
   const Reflection& reflection = *message.GetReflection();
-  const auto set = [&](auto setter, auto value) {
-    if (value.ok()) (reflection.*setter)(&message, &field, *std::move(value));
-    return value.status();
+  const auto set = [&](auto setter, auto value) -> absl::Status {
+    if (!value.ok()) return value.status();
+    (reflection.*setter)(&message, &field, *std::move(value));
+    return absl::OkStatus();
   };
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_DOUBLE:

@@ -52,10 +52,11 @@ class Section {
   /// Sets `value` to what `read(node, field)`, an absl::StatusOr, returns, if the table has `key`.
   template <class T, class Read>
   void value(const char* key, T& value, Read read) {
-    with(key, [&](const toml::node& node, const std::string& field) {
+    with(key, [&](const toml::node& node, const std::string& field) -> absl::Status {
       auto result = read(node, field);
-      if (result.ok()) value = static_cast<T>(*std::move(result));
-      return result.status();
+      if (!result.ok()) return result.status();
+      value = static_cast<T>(*std::move(result));
+      return absl::OkStatus();
     });
   }
   void text(const char* key, std::string& text) { value(key, text, text_of); }

@@ -203,7 +203,7 @@ TEST(ClusterFile, WhatAReloadCouldNotAddIsAddedLater) {
   directory.write("dripd.toml",
                   bucket + "8\nbucket_id = \"a\"\n" + bucket + "9\nbucket_id = \"late\"\n");
   node.process().signal(SIGHUP);
-  node.process().logs("it will be, later");
+  node.process().logs("missing parts are added to it later");
   redis.resume();
   wait_until("what it adds is the cluster's", [&] { return other.rate("late") == 9; });
   EXPECT_EQ(node.rate("late"), 9);

@@ -153,7 +153,7 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
     for (const auto& [id, policy] : kPolicies) {
       expect_nothing_lost(*node, id);
       EXPECT_EQ(times(policy.in_the_log, log), 1U) << node->id() << ": " << log;
-      EXPECT_EQ(times("bucket " + id + ": leaks its share by the cluster's word", log),
+      EXPECT_EQ(times("bucket " + id + ": leaks its share of the rate", log),
                 changes[node->id()][id] / 2 + 1)
           << node->id() << ": " << log;
       // There, and back; LAST_SHARE goes by way of CLOSED.
