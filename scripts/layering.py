@@ -19,14 +19,23 @@ ROOMS = {
     "src/packet": ({"base", "drip"}, {"absl"}),
     "src/classifier": ({"packet", "base", "drip"}, {"absl"}),
     "src/engine": ({"classifier", "packet", "drip"}, {"absl"}),
-    "src/datapath/clock": ({"engine", "drip"}, set()),
+    "src/datapath/clock": ({"engine", "base", "drip"}, set()),
     "src/datapath/memory": ({"drip"}, {"absl", "fmt", "numa"}),
     "src/datapath": (
         {"datapath/clock", "datapath/memory", "engine", "classifier", "packet", "drip"},
         {"absl"},
     ),
     "src/datapath/poll_engine": (
-        {"datapath", "datapath/clock", "datapath/memory", "engine", "classifier", "packet", "drip"},
+        {
+            "datapath",
+            "datapath/clock",
+            "datapath/memory",
+            "engine",
+            "classifier",
+            "packet",
+            "base",
+            "drip",
+        },
         {"absl", "fmt", "numa"},
     ),
     "src/dpdk": (

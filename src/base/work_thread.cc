@@ -2,16 +2,16 @@
 // The work thread's loop.
 #include "base/work_thread.h"
 
-#include <pthread.h>
-
 #include <utility>
+
+#include "base/thread.h"
 
 namespace drip {
 
 WorkThread::WorkThread(const char* name, std::chrono::nanoseconds period, Work housekeeping)
-    : period_(period), housekeeping_(std::move(housekeeping)), thread_([this] { run(); }) {
-  pthread_setname_np(thread_.native_handle(), name);
-}
+    : period_(period),
+      housekeeping_(std::move(housekeeping)),
+      thread_(start_thread(name, [this] { run(); })) {}
 
 bool WorkThread::post(Work work) {
   MutexLock lock(mutex_);

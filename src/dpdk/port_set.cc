@@ -14,6 +14,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/thread.h"
 #include "datapath/hand_off.h"
 #include "datapath/rx_worker.h"
 #include "datapath/tx_buffer.h"
@@ -137,7 +138,7 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
   }
   set->packets_for_buckets_ = memory.mbufs - held_by_devices - held_by_threads;
   set->assign_queues(lcores, *egress);
-  set->link_watcher_ = std::thread([raw = set.get()] { raw->watch_links(); });
+  set->link_watcher_ = start_thread("drip-links", [raw = set.get()] { raw->watch_links(); });
   return set;
 }
 

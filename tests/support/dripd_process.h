@@ -23,6 +23,7 @@ class DripdProcess {
   /// Waits until it has logged `text` `times` times.
   void logs(const std::string& text, int times = 1);
   [[nodiscard]] std::string log() const { return process_.err(); }
+  [[nodiscard]] std::vector<std::string> thread_names() const { return process_.thread_names(); }
 
   void signal(int number) const { process_.send_signal(number); }
   /// Waits for its end: exit code and what it wrote.

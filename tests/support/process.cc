@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "wait_until.h"
@@ -70,6 +72,15 @@ std::string Process::content(const File& file) {
 std::string Process::out() const { return content(out_); }
 
 std::string Process::err() const { return content(err_); }
+
+std::vector<std::string> Process::thread_names() const {
+  std::vector<std::string> names;
+  const std::string tasks = "/proc/" + std::to_string(pid_) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    std::getline(std::ifstream(task.path() / "comm"), names.emplace_back());
+  }
+  return names;
+}
 
 bool Process::has_ended() const {
   siginfo_t info{};

@@ -34,6 +34,8 @@ class Process {
   std::string out() const;
   std::string err() const;
   bool has_ended() const;
+  // The name of each of its threads.
+  std::vector<std::string> thread_names() const;
   // Waits until it has written `text`; false if it does not within kWaitBound.
   bool has_written(const std::string& text) const;
   void send_signal(int signal) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -12,6 +13,7 @@
 #include "support/client.h"
 #include "support/dripd_process.h"
 #include "support/temporary_directory.h"
+#include "support/wait_until.h"
 
 namespace drip {
 namespace {
@@ -105,6 +107,23 @@ TEST(Ports, AnInterfaceThatIsNotThereIsNamed) {
     EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("there is no network interface 'drip-none'"));
   }
+}
+
+// Those of gRPC and of DPDK have names of theirs.
+TEST(Threads, EachHasANameOfItsOwn) {
+  ServingDripd dripd({"--hugepages", "never", "--mbufs", "8192", "--idle", "sleep", "--port",
+                      "a=net_null0,no-rx=1", "--hairpin", "a"});
+  const auto ours = [&] {
+    std::vector<std::string> names = dripd->thread_names();
+    std::erase_if(names, [](const std::string& name) { return !name.starts_with("drip"); });
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const std::vector<std::string> wanted = {"drip-accept",  "drip-clock", "drip-config",
+                                           "drip-lcore-0", "drip-links", "drip-turns",
+                                           "dripd"};
+  // Each takes its name itself, when it first runs.
+  EXPECT_TRUE(wait_until([&] { return ours() == wanted; })) << testing::PrintToString(ours());
 }
 
 TEST(Listen, SeveralAddressesAtOnce) {

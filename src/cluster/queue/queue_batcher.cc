@@ -2,14 +2,13 @@
 // The loop of drip-exact, and of the thread that connects.
 #include "cluster/queue/queue_batcher.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
 #include <utility>
 
 #include "base/text.h"
+#include "base/thread.h"
 
 namespace drip::cluster {
 namespace {
@@ -58,14 +57,8 @@ QueueBatcher::QueueBatcher(RedisOptions redis, const QueueCalls& calls, QueuePol
     : calls_(calls), policies_(policies), link_(with_short_backoff(std::move(redis))) {}
 
 void QueueBatcher::start() {
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "drip-exact");
-    run();
-  });
-  link_thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "drip-exact-link");
-    keep_linked();
-  });
+  thread_ = start_thread("drip-exact", [this] { run(); });
+  link_thread_ = start_thread("drip-exact-link", [this] { keep_linked(); });
 }
 
 void QueueBatcher::stop() {

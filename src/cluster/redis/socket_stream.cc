@@ -13,12 +13,12 @@
 #include <cerrno>
 #include <cstring>
 #include <future>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/file_descriptor.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 namespace drip::cluster {
 namespace {
@@ -119,7 +119,7 @@ absl::StatusOr<std::vector<Address>> resolve(const RedisEndpoint& peer, Deadline
   if (lookup.error == EAI_NONAME) {
     std::promise<Lookup> promise;
     std::future<Lookup> answer = promise.get_future();
-    std::thread([peer, promise = std::move(promise)]() mutable {
+    start_thread("drip-resolve", [peer, promise = std::move(promise)]() mutable {
       promise.set_value(look_up(peer, AI_ADDRCONFIG));
     }).detach();
     if (answer.wait_until(deadline) != std::future_status::ready) {

@@ -2,10 +2,10 @@
 // The turn watch's thread.
 #include "control/requests/turn_watch.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "base/thread.h"
 
 namespace drip::control {
 namespace {
@@ -19,9 +19,8 @@ constexpr int kPauseFactor = 9;
 
 }  // namespace
 
-TurnWatch::TurnWatch(Engine& engine) : engine_(engine), thread_([this] { run(); }) {
-  pthread_setname_np(thread_.native_handle(), "drip-turns");
-}
+TurnWatch::TurnWatch(Engine& engine)
+    : engine_(engine), thread_(start_thread("drip-turns", [this] { run(); })) {}
 
 TurnWatch::~TurnWatch() { stop(); }
 

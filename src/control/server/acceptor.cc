@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,6 +15,8 @@
 #include <chrono>
 #include <limits>
 #include <utility>
+
+#include "base/thread.h"
 
 namespace drip::control {
 namespace {
@@ -39,9 +40,7 @@ Acceptor::Acceptor(std::vector<ListenSocket> sockets, std::unique_ptr<GrpcAccept
       grpc_(std::move(grpc)),
       wake_(eventfd(0, EFD_CLOEXEC)),
       max_fd_(max_connection_fd()),
-      thread_([this] { run(); }) {
-  pthread_setname_np(thread_.native_handle(), "drip-accept");
-}
+      thread_(start_thread("drip-accept", [this] { run(); })) {}
 
 Acceptor::~Acceptor() {
   eventfd_write(wake_.get(), 1);

@@ -9,6 +9,8 @@
 #include <ctime>
 #include <limits>
 
+#include "base/thread.h"
+
 namespace drip::datapath {
 namespace {
 
@@ -49,7 +51,7 @@ TscClock::TscClock() : use_tsc_(tsc_is_invariant()), first_(sample()) {
   first_hz_ = ticks_per_second(second.tsc - first_.tsc, second.raw_ns - first_.raw_ns);
   hz_ = first_hz_;
   publish(TscLine::through(second.tsc, second.raw_ns, first_hz_));
-  watcher_ = std::thread([this] { watch(); });
+  watcher_ = start_thread("drip-clock", [this] { watch(); });
 }
 
 TscClock::~TscClock() {

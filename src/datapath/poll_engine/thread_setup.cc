@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/thread.h"
 #include "fmt/format.h"
 
 namespace drip::datapath {
@@ -31,7 +32,7 @@ bool realtime_is_throttled() {
 
 std::vector<std::string> set_up_thread(const LcorePlan& plan, const std::string& name) {
   std::vector<std::string> warnings;
-  (void)pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  name_this_thread(name);
   if (plan.cpu >= 0) {
     cpu_set_t cpus;
     CPU_ZERO(&cpus);
