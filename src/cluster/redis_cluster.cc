@@ -27,19 +27,17 @@ ShareAgentOptions share_options(const MembershipOptions& options, const std::str
 
 }  // namespace
 
-RedisCluster::RedisCluster(MembershipOptions options, Log log, const control::ClusterParts& parts)
-    : configuration_(options, incarnation_, log, parts.configuration),
+RedisCluster::RedisCluster(MembershipOptions options, const control::ClusterParts& parts)
+    : configuration_(options, incarnation_, parts.configuration),
       membership_(
-          options, incarnation_, log, [this] { return configuration_.applied(); },
+          options, incarnation_, [this] { return configuration_.applied(); },
           [&buckets = parts.buckets] { return control::totals_of(buckets); },
           [this](const ConfigHead& head) { configuration_.head_seen(head); }),
       shared_buckets_(std::make_unique<RedisSharedBuckets>(
-          share_options(options, incarnation_), parts.engine, parts.buckets,
-          [this] {
+          share_options(options, incarnation_), parts.engine, parts.buckets, [this] {
             const LeaderState state = membership_.leader_state();
             return ShareLeader{state.is_self, state.epoch};
-          },
-          log)) {}
+          })) {}
 
 absl::Status RedisCluster::start() {
   if (absl::Status status = membership_.start(); !status.ok()) return status;

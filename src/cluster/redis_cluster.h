@@ -7,7 +7,6 @@
 
 #include "cluster/config/shared_configuration.h"
 #include "cluster/membership/membership.h"
-#include "cluster/redis/cluster_log.h"
 #include "cluster/redis_shared_buckets.h"
 #include "control/model/cluster_view.h"
 
@@ -15,7 +14,7 @@ namespace drip::cluster {
 
 class RedisCluster final : public control::Cluster {
  public:
-  RedisCluster(MembershipOptions options, Log log, const control::ClusterParts& parts);
+  RedisCluster(MembershipOptions options, const control::ClusterParts& parts);
   ~RedisCluster() override { RedisCluster::stop(); }
 
   absl::StatusOr<control::ClusterLeader> leader() const override { return membership_.leader(); }

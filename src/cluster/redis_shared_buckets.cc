@@ -8,12 +8,12 @@ namespace drip::cluster {
 
 RedisSharedBuckets::RedisSharedBuckets(ShareAgentOptions options, Engine& engine,
                                        control::BucketRegistry& buckets,
-                                       std::function<ShareLeader()> leader, Log log)
+                                       std::function<ShareLeader()> leader)
     : buckets_(buckets),
       calls_(options.prefix),
-      policies_(buckets, log),
+      policies_(buckets),
       batcher_(options.redis, calls_, policies_),
-      agent_(options, engine, buckets, std::move(leader), log) {}
+      agent_(options, engine, buckets, std::move(leader)) {}
 
 void RedisSharedBuckets::start() {
   agent_.start();

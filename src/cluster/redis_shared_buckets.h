@@ -19,7 +19,7 @@ namespace drip::cluster {
 class RedisSharedBuckets final : public control::SharedBuckets {
  public:
   RedisSharedBuckets(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
-                     std::function<ShareLeader()> leader, Log log);
+                     std::function<ShareLeader()> leader);
   ~RedisSharedBuckets() override { RedisSharedBuckets::stop(); }
 
   void start();

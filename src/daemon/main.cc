@@ -91,18 +91,13 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   return node;
 }
 
-void log_line(cluster::LogLevel level, const std::string& line) {
-  constexpr LogLevel kLevels[] = {LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError};
-  write_log(kLevels[static_cast<int>(level)], line);
-}
-
 // Null for a node that runs by itself.
 absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) {
   if (options.cluster.url.empty()) return nullptr;
   auto membership = membership_options(options.cluster, options.node_id, options.advertise);
   if (!membership.ok()) return membership.status();
   return [membership = *membership](const control::ClusterParts& parts) {
-    return std::make_unique<cluster::RedisCluster>(membership, log_line, parts);
+    return std::make_unique<cluster::RedisCluster>(membership, parts);
   };
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "drip/v1/rate_limiter.pb.h"
 #include "drip/v1/shaper.pb.h"
@@ -47,11 +48,10 @@ bool is_permanent(const absl::Status& status) {
 }  // namespace
 
 SharedConfiguration::SharedConfiguration(const MembershipOptions& options,
-                                         const std::string& incarnation, Log log,
+                                         const std::string& incarnation,
                                          control::Configuration& configuration)
     : lease_(options.lease),
       incarnation_(incarnation),
-      log_(std::move(log)),
       configuration_(configuration),
       store_(options.redis, ClusterKeys(options.cluster_name)),
       thread_("drip-changes", kRetryPeriod, [this] { housekeeping(); }) {}
@@ -73,11 +73,11 @@ void SharedConfiguration::publish() {
   }
   MutexLock lock(mutex_);
   if (applied.error != applied_.error) {
-    log_(applied.error.empty() ? LogLevel::kInfo : LogLevel::kError,
-         applied.error.empty()
-             ? joined("cluster: revision ", applied.revision, " is completely active again")
-             : joined("cluster: revision ", applied.revision,
-                      " is not completely active on this node: ", applied.error));
+    write_log(applied.error.empty() ? LogLevel::kInfo : LogLevel::kError,
+              applied.error.empty()
+                  ? joined("cluster: revision ", applied.revision, " is completely active again")
+                  : joined("cluster: revision ", applied.revision,
+                           " is not completely active on this node: ", applied.error));
   }
   applied_ = std::move(applied);
   applied_change_id_ = config_.change_id;
@@ -177,10 +177,10 @@ absl::Status SharedConfiguration::read_all() {
     if (auto status = seed(); !status.ok()) {
       if (is_permanent(status)) {
         seed_.reset();
-        log_(LogLevel::kError,
-             joined("cluster: the file conflicts with the cluster's configuration, and "
-                    "no more of it is added: ",
-                    message_of(status)));
+        write_log(LogLevel::kError,
+                  joined("cluster: the file conflicts with the cluster's configuration, and "
+                         "no more of it is added: ",
+                         message_of(status)));
       }
       return status;
     }
@@ -190,10 +190,10 @@ absl::Status SharedConfiguration::read_all() {
   last_applied_id_ = config_.change_id;
   synced_ = reconciled_ = true;
   publish();
-  log_(LogLevel::kInfo,
-       joined("cluster: ", first ? "read" : "read anew", " the configuration, revision ",
-              config_.revision, ": ", config_.buckets.size(), " buckets, ",
-              config_.rules.rules.size(), " rules"));
+  write_log(LogLevel::kInfo,
+            joined("cluster: ", first ? "read" : "read anew", " the configuration, revision ",
+                   config_.revision, ": ", config_.buckets.size(), " buckets, ",
+                   config_.rules.rules.size(), " rules"));
   return absl::OkStatus();
 }
 
@@ -212,9 +212,9 @@ absl::Status SharedConfiguration::recover(const ConfigHead& head) {
         "back yet");
   }
   if (*recovery == ConfigStore::Recovery::kWritten) {
-    log_(LogLevel::kWarning,
-         joined("cluster: Redis lost the configuration; this node has written back ",
-                config_.buckets.size(), " buckets as of revision ", config_.revision));
+    write_log(LogLevel::kWarning,
+              joined("cluster: Redis lost the configuration; this node has written back ",
+                     config_.buckets.size(), " buckets as of revision ", config_.revision));
   }
   return absl::OkStatus();
 }
@@ -248,7 +248,7 @@ absl::Status SharedConfiguration::catch_up() {
       if (entry.revision == before) continue;
       if (entry.revision != config_.revision + 1) return read_all();
       if (auto status = apply(entry); !status.ok()) {
-        log_(LogLevel::kError, joined("cluster: ", message_of(status)));
+        write_log(LogLevel::kError, joined("cluster: ", message_of(status)));
         return status;
       }
     }
@@ -331,8 +331,9 @@ void SharedConfiguration::revert(const ConfigChange& change, const StoredConfig&
   for (const ConfigChange& inverse : inverse_of(change, before)) {
     const auto committed = commit(inverse, new_change_id());
     if (committed.ok() && *committed == ConfigStore::Committed::kDone && catch_up().ok()) continue;
-    log_(LogLevel::kError, joined("cluster: revision ", revision,
-                                  " cannot be applied on this node and could not be reverted"));
+    write_log(LogLevel::kError,
+              joined("cluster: revision ", revision,
+                     " cannot be applied on this node and could not be reverted"));
     return;
   }
   reconcile(false);
@@ -438,8 +439,8 @@ absl::Status SharedConfiguration::seed() {
       return status;
     }
   }
-  log_(LogLevel::kInfo, joined("cluster: the file added ", absent.size(), " buckets; ", existing,
-                               " others keep the cluster's settings"));
+  write_log(LogLevel::kInfo, joined("cluster: the file added ", absent.size(), " buckets; ",
+                                    existing, " others keep the cluster's settings"));
   seed_.reset();
   return absl::OkStatus();
 }
@@ -465,9 +466,9 @@ absl::Status SharedConfiguration::replace(control::FileConfig wanted) {
         joined("the cluster is unreachable; the file's missing parts are added to it later: ",
                message_of(status)));
   }
-  log_(LogLevel::kWarning,
-       joined("cluster: unreachable; until then the file is active on this node only: ",
-              message_of(status)));
+  write_log(LogLevel::kWarning,
+            joined("cluster: unreachable; until then the file is active on this node only: ",
+                   message_of(status)));
   return configuration_.replace(std::move(wanted));
 }
 

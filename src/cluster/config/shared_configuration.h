@@ -17,7 +17,6 @@
 #include "cluster/config/config_store.h"
 #include "cluster/config/stored_config.h"
 #include "cluster/membership/membership.h"
-#include "cluster/redis/cluster_log.h"
 #include "control/config/configuration.h"
 #include "control/config/configuration_changes.h"
 
@@ -32,7 +31,7 @@ namespace drip::cluster {
 /// Functions that are not marked thread safe are called on thread() only.
 class SharedConfiguration final : public control::ConfigurationChanges {
  public:
-  SharedConfiguration(const MembershipOptions& options, const std::string& incarnation, Log log,
+  SharedConfiguration(const MembershipOptions& options, const std::string& incarnation,
                       control::Configuration& configuration);
   ~SharedConfiguration() override { stop(); }
 
@@ -85,7 +84,6 @@ class SharedConfiguration final : public control::ConfigurationChanges {
 
   const std::chrono::milliseconds lease_;
   const std::string incarnation_;
-  const Log log_;
   control::Configuration& configuration_;
   ConfigStore store_;
 

@@ -2,13 +2,13 @@
 // The heartbeat thread, and queries answered from the last view.
 #include "cluster/membership/membership.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <random>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "cluster/membership/membership_scripts.h"
 #include "cluster/redis/reply_reader.h"
 
@@ -34,22 +34,20 @@ std::string make_incarnation() {
   return fmt::format("{:08x}{:08x}", random(), random());
 }
 
-Membership::Membership(MembershipOptions options, std::string incarnation, Log log,
+Membership::Membership(MembershipOptions options, std::string incarnation,
                        std::function<AppliedConfig()> applied,
                        std::function<control::NodeTotals()> totals,
                        std::function<void(const ConfigHead&)> on_head)
     : options_(std::move(options)),
       keys_(options_.cluster_name),
       incarnation_(std::move(incarnation)),
-      log_(std::move(log)),
       applied_(std::move(applied)),
       totals_of_node_(std::move(totals)),
       on_head_(std::move(on_head)),
       link_(options_.redis) {}
 
 absl::Status Membership::start() {
-  thread_ = std::thread([this] { run(); });
-  pthread_setname_np(thread_.native_handle(), "drip-cluster");
+  thread_ = start_thread("drip-cluster", [this] { run(); });
   const RedisOptions& redis = options_.redis;
   const Deadline unreachable = deadline_in(redis.connect_timeout + redis.command_timeout);
   // The id of a node that died is free after its lease.
@@ -187,13 +185,13 @@ void Membership::update_view() {
   }
   if (!view.ok()) {
     if (last_status.ok()) {
-      log_(LogLevel::kWarning, joined("cluster: cut off: ", message_of(view.status())));
+      write_log(LogLevel::kWarning, joined("cluster: cut off: ", message_of(view.status())));
     }
     return;
   }
   if (!last_status.ok() || !before.any) {
-    log_(LogLevel::kInfo,
-         joined("cluster: connected to ", link_.peer(), " as '", options_.node_id, "'"));
+    write_log(LogLevel::kInfo,
+              joined("cluster: connected to ", link_.peer(), " as '", options_.node_id, "'"));
   }
   log_leader_change(before, *view);
   on_head_(view->config);
@@ -202,9 +200,9 @@ void Membership::update_view() {
 void Membership::log_leader_change(const View& before, const View& now) {
   if (before.epoch == now.epoch && before.leader_id == now.leader_id) return;
   if (now.leader_id.empty()) {
-    log_(LogLevel::kInfo, joined("cluster: no leader after epoch ", now.epoch));
+    write_log(LogLevel::kInfo, joined("cluster: no leader after epoch ", now.epoch));
   } else {
-    log_(LogLevel::kInfo, joined("cluster: '", now.leader_id, "' leads, epoch ", now.epoch));
+    write_log(LogLevel::kInfo, joined("cluster: '", now.leader_id, "' leads, epoch ", now.epoch));
   }
 }
 

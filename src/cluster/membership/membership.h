@@ -15,7 +15,6 @@
 #include "base/mutex.h"
 #include "cluster/membership/config_head.h"
 #include "cluster/redis/cluster_keys.h"
-#include "cluster/redis/cluster_log.h"
 #include "cluster/redis/redis_link.h"
 #include "control/model/cluster_view.h"
 #include "drip/v1/rate_limiter.pb.h"
@@ -54,7 +53,7 @@ class Membership {
  public:
   /// The thread calls `applied` and `totals` before each heartbeat and `on_head` after it; they
   /// must not block.
-  Membership(MembershipOptions options, std::string incarnation, Log log,
+  Membership(MembershipOptions options, std::string incarnation,
              std::function<AppliedConfig()> applied, std::function<control::NodeTotals()> totals,
              std::function<void(const ConfigHead&)> on_head);
   ~Membership() { stop(); }
@@ -110,7 +109,6 @@ class Membership {
   const MembershipOptions options_;
   const ClusterKeys keys_;
   const std::string incarnation_;
-  const Log log_;
   const std::function<AppliedConfig()> applied_;
   const std::function<control::NodeTotals()> totals_of_node_;
   const std::function<void(const ConfigHead&)> on_head_;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/log.h"
 #include "base/text.h"
 
 namespace drip::cluster {
@@ -30,12 +31,12 @@ void QueuePolicies::missed(const std::string& bucket_id, const absl::Status& why
     ++record.changes;
     unreachable_count_.fetch_add(1);
   }
-  log_(LogLevel::kWarning,
-       joined("bucket ", bucket_id,
-              state_while_unreachable(*bucket) == PolicyState::kOpen
-                  ? ": open, this node's own queue at the full rate; Redis does not answer: "
-                  : ": closed; Redis does not answer: ",
-              message_of(why)));
+  write_log(LogLevel::kWarning,
+            joined("bucket ", bucket_id,
+                   state_while_unreachable(*bucket) == PolicyState::kOpen
+                       ? ": open, this node's own queue at the full rate; Redis does not answer: "
+                       : ": closed; Redis does not answer: ",
+                   message_of(why)));
 }
 
 void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
@@ -57,7 +58,7 @@ void QueuePolicies::answered_within(std::chrono::nanoseconds took) {
     }
   }
   for (const std::string& id : reachable) {
-    log_(LogLevel::kInfo, joined("bucket ", id, ": shared; Redis answers again"));
+    write_log(LogLevel::kInfo, joined("bucket ", id, ": shared; Redis answers again"));
   }
 }
 

@@ -12,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
-#include "cluster/redis/cluster_log.h"
 #include "control/config/bucket_registry.h"
 #include "control/model/shared_buckets.h"
 
@@ -23,7 +22,7 @@ namespace drip::cluster {
 /// Thread safe.
 class QueuePolicies {
  public:
-  QueuePolicies(const control::BucketRegistry& buckets, Log log) : buckets_(buckets), log_(log) {}
+  explicit QueuePolicies(const control::BucketRegistry& buckets) : buckets_(buckets) {}
 
   void missed(const std::string& bucket_id, const absl::Status& why);
   void answered_within(std::chrono::nanoseconds took);
@@ -41,7 +40,6 @@ class QueuePolicies {
   };
 
   const control::BucketRegistry& buckets_;
-  const Log log_;
   std::atomic<std::size_t> unreachable_count_{0};
   mutable Mutex mutex_;
   // Of buckets that were unreachable at least once.

@@ -2,13 +2,13 @@
 // The agent's thread: one exchange a period, then what follows from its reply.
 #include "cluster/shares/share_agent.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <random>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "cluster/shares/share_allocation.h"
 #include "cluster/shares/share_policy.h"
 
@@ -36,12 +36,11 @@ bool less(const LeasedRates& a, const LeasedRates& b) {
 }  // namespace
 
 ShareAgent::ShareAgent(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
-                       std::function<ShareLeader()> leader, Log log)
+                       std::function<ShareLeader()> leader)
     : options_(std::move(options)),
       engine_(engine),
       buckets_(buckets),
       leader_(std::move(leader)),
-      log_(std::move(log)),
       scripts_(options_.prefix, options_.leader_key),
       session_(joined(options_.node_id, ":", options_.incarnation)),
       link_(options_.redis),
@@ -53,10 +52,7 @@ void ShareAgent::start() {
   active_ends_ = {now, now};
   engine_.set_lease_ends(active_ends_);
   measured_ = now;
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "drip-shares");
-    run();
-  });
+  thread_ = start_thread("drip-shares", [this] { run(); });
 }
 
 void ShareAgent::stop() {
@@ -226,10 +222,10 @@ void ShareAgent::apply_policies(TimePoint now) {
     // The first state is no change, unless it is a fault.
     if (leased.state || state != PolicyState::kShared) {
       ++leased.policy_changes;
-      log_(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
-           joined("bucket ", id, ": leaks ", description_of(state),
-                  unreachable ? joined("; Redis does not answer: ", last_error_)
-                              : std::string(lease_over ? "; it has no lease" : "")));
+      write_log(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
+                joined("bucket ", id, ": leaks ", description_of(state),
+                       unreachable ? joined("; Redis does not answer: ", last_error_)
+                                   : std::string(lease_over ? "; it has no lease" : "")));
     }
     leased.state = state;
   }
@@ -293,12 +289,14 @@ void ShareAgent::lead(std::chrono::milliseconds patience) {
   }
   const SharePlan plan = allocator_->plan(*snapshot, buckets, engine_.now());
   if (plan.learned) {
-    log_(LogLevel::kInfo, joined("shares: all earlier leases have ended; granting from now on, "
-                                 "epoch ",
-                                 leader.epoch));
+    write_log(LogLevel::kInfo,
+              joined("shares: all earlier leases have ended; granting from now on, "
+                     "epoch ",
+                     leader.epoch));
   }
   for (const auto& [id, sequence] : plan.lost) {
-    log_(LogLevel::kWarning, joined("shares: ", id, " sent nothing for the length of a lease"));
+    write_log(LogLevel::kWarning,
+              joined("shares: ", id, " sent nothing for the length of a lease"));
   }
   if (!plan.changes_nothing(*snapshot)) {
     const ScriptCall write = scripts_.apply_plan(run_id_, leader.epoch, *snapshot, plan);

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "cluster/redis/cluster_log.h"
 #include "cluster/redis/redis_link.h"
 #include "cluster/shares/demand_meter.h"
 #include "cluster/shares/share_allocator.h"
@@ -48,7 +47,7 @@ class ShareAgent {
  public:
   /// The thread calls `leader`, which must not block.
   ShareAgent(ShareAgentOptions options, Engine& engine, control::BucketRegistry& buckets,
-             std::function<ShareLeader()> leader, Log log);
+             std::function<ShareLeader()> leader);
   ~ShareAgent() { stop(); }
   ShareAgent(const ShareAgent&) = delete;
   ShareAgent& operator=(const ShareAgent&) = delete;
@@ -92,7 +91,6 @@ class ShareAgent {
   Engine& engine_;
   control::BucketRegistry& buckets_;
   const std::function<ShareLeader()> leader_;
-  const Log log_;
   const ShareScripts scripts_;
   const std::string session_;
 

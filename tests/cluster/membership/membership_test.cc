@@ -27,8 +27,7 @@ class TestNode {
  public:
   TestNode(const RedisServer& redis, const std::string& id, AppliedConfig applied = {})
       : membership_(
-            options(redis, id), make_incarnation(), [](LogLevel, const std::string&) {},
-            [applied] { return applied; },
+            options(redis, id), make_incarnation(), [applied] { return applied; },
             [] {
               return control::NodeTotals{3, 2, 1, 1};
             },
