@@ -197,7 +197,7 @@ TEST_F(SplitFailure, RedisIsKilledAndComesBackWithoutItsData) {
   EXPECT_GT(leaked, 0.8 * 3 * kRate / 10);
   EXPECT_LE(worst_excess(sink_.departures(), kRate / 10, safe), allowed_excess(kRate / 10, 3));
   redis.start();
-  wait_until("the cluster's word again, Redis empty", [&] {
+  wait_until("shares by lease again, Redis empty", [&] {
     return std::ranges::all_of(nodes_, [](const auto& node) {
       return node->client().bucket("a").policy_state() == v1::POLICY_STATE_SHARED;
     });
@@ -219,7 +219,7 @@ TEST_F(SplitFailure, RedisIsReplacedBySentinel) {
       return node->client().bucket("a").policy_state() == v1::POLICY_STATE_SAFE_SHARE;
     });
   });
-  wait_until("the cluster's word by the new master", [&] {
+  wait_until("shares by lease from the new master", [&] {
     return std::ranges::all_of(nodes_, [](const auto& node) {
       return node->client().bucket("a").policy_state() == v1::POLICY_STATE_SHARED;
     });

@@ -132,7 +132,7 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
     redis.resume();
   }
   const auto back = SinkClock::now();
-  wait_until("the cluster's word again", [&] { return all_shared(nodes); });
+  wait_until("shares by lease again", [&] { return all_shared(nodes); });
   for (const auto& [id, sink] : sinks) {
     wait_until("the rate departs again: " + id, [&sink = *sink] {
       const double rate = departures_a_second(sink, milliseconds(500));
