@@ -88,13 +88,6 @@ void TurnWatch::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::size_t TurnWatch::watched() {
-  MutexLock lock(mutex_);
-  std::size_t count = 0;
-  for (const auto& [queue, watched] : queues_) count += watched.turns.size();
-  return count;
-}
-
 TurnWatch::Clock::duration TurnWatch::time_to_next_look(const Watched& watched) const {
   const Duration left = watched.turns.begin()->second->expected_ - engine_.now();
   // Overdue, as after a change to a lower rate: less and less often, by a sixteenth of the delay.

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -70,8 +69,6 @@ class TurnWatch {
   /// Gives every turn up and ends the thread; watch() refuses from then on. Does nothing the second
   /// time. Not at one time with itself.
   void stop();
-
-  [[nodiscard]] std::size_t watched();
 
  private:
   using Clock = std::chrono::steady_clock;
