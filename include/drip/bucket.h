@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One leaky bucket as its transmitter keeps it, by cache line: those first that a packet touches.
+// One leaky bucket, ordered by cache line: those first that a packet touches.
 #pragma once
 
 #include <algorithm>
@@ -16,38 +16,39 @@
 #include "drip/timing_wheel.h"
 #include "drip/virtual_schedule.h"
 
-namespace drip::datapath {
+namespace drip {
 
-enum class SlotState : std::uint8_t {
-  kFree,      ///< No bucket; control owns the slot.
+enum class BucketState : std::uint8_t {
+  kFree,      ///< No bucket: the slot may be used for a new one.
   kActive,    ///< Admits and leaks.
-  kDraining,  ///< Admits nothing, leaks on.
-  kRetired,   ///< Was draining and is empty: control may take the slot back.
+  kDraining,  ///< Admits nothing, leaks until it is empty.
+  kRetired,   ///< Was draining and is empty: the slot may be taken back.
 };
 
-/// All is written by the bucket's transmitter alone, once control has handed the slot over. Control
-/// reads what is a Counter or an atomic, at any time; the rest through commands only.
+/// All of it is written by one thread, the owner of the bucket's Scheduler. Other threads may read
+/// what is a Counter or an atomic, at any time.
 ///
 /// With many buckets the path's cost is the cache lines that it misses: admission touches the first
 /// two lines, a departure the first three (docs/decisions/0010-bucket-layout.md).
 struct alignas(kCacheLineBytes) Bucket {
   // Line 1: schedule and ring. [[no_unique_address]] lets what follows use an object's padding.
-  [[no_unique_address]] WheelHook hook;  // hook.due: the law's point, for control's estimates too.
+  [[no_unique_address]] WheelHook hook;  // hook.due: schedule.due(), also for readers.
   std::uint32_t capacity : 29 = 0;
   std::uint32_t bounded_bytes : 1 = 0;  // capacity_bytes is not 0.
-  std::uint32_t leased : 1 = 0;         // What it may leak is a lease (lease_list.h).
-  std::uint32_t paused : 1 = 0;         // May leak nothing: not on the wheel.
-  VirtualSchedule law;
+  std::uint32_t leased : 1 = 0;         // Its rates are set by Scheduler::set_rates().
+  std::uint32_t paused : 1 = 0;         // Nothing departs: not on the wheel.
+  VirtualSchedule schedule;
   [[no_unique_address]] BucketRing ring;
-  std::atomic<SlotState> life{SlotState::kFree};
+  std::atomic<BucketState> state{BucketState::kFree};
   Departure departure = Departure::kAtEnd;
   std::uint8_t catchup_log2 = 0;        // Lateness below 2^this is within max_catchup.
   BasicCounter<std::uint32_t> backlog;  // Units in the ring that have not been released.
   std::int16_t overhead_bytes = 0;
   std::uint16_t min_frame_bytes = 0;
-  std::uint16_t in_service_bytes = 0;  // Of the unit that left last; what START still serves.
+  std::uint16_t in_service_bytes =
+      0;  // Of the unit that departed last; at START it may still be served.
 
-  // Line 2: what a unit costs, and the counts that both ends write.
+  // Line 2: what a unit costs, and the counts of admission and departure.
   alignas(kCacheLineBytes) ServicePeriods periods;
   Counter admitted;
   Counter admitted_bytes;
@@ -55,22 +56,23 @@ struct alignas(kCacheLineBytes) Bucket {
   Counter departed_bytes;
 
   // Line 3: written at each departure.
-  RecentLatencies spans;
+  RecentLatencies latencies;
 
-  // Line 4: the rarer ends.
+  // Line 4: counts that are rarely written.
   std::array<Counter, kRejectReasons> rejected;
   Counter rejected_bytes;
   Counter dropped;
   Counter dropped_bytes;
-  Counter forfeited_ns;
+  Counter lost_schedule_ns;
 
-  // Line 5: rarely looked at.
+  // Line 5: rarely read.
   std::uint64_t capacity_bytes = 0;
   Duration max_catchup;
   TimePoint paused_since;
-  std::uint32_t flow_rule = kNoFlowRule;  // The per-flow rule that made it, and its number there.
+  // The caller's own: dripd keeps for a flow's bucket its rule, its number there, and its use.
+  std::uint32_t flow_rule = kNoFlowRule;
   std::uint32_t flow = 0;
-  TimePoint last_arrival;  // Only kept for flows: when idle they are taken back.
+  TimePoint last_arrival;
 
   static constexpr std::uint32_t kNoFlowRule = ~0U;
 
@@ -81,14 +83,17 @@ struct alignas(kCacheLineBytes) Bucket {
         overhead_bytes;
     return static_cast<std::uint32_t>(std::max(charged, 1));
   }
-  /// The moment at which the law stands: now, unless the bucket is paused.
-  [[nodiscard]] TimePoint law_time(TimePoint now) const { return paused != 0 ? paused_since : now; }
+  /// The time at which the schedule is: now, unless the bucket is paused.
+  [[nodiscard]] TimePoint schedule_time(TimePoint now) const {
+    return paused != 0 ? paused_since : now;
+  }
   /// Units in the bucket, the one in service included.
   [[nodiscard]] std::uint32_t occupancy(TimePoint now) const {
-    const bool serving_departed = departure == Departure::kAtStart && law.in_service(law_time(now));
+    const bool serving_departed =
+        departure == Departure::kAtStart && schedule.in_service(schedule_time(now));
     return backlog.get() + static_cast<std::uint32_t>(serving_departed);
   }
-  /// Wire bytes that wait. For the owner; others see the three counts at three moments.
+  /// Wire bytes that wait. For the owner: other threads see the three counts at three moments.
   [[nodiscard]] std::uint64_t backlog_bytes() const {
     return admitted_bytes.get() - departed_bytes.get() - dropped_bytes.get();
   }
@@ -96,7 +101,7 @@ struct alignas(kCacheLineBytes) Bucket {
 static_assert(sizeof(Bucket) == 5 * kCacheLineBytes);
 static_assert(offsetof(Bucket, in_service_bytes) < kCacheLineBytes);
 static_assert(offsetof(Bucket, periods) == kCacheLineBytes);
-static_assert(offsetof(Bucket, spans) == 2 * kCacheLineBytes);
+static_assert(offsetof(Bucket, latencies) == 2 * kCacheLineBytes);
 static_assert(offsetof(Bucket, rejected) == 3 * kCacheLineBytes);
 
-}  // namespace drip::datapath
+}  // namespace drip

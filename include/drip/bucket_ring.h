@@ -90,6 +90,7 @@ class BucketRing {
   }
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::uint32_t slot_count() const { return 1U << slots_log2_; }
+  [[nodiscard]] RingEntry* memory() const { return slots_; }
 
   void prefetch_front() const {
     __builtin_prefetch(&slots_[head_.load(std::memory_order_relaxed) & mask()]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The settings of one bucket, complete and valid, and what can become of a unit at its door.
+// The settings of one bucket, their limits, and the outcomes of admission.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kMaxMinFrameBytes = 9216;
 inline constexpr Duration kMaxMaxCatchup{10'000'000'000};
 inline constexpr Duration kDefaultMaxCatchup{100'000'000};
 
-/// In an order without holes: control keeps one for each bucket.
+/// Members are ordered so that there is no padding between them.
 struct BucketSettings {
   std::uint32_t capacity = 0;        ///< Units, the one in service included: 1 to kMaxCapacity.
   std::int32_t overhead_bytes = 0;   ///< Added to each frame for the accounting.
@@ -28,8 +28,8 @@ struct BucketSettings {
   Duration max_catchup = kDefaultMaxCatchup;
   std::uint32_t min_frame_bytes = 0;  ///< A shorter frame is charged as this long.
   Departure departure = Departure::kAtEnd;
-  /// The rates above are those of the whole cluster. What this node may leak is a lease (see
-  /// engine/engine.h); until there is one the bucket is paused.
+  /// The bucket does not leak at the rates above but at those that Scheduler::set_rates() gives it
+  /// for a time; until then it is paused.
   bool rate_is_leased = false;
 
   friend bool operator==(const BucketSettings&, const BucketSettings&) = default;
@@ -38,11 +38,11 @@ struct BucketSettings {
 enum class RejectReason : std::uint8_t {
   kFull,       ///< `capacity` units are in the bucket.
   kFullBytes,  ///< It does not fit below `capacity_bytes`.
-  kDraining,   ///< The bucket is being deleted, or the node is stopping.
-  kTooLong,    ///< More wire bytes than kMaxWireBytes; never a request.
-  kAdmitted,   ///< No reason: it came in.
+  kDraining,   ///< The bucket is being removed or does not exist, or nothing is admitted any more.
+  kTooLong,    ///< More wire bytes than kMaxWireBytes.
+  kAdmitted,   ///< Not rejected.
 };
-/// Those for which a unit is turned away.
+/// How many of them reject a unit.
 inline constexpr std::size_t kRejectReasons = 4;
 
 }  // namespace drip

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Points and spans of time: two types, nanoseconds, and the fixed point that the law counts in.
+// Points and spans of time: two types, nanoseconds, and the fixed point that schedules are computed
+// in.
 #pragma once
 
 #include <compare>
@@ -21,9 +22,9 @@ struct Duration {
   friend constexpr Duration operator-(Duration a, Duration b) { return {a.ns - b.ns}; }
 };
 
-/// A point in time: nanoseconds of Drip's clock (the TSC, held to CLOCK_MONOTONIC_RAW). The count
-/// may wrap; two points compare rightly while they are less than 2^63 ns (292 years) apart, as the
-/// sequence numbers of RFC 1982 do.
+/// A point in time: nanoseconds of the caller's clock, which must be monotonic. The count may wrap;
+/// two points compare rightly while they are less than 2^63 ns (292 years) apart, as the sequence
+/// numbers of RFC 1982 do.
 struct TimePoint {
   std::uint64_t ns = 0;
 
@@ -97,7 +98,7 @@ struct FinePoint {
   }
   static constexpr FinePoint of(TimePoint t) { return {t.ns, 0}; }
 
-  /// The first whole nanosecond that is not before this point: what may leave here may leave then.
+  /// The first whole nanosecond that is not before this point.
   [[nodiscard]] constexpr TimePoint ceil() const {
     return {ns + static_cast<std::uint64_t>(fraction != 0)};
   }

@@ -14,14 +14,12 @@
 // - A slot is 128 ns wide but nothing leaves early: in the slot of the present moment each bucket's
 //   own due time decides.
 // - Each level has twice the slots that one slot of the level above covers. So the upper slot that
-//   comes next can be emptied bit by bit while the present one passes, and no poll pays for a
-//   hundred thousand buckets at once.
+//   comes next can be emptied bit by bit while the present one passes, and no single poll has
+//   to move a hundred thousand buckets.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -31,35 +29,11 @@
 #include <vector>
 
 #include "drip/cache_line.h"
+#include "drip/slot_bitmap.h"
 #include "drip/time.h"
+#include "drip/wheel_hook.h"
 
 namespace drip {
-
-/// A point in time that one thread sets and any thread may read.
-class PublishedTimePoint {
- public:
-  PublishedTimePoint& operator=(TimePoint at) {
-    ns_.store(at.ns, std::memory_order_relaxed);
-    return *this;
-  }
-  // NOLINTNEXTLINE(google-explicit-constructor): it is a TimePoint to whoever reads it.
-  operator TimePoint() const { return TimePoint{ns_.load(std::memory_order_relaxed)}; }
-
- private:
-  std::atomic<std::uint64_t> ns_{0};
-};
-
-/// The part of an item that the wheel needs; it lives in the item, whose hot line is being touched
-/// anyway.
-struct WheelHook {
-  static constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
-
-  PublishedTimePoint due;  ///< Set by the caller before insert().
-  /// The wheel's own: slot | 2^31 for a slot's first id, else chunk * 16 + index in it.
-  std::uint32_t place = kNowhere;
-
-  [[nodiscard]] bool scheduled() const { return place != kNowhere; }
-};
 
 /// Not thread safe: it belongs to one transmitter. Items are ids below `max_items`; `Hooks` is
 /// callable as `WheelHook& hooks(std::uint32_t id)`. Insert, remove and collect are O(1) an item
@@ -150,7 +124,16 @@ class TimingWheel {
     return count;
   }
 
-  /// A moment before which nothing is due, at most 17 s from now, for a core that would sleep; none
+  /// When the next item is due, exactly if that is in the present slot of level 1 (4.2 ms);
+  /// otherwise idle_until().
+  [[nodiscard]] std::optional<TimePoint> next_due() const {
+    if (size_ > 0) {
+      const auto next = next_used_slot(present_block_end() - kSlotNs);
+      if (next) return earliest_in(level0_slot(*next));
+    }
+    return idle_until();
+  }
+  /// A time before which nothing is due, at most 17 s from now, for a core that would sleep; none
   /// if nothing is scheduled.
   [[nodiscard]] std::optional<TimePoint> idle_until() const {
     if (size_ == 0) return std::nullopt;
@@ -232,7 +215,7 @@ class TimingWheel {
     if (slot.empty()) {
       slot.first = id;
       hook.place = kFirstOfSlot | number;
-      if (number < kLevel0Slots) mark_used(number);
+      if (number < kLevel0Slots) used_.set(number);
       return;
     }
     if (slot.chunk == kNone || chunks_[slot.chunk].count == kChunkIds) {
@@ -267,7 +250,7 @@ class TimingWheel {
     Slot& slot = slots_[number];
     const std::uint32_t id = slot.first;
     slot.first = kNone;
-    if (number < kLevel0Slots) mark_unused(number);
+    if (number < kLevel0Slots) used_.clear(number);
     return id;
   }
 
@@ -360,29 +343,17 @@ class TimingWheel {
     }
   }
 
-  // Time passes into the next block: what is left of the slots that begin there must come down now.
+  // Time passes into the next block: what is left of the slots that begin there must be moved down
+  // now.
   void enter_block(std::uint64_t block_begin) {
     now_ns_ = block_begin;
     if (block_begin % upper_slot_ns(2) == 0) pull(upper_slot(2, now_ns_), kEverything);
     pull(upper_slot(1, now_ns_), kEverything);
   }
 
-  void mark_used(std::uint32_t slot) {
-    used_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-    used_words_[slot / 4096] |= std::uint64_t{1} << (slot / 64 % 64);
-  }
-  void mark_unused(std::uint32_t slot) {
-    used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
-    if (used_[slot / 64] == 0) used_words_[slot / 4096] &= ~(std::uint64_t{1} << (slot / 64 % 64));
-  }
-
   // Whether level 0 holds anything of the block that begins at `begin`.
   [[nodiscard]] bool any_used_in_block(std::uint64_t begin) const {
-    const std::uint32_t word = level0_slot(begin) / 4096;
-    for (std::uint32_t i = 0; i < kBlockNs / kSlotNs / 4096; ++i) {
-      if (used_words_[word + i] != 0) return true;
-    }
-    return false;
+    return used_.any_in_words(level0_slot(begin) / 64, kBlockNs / kSlotNs / 64);
   }
 
   // The begin of the first slot in use from now_ns_ to `last` (in the same block). A block is half
@@ -391,25 +362,21 @@ class TimingWheel {
     if (TimePoint{last} < TimePoint{now_ns_}) return std::nullopt;
     const std::uint32_t from = level0_slot(now_ns_);
     const std::uint32_t to = from + static_cast<std::uint32_t>((last - now_ns_) >> kSlotShift);
-    std::uint32_t word = from / 64;
-    std::uint64_t bits = used_[word] & (~std::uint64_t{0} << (from % 64));
-    if (bits == 0) {
-      // From the next word on, by the bitmap of words in use.
-      ++word;
-      std::uint64_t words = 0;
-      std::uint32_t group = word / 64;
-      for (; group <= to / 4096; ++group) {
-        words = used_words_[group];
-        if (group == word / 64) words &= ~std::uint64_t{0} << (word % 64);
-        if (words != 0) break;
-      }
-      if (words == 0) return std::nullopt;
-      word = group * 64 + static_cast<std::uint32_t>(std::countr_zero(words));
-      bits = used_[word];
-    }
-    const std::uint32_t slot = word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
+    const std::uint32_t slot = used_.find(from, to);
     if (slot > to) return std::nullopt;
     return now_ns_ + (static_cast<std::uint64_t>(slot - from) << kSlotShift);
+  }
+
+  // The earliest due time in a slot of level 0 that is in use.
+  [[nodiscard]] TimePoint earliest_in(std::uint32_t number) const {
+    const Slot& slot = slots_[number];
+    TimePoint earliest = hooks_(slot.first).due;
+    for (std::uint32_t at = slot.chunk; at != kNone; at = chunks_[at].next) {
+      for (std::uint32_t i = 0; i < chunks_[at].count; ++i) {
+        earliest = std::min<TimePoint>(earliest, hooks_(chunks_[at].ids[i]).due);
+      }
+    }
+    return earliest;
   }
 
   Hooks hooks_;
@@ -418,8 +385,7 @@ class TimingWheel {
   std::uint32_t free_ = 0;  // Head of the free chunks.
   std::vector<Slot> slots_;
   std::vector<Chunk> chunks_;
-  std::array<std::uint64_t, kLevel0Slots / 64> used_{};
-  std::array<std::uint64_t, kLevel0Slots / 4096> used_words_{};
+  SlotBitmap<kLevel0Slots> used_;  // Slots of level 0 that are not empty.
 };
 
 }  // namespace drip

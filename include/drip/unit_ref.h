@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What waits in a bucket, in one word: a packet or a request, its wire bytes and its egress port.
+// A unit that waits in a bucket, in 8 bytes: its address, its wire bytes and its egress port.
 #pragma once
 
 #include <cassert>
@@ -9,49 +9,60 @@
 
 namespace drip {
 
-/// How many ports a node may have: an egress port must fit the spare bits of a UnitRef.
+/// The number of egress ports that a UnitRef can tell apart.
 inline constexpr std::uint16_t kMaxPorts = 31;
 
-/// A word of: 16 bits wire bytes | 42 bits address, in 64-byte steps | 5 bits egress port | 1 bit
-/// "request". The length is here so that neither admission nor departure reads the packet, and the
-/// port so that a departing packet need not be read to be sent. Addresses are those of x86-64 and
-/// arm64 user space without the opt-in large address spaces: below 2^48, and packets (mbufs) and
-/// request records begin on cache lines. Does not own what it refers to.
+/// 16 bits wire bytes | 42 bits address, in units of 64 bytes | 5 bits egress port | 1 bit tag. The
+/// length is kept here so that neither admission nor departure reads the packet, and the port so
+/// that a packet can be sent without reading it. The tag is the caller's, to tell two kinds of
+/// objects apart. Addresses are those of x86-64 and arm64 user space without the opt-in large
+/// address spaces: below 2^48. Objects begin on cache lines, as rte_mbuf does; for those that do
+/// not there is whole(), which leaves no room for port and tag. Does not own what it refers to.
 class UnitRef {
  public:
   UnitRef() = default;
 
   /// REQUIRES: 64-byte aligned, below 2^48; wire_bytes <= kMaxWireBytes; egress < kMaxPorts.
-  static UnitRef packet(void* packet, std::uint32_t wire_bytes, std::uint16_t egress) {
+  static UnitRef of(void* address, std::uint32_t wire_bytes, std::uint16_t egress) {
     assert(egress < kMaxPorts);
-    return UnitRef(pack(packet, wire_bytes) | static_cast<std::uint64_t>(egress) << 1);
+    return UnitRef(pack(address, wire_bytes, kAddressMask) | std::uint64_t{egress} << 1);
   }
-  static UnitRef request(void* record, std::uint32_t wire_bytes) {
-    return UnitRef(pack(record, wire_bytes) | kRequestBit);
+  static UnitRef tagged(void* address, std::uint32_t wire_bytes) {
+    return UnitRef(pack(address, wire_bytes, kAddressMask) | kTagBit);
   }
-  /// A request that was taken back while it waited: it keeps its ring slot and costs nothing.
+  /// For objects of any alignment. REQUIRES: below 2^48; wire_bytes <= kMaxWireBytes.
+  static UnitRef whole(void* address, std::uint32_t wire_bytes) {
+    return UnitRef(pack(address, wire_bytes, kWholeAddressMask));
+  }
+  /// A unit that was taken back while it waited: it keeps its ring slot and costs nothing.
   static UnitRef released() { return UnitRef(0); }
 
-  [[nodiscard]] bool is_released() const { return word_ == 0; }
-  [[nodiscard]] bool is_request() const { return (word_ & kRequestBit) != 0; }
+  [[nodiscard]] bool is_released() const { return bits_ == 0; }
+  [[nodiscard]] bool is_tagged() const { return (bits_ & kTagBit) != 0; }
   [[nodiscard]] void* address() const {
-    return reinterpret_cast<void*>(word_ & kAddressMask);  // NOLINT(performance-no-int-to-ptr)
+    return reinterpret_cast<void*>(bits_ & kAddressMask);  // NOLINT(performance-no-int-to-ptr)
   }
-  [[nodiscard]] std::uint32_t wire_bytes() const { return static_cast<std::uint32_t>(word_ >> 48); }
-  [[nodiscard]] std::uint16_t egress() const { return static_cast<std::uint16_t>(word_ >> 1 & 31); }
+  /// Of a unit made by whole().
+  [[nodiscard]] void* whole_address() const {
+    return reinterpret_cast<void*>(bits_ & kWholeAddressMask);  // NOLINT(performance-no-int-to-ptr)
+  }
+  [[nodiscard]] std::uint32_t wire_bytes() const { return static_cast<std::uint32_t>(bits_ >> 48); }
+  [[nodiscard]] std::uint16_t egress() const { return static_cast<std::uint16_t>(bits_ >> 1 & 31); }
 
  private:
-  static constexpr std::uint64_t kRequestBit = 1;
-  static constexpr std::uint64_t kAddressMask = ((std::uint64_t{1} << 48) - 1) & ~std::uint64_t{63};
+  static constexpr std::uint64_t kTagBit = 1;
+  static constexpr std::uint64_t kWholeAddressMask = (std::uint64_t{1} << 48) - 1;
+  static constexpr std::uint64_t kAddressMask = kWholeAddressMask & ~std::uint64_t{63};
 
-  explicit UnitRef(std::uint64_t word) : word_(word) {}
-  static std::uint64_t pack(void* address, std::uint32_t wire_bytes) {
+  explicit UnitRef(std::uint64_t bits) : bits_(bits) {}
+  static std::uint64_t pack(void* address, std::uint32_t wire_bytes,
+                            [[maybe_unused]] std::uint64_t allowed) {
     const auto bits = reinterpret_cast<std::uint64_t>(address);
-    assert((bits & ~kAddressMask) == 0 && bits != 0 && wire_bytes <= kMaxWireBytes);
+    assert((bits & ~allowed) == 0 && bits != 0 && wire_bytes <= kMaxWireBytes);
     return bits | static_cast<std::uint64_t>(wire_bytes) << 48;
   }
 
-  std::uint64_t word_ = 0;
+  std::uint64_t bits_ = 0;
 };
 
 }  // namespace drip

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The law of a leaky bucket as a queue (G/D/1/K): when each unit leaves.
+// Virtual scheduling of a leaky bucket, which is a G/D/1/K queue: when each unit departs.
 //
 //   start(i)  = max(arrival(i), start(i-1) + cost(i-1)/R)
 //   leaves(i) = start(i)                  departure at the START of service
 //   leaves(i) = start(i) + cost(i)/R      departure at the END of service
 //
-// It is the virtual scheduling of ITU-T I.371 (GCRA) with a tolerance of zero, so an idle bucket
-// saves nothing up. Time is counted in 2^-64 ns and service times are exact multiples of a period
-// that is rounded once, to 2^-64 ns: from 1 unit an hour to 400 Gbit/s the long-run rate is off by
-// less than 1 part in 10^15, because a byte at 400 Gbit/s still lasts 0.02 ns, 2^58 of these steps.
+// This is the virtual scheduling algorithm of ITU-T I.371 (GCRA) with a tolerance of zero: an idle
+// bucket accumulates no credit. Time is counted in 2^-64 ns and service times are exact multiples
+// of a period that is rounded once, to 2^-64 ns: from 1 unit an hour to 400 Gbit/s the long-run
+// rate is off by less than 1 part in 10^15, because a byte at 400 Gbit/s still lasts 0.02 ns, 2^58
+// of these steps.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +18,19 @@
 
 namespace drip {
 
-/// Which end of service lets a unit go.
+/// Whether a unit departs when its service starts, or when it ends.
 enum class Departure : std::uint8_t { kAtStart, kAtEnd };
 
 inline constexpr double kMinUnitsPerSecond = 1.0 / 3600;
 inline constexpr double kMaxUnitsPerSecond = 1e9;
 inline constexpr double kMinBitsPerSecond = 1;
 inline constexpr double kMaxBitsPerSecond = 400e9;
-/// The largest cost of one unit, so that a ring word holds it (drip/bucket_ring.h). At 1 bit/s its
-/// service lasts 6 days, far inside what FineSpan can hold.
+/// The largest cost of one unit: what a UnitRef can hold. At 1 bit/s its service lasts 6 days, well
+/// within the range of FineSpan.
 inline constexpr std::uint32_t kMaxWireBytes = 65535;
 
-/// The leak rates of one bucket as service times. A unit takes the longer of its two; a rate that
-/// the bucket does not have takes no time.
+/// The leak rates of one bucket as service times. A unit is served for the longer of the two; a
+/// rate that the bucket does not have takes no time.
 struct ServicePeriods {
   FineSpan per_unit;
   FineSpan per_byte;
@@ -53,7 +54,7 @@ struct ServicePeriods {
     const FineSpan by_units = per_unit.estimated_times(units);
     return by_bytes < by_units ? by_units : by_bytes;
   }
-  /// What the periods truly leak, after rounding; 0 for a rate that the bucket does not have.
+  /// The rates that the periods give after rounding; 0 for a rate that the bucket does not have.
   [[nodiscard]] constexpr double true_units_per_second() const {
     return per_unit == FineSpan{} ? 0 : static_cast<double>(1e9L / per_unit.as_ns());
   }
@@ -63,90 +64,92 @@ struct ServicePeriods {
   friend constexpr bool operator==(const ServicePeriods&, const ServicePeriods&) = default;
 };
 
-/// The law's state for one bucket: a single point in time. While units wait it is the head's
-/// departure; while none waits it is when the server is free again. Not thread safe.
+/// The schedule of one bucket: a single point in time, the theoretical departure time. While units
+/// wait it is when the head may depart; while none waits it is when the server is free again. Not
+/// thread safe.
 class VirtualSchedule {
  public:
   constexpr VirtualSchedule() = default;
-  constexpr explicit VirtualSchedule(TimePoint now) : point_(FinePoint::of(now)) {}
+  constexpr explicit VirtualSchedule(TimePoint now) : departure_time_(FinePoint::of(now)) {}
 
-  /// The head's departure (units wait) or the end of the present service (none waits).
-  [[nodiscard]] constexpr FinePoint point() const { return point_; }
-  /// When the transmitter may let the head go: the first whole ns at or after its departure.
-  [[nodiscard]] constexpr TimePoint due() const { return point_.ceil(); }
+  /// The theoretical departure time, with its fraction.
+  [[nodiscard]] constexpr FinePoint departure_time() const { return departure_time_; }
+  /// When the head may depart: the first whole ns at or after its theoretical departure time.
+  [[nodiscard]] constexpr TimePoint due() const { return departure_time_.ceil(); }
   /// Whether a unit that has left at the START of its service is still being served.
-  [[nodiscard]] constexpr bool in_service(TimePoint now) const { return point_.after(now); }
+  [[nodiscard]] constexpr bool in_service(TimePoint now) const {
+    return departure_time_.after(now);
+  }
 
   /// A unit that arrived at `arrival` becomes the head of a bucket in which none waited before it.
   constexpr void begin(TimePoint arrival, FineSpan service, Departure departure) {
     not_before(arrival);
-    if (departure == Departure::kAtEnd) point_ = point_ + service;
+    if (departure == Departure::kAtEnd) departure_time_ = departure_time_ + service;
   }
 
-  /// The head leaves at `now` and `service` is what it takes. The schedule goes on from when it was
-  /// DUE, so lateness costs no rate, but by at most `max_catchup`: returns what is lost beyond it.
-  /// REQUIRES: due() <= now.
+  /// The head departs at `now` and `service` is its service time. The schedule continues from when
+  /// the head was DUE, so lateness costs no rate, but by at most `max_catchup`: returns the
+  /// schedule time that is lost beyond it. REQUIRES: due() <= now.
   constexpr Duration depart(TimePoint now, FineSpan service, Departure departure,
                             Duration max_catchup) {
-    Duration forfeited{};
+    Duration lost{};
     const Duration late = now - due();
     if (late > max_catchup) [[unlikely]] {
-      forfeited = late - max_catchup;
+      lost = late - max_catchup;
       // By whole ns, so that what is lost is counted to the last fraction.
-      point_ = point_ + FineSpan{static_cast<std::uint64_t>(forfeited.ns), 0};
+      departure_time_ = departure_time_ + FineSpan{static_cast<std::uint64_t>(lost.ns), 0};
     }
-    if (departure == Departure::kAtStart) point_ = point_ + service;
-    return forfeited;
+    if (departure == Departure::kAtStart) departure_time_ = departure_time_ + service;
+    return lost;
   }
 
   /// The rates change at `now`, in the middle of a service that took `before` in all and takes
   /// `after` from now on: what is left of it is rescaled, so no unit leaves early and none is
   /// charged twice. A head that is due already stays due.
   constexpr void rescale(TimePoint now, FineSpan before, FineSpan after) {
-    if (!point_.after(now) || before == FineSpan{}) return;
-    const long double left = span_between(FinePoint::of(now), point_).as_ns();
+    if (!departure_time_.after(now) || before == FineSpan{}) return;
+    const long double left = span_between(FinePoint::of(now), departure_time_).as_ns();
     const long double share = left / before.as_ns();
     // Rounding must not let anything go early. Each of the five roundings above and below is off by
     // at most 2^-64 of its result, of_ns() by less than one step of 2^-64 ns.
     const long double left_after = share * after.as_ns() * (1 + 0x1p-61L);
-    point_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
+    departure_time_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
   }
 
-  /// The server stood still from `since` to `until`: what was due by then is due now, and what was
-  /// still to be served then is still to be served. No time that has passed becomes credit.
-  constexpr void stand_still(TimePoint since, TimePoint until) {
+  /// The server was stopped from `since` to `until`: a head that was due at `since` is due at
+  /// `until`, and what was left of a service then is left now. The time between gives no credit.
+  constexpr void freeze(TimePoint since, TimePoint until) {
     not_before(since);
-    point_ = point_ + FineSpan{static_cast<std::uint64_t>((until - since).ns), 0};
+    departure_time_ = departure_time_ + FineSpan{static_cast<std::uint64_t>((until - since).ns), 0};
   }
 
-  /// At `now` the head, which took `before`, is taken back at the END discipline, and the one
-  /// behind it, which came at `arrival` and takes `after`, takes over the service that is under
-  /// way: it ends when it would have ended for it. A shorter one would often have ended long ago:
-  /// it leaves at `now`, is not late, and may make up for nothing but what the old head had not
-  /// left in time for. REQUIRES: arrival <= now.
+  /// At `now` the head, whose service time is `before`, is released before its departure at the
+  /// END. The unit behind it arrived at `arrival`, has the service time `after`, and takes over the
+  /// service in progress, as if it had been the head from the start. If that service had ended
+  /// already, the unit is due at `now`, or when the old head was due if that was earlier: it is not
+  /// late by more than the old head was. REQUIRES: arrival <= now.
   constexpr void replace_head(TimePoint now, TimePoint arrival, FineSpan before, FineSpan after) {
     const TimePoint earliest = due() < now ? due() : now;
-    point_ = point_ - before + after;
+    departure_time_ = departure_time_ - before + after;
     not_before(earliest);
     not_before(arrival);
   }
-  /// The same with nobody behind it: the service under way served nobody and costs nothing. One
-  /// that has not begun, because the server is still busy with a unit that left at its START, goes
-  /// on.
+  /// The same with no unit behind it: the service in progress is cancelled and costs nothing. If
+  /// the server is still busy with a unit that departed at its START, that service continues.
   constexpr void give_up_head(TimePoint now, FineSpan before) {
-    point_ = point_ - before;
+    departure_time_ = departure_time_ - before;
     not_before(now);
   }
-  /// A head that was to leave at the START of its service leaves at the END of it, which takes
-  /// `service`.
-  constexpr void serve_to_end(FineSpan service) { point_ = point_ + service; }
+  /// A head that was to depart at the START of its service departs at the END of it, `service`
+  /// later.
+  constexpr void serve_to_end(FineSpan service) { departure_time_ = departure_time_ + service; }
 
  private:
   constexpr void not_before(TimePoint earliest) {
-    if (!point_.after(earliest)) point_ = FinePoint::of(earliest);
+    if (!departure_time_.after(earliest)) departure_time_ = FinePoint::of(earliest);
   }
 
-  FinePoint point_;
+  FinePoint departure_time_;
 };
 
 }  // namespace drip

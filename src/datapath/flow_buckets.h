@@ -95,7 +95,7 @@ class FlowBuckets {
           if (!table.retiring) {
             if (now - bucket.last_arrival < table.settings.idle_timeout) return false;
             // Removed during a service and created again, it would serve two units at once.
-            if (bucket.law.in_service(now)) return false;
+            if (bucket.schedule.in_service(now)) return false;
           }
           transmitter_.remove(slot, false, now);
           table.release(flow);

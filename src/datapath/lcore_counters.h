@@ -7,7 +7,7 @@
 
 #include "drip/cache_line.h"
 #include "drip/counter.h"
-#include "drip/histogram.h"
+#include "drip/time.h"
 #include "engine/drop_reason.h"
 
 namespace drip::datapath {
@@ -18,14 +18,12 @@ struct alignas(kCacheLineBytes) LcoreCounters {
   Counter commands;  // Jobs from control.
   Counter rx_packets;
   Counter passed_packets;  // Sent without shaping, control traffic included.
-  Counter forfeited_ns;
   // Loops that began more than kStall after the previous one.
   Counter stalls;
   Counter stalled_ns;
   Counter longest_stall_ns;
   std::array<Counter, kDropReasons> drops;
   std::array<Counter, kDropReasons> dropped_bytes;
-  Histogram lateness;
 
   static constexpr Duration kStall{10'000};
 

@@ -8,11 +8,11 @@
 #include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/virtual_schedule.h"
-#include "engine/engine.h"
+#include "engine/lease.h"
 
 namespace drip::datapath {
 
-/// LeasedRates as the law takes them.
+/// LeasedRates as service times.
 struct LeasedPeriods {
   ServicePeriods periods;
   bool none = true;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "drip/bucket_settings.h"
+#include "drip/bucket_counters.h"
 #include "drip/histogram.h"
 #include "drip/time.h"
 #include "drip/virtual_schedule.h"
@@ -15,26 +15,9 @@
 
 namespace drip {
 
-/// Counters and schedule of one bucket, read while its transmitter runs. Each counter is exact, but
-/// they are not all of one moment; together they are consistent whenever the bucket is idle.
-struct BucketStats {
-  std::uint64_t admitted = 0;
-  std::uint64_t admitted_bytes = 0;  ///< Wire bytes, as all bytes here.
-  std::uint64_t departed = 0;
-  std::uint64_t departed_bytes = 0;
-  std::uint64_t dropped = 0;  ///< Admitted, then dropped or released before they departed.
-  std::uint64_t dropped_bytes = 0;
-  std::array<std::uint64_t, kRejectReasons> rejected{};  ///< By RejectReason.
-  std::uint64_t rejected_bytes = 0;
-  std::uint64_t backlog = 0;  ///< Units, the one in service included.
-  std::uint64_t backlog_bytes = 0;
-  std::uint64_t lost_schedule_ns = 0;  ///< Schedule time given up beyond `max_catchup`.
-  TimePoint last_departure;            ///< Meaningful if departed > 0.
-  /// The theoretical departure time of the head; of an empty bucket, when its server is free.
-  TimePoint departure_time;
+/// Counters and rates of one bucket, read while its transmitter runs.
+struct BucketStats : BucketCounters {
   ServicePeriods periods;
-  HistogramCounts sojourn;
-  HistogramCounts lateness;
   std::uint32_t ring_slots = 0;
   bool paused = false;  ///< Its rate is leased, and no lease lets it leak at present.
 };

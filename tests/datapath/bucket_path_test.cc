@@ -35,7 +35,7 @@ TEST_F(BucketPathTest, LeavesAtTheStartOfServiceToTheNanosecond) {
   EXPECT_EQ(left_after(begin), expected);
   expect_order();
   EXPECT_EQ(bucket().departed_bytes.get(), bucket().admitted_bytes.get());
-  EXPECT_EQ(h.spans(slot_).lateness.max_ns, 0U);
+  EXPECT_EQ(h.latencies(slot_).lateness.max_ns, 0U);
 }
 
 TEST_F(BucketPathTest, LeavesAtTheEndOfServiceToTheNanosecond) {
@@ -261,11 +261,11 @@ TEST_F(BucketPathTest, DeleteDrains) {
   EXPECT_EQ(h.drops(DropReason::kBucketDraining), 2U);
   EXPECT_EQ(rejected(RejectReason::kDraining), 2U);
   h.run_for(Duration{899'000}, Duration{1000});
-  EXPECT_EQ(bucket().life.load(), SlotState::kDraining);
+  EXPECT_EQ(bucket().state.load(), BucketState::kDraining);
   h.run_for(Duration{2'000}, Duration{1000});
-  EXPECT_EQ(bucket().life.load(), SlotState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
   EXPECT_EQ(h.ports.sent(1).size(), 10U);
-  EXPECT_EQ(h.transmitter.live_buckets(), 0U);
+  EXPECT_EQ(h.transmitter.scheduler().live_buckets(), 0U);
   EXPECT_TRUE(h.transmitter.idle());
 }
 
@@ -276,7 +276,7 @@ TEST_F(BucketPathTest, DeleteDrops) {
   const Removal removal = h.transmitter.remove(slot_, true, h.time);
   EXPECT_EQ(removal.dropped, 9U);
   EXPECT_EQ(removal.draining, 0U);
-  EXPECT_EQ(bucket().life.load(), SlotState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
   EXPECT_EQ(h.drops(DropReason::kBucketDeleted), 9U);
   EXPECT_EQ(bucket().dropped_bytes.get(), 900U);
   EXPECT_TRUE(h.transmitter.idle());

@@ -24,8 +24,8 @@ TEST_F(BucketPressureTest, ABlockedPortHoldsOnlyItsOwnPackets) {
   h.run_for(Duration{3 * kMillisecond.ns}, Duration{500});
   EXPECT_EQ(h.ports.sent(0).size(), 1000U);
   EXPECT_EQ(h.ports.sent(1).size(), 0U);
-  EXPECT_EQ(h.bucket(other).forfeited_ns.get(), 0U);
-  EXPECT_GT(h.transmitter.stage().retries(1), 0U);
+  EXPECT_EQ(h.bucket(other).lost_schedule_ns.get(), 0U);
+  EXPECT_GT(h.transmitter.tx_buffer().retries(1), 0U);
   EXPECT_EQ(h.transmitter.waiting_packets(), 1000U);
   EXPECT_TRUE(h.balanced());
   for (int i = 0; i < 50; ++i) {  // A few at a time: what is left keeps its order.
@@ -107,7 +107,7 @@ TEST_F(BucketPressureTest, ShortStallsCostNoRate) {
   const TimePoint begin = h.time;
   for (int i = 0; i < 60; ++i) arrive(64);
   for (int i = 0; i < 100; ++i) h.run_for(Duration{1'400'000}, Duration{900'000});
-  EXPECT_EQ(bucket().forfeited_ns.get(), 0U);
+  EXPECT_EQ(bucket().lost_schedule_ns.get(), 0U);
   const auto span = static_cast<double>((h.time - begin).ns);
   EXPECT_NEAR(static_cast<double>(h.ports.sent(1).size()), span / 100'000, 2);
   expect_bound(h.ports.sent(1), 1000, settings.max_catchup);
@@ -131,12 +131,12 @@ TEST_F(BucketPressureTest, LongStallsAreForfeitedBeyondMaxCatchup) {
     one.run_for(Duration{2'000'000}, Duration{1'000});
     const Bucket& bucket = one.bucket(slot);
     // Each stall found a head that was due for 4.9 to 5 ms, and may catch up 0.45 ms of them.
-    const auto forfeited = static_cast<double>(bucket.forfeited_ns.get());
-    EXPECT_NEAR(forfeited, 20 * (5'000'000 - 450'000), 20 * 101'000);
-    EXPECT_EQ(bucket.forfeited_ns.get(), one.counters.forfeited_ns.get());
-    // What has left and what was forfeited make up all of the time.
+    const auto lost = static_cast<double>(bucket.lost_schedule_ns.get());
+    EXPECT_NEAR(lost, 20 * (5'000'000 - 450'000), 20 * 101'000);
+    EXPECT_EQ(bucket.lost_schedule_ns.get(), one.transmitter.scheduler().lost_schedule_ns());
+    // What has left and what was lost make up all of the time.
     const auto span = static_cast<double>((one.time - begin).ns);
-    EXPECT_NEAR(static_cast<double>(bucket.departed.get()) * 100'000, span - forfeited, 101'000);
+    EXPECT_NEAR(static_cast<double>(bucket.departed.get()) * 100'000, span - lost, 101'000);
     EXPECT_GE(one.counters.stalls.get(), 20U);
     expect_bound(one.ports.sent(1), 1000, settings.max_catchup);
     EXPECT_TRUE(one.balanced());

@@ -208,7 +208,7 @@ class Storm {
       check_rate(i);
     }
     // Nothing is due before it has come.
-    const LatencyStats any = h_.spans(index());
+    const LatencyStats any = h_.latencies(index());
     EXPECT_LE(any.lateness.sum_ns, any.sojourn.sum_ns);
   }
 

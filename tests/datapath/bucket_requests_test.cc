@@ -37,7 +37,7 @@ class BucketRequestsTest : public testing::TestWithParam<Departure> {
   void release(std::size_t index) { h.transmitter.release_request(slot_, records[index], h.time); }
   void run_ms(std::int64_t ms) { h.run_for(Duration{ms * kMillisecond.ns}, Duration{100'000}); }
   Bucket& bucket() { return h.bucket(slot_); }
-  Duration wait() { return wait_of_newcomer(bucket(), h.time); }
+  Duration wait() { return estimated_wait(bucket(), h.time); }
   // When the unit's service began, by its departure.
   static TimePoint start_of(const RequestRecord& record, Duration service, Departure departure) {
     const TimePoint due = record.departed + Duration{-record.lateness.ns};
@@ -167,8 +167,8 @@ TEST_P(BucketRequestsTest, ReleasedGiantIsNotLatenessOfTheNext) {
   release(1);
   const TimePoint now = h.time;
   run_ms(200);
-  EXPECT_EQ(bucket().forfeited_ns.get(), 0U);
-  EXPECT_LE(h.spans(slot_).lateness.max_ns, 100'000U);
+  EXPECT_EQ(bucket().lost_schedule_ns.get(), 0U);
+  EXPECT_LE(h.latencies(slot_).lateness.max_ns, 100'000U);
   if (at_end()) {  // It was in service for 5 s, and the next would have taken 20 ms of these.
     EXPECT_LE((records[2].departed - now).ns, 0);
     EXPECT_EQ((records[3].departed - now).ns, 20 * kMillisecond.ns);
@@ -244,10 +244,10 @@ TEST_P(BucketRequestsTest, ReleaseEndsADrainingBucket) {
   admit();
   EXPECT_EQ(h.transmitter.remove(slot_, false, h.time).draining, 2U);
   release(records.size() - 1);
-  EXPECT_EQ(bucket().life.load(), SlotState::kDraining);
+  EXPECT_EQ(bucket().state.load(), BucketState::kDraining);
   release(records.size() - 2);
-  EXPECT_EQ(bucket().life.load(), SlotState::kRetired);
-  EXPECT_EQ(h.transmitter.live_buckets(), 0U);
+  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
+  EXPECT_EQ(h.transmitter.scheduler().live_buckets(), 0U);
 }
 
 // Admissions and releases at random: once nothing changes any more the last newcomer's wait is the

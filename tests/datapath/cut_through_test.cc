@@ -17,11 +17,12 @@ class StraightPathTest : public OneBucket {
  protected:
   // Offers a packet without letting anything depart by the wheel; whether it left at once.
   bool leaves_at_once(std::size_t frame_bytes = 100) {
-    const std::uint64_t before = h.transmitter.stage().sent() + h.transmitter.stage().waiting();
+    const std::uint64_t before =
+        h.transmitter.tx_buffer().sent() + h.transmitter.tx_buffer().waiting();
     h.ports.arrive(0, udp_frame(1, 2, 3, 4, frame_bytes));
     VirtualClock clock{&h.time};
     EXPECT_EQ(h.worker.receive(clock), 1U);
-    return h.transmitter.stage().sent() + h.transmitter.stage().waiting() > before;
+    return h.transmitter.tx_buffer().sent() + h.transmitter.tx_buffer().waiting() > before;
   }
   void TearDown() override {
     h.transmitter.flush();
@@ -39,7 +40,7 @@ TEST_F(StraightPathTest, AtTheStartIntoAnIdleBucket) {
   EXPECT_EQ(bucket().in_service_bytes, 100U);
   EXPECT_FALSE(bucket().hook.scheduled());
   EXPECT_EQ(TimePoint(bucket().hook.due), h.time + Duration{100'000});
-  EXPECT_EQ(h.spans(slot_).sojourn.max_ns, 0U);
+  EXPECT_EQ(h.latencies(slot_).sojourn.max_ns, 0U);
 }
 
 TEST_F(StraightPathTest, NotWhileTheServerIsBusy) {
@@ -82,7 +83,7 @@ TEST_F(StraightPathTest, NotIntoABucketThatIsBeingDeleted) {
   EXPECT_FALSE(leaves_at_once());
   h.transmitter.remove(slot_, false, h.time);
   h.run_for(kMillisecond, Duration{1000});
-  EXPECT_EQ(bucket().life.load(), SlotState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
   EXPECT_FALSE(leaves_at_once());
   EXPECT_EQ(h.drops(DropReason::kBucketDraining), 1U);
 }
@@ -196,7 +197,7 @@ TEST_F(StraightPathTest, LatenessBesideTheBoundOfCatchUp) {
     one.time = one.time + Duration{100'000 + late};
     one.lcore.poll_once();
     ASSERT_EQ(one.ports.sent(1).size(), 1U);
-    EXPECT_EQ(one.bucket(slot).forfeited_ns.get(),
+    EXPECT_EQ(one.bucket(slot).lost_schedule_ns.get(),
               static_cast<std::uint64_t>(std::max<std::int64_t>(late - 1500, 0)))
         << late;
   }
@@ -210,7 +211,7 @@ TEST_F(StraightPathTest, NoCatchUpAtAll) {
   EXPECT_FALSE(leaves_at_once());
   h.time = h.time + Duration{100'001};
   h.lcore.poll_once();
-  EXPECT_EQ(bucket().forfeited_ns.get(), 1U);
+  EXPECT_EQ(bucket().lost_schedule_ns.get(), 1U);
 }
 
 // ---- What a worker has of the rules

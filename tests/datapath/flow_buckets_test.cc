@@ -84,7 +84,7 @@ class FlowBucketsTest : public testing::Test {
     EXPECT_EQ(table->flows.get(), keys().size());
     EXPECT_EQ(table->flows.get(), table->by_key.size());
     EXPECT_EQ(table->flows.get() + room(), settings.max_flows);
-    EXPECT_EQ(h.transmitter.live_buckets(), table->flows.get() + 1);
+    EXPECT_EQ(h.transmitter.scheduler().live_buckets(), table->flows.get() + 1);
   }
   void TearDown() override { expect_consistent(); }
 

@@ -140,7 +140,7 @@ class HandOffTest : public testing::Test {
       received += side->counters.rx_packets.get();
       for (const Counter& drop : side->counters.drops) accounted += drop.get();
       if (side->transmitter) {
-        accounted += side->transmitter->stage().sent() + side->transmitter->waiting_packets();
+        accounted += side->transmitter->tx_buffer().sent() + side->transmitter->waiting_packets();
       }
       accounted += side->dispatcher->waiting();
     }
@@ -282,7 +282,7 @@ TEST_F(HandOffTest, TwoFusedThreadsReachEachOthersBuckets) {
   run(Duration{2'000'000}, Duration{500});
   EXPECT_EQ(a().table[mine].departed.get(), 500U);
   EXPECT_EQ(b().table[other].departed.get(), 500U);
-  EXPECT_EQ(a().table[mine].forfeited_ns.get(), 0U);
+  EXPECT_EQ(a().table[mine].lost_schedule_ns.get(), 0U);
   for (std::uint16_t port = 0; port < 2; ++port) {
     EXPECT_EQ(a().ports.sent(port).size(), 250U);
     EXPECT_EQ(b().ports.sent(port).size(), 250U);

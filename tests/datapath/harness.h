@@ -45,8 +45,8 @@ class Harness {
   }
   std::uint32_t take_slot() { return next_slot_++; }
   [[nodiscard]] Bucket& bucket(std::uint32_t slot) { return table_[slot]; }
-  [[nodiscard]] LatencyStats spans(std::uint32_t slot) {
-    return table_[slot].spans.read(table_.history(slot));
+  [[nodiscard]] LatencyStats latencies(std::uint32_t slot) {
+    return table_[slot].latencies.read(table_.histograms(slot));
   }
   /// Wire bytes of what is in the bucket's ring, one by one.
   [[nodiscard]] std::uint64_t ring_bytes(std::uint32_t slot) {
@@ -86,7 +86,7 @@ class Harness {
     std::uint64_t drops = 0;
     for (const Counter& drop : counters.drops) drops += drop.get();
     return counters.rx_packets.get() ==
-           transmitter.stage().sent() + drops + transmitter.waiting_packets();
+           transmitter.tx_buffer().sent() + drops + transmitter.waiting_packets();
   }
   [[nodiscard]] std::uint64_t drops(DropReason reason) const {
     return counters.drops[static_cast<std::size_t>(reason)].get();

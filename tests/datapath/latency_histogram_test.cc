@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The spans of a bucket's departures: exact at every moment, whether they lie in the latest few or
-// in the history.
+// The latencies of a bucket's departures: exact at every moment, whether they lie in the latest few
+// or in the histograms.
 #include "drip/latency_histogram.h"
 
 #include <gtest/gtest.h>
@@ -17,54 +17,54 @@ constexpr Duration kShort{100};       // Bin 0.
 constexpr Duration kLong{1'000'000};  // Bin 13.
 
 TEST(LatencyHistograms, IsExactAfterEachDeparture) {
-  LatencyHistograms history;
-  RecentLatencies spans;
+  LatencyHistograms histograms;
+  RecentLatencies recent;
   HistogramCounts sojourn;
   HistogramCounts lateness;
   for (int i = 1; i <= 100; ++i) {
     const Duration stayed = i % 3 == 0 ? kLong : Duration{i * 70};
     const Duration late = i % 5 == 0 ? Duration{i * 1000} : Duration{0};
-    spans.record(history, TimePoint{1000} + Duration{i}, stayed, late);
+    recent.record(histograms, TimePoint{1000} + Duration{i}, stayed, late);
     for (auto [counts, span] : {std::pair(&sojourn, stayed), std::pair(&lateness, late)}) {
       ++counts->counts[histogram_bin(span)];
       counts->sum_ns += static_cast<std::uint64_t>(span.ns);
       counts->max_ns = std::max(counts->max_ns, static_cast<std::uint64_t>(span.ns));
     }
-    const LatencyStats reading = spans.read(history);
+    const LatencyStats reading = recent.read(histograms);
     ASSERT_EQ(reading.sojourn.counts, sojourn.counts) << "after " << i;
     ASSERT_EQ(reading.lateness.counts, lateness.counts) << "after " << i;
     ASSERT_EQ(reading.sojourn.sum_ns, sojourn.sum_ns);
     ASSERT_EQ(reading.sojourn.max_ns, sojourn.max_ns);
     ASSERT_EQ(reading.lateness.sum_ns, lateness.sum_ns);
     ASSERT_EQ(reading.lateness.max_ns, lateness.max_ns);
-    ASSERT_EQ(spans.last_departure(), TimePoint{1000} + Duration{i});
-    // The history is left alone until as many have come as fit before it.
-    ASSERT_EQ(spans.flushed(), i >= static_cast<int>(RecentLatencies::kSlots)) << "after " << i;
+    ASSERT_EQ(recent.last_departure(), TimePoint{1000} + Duration{i});
+    // The histograms are not written until the latest few are full.
+    ASSERT_EQ(recent.flushed(), i >= static_cast<int>(RecentLatencies::kSlots)) << "after " << i;
   }
 }
 
-TEST(LatencyHistograms, WhatTheHistoryHoldsIsNotReadBeforeTheFirstFlush) {
+TEST(LatencyHistograms, WhatTheHistogramsHoldIsNotReadBeforeTheFirstFlush) {
   // Of another bucket that had the slot before, or memory that was never touched.
-  LatencyHistograms history;
-  history.sojourn[3].set(7);
-  RecentLatencies spans;
-  spans.record(history, TimePoint{1}, kShort, Duration{0});
-  EXPECT_EQ(spans.read(history).sojourn.total(), 1U);
+  LatencyHistograms histograms;
+  histograms.sojourn[3].set(7);
+  RecentLatencies recent;
+  recent.record(histograms, TimePoint{1}, kShort, Duration{0});
+  EXPECT_EQ(recent.read(histograms).sojourn.total(), 1U);
 }
 
 TEST(LatencyHistograms, SpansBelowZeroCountAsNone) {
-  LatencyHistograms history;
-  RecentLatencies spans;
-  spans.record(history, TimePoint{1}, Duration{-5}, Duration{-1});
-  const LatencyStats reading = spans.read(history);
+  LatencyHistograms histograms;
+  RecentLatencies recent;
+  recent.record(histograms, TimePoint{1}, Duration{-5}, Duration{-1});
+  const LatencyStats reading = recent.read(histograms);
   EXPECT_EQ(reading.sojourn.counts[0], 1U);
   EXPECT_EQ(reading.sojourn.sum_ns, 0U);
   EXPECT_EQ(reading.lateness.max_ns, 0U);
 }
 
 TEST(LatencyHistograms, AReaderNeverSeesAFlushHalfDone) {
-  LatencyHistograms history;
-  RecentLatencies spans;
+  LatencyHistograms histograms;
+  RecentLatencies recent;
   std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> done{0};
   std::atomic<bool> stop{false};
@@ -72,14 +72,14 @@ TEST(LatencyHistograms, AReaderNeverSeesAFlushHalfDone) {
   std::thread writer([&] {
     for (std::uint64_t i = 0; i < kDepartures && !stop; ++i) {
       begun.store(i + 1, std::memory_order_release);
-      spans.record(history, TimePoint{i}, i % 2 == 0 ? kShort : kLong, kShort);
+      recent.record(histograms, TimePoint{i}, i % 2 == 0 ? kShort : kLong, kShort);
       done.store(i + 1, std::memory_order_release);
       if (i % 64 == 0) std::this_thread::yield();
     }
   });
   const auto watch = [&] {
     const std::uint64_t least = done.load(std::memory_order_acquire);
-    const LatencyStats reading = spans.read(history);
+    const LatencyStats reading = recent.read(histograms);
     const std::uint64_t most = begun.load(std::memory_order_acquire);
     const std::uint64_t seen[] = {reading.sojourn.total(), reading.lateness.total()};
     for (const std::uint64_t total : seen) {
@@ -90,7 +90,7 @@ TEST(LatencyHistograms, AReaderNeverSeesAFlushHalfDone) {
   while (done.load() < kDepartures && !HasFailure()) watch();
   stop = true;
   writer.join();
-  const LatencyStats reading = spans.read(history);
+  const LatencyStats reading = recent.read(histograms);
   EXPECT_EQ(reading.sojourn.counts[histogram_bin(kShort)], done.load() - done.load() / 2);
   EXPECT_EQ(reading.sojourn.counts[histogram_bin(kLong)], done.load() / 2);
 }
@@ -98,26 +98,29 @@ TEST(LatencyHistograms, AReaderNeverSeesAFlushHalfDone) {
 TEST(BucketTableTest, ASlotThatIsUsedAgainBeginsWithAnEmptyHistory) {
   const BucketTable table(2, -1);
   for (int life = 0; life < 3; ++life) {
-    Bucket& bucket = table.construct(1);
-    EXPECT_EQ(bucket.spans.read(table.history(1)).sojourn.total(), 0U) << "life " << life;
+    Bucket& bucket = table.array().construct(1);
+    EXPECT_EQ(bucket.latencies.read(table.histograms(1)).sojourn.total(), 0U) << "life " << life;
     for (std::uint64_t i = 1; i <= 2 * RecentLatencies::kSlots; ++i) {
-      bucket.spans.record(table.history(1), TimePoint{i}, kLong, kShort);
+      bucket.latencies.record(table.histograms(1), TimePoint{i}, kLong, kShort);
     }
-    EXPECT_EQ(bucket.spans.read(table.history(1)).sojourn.total(), 2 * RecentLatencies::kSlots);
-    EXPECT_EQ(table.history(0).sojourn[histogram_bin(kLong)].get(), 0U);
+    EXPECT_EQ(bucket.latencies.read(table.histograms(1)).sojourn.total(),
+              2 * RecentLatencies::kSlots);
+    EXPECT_EQ(table.histograms(0).sojourn[histogram_bin(kLong)].get(), 0U);
   }
 }
 
 TEST(BucketTableTest, PreparingAHistoryTakesNothingFromIt) {
   const BucketTable table(1, -1);
-  Bucket& bucket = table.construct(0);
+  Bucket& bucket = table.array().construct(0);
   for (std::uint64_t i = 1; i <= RecentLatencies::kSlots; ++i) {
-    bucket.spans.record(table.history(0), TimePoint{i}, Duration{0}, Duration{1LL << 62});
+    bucket.latencies.record(table.histograms(0), TimePoint{i}, Duration{0}, Duration{1LL << 62});
   }
-  table.prepare_history(0);
-  table.prepare_history(0);
-  EXPECT_EQ(bucket.spans.read(table.history(0)).sojourn.counts.front(), RecentLatencies::kSlots);
-  EXPECT_EQ(bucket.spans.read(table.history(0)).lateness.counts.back(), RecentLatencies::kSlots);
+  table.prepare_histograms(0);
+  table.prepare_histograms(0);
+  EXPECT_EQ(bucket.latencies.read(table.histograms(0)).sojourn.counts.front(),
+            RecentLatencies::kSlots);
+  EXPECT_EQ(bucket.latencies.read(table.histograms(0)).lateness.counts.back(),
+            RecentLatencies::kSlots);
 }
 
 }  // namespace

@@ -57,10 +57,10 @@ TEST(NumaMemoryTest, ABucketIsThereBeforeItsHistory) {
   const BucketTable table(16, -1);
   table.populate(15);
   EXPECT_TRUE(resident(&table[15]));
-  EXPECT_FALSE(resident(&table.history(15)));
-  table.prepare_history(15);
-  EXPECT_TRUE(resident(&table.history(15)));
-  const auto* const last = reinterpret_cast<const std::byte*>(&table.history(15) + 1) - 1;
+  EXPECT_FALSE(resident(&table.histograms(15)));
+  table.prepare_histograms(15);
+  EXPECT_TRUE(resident(&table.histograms(15)));
+  const auto* const last = reinterpret_cast<const std::byte*>(&table.histograms(15) + 1) - 1;
   EXPECT_TRUE(resident(last));
 }
 

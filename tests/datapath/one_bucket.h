@@ -58,8 +58,8 @@ class OneBucket : public testing::Test {
     EXPECT_EQ(bucket().admitted.get(),
               bucket().departed.get() + bucket().dropped.get() + bucket().backlog.get());
     EXPECT_EQ(bucket().backlog_bytes(), h.ring_bytes(slot_));
-    EXPECT_EQ(h.spans(slot_).sojourn.total(), bucket().departed.get());
-    EXPECT_EQ(h.spans(slot_).lateness.total(), bucket().departed.get());
+    EXPECT_EQ(h.latencies(slot_).sojourn.total(), bucket().departed.get());
+    EXPECT_EQ(h.latencies(slot_).lateness.total(), bucket().departed.get());
   }
 
   Harness h;

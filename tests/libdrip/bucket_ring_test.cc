@@ -24,8 +24,7 @@ struct alignas(64) Line {
 
 // The `number`-th unit ever pushed, told by its arrival and its bytes.
 RingEntry entry(Line& line, std::uint64_t number) {
-  return {UnitRef::packet(&line, static_cast<std::uint32_t>(number % 60'000), 3),
-          TimePoint{number}};
+  return {UnitRef::of(&line, static_cast<std::uint32_t>(number % 60'000), 3), TimePoint{number}};
 }
 void expect_entry(const RingEntry& got, const Line& line, std::uint64_t number) {
   ASSERT_EQ(got.arrival.ns, number);
@@ -38,25 +37,25 @@ TEST(UnitRef, KeepsWhatItWasMadeOf) {
   for (Line& line : lines) {
     for (const std::uint32_t bytes : {0U, 1U, 64U, 1518U, kMaxWireBytes}) {
       for (std::uint16_t egress = 0; egress < kMaxPorts; ++egress) {
-        const UnitRef packet = UnitRef::packet(&line, bytes, egress);
+        const UnitRef packet = UnitRef::of(&line, bytes, egress);
         ASSERT_EQ(packet.address(), &line);
         ASSERT_EQ(packet.wire_bytes(), bytes);
         ASSERT_EQ(packet.egress(), egress);
-        ASSERT_FALSE(packet.is_request());
+        ASSERT_FALSE(packet.is_tagged());
         ASSERT_FALSE(packet.is_released());
       }
-      const UnitRef request = UnitRef::request(&line, bytes);
+      const UnitRef request = UnitRef::tagged(&line, bytes);
       ASSERT_EQ(request.address(), &line);
       ASSERT_EQ(request.wire_bytes(), bytes);
-      ASSERT_TRUE(request.is_request());
+      ASSERT_TRUE(request.is_tagged());
       ASSERT_FALSE(request.is_released());
     }
   }
   EXPECT_TRUE(UnitRef::released().is_released());
-  EXPECT_FALSE(UnitRef::released().is_request());
+  EXPECT_FALSE(UnitRef::released().is_tagged());
   // The highest address of user space.
   void* const highest = reinterpret_cast<void*>(0x7fff'ffff'ffc0);
-  EXPECT_EQ(UnitRef::packet(highest, kMaxWireBytes, kMaxPorts - 1).address(), highest);
+  EXPECT_EQ(UnitRef::of(highest, kMaxWireBytes, kMaxPorts - 1).address(), highest);
 }
 
 TEST(BucketRing, DoesAsADequeDoesAndWrapsItsIndices) {

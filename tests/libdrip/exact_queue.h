@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The oracle of the law's tests: a queue in exact rational arithmetic.
+// The oracle of the schedule's tests: a queue in exact rational arithmetic.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A bucket that drives the law as its transmitter does, and the moments at which scenarios begin.
+// A bucket that drives its schedule as the scheduler does, without a wheel, and the moments at
+// which scenarios begin.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -30,10 +31,10 @@ struct Departed {
   std::uint32_t bytes = 0;
 };
 
-class Bucket {
+class ReferenceBucket {
  public:
-  Bucket(ServicePeriods periods, Departure departure, Duration max_catchup, TimePoint now)
-      : law_(now), periods_(periods), departure_(departure), max_catchup_(max_catchup) {}
+  ReferenceBucket(ServicePeriods periods, Departure departure, Duration max_catchup, TimePoint now)
+      : schedule_(now), periods_(periods), departure_(departure), max_catchup_(max_catchup) {}
 
   void offer(TimePoint arrival, std::uint32_t bytes) {
     waiting_.push_back({arrival, bytes});
@@ -41,37 +42,37 @@ class Bucket {
   }
   /// Lets go all that is due.
   void poll(TimePoint now) {
-    while (!waiting_.empty() && law_.due() <= now) {
+    while (!waiting_.empty() && schedule_.due() <= now) {
       in_service_bytes_ = waiting_.front().bytes;
       const FineSpan service = periods_.service(in_service_bytes_);
-      forfeited_ = forfeited_ + law_.depart(now, service, departure_, max_catchup_);
+      lost_ = lost_ + schedule_.depart(now, service, departure_, max_catchup_);
       departed_.push_back({now, service, in_service_bytes_});
       waiting_.pop_front();
       if (waiting_.empty()) return;
       begin();
     }
   }
-  /// Takes the unit in place `at` back (0: the head), as its transmitter does at the END.
+  /// Takes the unit in place `at` back (0: the head), as the scheduler does at the END.
   void release(std::size_t at, TimePoint now) {
     const FineSpan service = periods_.service(waiting_[at].bytes);
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(at));
     if (at > 0) return;
     if (waiting_.empty()) {
-      law_.give_up_head(now, service);
+      schedule_.give_up_head(now, service);
     } else {
       const Waiting& next = waiting_.front();
-      law_.replace_head(now, next.arrival, service, periods_.service(next.bytes));
+      schedule_.replace_head(now, next.arrival, service, periods_.service(next.bytes));
     }
   }
   void change(TimePoint now, ServicePeriods periods) {
     const bool head_served = !waiting_.empty() && departure_ == Departure::kAtEnd;
     const std::uint32_t bytes = head_served ? waiting_.front().bytes : in_service_bytes_;
-    law_.rescale(now, periods_.service(bytes), periods.service(bytes));
+    schedule_.rescale(now, periods_.service(bytes), periods.service(bytes));
     periods_ = periods;
   }
   /// A newcomer's wait until its service starts.
   [[nodiscard]] Duration wait(TimePoint now) const {
-    const Duration head = std::max(law_.due() - now, Duration{0});
+    const Duration head = std::max(schedule_.due() - now, Duration{0});
     if (waiting_.empty()) return head;
     std::uint64_t units = 0;
     std::uint64_t bytes = 0;
@@ -86,11 +87,11 @@ class Bucket {
     return head + Duration{static_cast<std::int64_t>(periods_.backlog_service(units, bytes).ns)};
   }
 
-  [[nodiscard]] const VirtualSchedule& law() const { return law_; }
+  [[nodiscard]] const VirtualSchedule& schedule() const { return schedule_; }
   [[nodiscard]] TimePoint head_arrival() const { return waiting_.front().arrival; }
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
   [[nodiscard]] std::size_t size() const { return waiting_.size(); }
-  [[nodiscard]] Duration forfeited() const { return forfeited_; }
+  [[nodiscard]] Duration lost() const { return lost_; }
   /// How often a unit found the server free: never within a time of backlog.
   [[nodiscard]] std::size_t idle_starts() const { return idle_starts_; }
   [[nodiscard]] const std::vector<Departed>& departed() const { return departed_; }
@@ -103,18 +104,18 @@ class Bucket {
 
   void begin() {
     const Waiting& head = waiting_.front();
-    if (!law_.in_service(head.arrival)) ++idle_starts_;
-    law_.begin(head.arrival, periods_.service(head.bytes), departure_);
+    if (!schedule_.in_service(head.arrival)) ++idle_starts_;
+    schedule_.begin(head.arrival, periods_.service(head.bytes), departure_);
   }
 
-  VirtualSchedule law_;
+  VirtualSchedule schedule_;
   ServicePeriods periods_;
   Departure departure_;
   Duration max_catchup_;
   std::uint32_t in_service_bytes_ = 0;
   std::deque<Waiting> waiting_;
   std::vector<Departed> departed_;
-  Duration forfeited_;
+  Duration lost_;
   std::size_t idle_starts_ = 0;
 };
 

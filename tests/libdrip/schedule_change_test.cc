@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The law when its rate changes in the middle of a service.
+// The schedule when its rate changes in the middle of a service.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,7 +29,8 @@ TEST(VirtualSchedule, ConservesWorkOverAnyChangesOfABitRate) {
 
     std::uint64_t bps = draw_bps();
     TimePoint now{origin_ns};
-    Bucket bucket(Rates{0, static_cast<double>(bps)}.periods(), departure, Duration{0}, now);
+    ReferenceBucket bucket(Rates{0, static_cast<double>(bps)}.periods(), departure, Duration{0},
+                           now);
     std::vector<std::uint32_t> bytes;
     for (int i = 0; i < 20; ++i) {
       bytes.push_back(static_cast<std::uint32_t>(draw.between(64, 1518)));
@@ -40,7 +41,7 @@ TEST(VirtualSchedule, ConservesWorkOverAnyChangesOfABitRate) {
     Uint128 needed = departure == Departure::kAtEnd ? bytes[0] * kBitNs : 0;
     TimePoint next_change = now + Duration{static_cast<std::int64_t>(draw.between(0, mean_gap_ns))};
     while (!bucket.empty()) {
-      const TimePoint due = bucket.law().due();
+      const TimePoint due = bucket.schedule().due();
       const TimePoint event = std::min(due, next_change, [](auto a, auto b) { return a < b; });
       ASSERT_GE(event, now);
       worked += static_cast<Uint128>((event - now).ns) * bps;
@@ -85,19 +86,19 @@ TEST(VirtualSchedule, RescalesOneServiceExactlyWithBothRates) {
     const TimePoint begin{kOrigins[draw.between(0, kOrigins.size() - 1)]};
     const std::uint64_t gap_ns = std::max<std::uint64_t>(1, shortest_ns / draw.between(1, 6));
     std::size_t present = draw.between(0, 2);
-    Bucket bucket(palette[present].periods(), Departure::kAtEnd, Duration{0}, begin);
+    ReferenceBucket bucket(palette[present].periods(), Departure::kAtEnd, Duration{0}, begin);
     bucket.offer(begin, bytes);
     std::array<std::uint64_t, 3> spent_ns{};
     TimePoint now = begin;
     for (std::uint64_t changes = draw.between(0, 12); changes > 0; --changes) {
       const TimePoint next = now + Duration{static_cast<std::int64_t>(draw.between(0, gap_ns))};
-      if (bucket.law().due() <= next) break;
+      if (bucket.schedule().due() <= next) break;
       spent_ns[present] += static_cast<std::uint64_t>((next - now).ns);
       now = next;
       present = draw.between(0, 2);
       bucket.change(now, palette[present].periods());
     }
-    spent_ns[present] += static_cast<std::uint64_t>((bucket.law().due() - now).ns);
+    spent_ns[present] += static_cast<std::uint64_t>((bucket.schedule().due() - now).ns);
 
     const auto done = [&](const std::array<std::uint64_t, 3>& spent) {
       WideUint sum;
@@ -124,21 +125,23 @@ TEST(VirtualSchedule, NeverGainsByRescalingToAndFro) {
     const FineSpan one = draw_rates(draw).periods().service(draw_bytes(draw));
     const FineSpan other = draw_rates(draw).periods().service(draw_bytes(draw));
     const TimePoint begin{kOrigins[draw.between(0, kOrigins.size() - 1)]};
-    VirtualSchedule law(begin);
-    law.begin(begin, one, Departure::kAtEnd);
+    VirtualSchedule schedule(begin);
+    schedule.begin(begin, one, Departure::kAtEnd);
     const TimePoint now = begin + Duration{static_cast<std::int64_t>(draw.between(0, one.ns))};
-    if (law.due() <= now) continue;
-    FinePoint last = law.point();
+    if (schedule.due() <= now) continue;
+    FinePoint last = schedule.departure_time();
     const FinePoint first = last;
     // A service that shrinks to next to no time cannot be told from none: let it be 1 ns.
     if (other.ns == 0) continue;
     for (int i = 0; i < 100; ++i) {
-      law.rescale(now, one, other);
-      if (law.due() <= now) break;
-      law.rescale(now, other, one);
-      ASSERT_FALSE(law.point().ns - begin.ns < last.ns - begin.ns) << "scenario " << scenario;
-      ASSERT_TRUE(law.point().ns != last.ns || law.point().fraction >= last.fraction);
-      last = law.point();
+      schedule.rescale(now, one, other);
+      if (schedule.due() <= now) break;
+      schedule.rescale(now, other, one);
+      ASSERT_FALSE(schedule.departure_time().ns - begin.ns < last.ns - begin.ns)
+          << "scenario " << scenario;
+      ASSERT_TRUE(schedule.departure_time().ns != last.ns ||
+                  schedule.departure_time().fraction >= last.fraction);
+      last = schedule.departure_time();
     }
     // 200 roundings of at most 2^-60 of the service, and 200 steps of 2^-64 ns of the shorter one.
     const long double step = std::max(1.0L, one.as_ns() / other.as_ns()) * 0x1p-64L;
@@ -149,12 +152,12 @@ TEST(VirtualSchedule, NeverGainsByRescalingToAndFro) {
 TEST(VirtualSchedule, RescalingLeavesAloneWhatIsDueOrServed) {
   const FineSpan slow{1'000'000, 0};
   const FineSpan fast{1'000, 0};
-  VirtualSchedule law(TimePoint{0});
-  law.begin(TimePoint{0}, fast, Departure::kAtEnd);
-  law.rescale(TimePoint{1'000}, fast, slow);
-  EXPECT_EQ(law.due(), TimePoint{1'000});
-  law.rescale(TimePoint{5'000}, fast, slow);
-  EXPECT_EQ(law.due(), TimePoint{1'000});
+  VirtualSchedule schedule(TimePoint{0});
+  schedule.begin(TimePoint{0}, fast, Departure::kAtEnd);
+  schedule.rescale(TimePoint{1'000}, fast, slow);
+  EXPECT_EQ(schedule.due(), TimePoint{1'000});
+  schedule.rescale(TimePoint{5'000}, fast, slow);
+  EXPECT_EQ(schedule.due(), TimePoint{1'000});
   // No service is under way in a bucket that has not served anything.
   VirtualSchedule fresh(TimePoint{7});
   fresh.rescale(TimePoint{7}, FineSpan{}, slow);
@@ -164,16 +167,16 @@ TEST(VirtualSchedule, RescalingLeavesAloneWhatIsDueOrServed) {
 
 TEST(VirtualSchedule, ServesAfterTheStartOfService) {
   const FineSpan service{1'000, 0};
-  VirtualSchedule law(TimePoint{0});
-  law.begin(TimePoint{5}, service, Departure::kAtStart);
-  EXPECT_EQ(law.due(), TimePoint{5});
-  law.depart(TimePoint{5}, service, Departure::kAtStart, Duration{0});
-  EXPECT_TRUE(law.in_service(TimePoint{1'004}));
-  EXPECT_FALSE(law.in_service(TimePoint{1'005}));
+  VirtualSchedule schedule(TimePoint{0});
+  schedule.begin(TimePoint{5}, service, Departure::kAtStart);
+  EXPECT_EQ(schedule.due(), TimePoint{5});
+  schedule.depart(TimePoint{5}, service, Departure::kAtStart, Duration{0});
+  EXPECT_TRUE(schedule.in_service(TimePoint{1'004}));
+  EXPECT_FALSE(schedule.in_service(TimePoint{1'005}));
   // Half-way the rate doubles: half of what is left.
-  law.rescale(TimePoint{505}, service, FineSpan{500, 0});
-  EXPECT_FALSE(law.in_service(TimePoint{756}));
-  EXPECT_TRUE(law.in_service(TimePoint{754}));
+  schedule.rescale(TimePoint{505}, service, FineSpan{500, 0});
+  EXPECT_FALSE(schedule.in_service(TimePoint{756}));
+  EXPECT_TRUE(schedule.in_service(TimePoint{754}));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The law when units are taken back before their turn.
+// The schedule when units are taken back before their turn.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,29 +12,29 @@ namespace drip::test {
 namespace {
 
 TEST(VirtualSchedule, NextInLineTakesOverTheServiceUnderWay) {
-  VirtualSchedule law(TimePoint{0});
-  law.begin(TimePoint{0}, FineSpan{1'000, 0}, Departure::kAtEnd);
-  law.replace_head(TimePoint{100}, TimePoint{50}, FineSpan{1'000, 0}, FineSpan{400, 0});
-  EXPECT_EQ(law.due(), TimePoint{400});
-  law.replace_head(TimePoint{100}, TimePoint{60}, FineSpan{400, 0}, FineSpan{2'000, 0});
-  EXPECT_EQ(law.due(), TimePoint{2'000});
+  VirtualSchedule schedule(TimePoint{0});
+  schedule.begin(TimePoint{0}, FineSpan{1'000, 0}, Departure::kAtEnd);
+  schedule.replace_head(TimePoint{100}, TimePoint{50}, FineSpan{1'000, 0}, FineSpan{400, 0});
+  EXPECT_EQ(schedule.due(), TimePoint{400});
+  schedule.replace_head(TimePoint{100}, TimePoint{60}, FineSpan{400, 0}, FineSpan{2'000, 0});
+  EXPECT_EQ(schedule.due(), TimePoint{2'000});
   // It would have ended before it came, and before now.
-  law.replace_head(TimePoint{700}, TimePoint{650}, FineSpan{2'000, 0}, FineSpan{300, 0});
-  EXPECT_EQ(law.due(), TimePoint{700});
+  schedule.replace_head(TimePoint{700}, TimePoint{650}, FineSpan{2'000, 0}, FineSpan{300, 0});
+  EXPECT_EQ(schedule.due(), TimePoint{700});
   // The old head was late already: the new one is as late, but not later than it came.
-  law.replace_head(TimePoint{900}, TimePoint{500}, FineSpan{300, 0}, FineSpan{100, 0});
-  EXPECT_EQ(law.due(), TimePoint{700});
-  law.replace_head(TimePoint{900}, TimePoint{800}, FineSpan{100, 0}, FineSpan{100, 0});
-  EXPECT_EQ(law.due(), TimePoint{800});
+  schedule.replace_head(TimePoint{900}, TimePoint{500}, FineSpan{300, 0}, FineSpan{100, 0});
+  EXPECT_EQ(schedule.due(), TimePoint{700});
+  schedule.replace_head(TimePoint{900}, TimePoint{800}, FineSpan{100, 0}, FineSpan{100, 0});
+  EXPECT_EQ(schedule.due(), TimePoint{800});
 }
 
 TEST(VirtualSchedule, AServiceForNobodyCostsNothing) {
-  VirtualSchedule law(TimePoint{0});
-  law.begin(TimePoint{0}, FineSpan{1'000, 0}, Departure::kAtEnd);
-  law.give_up_head(TimePoint{400}, FineSpan{1'000, 0});
-  EXPECT_FALSE(law.in_service(TimePoint{400}));
-  law.begin(TimePoint{400}, FineSpan{1'000, 0}, Departure::kAtEnd);
-  EXPECT_EQ(law.due(), TimePoint{1'400});
+  VirtualSchedule schedule(TimePoint{0});
+  schedule.begin(TimePoint{0}, FineSpan{1'000, 0}, Departure::kAtEnd);
+  schedule.give_up_head(TimePoint{400}, FineSpan{1'000, 0});
+  EXPECT_FALSE(schedule.in_service(TimePoint{400}));
+  schedule.begin(TimePoint{400}, FineSpan{1'000, 0}, Departure::kAtEnd);
+  EXPECT_EQ(schedule.due(), TimePoint{1'400});
   // A unit that left at its START is served until 2000: whoever waits for that gives up nothing.
   VirtualSchedule busy(TimePoint{0});
   busy.begin(TimePoint{0}, FineSpan{2'000, 0}, Departure::kAtStart);
@@ -57,7 +57,7 @@ TEST(VirtualSchedule, BoundsWhatLeavesWhenUnitsAreTakenBack) {
     SCOPED_TRACE(::testing::Message()
                  << "scenario " << scenario << ": " << rates.units_per_second << "/s, "
                  << rates.bits_per_second << " bit/s, max_catchup " << max_catchup.ns << " ns");
-    Bucket bucket(periods, Departure::kAtEnd, max_catchup, now);
+    ReferenceBucket bucket(periods, Departure::kAtEnd, max_catchup, now);
     std::size_t heads_replaced = 0;
     for (int i = 0; i < 250; ++i) {
       const std::uint64_t stall = draw.one_in(10) ? 8 * mean_service_ns : mean_service_ns / 2;
@@ -69,17 +69,17 @@ TEST(VirtualSchedule, BoundsWhatLeavesWhenUnitsAreTakenBack) {
       for (std::uint64_t k = draw.between(0, 3); k > 0 && !bucket.empty(); --k) {
         const std::size_t at = draw.one_in(2) ? 0 : draw.between(0, bucket.size() - 1);
         const TimePoint earliest =
-            std::min(bucket.law().due(), now, [](TimePoint a, TimePoint b) { return a < b; });
+            std::min(bucket.schedule().due(), now, [](TimePoint a, TimePoint b) { return a < b; });
         bucket.release(at, now);
         if (at > 0) continue;
         if (bucket.empty()) {
-          ASSERT_GE(bucket.law().due(), now);
+          ASSERT_GE(bucket.schedule().due(), now);
           continue;
         }
         ++heads_replaced;
         // Nothing is due in the past that was not before, and nothing before it came.
-        ASSERT_GE(bucket.law().due(), earliest);
-        ASSERT_GE(bucket.law().due(), bucket.head_arrival());
+        ASSERT_GE(bucket.schedule().due(), earliest);
+        ASSERT_GE(bucket.schedule().due(), bucket.head_arrival());
       }
       bucket.poll(now);
     }
@@ -95,8 +95,8 @@ TEST(VirtualSchedule, TakingEqualUnitsBackMovesTheRestUpByOne) {
     const Rates rates{draw_rates(draw).units_per_second + 1, 0};
     const ServicePeriods periods = rates.periods();
     const TimePoint begin{kOrigins[draw.between(0, kOrigins.size() - 1)]};
-    Bucket some(periods, Departure::kAtEnd, Duration{0}, begin);
-    Bucket fewer(periods, Departure::kAtEnd, Duration{0}, begin);
+    ReferenceBucket some(periods, Departure::kAtEnd, Duration{0}, begin);
+    ReferenceBucket fewer(periods, Departure::kAtEnd, Duration{0}, begin);
     const std::size_t units = draw.between(2, 20);
     const std::size_t taken = draw.between(1, units - 1);
     for (std::size_t i = 0; i < units; ++i) some.offer(begin, 100);
@@ -105,9 +105,9 @@ TEST(VirtualSchedule, TakingEqualUnitsBackMovesTheRestUpByOne) {
         begin + Duration{static_cast<std::int64_t>(draw.between(0, periods.per_unit.ns))};
     for (std::size_t i = 0; i < taken; ++i) some.release(draw.between(0, some.size() - 1), now);
     while (!fewer.empty()) {
-      ASSERT_EQ(some.law().point(), fewer.law().point());
-      some.poll(some.law().due());
-      fewer.poll(fewer.law().due());
+      ASSERT_EQ(some.schedule().departure_time(), fewer.schedule().departure_time());
+      some.poll(some.schedule().due());
+      fewer.poll(fewer.schedule().due());
     }
     EXPECT_TRUE(some.empty());
   }

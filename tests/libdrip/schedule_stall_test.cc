@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The law when the polling thread stalls: not too much in any interval, and not too little.
+// The schedule when the polling thread stalls: not too much in any interval, and not too little.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -15,7 +15,7 @@ namespace {
 struct Poll {
   TimePoint at;
   std::size_t departed = 0;  // So far.
-  Duration forfeited;        // So far.
+  Duration lost;             // So far.
   bool backlogged = false;   // Afterwards.
   std::size_t idle_starts = 0;
 };
@@ -31,7 +31,7 @@ StalledRun run_with_stalls(Draw draw, Rates rates, Departure departure, Duration
   const ServicePeriods periods = rates.periods();
   const std::uint64_t mean_service_ns = ns_of(periods.service(1000));
   TimePoint now{origin_ns};
-  Bucket bucket(periods, departure, max_catchup, now);
+  ReferenceBucket bucket(periods, departure, max_catchup, now);
   StalledRun run;
   for (int i = 0; i < 250; ++i) {
     const std::uint64_t stall = draw.one_in(10) ? 12 * mean_service_ns : mean_service_ns / 2;
@@ -43,15 +43,15 @@ StalledRun run_with_stalls(Draw draw, Rates rates, Departure departure, Duration
     }
     bucket.poll(now);
     run.polls.push_back(
-        {now, bucket.departed().size(), bucket.forfeited(), !bucket.empty(), bucket.idle_starts()});
+        {now, bucket.departed().size(), bucket.lost(), !bucket.empty(), bucket.idle_starts()});
   }
   run.departed = bucket.departed();
   return run;
 }
 
 // In [s, t] with a backlog throughout at least R (t - s) less one unit, where s is a departure and
-// t a poll, and but for what was forfeited. A unit that only the stall kept in the bucket is no
-// backlog: by the law it had left, and the server was free.
+// t a poll, and but for what was lost. A unit that only the stall kept in the bucket is no
+// backlog: by the schedule it had departed, and the server was free.
 void expect_not_too_little(const StalledRun& run, FineSpan longest_service) {
   constexpr std::int64_t kRoundingNs = 2;
   for (std::size_t first = 1; first < run.polls.size(); ++first) {
@@ -65,7 +65,7 @@ void expect_not_too_little(const StalledRun& run, FineSpan longest_service) {
             FinePoint{}, FinePoint{served.ns, served.fraction} + run.departed[counted].service);
       }
       const Duration window = run.polls[last].at - run.polls[first].at;
-      const Duration lost = run.polls[last].forfeited - run.polls[first].forfeited;
+      const Duration lost = run.polls[last].lost - run.polls[first].lost;
       ASSERT_GE(served.as_ns() + longest_service.as_ns() + static_cast<long double>(lost.ns) +
                     kRoundingNs,
                 static_cast<long double>(window.ns))
@@ -100,7 +100,7 @@ TEST(VirtualSchedule, BoundsWhatLeavesInEveryIntervalUnderStalls) {
           ASSERT_EQ(shifted.departed[i].at.ns - origin_ns,
                     run.departed[i].at.ns - kOrigins.front());
         }
-        ASSERT_EQ(shifted.polls.back().forfeited, run.polls.back().forfeited);
+        ASSERT_EQ(shifted.polls.back().lost, run.polls.back().lost);
       }
     }
   }
@@ -108,18 +108,19 @@ TEST(VirtualSchedule, BoundsWhatLeavesInEveryIntervalUnderStalls) {
 
 TEST(VirtualSchedule, CatchesUpWhollyWithinItsBoundAndForfeitsTheRest) {
   const FineSpan service{1'000'000, 0};
-  VirtualSchedule law(TimePoint{0});
-  law.begin(TimePoint{0}, service, Departure::kAtEnd);
+  VirtualSchedule schedule(TimePoint{0});
+  schedule.begin(TimePoint{0}, service, Departure::kAtEnd);
   // 3 ms late where 3 ms are allowed: the schedule goes on as if nothing had been.
-  EXPECT_EQ(law.depart(TimePoint{4'000'000}, service, Departure::kAtEnd, Duration{3'000'000}).ns,
-            0);
-  law.begin(TimePoint{0}, service, Departure::kAtEnd);
-  EXPECT_EQ(law.due(), TimePoint{2'000'000});
+  EXPECT_EQ(
+      schedule.depart(TimePoint{4'000'000}, service, Departure::kAtEnd, Duration{3'000'000}).ns, 0);
+  schedule.begin(TimePoint{0}, service, Departure::kAtEnd);
+  EXPECT_EQ(schedule.due(), TimePoint{2'000'000});
   // 10 ms late: 7 are lost, and the schedule goes on 3 ms behind.
-  EXPECT_EQ(law.depart(TimePoint{12'000'000}, service, Departure::kAtEnd, Duration{3'000'000}).ns,
-            7'000'000);
-  law.begin(TimePoint{0}, service, Departure::kAtEnd);
-  EXPECT_EQ(law.due(), TimePoint{10'000'000});
+  EXPECT_EQ(
+      schedule.depart(TimePoint{12'000'000}, service, Departure::kAtEnd, Duration{3'000'000}).ns,
+      7'000'000);
+  schedule.begin(TimePoint{0}, service, Departure::kAtEnd);
+  EXPECT_EQ(schedule.due(), TimePoint{10'000'000});
 }
 
 }  // namespace

@@ -380,7 +380,7 @@ TEST(TimingWheel, IdleUntilSeesTheWholeOfLevel0) {
   }
 }
 
-TEST(TimingWheel, StandsStillWhileTimeDoes) {
+TEST(TimingWheel, DoesNotMoveWhileTimeDoesNot) {
   // Many due at one moment of the present slot, taken a few at a time, with others in the same slot
   // that are not due: each call looks at what it takes, and at few others.
   constexpr std::uint32_t kItems = 20'000;

@@ -12,8 +12,8 @@
 namespace drip::test {
 namespace {
 
-// |point - exact| against the time for which the server has been busy: the law may be off by the
-// rounding of its periods, 1 part in 2^57, and by nothing else.
+// |point - exact| against the time for which the server has been busy: the schedule may be off by
+// the rounding of its periods, 1 part in 2^57, and by nothing else.
 void expect_close(FinePoint point, std::uint64_t origin_ns, const WideUint& exact,
                   const ExactQueue& oracle) {
   const WideUint got = wide({point.ns - origin_ns, point.fraction}) * oracle.denominator();
@@ -35,7 +35,7 @@ TEST(VirtualSchedule, DepartsWhenTheExactQueueDoes) {
                  << rates.bits_per_second << " bit/s, origin " << origin_ns);
     ExactQueue oracle(rates, departure);
     const ServicePeriods periods = rates.periods();
-    VirtualSchedule law(TimePoint{origin_ns});
+    VirtualSchedule schedule(TimePoint{origin_ns});
     std::uint64_t arrival_ns = 0;
     const std::uint64_t mean_gap_ns = ns_of(periods.service(1000)) * draw.between(1, 4);
     for (int i = 0; i < 100; ++i) {
@@ -44,10 +44,10 @@ TEST(VirtualSchedule, DepartsWhenTheExactQueueDoes) {
       if (draw.one_in(30)) arrival_ns += mean_gap_ns * 20;
       const std::uint32_t bytes = draw_bytes(draw);
       const FineSpan service = periods.service(bytes);
-      law.begin(TimePoint{origin_ns + arrival_ns}, service, departure);
+      schedule.begin(TimePoint{origin_ns + arrival_ns}, service, departure);
       const WideUint exact = oracle.arrive(arrival_ns, bytes);
-      ASSERT_NO_FATAL_FAILURE(expect_close(law.point(), origin_ns, exact, oracle));
-      ASSERT_EQ(law.depart(law.due(), service, departure, Duration{0}).ns, 0);
+      ASSERT_NO_FATAL_FAILURE(expect_close(schedule.departure_time(), origin_ns, exact, oracle));
+      ASSERT_EQ(schedule.depart(schedule.due(), service, departure, Duration{0}).ns, 0);
     }
   }
 }
@@ -58,12 +58,12 @@ TEST(VirtualSchedule, KeepsTheRateToOnePartInTenToTheNine) {
     const ServicePeriods periods = rates.periods();
     const FineSpan service = periods.service(bytes);
     const TimePoint begin{0 - std::uint64_t{1'000'000}};
-    VirtualSchedule law(begin);
+    VirtualSchedule schedule(begin);
     for (std::uint64_t i = 0; i < units; ++i) {
-      law.begin(begin, service, Departure::kAtEnd);
-      law.depart(law.due(), service, Departure::kAtEnd, Duration{0});
+      schedule.begin(begin, service, Departure::kAtEnd);
+      schedule.depart(schedule.due(), service, Departure::kAtEnd, Duration{0});
     }
-    const WideUint got = wide(span_between(FinePoint::of(begin), law.point()));
+    const WideUint got = wide(span_between(FinePoint::of(begin), schedule.departure_time()));
     const ExactSpan exact = rates.exact_service(bytes);
     const WideUint scaled = got * exact.denominator;
     const WideUint want = exact.numerator * units * WideUint::power_of_two(64);
@@ -91,20 +91,20 @@ TEST(VirtualSchedule, SavesNothingUpWhileIdle) {
     const FineSpan service = periods.service(100);
     for (const Departure departure : kBothEnds) {
       const TimePoint begin{kOrigins[draw.between(0, kOrigins.size() - 1)]};
-      Bucket bucket(periods, departure, kForever, begin);
+      ReferenceBucket bucket(periods, departure, kForever, begin);
       bucket.offer(begin, 100);
-      bucket.poll(bucket.law().due());
-      const TimePoint later = bucket.law().point().ceil() +
+      bucket.poll(bucket.schedule().due());
+      const TimePoint later = bucket.schedule().departure_time().ceil() +
                               Duration{static_cast<std::int64_t>(ns_of(service))} +
                               Duration{static_cast<std::int64_t>(draw.of_any_size(1, 1ULL << 60))};
       for (int i = 0; i < 5; ++i) bucket.offer(later, 100);
       FinePoint due = FinePoint::of(later);
       if (departure == Departure::kAtEnd) due = due + service;
       for (std::size_t left = 5; left > 0; --left) {
-        ASSERT_EQ(bucket.law().point(), due);
+        ASSERT_EQ(bucket.schedule().departure_time(), due);
         ASSERT_EQ(bucket.size(), left);
         due = due + service;
-        bucket.poll(bucket.law().due());
+        bucket.poll(bucket.schedule().due());
       }
     }
   }
@@ -115,7 +115,7 @@ TEST(VirtualSchedule, GivesTheNumbersOfTheSpecification) {
   const ServicePeriods periods = Rates{10, 0}.periods();
   const TimePoint begin{123'456'789};
   constexpr Duration kPollGap{10'000'000};
-  Bucket bucket(periods, Departure::kAtEnd, Duration{20'000'000}, begin);
+  ReferenceBucket bucket(periods, Departure::kAtEnd, Duration{20'000'000}, begin);
   for (int ahead = 0; ahead < 50; ++ahead) {
     EXPECT_EQ(bucket.wait(begin).ns, ahead * 100'000'000LL);
     bucket.offer(begin, 1);
@@ -150,11 +150,12 @@ TEST(VirtualSchedule, WaitsAreWhatTheUnitsThenWait) {
     const ServicePeriods periods = rates.periods();
     for (const Departure departure : kBothEnds) {
       TimePoint now{kOrigins[draw.between(0, kOrigins.size() - 1)]};
-      Bucket bucket(periods, departure, Duration{0}, now);
+      ReferenceBucket bucket(periods, departure, Duration{0}, now);
       std::vector<TimePoint> foreseen;
       std::vector<FineSpan> services;
       while (foreseen.size() < 60) {
-        while (!bucket.empty() && bucket.law().due() <= now) bucket.poll(bucket.law().due());
+        while (!bucket.empty() && bucket.schedule().due() <= now)
+          bucket.poll(bucket.schedule().due());
         const std::uint32_t bytes = draw_bytes(draw);
         foreseen.push_back(now + bucket.wait(now));
         services.push_back(periods.service(bytes));
@@ -163,7 +164,7 @@ TEST(VirtualSchedule, WaitsAreWhatTheUnitsThenWait) {
             now +
             Duration{static_cast<std::int64_t>(draw.between(0, 2 * ns_of(periods.service(1000))))};
       }
-      while (!bucket.empty()) bucket.poll(bucket.law().due());
+      while (!bucket.empty()) bucket.poll(bucket.schedule().due());
       for (std::size_t i = 0; i < foreseen.size(); ++i) {
         const Duration served{
             departure == Departure::kAtEnd ? static_cast<std::int64_t>(services[i].ns) : 0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Unsigned whole numbers of 384 bits: what an exact oracle of the law needs, and no more.
+// Unsigned whole numbers of 384 bits: what an exact oracle of the schedule needs, and no more.
 #pragma once
 
 #include <array>

@@ -28,7 +28,7 @@ class BucketPath {
     rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
       table_.populate(slot);
-      table_.prepare_history(slot);
+      table_.prepare_histograms(slot);
       transmitter_.create(slot, settings, ring, BucketRing::slots_for(settings.capacity),
                           clock_.now());
       ring += BucketRing::slots_for(settings.capacity);

@@ -109,7 +109,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   }
   memory.bucket += meter.take();
 
-  for (std::uint32_t slot = 0; slot < buckets; ++slot) table.prepare_history(slot);
+  for (std::uint32_t slot = 0; slot < buckets; ++slot) table.prepare_histograms(slot);
   memory.history = meter.take();
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     UnitsToAdmit units;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The slab of one transmitter's buckets.
+// The memory of one transmitter's buckets, on its NUMA node.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 
 #include "datapath/memory/numa_memory.h"
-#include "drip/bucket.h"
+#include "drip/bucket_array.h"
 
 namespace drip::datapath {
 
@@ -16,51 +16,38 @@ namespace drip::datapath {
 class BucketTable {
  public:
   BucketTable(std::uint32_t slots, int numa_node)
-      : slots_(slots),
-        buckets_(std::size_t{slots} * sizeof(Bucket), numa_node),
-        histories_(std::size_t{slots} * sizeof(LatencyHistograms), numa_node),
-        history_ready_(std::make_unique<std::atomic<bool>[]>(slots)) {}
+      : buckets_(std::size_t{slots} * sizeof(Bucket), numa_node),
+        histograms_(std::size_t{slots} * sizeof(LatencyHistograms), numa_node),
+        array_{reinterpret_cast<Bucket*>(buckets_.data()),
+               reinterpret_cast<LatencyHistograms*>(histograms_.data()), slots},
+        histograms_ready_(std::make_unique<std::atomic<bool>[]>(slots)) {}
 
-  [[nodiscard]] std::uint32_t slots() const { return slots_; }
-  [[nodiscard]] Bucket& operator[](std::uint32_t slot) const {
-    return reinterpret_cast<Bucket*>(buckets_.data())[slot];
-  }
-  [[nodiscard]] LatencyHistograms& history(std::uint32_t slot) const {
-    return reinterpret_cast<LatencyHistograms*>(histories_.data())[slot];
+  [[nodiscard]] const BucketArray& array() const { return array_; }
+  [[nodiscard]] std::uint32_t slots() const { return array_.size; }
+  [[nodiscard]] Bucket& operator[](std::uint32_t slot) const { return array_[slot]; }
+  [[nodiscard]] LatencyHistograms& histograms(std::uint32_t slot) const {
+    return array_.histograms[slot];
   }
   /// Control, before it hands out a slot that was never used: the polling thread will not have to
   /// wait for its pages.
   void populate(std::uint32_t slot) const {
     buckets_.populate(std::size_t{slot} * sizeof(Bucket), sizeof(Bucket));
   }
-  /// Control, before anything can be admitted to the bucket: the same for its history, which takes
-  /// no memory as long as nobody sends to it. Any thread, also while the bucket is in use.
-  void prepare_history(std::uint32_t slot) const {
-    if (history_ready_[slot].load(std::memory_order_relaxed)) return;
-    // Another thread may have done it, and units may have left since: an atomic write of what is
-    // there takes no count of theirs away. It lies in one page.
-    history(slot).sojourn.front().touch();
-    history_ready_[slot].store(true, std::memory_order_relaxed);
-  }
-  /// A new bucket in a free slot.
-  Bucket& construct(std::uint32_t slot) const {
-    Bucket& bucket = (*this)[slot];
-    // A slot that was never used reads as zero, as if it had flushed nothing.
-    if (bucket.spans.flushed()) new (&history(slot)) LatencyHistograms{};
-    return *new (&bucket) Bucket;
+  /// Control, before anything can be admitted to the bucket: the same for its histograms, which
+  /// take no memory as long as nothing is sent to it. Any thread, also while the bucket is in use.
+  void prepare_histograms(std::uint32_t slot) const {
+    if (histograms_ready_[slot].load(std::memory_order_relaxed)) return;
+    // Another thread may have done it, and units may have departed since: an atomic write of what
+    // is there loses no count of theirs. The histograms lie in one page.
+    histograms(slot).sojourn.front().touch();
+    histograms_ready_[slot].store(true, std::memory_order_relaxed);
   }
 
  private:
-  std::uint32_t slots_;
   NumaMemory buckets_;
-  NumaMemory histories_;
-  std::unique_ptr<std::atomic<bool>[]> history_ready_;
-};
-
-/// Where the timing wheel finds the part of a bucket that is its own.
-struct BucketHooks {
-  const BucketTable* table;
-  WheelHook& operator()(std::uint32_t slot) const { return (*table)[slot].hook; }
+  NumaMemory histograms_;
+  BucketArray array_;
+  std::unique_ptr<std::atomic<bool>[]> histograms_ready_;
 };
 
 }  // namespace drip::datapath

@@ -2,6 +2,8 @@
 // Reads the statistics of buckets and polling threads while they run.
 #include "datapath/poll_engine/bucket_stats.h"
 
+#include "drip/read_bucket_counters.h"
+
 namespace drip::datapath {
 namespace {
 
@@ -17,29 +19,11 @@ LeasedRates present_rates(const SlotRecord& record, std::uint64_t lapses) {
 
 BucketStats read_bucket(const Bucket& bucket, const LatencyHistograms& histograms,
                         const SlotRecord& record, std::uint64_t lapses) {
-  BucketStats stats;
-  // Departures before admissions, so that more never seem to have departed than were admitted.
-  stats.departed = bucket.departed.get();
-  stats.departed_bytes = bucket.departed_bytes.get();
-  stats.dropped = bucket.dropped.get();
-  stats.dropped_bytes = bucket.dropped_bytes.get();
-  stats.last_departure = bucket.spans.last_departure();
-  stats.departure_time = bucket.hook.due;
-  stats.backlog = bucket.backlog.get();
-  stats.admitted = bucket.admitted.get();
-  stats.admitted_bytes = bucket.admitted_bytes.get();
-  stats.backlog_bytes = stats.admitted_bytes - stats.departed_bytes - stats.dropped_bytes;
-  for (std::size_t i = 0; i < kRejectReasons; ++i) stats.rejected[i] = bucket.rejected[i].get();
-  stats.rejected_bytes = bucket.rejected_bytes.get();
-  stats.lost_schedule_ns = bucket.forfeited_ns.get();
+  BucketStats stats{read_bucket_counters(bucket, histograms), {}, record.ring_slots, false};
   LeasedRates rates = present_rates(record, lapses);
   stats.paused = record.rate_is_leased != 0 && rates.none();
   if (stats.paused) rates = record.rates;
   stats.periods = ServicePeriods::of_rates(rates.units_per_second, rates.bits_per_second);
-  const LatencyStats latencies = bucket.spans.read(histograms);
-  stats.sojourn = latencies.sojourn;
-  stats.lateness = latencies.lateness;
-  stats.ring_slots = record.ring_slots;
   return stats;
 }
 
@@ -61,8 +45,6 @@ LcoreStats read_lcore(const LcorePlan& plan, const LcoreCounters& counters) {
   stats.stalls = counters.stalls.get();
   stats.stalled_ns = counters.stalled_ns.get();
   stats.longest_stall_ns = counters.longest_stall_ns.get();
-  stats.lateness = counters.lateness.read();
-  stats.lost_schedule_ns = counters.forfeited_ns.get();
   return stats;
 }
 

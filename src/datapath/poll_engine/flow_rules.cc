@@ -49,7 +49,7 @@ absl::StatusOr<std::uint32_t> FlowRules::create(
         record.set(settings.bucket);
         record.ring_slots = ring_slots & kMaxRingSlots;
         record.holds_packets = 1;
-        allocator->prepare_history(*slot);
+        allocator->prepare_histograms(*slot);
         slots.push_back(*slot);
       } else {
         failure = slot.status();

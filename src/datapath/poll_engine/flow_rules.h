@@ -12,6 +12,8 @@
 #include "datapath/flow_buckets.h"
 #include "datapath/flow_table.h"
 #include "datapath/poll_engine/slot_allocator.h"
+#include "engine/commands.h"
+#include "engine/stats.h"
 
 namespace drip::datapath {
 

@@ -89,14 +89,17 @@ class IoPollThread final : public PollThread {
     stats.waiting_packets = dispatcher_->waiting();
     if (transmitter_) {
       stats.transmitter = number_;
-      stats.tx_packets = transmitter_->stage().sent();
+      stats.tx_packets = transmitter_->tx_buffer().sent();
       stats.waiting_packets += transmitter_->waiting_packets();
-      stats.buckets = transmitter_->live_buckets();
+      const Scheduler& scheduler = transmitter_->scheduler();
+      stats.buckets = scheduler.live_buckets();
+      stats.lateness = scheduler.lateness().read();
+      stats.lost_schedule_ns = scheduler.lost_schedule_ns();
     }
     return stats;
   }
   [[nodiscard]] std::uint64_t tx_retries(std::uint16_t port) const override {
-    return transmitter_->stage().retries(port);
+    return transmitter_->tx_buffer().retries(port);
   }
   [[nodiscard]] LeaseList& leases() override { return transmitter_->leases(); }
 

@@ -178,7 +178,7 @@ Removal PollEngine::remove(BucketRef bucket, bool drop_backlog) {
 BucketStats PollEngine::read(BucketRef bucket) const {
   const std::shared_lock lock(allocators_mutex_);
   PollThread& thread = transmitter_of(bucket);
-  return read_bucket((*thread.buckets)[bucket.slot], thread.buckets->history(bucket.slot),
+  return read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot),
                      allocators_[bucket.transmitter]->record(bucket.slot),
                      thread.leases().lapses());
 }
@@ -222,7 +222,7 @@ std::uint64_t PollEngine::lapses() const {
 
 Admission PollEngine::admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) {
   PollThread& thread = transmitter_of(bucket);
-  thread.buckets->prepare_history(bucket.slot);
+  thread.buckets->prepare_histograms(bucket.slot);
   return thread.mailbox.run(
       [&](TimePoint now) { return thread.admit_request(bucket.slot, record, wire_bytes, now); });
 }
@@ -246,7 +246,7 @@ void PollEngine::admit_many(std::span<UnitsToAdmit> units) {
     };
     for (UnitsToAdmit& one : units) {
       if (one.bucket.transmitter != to) continue;
-      thread.buckets->prepare_history(one.bucket.slot);
+      thread.buckets->prepare_histograms(one.bucket.slot);
       job[entries++] = &one;
       unit_count += one.count;
       if (entries == job.size() || unit_count >= kUnitsAJob) run_job();

@@ -38,7 +38,7 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine::swap_rules(
     for (const BucketRef ref : packet_buckets) {
       SlotAllocator& allocator = *allocators_[ref.transmitter];
       allocator.record(ref.slot).holds_packets = 1;
-      allocator.prepare_history(ref.slot);
+      allocator.prepare_histograms(ref.slot);
     }
   }
   for (PollThread* const thread : workers_) {
@@ -148,7 +148,7 @@ std::vector<FlowStats> PollEngine::list_flows(std::uint32_t flow_rule, std::size
       const std::uint32_t slot = table.slots[flow];
       FlowStats stats{to_text(*key), transmitter,
                       read_bucket((*transmitters_[transmitter]->buckets)[slot],
-                                  transmitters_[transmitter]->buckets->history(slot),
+                                  transmitters_[transmitter]->buckets->histograms(slot),
                                   allocators_[transmitter]->record(slot), 0)};
       // The slot may have gone to another flow while it was read.
       if (table.key_of(flow) == key) flows.push_back(std::move(stats));

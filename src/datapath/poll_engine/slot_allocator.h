@@ -62,8 +62,8 @@ class SlotAllocator {
   /// Releases the slots and rings of buckets that have retired since the last call.
   void reap();
 
-  /// See BucketTable::prepare_history().
-  void prepare_history(std::uint32_t slot) const { buckets_.prepare_history(slot); }
+  /// See BucketTable::prepare_histograms().
+  void prepare_histograms(std::uint32_t slot) const { buckets_.prepare_histograms(slot); }
   [[nodiscard]] RingMemory& rings() { return rings_; }
   [[nodiscard]] const RingMemory& rings() const { return rings_; }
   [[nodiscard]] SlotRecord& record(std::uint32_t slot) { return records_[slot]; }

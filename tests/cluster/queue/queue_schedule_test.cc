@@ -43,7 +43,7 @@ class LawBucket {
     return true;
   }
   Duration wait_of(std::size_t rank, TimePoint now) const {
-    FinePoint start = law_.point();
+    FinePoint start = law_.departure_time();
     const std::size_t steps = departure() == Departure::kAtStart ? rank : rank - (rank > 0 ? 1 : 0);
     if (departure() == Departure::kAtEnd && rank == 0) return {};
     for (std::size_t i = 0; i < steps; ++i) start = start + service();

@@ -147,7 +147,7 @@ class FakeBucket {
   /// By brute force: where the request is and when its service starts. REQUIRES: it waits.
   [[nodiscard]] Admission place_of(const RequestRecord& record, TimePoint now) const {
     Admission place{RejectReason::kAdmitted, 0, {}};
-    FinePoint start = law_.point();
+    FinePoint start = law_.departure_time();
     for (const Unit& unit : units_) {
       ++place.position;
       if (unit.record == &record) break;
@@ -181,7 +181,7 @@ class FakeBucket {
     return RejectReason::kAdmitted;
   }
   [[nodiscard]] Duration wait_behind_all(TimePoint now) const {
-    FinePoint start = law_.point();
+    FinePoint start = law_.departure_time();
     for (std::size_t i = 0; i < units_.size(); ++i) {
       if (i > 0 || settings_.departure == Departure::kAtStart) start = start + service(units_[i]);
     }

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The scheduler of a table of leaky buckets: admits units and decides which departs when.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <span>
+
+#include "drip/admission.h"
+#include "drip/bucket_array.h"
+#include "drip/bucket_changes.h"
+#include "drip/counter.h"
+#include "drip/histogram.h"
+#include "drip/timing_wheel.h"
+#include "drip/unit_ref.h"
+
+namespace drip {
+
+/// Where units go when they depart. `has_room(unit)`: whether the unit can be taken now; if not its
+/// bucket is held and looked at again after Scheduler::kEgressRetry. `departed(unit, now, late)`
+/// takes a unit for which has_room() has just said yes, `late` after it was due.
+template <class T>
+concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration late) {
+  { sink.has_room(unit) } -> std::same_as<bool>;
+  { sink.departed(unit, now, late) } -> std::same_as<void>;
+};
+
+/// Owns the schedule of the buckets in a BucketArray. A bucket is either empty, paused, or on the
+/// timing wheel with one entry, for its head; so insert, remove and "which is due" cost O(1)
+/// however many units wait.
+///
+/// Belongs to one thread; other threads may only read the buckets' counters. Nothing is allocated
+/// after construction, nothing blocks, and no clock is read: each call is given the time, which
+/// must not go backwards from call to call. Units are opaque (UnitRef); the scheduler never reads
+/// them.
+class Scheduler {
+ public:
+  /// How many buckets serve_due() looks at in one round, and how many units of each may depart. A
+  /// bucket with a rate above one unit a wheel slot must be able to send several, or the width of a
+  /// slot would limit its rate.
+  struct Limits {
+    std::uint32_t buckets = kBucketsARound;
+    std::uint32_t units = 8;
+  };
+  static constexpr std::uint32_t kBucketsARound = 32;
+  /// How long a bucket is held whose head has no room at its egress.
+  static constexpr Duration kEgressRetry{2'000};
+
+  /// `buckets` must outlive the scheduler.
+  Scheduler(BucketArray buckets, TimePoint now)
+      : buckets_(buckets), wheel_(buckets.size, now, BucketHooks{buckets.buckets}) {}
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // ---- Admission
+
+  /// Prefetches what admission will touch, to be called some packets ahead of it.
+  void prefetch(std::uint32_t slot) const {
+    const Bucket& bucket = buckets_[slot];
+    __builtin_prefetch(&bucket, 1);
+    __builtin_prefetch(&bucket.periods, 1);
+    __builtin_prefetch(&bucket.latencies, 1);
+  }
+  /// The second step: what the bucket refers to, by what prefetch() has brought.
+  void prefetch_behind(std::uint32_t slot) const {
+    const Bucket& bucket = buckets_[slot];
+    const std::uint32_t backlog = bucket.backlog.get();
+    if (backlog + 1 >= bucket.capacity) {
+      __builtin_prefetch(&bucket.rejected, 1);
+      if (backlog >= bucket.capacity) return;
+    }
+    if (backlog > 0 || bucket.departure == Departure::kAtEnd) return bucket.ring.prefetch_back();
+    bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
+  }
+
+  /// Whether a packet that arrived now would depart at once; see drip::can_cut_through().
+  [[nodiscard]] bool can_cut_through(std::uint32_t slot, TimePoint now) const {
+    return drip::can_cut_through(buckets_[slot], now) && admitting_;
+  }
+  /// Admits a unit that departs at once, past ring and wheel; the caller sends it now. REQUIRES:
+  /// can_cut_through(slot, now); arrival <= now; wire_bytes <= kMaxWireBytes.
+  void cut_through(std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    count_admitted(bucket, wire_bytes);
+    bucket.schedule.begin(arrival, {}, Departure::kAtStart);
+    depart(bucket, slot, wire_bytes, arrival, now);
+    publish_departure(bucket);
+  }
+  /// Admits a unit that arrived at `entry.arrival`, or rejects and counts it. `wire_bytes` is that
+  /// of the unit.
+  RejectReason admit(std::uint32_t slot, const RingEntry& entry, std::uint32_t wire_bytes) {
+    Bucket& bucket = buckets_[slot];
+    const RejectReason reason = admitting_ ? try_admit(bucket, entry) : RejectReason::kDraining;
+    if (reason != RejectReason::kAdmitted) [[unlikely]] {
+      count_rejected(bucket, reason, wire_bytes);
+      return reason;
+    }
+    enter_backlog(bucket, wire_bytes);
+    if (bucket.backlog.get() == 1) {
+      bucket.schedule.begin(bucket.schedule_time(entry.arrival), bucket.periods.service(wire_bytes),
+                            bucket.departure);
+      put_on_wheel(bucket, slot);
+    }
+    return reason;
+  }
+  /// Whether `count` units of `wire_bytes` each would be admitted; counts nothing.
+  [[nodiscard]] RejectReason can_admit(std::uint32_t slot, std::uint32_t count,
+                                       std::uint32_t wire_bytes, TimePoint now) const {
+    return admitting_ ? drip::can_admit(buckets_[slot], count, wire_bytes, now)
+                      : RejectReason::kDraining;
+  }
+  /// Takes a unit back that still waits: those behind it move up. It is counted as dropped.
+  /// `sequence`: the ring's tail() before it was admitted.
+  void release(std::uint32_t slot, std::uint32_t sequence, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    const bool was_head = sequence == bucket.ring.head();
+    UnitRef& unit = bucket.ring.at(sequence).unit;
+    const std::uint32_t wire_bytes = unit.wire_bytes();
+    unit = UnitRef::released();
+    leave_backlog(bucket);
+    count_dropped(bucket, wire_bytes);
+    if (was_head) {
+      skip_released(bucket);
+      take_off_wheel(bucket, slot);
+      replace_head(bucket, wire_bytes, now);
+      if (bucket.backlog.get() > 0) {
+        put_on_wheel(bucket, slot);
+      } else {
+        retire_if_drained(bucket);
+      }
+    }
+    publish_departure(bucket);
+  }
+
+  // ---- Departures
+
+  struct Round {
+    std::uint32_t departed = 0;  ///< Units.
+    std::uint32_t visited = 0;   ///< Buckets.
+    bool more_is_due = false;    ///< Another round at the same time may find more.
+  };
+  /// Gives units that are due to `sink`, in the order of their buckets' due times to the width of a
+  /// wheel slot (128 ns). A bucket of which more than limits.units are due is looked at again in
+  /// the next round. REQUIRES: limits.buckets <= kBucketsARound.
+  template <DepartureSink Sink>
+  Round serve_due(TimePoint now, Sink& sink, Limits limits = {}) {
+    std::array<std::uint32_t, kBucketsARound> due;
+    const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));
+    for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Bucket& bucket = buckets_[due[i]];
+      bucket.ring.prefetch_front();
+      bucket.latencies.prefetch_histograms(buckets_.histograms[due[i]]);
+    }
+    Round round{0, static_cast<std::uint32_t>(count), count == limits.buckets};
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t departed = serve(due[i], now, sink, limits.units);
+      round.departed += departed;
+      round.more_is_due |= departed == limits.units;
+    }
+    return round;
+  }
+  /// When the next unit is due, exactly if that is within some milliseconds of the last call of
+  /// serve_due(); otherwise idle_until().
+  [[nodiscard]] std::optional<TimePoint> next_departure() const { return wheel_.next_due(); }
+  /// A time before which nothing is due, at most 17 s from the last call of serve_due(); none if
+  /// nothing is on the wheel.
+  [[nodiscard]] std::optional<TimePoint> idle_until() const { return wheel_.idle_until(); }
+
+  // ---- Configuration
+
+  /// A bucket in a free slot, with valid settings and memory for its ring: a power of two of
+  /// entries, not below the capacity.
+  Bucket& create(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                 std::uint32_t ring_slots, TimePoint now) {
+    Bucket& bucket = buckets_.construct(slot);
+    new (&bucket.ring) BucketRing(ring, ring_slots);
+    bucket.schedule = VirtualSchedule(now);
+    store_settings(bucket, settings);
+    if (settings.rate_is_leased) drip::pause(bucket, now);
+    publish_departure(bucket);
+    bucket.state.store(BucketState::kActive, std::memory_order_release);
+    live_buckets_.add(1);
+    return bucket;
+  }
+  /// Changes a bucket and keeps its backlog. If `ring` is not null, moves what waits to that memory
+  /// and returns the old one.
+  RingEntry* change(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                    std::uint32_t ring_slots, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    RingEntry* const old = ring != nullptr ? bucket.ring.move_to(ring, ring_slots) : nullptr;
+    take_off_wheel(bucket, slot);
+    change_settings(bucket, settings, now);
+    reschedule(bucket, slot);
+    return old;
+  }
+  /// Stops the departures of a bucket; what waits stays, and new units are admitted.
+  void pause(std::uint32_t slot, TimePoint now) {
+    take_off_wheel(buckets_[slot], slot);
+    drip::pause(buckets_[slot], now);
+    publish_departure(buckets_[slot]);
+  }
+  /// Other rates from now on, for a bucket of BucketSettings::rate_is_leased. Resumes a paused one.
+  void set_rates(std::uint32_t slot, const ServicePeriods& periods, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    const bool same_rates = periods == bucket.periods;
+    if (bucket.paused != 0) {
+      drip::resume(bucket, now);
+    } else if (same_rates) {
+      return;
+    }
+    take_off_wheel(bucket, slot);
+    if (!same_rates) change_rates(bucket, periods, now);
+    reschedule(bucket, slot);
+  }
+  /// A head that is late is due now: its lateness is not caught up.
+  void forgo_lateness(std::uint32_t slot, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    const TimePoint at = bucket.schedule_time(now);
+    take_off_wheel(bucket, slot);
+    bucket.schedule.freeze(at, at);
+    reschedule(bucket, slot);
+  }
+
+  // ---- The end of a bucket
+
+  /// Admits nothing from now on. When what waits has departed the state becomes kRetired, and slot
+  /// and ring may be used again. Returns how many units wait. A paused bucket does not drain.
+  std::uint32_t drain(std::uint32_t slot) {
+    Bucket& bucket = buckets_[slot];
+    bucket.state.store(BucketState::kDraining, std::memory_order_release);
+    const std::uint32_t waiting = bucket.backlog.get();
+    if (waiting == 0) retire_if_drained(bucket);
+    return waiting;
+  }
+  /// Drops all that waits in a bucket: gives each unit to `dropped(UnitRef)`; returns how many.
+  template <std::invocable<UnitRef> Dropped>
+  std::uint64_t drop_backlog(std::uint32_t slot, Dropped dropped) {
+    Bucket& bucket = buckets_[slot];
+    std::uint64_t count = 0;
+    for (; !bucket.ring.empty(); bucket.ring.pop()) {
+      const UnitRef unit = bucket.ring.front().unit;
+      if (unit.is_released()) continue;
+      leave_backlog(bucket);
+      count_dropped(bucket, unit.wire_bytes());
+      ++count;
+      dropped(unit);
+    }
+    take_off_wheel(bucket, slot);
+    return count;
+  }
+  /// The same for all buckets.
+  template <std::invocable<UnitRef> Dropped>
+  std::uint64_t drop_all(Dropped dropped) {
+    std::uint64_t count = 0;
+    for (std::uint32_t slot = 0; slot < buckets_.size; ++slot) {
+      // A slot that was never used reads as zero: BucketState::kFree.
+      const BucketState state = buckets_[slot].state.load(std::memory_order_relaxed);
+      if (state == BucketState::kActive || state == BucketState::kDraining) {
+        count += drop_backlog(slot, dropped);
+      }
+    }
+    return count;
+  }
+  /// From now on no bucket admits anything; all leak on.
+  void stop_admission() { admitting_ = false; }
+
+  // ---- State
+
+  [[nodiscard]] const BucketArray& buckets() const { return buckets_; }
+  /// Whether no unit waits, but in paused buckets.
+  [[nodiscard]] bool idle() const { return wheel_.size() == 0; }
+  // Any thread:
+  [[nodiscard]] std::uint64_t live_buckets() const { return live_buckets_.get(); }
+  /// Of all units that have departed.
+  [[nodiscard]] const Histogram& lateness() const { return lateness_; }
+  /// Schedule time of all buckets that was lost because a unit departed later than max_catchup.
+  [[nodiscard]] std::uint64_t lost_schedule_ns() const { return lost_schedule_ns_.get(); }
+
+ private:
+  // Lets units of one bucket depart that are due; returns how many.
+  template <DepartureSink Sink>
+  std::uint32_t serve(std::uint32_t slot, TimePoint now, Sink& sink, std::uint32_t most) {
+    Bucket& bucket = buckets_[slot];
+    for (std::uint32_t count = 0; count < most;) {
+      const RingEntry entry = bucket.ring.front();
+      if (!sink.has_room(entry.unit)) [[unlikely]] {
+        publish_departure(bucket);
+        wheel_.insert_at(slot, now + kEgressRetry);
+        return count;
+      }
+      const Duration late = depart(bucket, slot, entry.unit.wire_bytes(), entry.arrival, now);
+      bucket.ring.pop();
+      leave_backlog(bucket);
+      sink.departed(entry.unit, now, late);
+      ++count;
+      skip_released(bucket);
+      if (bucket.backlog.get() == 0) {
+        publish_departure(bucket);
+        retire_if_drained(bucket);
+        return count;
+      }
+      const RingEntry& next = bucket.ring.front();
+      bucket.schedule.begin(next.arrival, bucket.periods.service(next.unit.wire_bytes()),
+                            bucket.departure);
+      if (bucket.schedule.due() > now) {
+        put_on_wheel(bucket, slot);
+        return count;
+      }
+    }
+    put_on_wheel(bucket, slot);
+    return most;
+  }
+  // The schedule lets a unit depart, and all is counted; returns how late it is.
+  Duration depart(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival,
+                  TimePoint now) {
+    const Duration late = now - bucket.schedule.due();
+    // max_catchup lies on a cache line that is otherwise not needed here.
+    const bool within_catchup = late.ns >> bucket.catchup_log2 == 0;
+    const Duration lost =
+        bucket.schedule.depart(now, bucket.periods.service(wire_bytes), bucket.departure,
+                               within_catchup ? late : bucket.max_catchup);
+    if (lost.ns > 0) [[unlikely]] {
+      bucket.lost_schedule_ns.add(static_cast<std::uint64_t>(lost.ns));
+      lost_schedule_ns_.add(static_cast<std::uint64_t>(lost.ns));
+    }
+    bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
+    count_departed(bucket, wire_bytes);
+    bucket.latencies.record(buckets_.histograms[slot], now, now - arrival, late);
+    lateness_.record(late);
+    return late;
+  }
+
+  // Lets readers see when the head is due. The wheel goes by it as well, so for a bucket that is on
+  // the wheel only if nothing has changed.
+  static void publish_departure(Bucket& bucket) { bucket.hook.due = bucket.schedule.due(); }
+  // REQUIRES: a unit waits, and the bucket is not on the wheel.
+  void put_on_wheel(Bucket& bucket, std::uint32_t slot) {
+    if (bucket.paused != 0) [[unlikely]]
+      return;
+    publish_departure(bucket);
+    wheel_.insert(slot);
+  }
+  void take_off_wheel(const Bucket& bucket, std::uint32_t slot) {
+    if (bucket.hook.scheduled()) wheel_.remove(slot);
+  }
+  void reschedule(Bucket& bucket, std::uint32_t slot) {
+    if (bucket.backlog.get() > 0) put_on_wheel(bucket, slot);
+    publish_departure(bucket);
+  }
+  void retire_if_drained(Bucket& bucket) {
+    if (bucket.state.load(std::memory_order_relaxed) != BucketState::kDraining) [[likely]]
+      return;
+    bucket.state.store(BucketState::kRetired, std::memory_order_release);
+    live_buckets_.set(live_buckets_.get() - 1);
+  }
+
+  BucketArray buckets_;
+  TimingWheel<BucketHooks> wheel_;
+  bool admitting_ = true;
+  Counter live_buckets_;
+  Counter lost_schedule_ns_;
+  Histogram lateness_;
+};
+
+}  // namespace drip

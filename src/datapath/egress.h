@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where units go when they leave their bucket: packets to a port, requests to their record.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "datapath/lcore_counters.h"
+#include "datapath/tx_buffer.h"
+#include "drip/counter.h"
+#include "drip/unit_ref.h"
+#include "engine/drop_reason.h"
+#include "engine/request_record.h"
+
+namespace drip::datapath {
+
+/// The DepartureSink of one transmitter's Scheduler. A tagged UnitRef is a request, and refers to
+/// its record; others are packets. Dropped packets are freed in bursts.
+template <class Io>
+class Egress {
+ public:
+  Egress(Io& io, std::uint16_t ports, LcoreCounters& counters)
+      : tx_buffer_(io, ports), io_(io), counters_(counters) {}
+
+  [[nodiscard]] bool has_room(UnitRef unit) const {
+    return unit.is_tagged() || tx_buffer_.has_room(unit.egress());
+  }
+  void departed(UnitRef unit, TimePoint now, Duration late) {
+    if (!unit.is_tagged()) [[likely]] {
+      waiting_packets_.set(waiting_packets_.get() - 1);
+      return tx_buffer_.add(unit.egress(), unit.address());
+    }
+    finish_request(unit, RequestRecord::State::kDeparted, now, late);
+  }
+  /// Counts a packet that now waits in a bucket, until departed() or dropped().
+  void count_waiting() { waiting_packets_.add(1); }
+  /// A unit that waited and will not depart.
+  void dropped(UnitRef unit, DropReason reason, TimePoint now) {
+    if (unit.is_tagged()) {
+      return finish_request(unit,
+                            reason == DropReason::kShutdown ? RequestRecord::State::kStopped
+                                                            : RequestRecord::State::kDropped,
+                            now, Duration{});
+    }
+    waiting_packets_.set(waiting_packets_.get() - 1);
+    drop(unit.address(), io_.frame(unit.address()).frame_bytes, reason);
+  }
+
+  void drop(void* packet, std::uint32_t frame_bytes, DropReason reason) {
+    counters_.drop(reason, frame_bytes);
+    dropping_[dropped_++] = packet;
+    if (dropped_ == dropping_.size()) free_dropped();
+  }
+  /// Gives to the ports what has departed, and frees what was dropped.
+  void flush() {
+    tx_buffer_.flush();
+    if (dropped_ > 0) free_dropped();
+  }
+  /// Drops what waits for the ports; returns how many packets.
+  std::uint64_t drop_all(DropReason reason) {
+    const std::uint64_t waiting = tx_buffer_.drop_all();
+    counters_.drops[static_cast<std::size_t>(reason)].add(waiting);
+    free_dropped();
+    return waiting;
+  }
+
+  [[nodiscard]] TxBuffer<Io>& tx_buffer() { return tx_buffer_; }
+  [[nodiscard]] const TxBuffer<Io>& tx_buffer() const { return tx_buffer_; }
+  /// Packets in buckets and in the TX buffer. Any thread.
+  [[nodiscard]] std::uint64_t waiting_packets() const {
+    return waiting_packets_.get() + tx_buffer_.waiting();
+  }
+
+ private:
+  static void finish_request(UnitRef unit, RequestRecord::State state, TimePoint now,
+                             Duration late) {
+    auto* const record = static_cast<RequestRecord*>(unit.address());
+    record->departed = now;
+    record->lateness = late;
+    record->state.store(state, std::memory_order_release);
+  }
+  void free_dropped() {
+    io_.drop(std::span<void*>(dropping_.data(), dropped_));
+    dropped_ = 0;
+  }
+
+  TxBuffer<Io> tx_buffer_;
+  Io& io_;
+  LcoreCounters& counters_;
+  Counter waiting_packets_;  // In buckets.
+  // Dropped and counted, to be freed together.
+  std::array<void*, 64> dropping_{};
+  std::uint32_t dropped_ = 0;
+};
+
+}  // namespace drip::datapath
