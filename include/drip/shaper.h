@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The shaper as one class, for applications that embed libdrip: leaky buckets over the caller's
+// packets. docs/guide/library.md is its guide.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "drip/bucket_counters.h"
+#include "drip/read_bucket_counters.h"
+#include "drip/result.h"
+#include "drip/ring_pool.h"
+#include "drip/scheduler.h"
+#include "drip/settings_check.h"
+
+namespace drip {
+
+struct ShaperOptions {
+  std::uint32_t max_buckets = 1024;  ///< At one time: 1 to kMaxShaperBuckets.
+  /// Of all buckets together: 1 to kMaxShaperRingSlots. A bucket takes BucketRing::slots_for(its
+  /// capacity), 16 bytes each.
+  std::uint32_t ring_slots = 1U << 16;
+  TimePoint start;  ///< The time of the caller's clock; no call is given an earlier one.
+};
+inline constexpr std::uint32_t kMaxShaperBuckets = 1U << 24;
+inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
+
+[[nodiscard]] inline std::optional<Error> check(const ShaperOptions& options) {
+  using internal::check_range;
+  if (auto error = check_range("max_buckets", options.max_buckets, 1U, kMaxShaperBuckets)) {
+    return error;
+  }
+  return check_range("ring_slots", options.ring_slots, 1U, kMaxShaperRingSlots);
+}
+
+/// Packets are enqueued to leaky buckets and dequeued when they may depart. A packet is referred to
+/// by its address alone and never read. Packets that wait belong to the shaper, others to the
+/// caller.
+///
+/// Belongs to one thread; hand packets over from others with an SpscRing or an rte_ring. Only
+/// counters() and lateness() may be called by any thread. Every call is given the time `now`, which
+/// never goes backwards. All memory is allocated in the constructor; after that only the text of an
+/// error is.
+template <class Packet>
+class Shaper {
+  static_assert(!std::is_const_v<Packet> && !std::is_reference_v<Packet>);
+
+ public:
+  /// Numbers from 0 to max_buckets - 1; that of a removed bucket is used again.
+  using BucketId = std::uint32_t;
+
+  struct Arrival {
+    BucketId bucket;
+    std::uint32_t frame_bytes;  ///< Layer 2, without FCS; BucketSettings makes wire bytes of it.
+    Packet* packet;             ///< Of any alignment, below 2^48, not null.
+  };
+
+  /// Throws std::invalid_argument if check(options) has an error, and std::bad_alloc.
+  explicit Shaper(const ShaperOptions& options)
+      : size_(checked(options).max_buckets),
+        buckets_(std::make_unique<Bucket[]>(size_)),
+        histograms_(std::make_unique<LatencyHistograms[]>(size_)),
+        rings_(options.ring_slots),
+        scheduler_(BucketArray{buckets_.get(), histograms_.get(), size_}, options.start) {
+    draining_.reserve(size_);
+    free_.reserve(size_);
+    for (std::uint32_t id = size_; id-- > 0;) free_.push_back(id);
+  }
+  Shaper(const Shaper&) = delete;
+  Shaper& operator=(const Shaper&) = delete;
+
+  // ---- Buckets
+
+  /// An error names the field, or says how much of max_buckets or ring_slots is free.
+  Result<BucketId> add_bucket(const BucketSettings& settings, TimePoint now) {
+    if (auto error = check_settings(settings)) return *error;
+    take_back_drained();
+    if (free_.empty()) {
+      return Error{"max_buckets: all " + std::to_string(size_) + " buckets are in use"};
+    }
+    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+    RingEntry* const ring = rings_.allocate(slots);
+    if (ring == nullptr) return no_ring(slots);
+    const BucketId id = free_.back();
+    free_.pop_back();
+    scheduler_.create(id, settings, ring, slots, now);
+    return id;
+  }
+  /// Changes a bucket and keeps its backlog: what is left of the service in progress is rescaled to
+  /// the new rate. If the capacity is less than the backlog nothing is admitted until it fits. With
+  /// an error nothing has changed.
+  [[nodiscard]] std::optional<Error> change_bucket(BucketId id, const BucketSettings& settings,
+                                                   TimePoint now) {
+    if (auto error = check_settings(settings)) return error;
+    if (!has_bucket(id)) return Error{"bucket: " + std::to_string(id) + " does not exist"};
+    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+    const std::uint32_t slots_before = buckets_[id].ring.slot_count();
+    RingEntry* ring = nullptr;
+    if (slots > slots_before) {
+      take_back_drained();
+      ring = rings_.allocate(slots);
+      if (ring == nullptr) return no_ring(slots);
+    }
+    RingEntry* const old = scheduler_.change(id, settings, ring, slots, now);
+    if (old != nullptr) rings_.release(old, slots_before);
+    return std::nullopt;
+  }
+  /// Removes a bucket that exists, or that drains, and gives each packet that waits in it back to
+  /// the caller: `dropped(Packet*)`. Returns how many; 0 if there is no such bucket.
+  template <std::invocable<Packet*> Dropped>
+  std::uint64_t remove_bucket(BucketId id, Dropped dropped) {
+    if (id >= size_ || (!has_bucket(id) && state_of(id) != BucketState::kDraining)) return 0;
+    const std::uint64_t count = scheduler_.drop_backlog(
+        id, [&](UnitRef unit) { dropped(static_cast<Packet*>(unit.whole_address())); });
+    drain(id);
+    return count;
+  }
+  /// The bucket admits nothing from now on; what waits departs at its rate, then the bucket is
+  /// gone. Returns how many packets wait; 0 if there is no such bucket.
+  std::uint32_t drain_bucket(BucketId id) { return has_bucket(id) ? drain(id) : 0; }
+  /// Whether the bucket exists and is not draining.
+  [[nodiscard]] bool has_bucket(BucketId id) const {
+    return id < size_ && state_of(id) == BucketState::kActive;
+  }
+
+  // ---- Packets
+
+  /// kAdmitted: the packet waits in its bucket. Anything else: it is the caller's still, and
+  /// counted. A bucket that does not exist rejects with kDraining. REQUIRES: id < max_buckets.
+  [[nodiscard]] RejectReason enqueue(BucketId id, Packet* packet, std::uint32_t frame_bytes,
+                                     TimePoint now) {
+    Bucket& bucket = bucket_of(id);
+    const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
+    if (wire_bytes > kMaxWireBytes) [[unlikely]] {
+      count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
+      return RejectReason::kTooLong;
+    }
+    return scheduler_.admit(id, {UnitRef::whole(packet, wire_bytes), now}, wire_bytes);
+  }
+  /// The same for a burst, at a lower cost a packet. Calls `rejected(Packet*, RejectReason)` for
+  /// those that are not admitted; returns how many are.
+  template <std::invocable<Packet*, RejectReason> Rejected>
+  std::size_t enqueue(std::span<const Arrival> burst, TimePoint now, Rejected rejected) {
+    for (const Arrival& arrival : burst) scheduler_.prefetch(arrival.bucket);
+    for (const Arrival& arrival : burst) scheduler_.prefetch_behind(arrival.bucket);
+    std::size_t admitted = 0;
+    for (const Arrival& arrival : burst) {
+      const RejectReason reason = enqueue(arrival.bucket, arrival.packet, arrival.frame_bytes, now);
+      if (reason == RejectReason::kAdmitted) [[likely]] {
+        ++admitted;
+      } else {
+        rejected(arrival.packet, reason);
+      }
+    }
+    return admitted;
+  }
+  /// True: the packet departs now and has been counted; the caller transmits it, it does not come
+  /// out of dequeue(). False: nothing has changed, and it is to be enqueued. So a packet that finds
+  /// its bucket idle costs less than half, if the bucket departs at the START and has no
+  /// capacity_bytes. REQUIRES: id < max_buckets.
+  [[nodiscard]] bool cut_through(BucketId id, std::uint32_t frame_bytes, TimePoint now) {
+    const std::uint32_t wire_bytes = bucket_of(id).wire_bytes(frame_bytes);
+    if (wire_bytes > kMaxWireBytes || !scheduler_.can_cut_through(id, now)) return false;
+    scheduler_.cut_through(id, wire_bytes, now, now);
+    return true;
+  }
+
+  /// Takes up to out.size() packets that are due; returns how many. Fewer than out.size() means
+  /// that no more are due. Packets of one bucket come in the order in which they were enqueued;
+  /// buckets in the order of their due times, to 128 ns.
+  std::size_t dequeue(TimePoint now, std::span<Packet*> out) {
+    Burst burst{out};
+    while (burst.count < out.size()) {
+      // Room for what each bucket may send, so that none has to be held.
+      const std::size_t room = out.size() - burst.count;
+      Scheduler::Limits limits;
+      limits.buckets = static_cast<std::uint32_t>(std::min<std::size_t>(limits.buckets, room));
+      limits.units =
+          static_cast<std::uint32_t>(std::min<std::size_t>(limits.units, room / limits.buckets));
+      if (!scheduler_.serve_due(now, burst, limits).more_is_due) break;
+    }
+    return burst.count;
+  }
+  /// When the next packet is due, exactly if that is within some milliseconds of the last
+  /// dequeue(); otherwise a time before it at which to ask again. None if no packet waits.
+  [[nodiscard]] std::optional<TimePoint> next_departure() const {
+    return scheduler_.next_departure();
+  }
+
+  /// Drops all that waits: gives each packet back to the caller; returns how many. To be called
+  /// before the shaper is destroyed, which frees no packets.
+  template <std::invocable<Packet*> Dropped>
+  std::uint64_t drop_all(Dropped dropped) {
+    return scheduler_.drop_all(
+        [&](UnitRef unit) { dropped(static_cast<Packet*>(unit.whole_address())); });
+  }
+
+  // ---- Statistics
+
+  /// Counters and latencies of a bucket. Any thread. REQUIRES: id < max_buckets.
+  [[nodiscard]] BucketCounters stats(BucketId id) const {
+    assert(id < size_);
+    return read_bucket_counters(buckets_[id], histograms_[id]);
+  }
+  /// How late the packets of all buckets have departed. Any thread.
+  [[nodiscard]] HistogramCounts lateness() const { return scheduler_.lateness().read(); }
+  /// Of the memory for rings.
+  [[nodiscard]] std::uint64_t free_ring_slots() const { return rings_.free_slots(); }
+
+ private:
+  // A DepartureSink.
+  struct Burst {
+    std::span<Packet*> out;
+    std::size_t count = 0;
+
+    [[nodiscard]] bool has_room(UnitRef) const { return true; }
+    void departed(UnitRef unit, TimePoint, Duration) {
+      out[count++] = static_cast<Packet*>(unit.whole_address());
+    }
+  };
+
+  static const ShaperOptions& checked(const ShaperOptions& options) {
+    if (const auto error = check(options)) throw std::invalid_argument(error->message);
+    return options;
+  }
+  static std::optional<Error> check_settings(const BucketSettings& settings) {
+    if (settings.rate_is_leased) return Error{"rate_is_leased: true given, false allowed"};
+    return check(settings);
+  }
+  [[nodiscard]] Error no_ring(std::uint32_t slots) const {
+    return Error{"capacity: its ring takes " + std::to_string(slots) + " slots in one piece, " +
+                 std::to_string(rings_.free_slots()) + " of ring_slots " +
+                 std::to_string(rings_.slots()) + " are free"};
+  }
+  [[nodiscard]] BucketState state_of(BucketId id) const {
+    return buckets_[id].state.load(std::memory_order_relaxed);
+  }
+  Bucket& bucket_of(BucketId id) {
+    assert(id < size_);
+    return buckets_[id];
+  }
+
+  std::uint32_t drain(BucketId id) {
+    if (state_of(id) == BucketState::kActive) draining_.push_back(id);
+    return scheduler_.drain(id);
+  }
+  // Buckets that have drained since are free again.
+  void take_back_drained() {
+    std::erase_if(draining_, [&](BucketId id) {
+      Bucket& bucket = buckets_[id];
+      if (state_of(id) != BucketState::kRetired) return false;
+      rings_.release(bucket.ring.memory(), bucket.ring.slot_count());
+      bucket.state.store(BucketState::kFree, std::memory_order_relaxed);
+      free_.push_back(id);
+      return true;
+    });
+  }
+
+  std::uint32_t size_;
+  std::unique_ptr<Bucket[]> buckets_;
+  std::unique_ptr<LatencyHistograms[]> histograms_;
+  RingPool rings_;
+  Scheduler scheduler_;
+  std::vector<BucketId> free_;      // The last one is used next.
+  std::vector<BucketId> draining_;  // Not taken back yet.
+};
+
+}  // namespace drip
