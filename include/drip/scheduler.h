@@ -12,9 +12,9 @@
 
 #include "drip/admission.h"
 #include "drip/bucket_array.h"
-#include "drip/bucket_changes.h"
 #include "drip/counter.h"
 #include "drip/histogram.h"
+#include "drip/internal/bucket_changes.h"
 #include "drip/timing_wheel.h"
 #include "drip/unit_ref.h"
 
@@ -39,14 +39,16 @@ concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration l
 /// them.
 class Scheduler {
  public:
+  static constexpr std::uint32_t kBucketsARound = 32;
+  static constexpr std::uint32_t kUnitsABucket = 8;
   /// How many buckets serve_due() looks at in one round, and how many units of each may depart. A
   /// bucket with a rate above one unit a wheel slot must be able to send several, or the width of a
   /// slot would limit its rate.
   struct Limits {
-    std::uint32_t buckets = kBucketsARound;
-    std::uint32_t units = 8;
+    std::uint32_t buckets;
+    std::uint32_t units;
   };
-  static constexpr std::uint32_t kBucketsARound = 32;
+  static constexpr Limits kDefaultLimits{kBucketsARound, kUnitsABucket};
   /// How long a bucket is held whose head has no room at its egress.
   static constexpr Duration kEgressRetry{2'000};
 
@@ -147,7 +149,7 @@ class Scheduler {
   /// wheel slot (128 ns). A bucket of which more than limits.units are due is looked at again in
   /// the next round. REQUIRES: limits.buckets <= kBucketsARound.
   template <DepartureSink Sink>
-  Round serve_due(TimePoint now, Sink& sink, Limits limits = {}) {
+  Round serve_due(TimePoint now, Sink& sink, Limits limits = kDefaultLimits) {
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));
     for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "drip/bucket_counters.h"
-#include "drip/read_bucket_counters.h"
+#include "drip/internal/read_bucket_counters.h"
+#include "drip/internal/ring_pool.h"
+#include "drip/internal/settings_check.h"
 #include "drip/result.h"
-#include "drip/ring_pool.h"
 #include "drip/scheduler.h"
-#include "drip/settings_check.h"
 
 namespace drip {
 
@@ -183,7 +183,7 @@ class Shaper {
     while (burst.count < out.size()) {
       // Room for what each bucket may send, so that none has to be held.
       const std::size_t room = out.size() - burst.count;
-      Scheduler::Limits limits;
+      Scheduler::Limits limits = Scheduler::kDefaultLimits;
       limits.buckets = static_cast<std::uint32_t>(std::min<std::size_t>(limits.buckets, room));
       limits.units =
           static_cast<std::uint32_t>(std::min<std::size_t>(limits.units, room / limits.buckets));

@@ -29,9 +29,9 @@
 #include <vector>
 
 #include "drip/cache_line.h"
-#include "drip/slot_bitmap.h"
+#include "drip/internal/slot_bitmap.h"
+#include "drip/internal/wheel_hook.h"
 #include "drip/time.h"
-#include "drip/wheel_hook.h"
 
 namespace drip {
 

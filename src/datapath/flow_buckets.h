@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "datapath/flow_table.h"
+#include "datapath/flows/flow_table.h"
 #include "datapath/transmitter.h"
 
 namespace drip::datapath {

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "bench_rules.h"
-#include "datapath/flow_hash_table.h"
+#include "datapath/flows/flow_hash_table.h"
 #include "packet/control_traffic.h"
 #include "support/frame_builder.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The flow table against std::unordered_map, to the last free entry and over again.
-#include "datapath/flow_hash_table.h"
+#include "datapath/flows/flow_hash_table.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The memory of a shaper's rings: no two rings overlap, and what was released is whole again.
-#include "drip/ring_pool.h"
+#include "drip/internal/ring_pool.h"
 
 #include <gtest/gtest.h>
 

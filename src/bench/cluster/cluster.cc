@@ -255,7 +255,7 @@ absl::Status measure_waits(const ClusterOptions& options, std::size_t nodes, Rep
   for (int turn = 0; turn < options.runs; ++turn) {
     auto passages = pass(*group, kRate, options.seconds);
     if (!passages.ok()) return passages.status();
-    // By the law, had each arrived in the middle of its call.
+    // By the virtual schedule, had each arrived in the middle of its call.
     std::ranges::sort(*passages, {}, [](const Passage& p) { return p.asked + p.told; });
     double start = -1;
     std::vector<double> off_promise, off_ideal, sojourn;

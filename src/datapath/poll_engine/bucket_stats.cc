@@ -2,7 +2,7 @@
 // Reads the statistics of buckets and polling threads while they run.
 #include "datapath/poll_engine/bucket_stats.h"
 
-#include "drip/read_bucket_counters.h"
+#include "drip/internal/read_bucket_counters.h"
 
 namespace drip::datapath {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "datapath/flow_buckets.h"
-#include "datapath/flow_table.h"
+#include "datapath/flows/flow_table.h"
 #include "datapath/poll_engine/slot_allocator.h"
 #include "engine/commands.h"
 #include "engine/stats.h"

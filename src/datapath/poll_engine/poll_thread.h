@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "datapath/clock/tsc_clock.h"
-#include "datapath/flow_table.h"
+#include "datapath/flows/flow_table.h"
 #include "datapath/hand_off.h"
 #include "datapath/lcore_counters.h"
 #include "datapath/lease_list.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The exact bucket's script on a real Redis, at times that the test gives, against the law in C++.
+// The exact bucket's script on a real Redis, at times that the test gives, against the schedule in
+// C++.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,10 +20,10 @@ namespace {
 using control::SharedRequestStatus;
 using control::SharedTicket;
 
-// The bucket by the law, in the plainest way.
-class LawBucket {
+// The bucket by its virtual schedule, in the plainest way.
+class ReferenceQueue {
  public:
-  LawBucket(QueueBucket bucket, TimePoint now) : bucket_(std::move(bucket)), law_(now) {}
+  ReferenceQueue(QueueBucket bucket, TimePoint now) : bucket_(std::move(bucket)), law_(now) {}
 
   void run_until(TimePoint now) {
     while (!waiting.empty() && law_.due() <= now) {
@@ -174,24 +175,24 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
     const auto now = [&] { return TimePoint{now_us_ * 1000}; };
     const auto period = static_cast<std::uint64_t>(1e6 / b.settings.units_per_second) + 1;
     read(b);
-    LawBucket law(b, now());
+    ReferenceQueue expected(b, now());
     std::map<std::string, SharedTicket> tickets;
     std::uint64_t admitted = 0, rejected = 0, released = 0;
     for (int step = 0; step < 300; ++step) {
       SCOPED_TRACE(testing::Message() << "round " << round << " step " << step);
       now_us_ += random() % 3 == 0 ? 0 : random() % (random() % 5 == 0 ? 20 * period : 2 * period);
-      law.run_until(now());
+      expected.run_until(now());
       const std::string id = "r" + std::to_string(step);
       const std::uint64_t kind = random() % 10;
       if (kind < 7) {
-        const std::uint64_t occupied = law.occupancy(now());
+        const std::uint64_t occupied = expected.occupancy(now());
         if (kind == 0) {
           // Units without a name: each like one with a name.
           const auto count = 1 + static_cast<std::uint32_t>(random() % 8);
           const bool all = random() % 2 == 0;
           std::uint32_t room = 0;
           const bool full = occupied + count > b.settings.capacity;
-          while (!(all && full) && room < count && law.admit("", now())) ++room;
+          while (!(all && full) && room < count && expected.admit("", now())) ++room;
           const SharedTicket ticket = admit_units(b, {"", count, all});
           ASSERT_EQ(ticket.admitted, room);
           ASSERT_EQ(ticket.reason == RejectReason::kAdmitted, room == count);
@@ -200,30 +201,31 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
           }
           admitted += room;
           rejected += count - room;
-          law.run_until(now());
+          expected.run_until(now());
           continue;
         }
-        const bool taken = law.admit(id, now());
+        const bool taken = expected.admit(id, now());
         const SharedTicket ticket = admit(b, id);
         ASSERT_EQ(ticket.reason == RejectReason::kAdmitted, taken);
         ++(taken ? admitted : rejected);
         if (!taken) continue;
         tickets[id] = ticket;
         ASSERT_EQ(ticket.position, occupied + 1);
-        const Duration wait = law.wait_of(law.waiting.size() - 1, now());
+        const Duration wait = expected.wait_of(expected.waiting.size() - 1, now());
         ASSERT_GE(ticket.wait.ns, wait.ns);
         ASSERT_LT(ticket.wait.ns, wait.ns + 1000);
-        law.run_until(now());
-        if (law.waiting.empty() || law.waiting.back().id != id) continue;  // Left at once.
+        expected.run_until(now());
+        if (expected.waiting.empty() || expected.waiting.back().id != id)
+          continue;  // Left at once.
         const SharedTicket again = admit(b, id);
         ASSERT_TRUE(again.duplicate);
         ASSERT_EQ(again.key.sequence, ticket.key.sequence);
         ASSERT_EQ(again.wait.ns, ticket.wait.ns);
-      } else if (kind < 8 && !law.waiting.empty()) {
-        const std::size_t rank = random() % law.waiting.size();
-        const std::string gone = law.waiting[rank].id;
+      } else if (kind < 8 && !expected.waiting.empty()) {
+        const std::size_t rank = random() % expected.waiting.size();
+        const std::string gone = expected.waiting[rank].id;
         if (gone.empty()) continue;  // Nobody can give it up.
-        law.release(rank, now());
+        expected.release(rank, now());
         const auto turn = status_of_request(run(calls_.release(b, gone, tickets[gone].key)));
         ASSERT_TRUE(turn.ok()) << turn.status();
         ASSERT_EQ(turn->state, SharedRequestStatus::State::kReleased);
@@ -232,24 +234,24 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
         b.settings.units_per_second *= random() % 2 == 0 ? 0.4 : 2.3;
         b.settings.capacity = 1 + static_cast<std::uint32_t>(random() % 20);
         ++b.revision;
-        law.change(b, now());
+        expected.change(b, now());
         read(b);
         // The rescaled moment is rounded up, to the microsecond here and to 2^-64 ns there: from
         // there on they would differ by so much. Let both run empty.
         now_us_ += 30 * (static_cast<std::uint64_t>(1e6 / b.settings.units_per_second) + 1);
-        law.run_until(now());
+        expected.run_until(now());
       } else if (!tickets.empty()) {
         auto any = tickets.begin();
         std::advance(any, static_cast<std::ptrdiff_t>(random() % tickets.size()));
         const auto turn = status_of_request(run(calls_.look(b, any->first, any->second.key)));
         ASSERT_TRUE(turn.ok()) << turn.status();
         const bool waits = std::ranges::any_of(
-            law.waiting, [&](const auto& unit) { return unit.id == any->first; });
+            expected.waiting, [&](const auto& unit) { return unit.id == any->first; });
         ASSERT_EQ(turn->state == SharedRequestStatus::State::kWaits, waits);
       }
       const BucketStats reading = read(b);
-      ASSERT_EQ(reading.backlog, law.waiting.size());
-      ASSERT_EQ(reading.departed, law.departed);
+      ASSERT_EQ(reading.backlog, expected.waiting.size());
+      ASSERT_EQ(reading.departed, expected.departed);
       ASSERT_EQ(reading.admitted, admitted);
       ASSERT_EQ(reading.dropped, released);
       ASSERT_EQ(reading.rejected[static_cast<std::size_t>(RejectReason::kFull)], rejected);

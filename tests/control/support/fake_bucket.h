@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A bucket that runs the real law in virtual time, in the plainest way: what tests compare with.
+// A bucket that runs the real virtual schedule in virtual time, in the plainest way: what tests
+// compare with.
 #pragma once
 
 #include <algorithm>

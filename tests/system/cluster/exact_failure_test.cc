@@ -40,8 +40,8 @@ v1::ConfigureBucketRequest fallible_bucket(
   return request;
 }
 
-// Requests leave by the law in Redis's time, or when they were promised to: in any time t no more
-// than kRate t + 1, and what the slack holds up.
+// Requests depart by the schedule in Redis's time, or when their reply had said: in any time t no
+// more than kRate t + 1, and what the slack holds up.
 double closed_bound() { return 1 + kRate * kSlackSeconds; }
 
 void expect_within(const DepartureSink& sink, double rate, double bound, Clock::time_point begin,

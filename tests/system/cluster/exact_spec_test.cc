@@ -19,7 +19,8 @@ class ExactSpec : public ClusterSpec {
     rate_ = rate;
     set_exact_bucket(*nodes_, next_node(), exact_bucket(id, capacity, rate));
   }
-  // Reads the bucket and holds it against the law: unit i leaves i / rate after the first came.
+  // Reads the bucket and compares it with the schedule: unit i departs i / rate after the first
+  // came.
   v1::Bucket expect_lawful(std::uint64_t units) {
     const auto asked = Clock::now();
     const v1::Bucket bucket = next_node().client().bucket(id_);

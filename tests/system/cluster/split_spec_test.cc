@@ -31,7 +31,7 @@ class SplitSpec : public ClusterSpec {
     std::uint64_t processed = 0;
     std::uint64_t queue = 0;
   };
-  // Reads the bucket on all nodes and holds them together against the law, but for a unit in
+  // Reads the bucket on all nodes and compares them together with the schedule, but for a unit in
   // service on each.
   Sum expect_lawful(std::uint64_t units) {
     Sum sum;

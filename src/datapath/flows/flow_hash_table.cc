@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Look-up, insertion and removal of FlowHashTable.
-#include "datapath/flow_hash_table.h"
+#include "datapath/flows/flow_hash_table.h"
 
 #include <algorithm>
 #include <cassert>

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "datapath/flow_hash_table.h"
+#include "datapath/flows/flow_hash_table.h"
 #include "drip/bucket_ring.h"
 #include "drip/counter.h"
 #include "drip/sequence_lock.h"
