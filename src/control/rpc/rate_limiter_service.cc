@@ -212,8 +212,9 @@ grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
   if (!bucket.ok()) return answer(call, bucket.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   (*bucket)->queues().read(**bucket, [this, reactor, response](absl::StatusOr<BucketState> state) {
-    if (state.ok()) write_state(context_, *std::move(state), *response->mutable_bucket());
-    reactor->Finish(to_grpc(state.status()));
+    const absl::Status status = state.status();
+    if (status.ok()) write_state(context_, *std::move(state), *response->mutable_bucket());
+    reactor->Finish(to_grpc(status));
   });
   return reactor;
 }
