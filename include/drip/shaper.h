@@ -126,7 +126,7 @@ class Shaper {
     return count;
   }
   /// The bucket admits nothing from now on; what waits departs at its rate, then the bucket is
-  /// gone. Returns how many packets wait; 0 if there is no such bucket.
+  /// removed. Returns how many packets wait; 0 if there is no such bucket.
   std::uint32_t drain_bucket(BucketId id) { return has_bucket(id) ? drain(id) : 0; }
   /// Whether the bucket exists and is not draining.
   [[nodiscard]] bool has_bucket(BucketId id) const {

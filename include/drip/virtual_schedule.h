@@ -110,8 +110,8 @@ class VirtualSchedule {
     if (!departure_time_.after(now) || before == FineSpan{}) return;
     const long double left = span_between(FinePoint::of(now), departure_time_).as_ns();
     const long double share = left / before.as_ns();
-    // Rounding must not let anything go early. Each of the five roundings above and below is off by
-    // at most 2^-64 of its result, of_ns() by less than one step of 2^-64 ns.
+    // Rounding must not let a unit depart early. Each of the five roundings above and below is off
+    // by at most 2^-64 of its result, of_ns() by less than one step of 2^-64 ns.
     const long double left_after = share * after.as_ns() * (1 + 0x1p-61L);
     departure_time_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
   }

@@ -226,7 +226,7 @@ class Run:
 
     def smallest_burst(self, make, rate_bps):
         """The smallest burst with which the discipline holds the rate to 1 %: with less it loses
-        rate, with more it lets more go at once."""
+        rate, with more it sends more at once."""
         for burst in (1600, 3200, 6400, 12800, 25600, 51200):
             with make(burst):
                 result = self.receive_gaps(rate_bps, self.overload(rate_bps))

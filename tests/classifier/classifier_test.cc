@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The classifier against the naive search, and its rules of precedence and refusal by example.
+// The classifier against the naive search, and its rules of precedence and errors by example.
 #include "classifier/classifier.h"
 
 #include <gmock/gmock.h>
@@ -212,7 +212,7 @@ TEST(Classifier, ManyKeysAndManyRanges) {
   }
 }
 
-std::string refusal(const Match& match) {
+std::string error_of(const Match& match) {
   std::vector<ClassifierRule> rules(2);
   rules[1].match = match;
   const auto classifier = Classifier::build(rules);
@@ -223,23 +223,24 @@ std::string refusal(const Match& match) {
 }
 
 TEST(Classifier, RejectsWhatNoPacketCanMatchAndNamesIt) {
-  EXPECT_EQ(refusal({.vlan_id = 4096}),
+  EXPECT_EQ(error_of({.vlan_id = 4096}),
             "rule 1: match.vlan_id: 4096 is not allowed; allowed: 0 to 4095");
-  EXPECT_THAT(refusal({.inner_vlan_id = 5000}), HasSubstr("match.inner_vlan_id: 5000"));
-  EXPECT_THAT(refusal({.dscp = 64}), HasSubstr("match.dscp: 64 is not allowed; allowed: 0 to 63"));
-  EXPECT_THAT(refusal({.src_port = PortRange{9, 8}}), HasSubstr("match.src_port: 9-8"));
-  EXPECT_THAT(refusal({.dst_port = PortRange{9, 8}}), HasSubstr("match.dst_port: 9-8"));
-  EXPECT_THAT(refusal({.ip_protocol = 1, .dst_port = PortRange{8, 8}}), HasSubstr("ip_protocol 1"));
-  EXPECT_THAT(refusal({.ether_type = 0x05ff}), HasSubstr("match.ether_type: 0x05ff"));
-  EXPECT_THAT(refusal({.src_prefix = *IpPrefix::parse("10.0.0.0/8"),
-                       .dst_prefix = *IpPrefix::parse("2001:db8::/32")}),
+  EXPECT_THAT(error_of({.inner_vlan_id = 5000}), HasSubstr("match.inner_vlan_id: 5000"));
+  EXPECT_THAT(error_of({.dscp = 64}), HasSubstr("match.dscp: 64 is not allowed; allowed: 0 to 63"));
+  EXPECT_THAT(error_of({.src_port = PortRange{9, 8}}), HasSubstr("match.src_port: 9-8"));
+  EXPECT_THAT(error_of({.dst_port = PortRange{9, 8}}), HasSubstr("match.dst_port: 9-8"));
+  EXPECT_THAT(error_of({.ip_protocol = 1, .dst_port = PortRange{8, 8}}),
+              HasSubstr("ip_protocol 1"));
+  EXPECT_THAT(error_of({.ether_type = 0x05ff}), HasSubstr("match.ether_type: 0x05ff"));
+  EXPECT_THAT(error_of({.src_prefix = *IpPrefix::parse("10.0.0.0/8"),
+                        .dst_prefix = *IpPrefix::parse("2001:db8::/32")}),
               HasSubstr("match.dst_prefix: 2001:db8::/32"));
-  EXPECT_THAT(refusal({.dst_prefix = *IpPrefix::parse("2001:db8::/32"), .ether_type = 0x0800}),
+  EXPECT_THAT(error_of({.dst_prefix = *IpPrefix::parse("2001:db8::/32"), .ether_type = 0x0800}),
               HasSubstr("match.ether_type: 0x0800"));
-  EXPECT_THAT(refusal({.ip_protocol = 17, .ether_type = 0x0806}),
+  EXPECT_THAT(error_of({.ip_protocol = 17, .ether_type = 0x0806}),
               HasSubstr("match.ether_type: 0x0806"));
-  EXPECT_EQ(refusal({.ip_protocol = 17, .ether_type = 0x86dd}), "accepted");
-  EXPECT_EQ(refusal({.ether_type = 0x0600}), "accepted");
+  EXPECT_EQ(error_of({.ip_protocol = 17, .ether_type = 0x86dd}), "accepted");
+  EXPECT_EQ(error_of({.ether_type = 0x0600}), "accepted");
 }
 
 TEST(IntervalSets, FindsTheMembersAroundAPoint) {

@@ -61,7 +61,7 @@ TEST_F(BucketPressureTest, ManyBucketsOfABlockedPortDoNotHoldUpTheLoop) {
   }
 }
 
-// A loop takes in 32 packets; one that let go of fewer would fill a bucket that nothing slows down.
+// A loop receives 32 packets; one that sent fewer would fill a bucket that nothing slows down.
 TEST_F(BucketPressureTest, OneFastBucketLetsGoInALoopOfAllThatIsDue) {
   use(bits(4096, 1e9));  // 100 bytes: 0.8 us.
   arrive(200);

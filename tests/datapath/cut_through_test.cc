@@ -63,7 +63,7 @@ TEST_F(StraightPathTest, NotPastOneThatWaits) {
   use(bits(10, kRate));
   EXPECT_TRUE(leaves_at_once());
   EXPECT_FALSE(leaves_at_once());
-  // The server is free, but the one that waits has not been let go yet.
+  // The server is free, but the one that waits has not departed yet.
   h.time = h.time + Duration{150'000};
   EXPECT_FALSE(leaves_at_once());
   EXPECT_EQ(bucket().backlog.get(), 2U);

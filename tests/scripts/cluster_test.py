@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""cluster.sh runs to its end and shows what it promises. BUILD"""
+"""cluster.sh runs to its end and shows what its header says. BUILD"""
 import pathlib
 import re
 import shutil

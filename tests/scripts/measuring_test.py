@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A measuring script in its quick form: its counts add up, it writes what it promises, and its
+"""A measuring script in its quick form: its counts add up, it writes the files that it names, and its
 report can be made again of the JSON. No time is judged. BUILD SCRIPT REPORT JSON MARKDOWN..."""
 import json
 import pathlib

@@ -31,7 +31,7 @@ leak_rate = 5
 
 struct BadFile {
   std::string text;
-  const char* refusal;  // From the line number on.
+  const char* error;  // From the line number on.
 };
 
 std::vector<BadFile> bad_files() {
@@ -99,7 +99,7 @@ TEST(ConfigFile, ErrorsHaveLineAndColumn) {
     const std::string path = directory.write("dripd.toml", bad.text);
     const Outcome outcome = DripdProcess({"--listen", listen, "--config", path}).wait();
     EXPECT_EQ(outcome.exit_code, 2) << bad.text << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr(" " + path + ":" + bad.refusal)) << bad.text;
+    EXPECT_THAT(outcome.err, HasSubstr(" " + path + ":" + bad.error)) << bad.text;
     EXPECT_THAT(outcome.err, testing::Not(HasSubstr("serves on")));
   }
 }
@@ -278,7 +278,7 @@ TEST(ConfigFile, TheExampleIsInForce) {
   EXPECT_EQ(client.call(&v1::ShaperService::Stub::ListBuckets, std::string()).buckets_size(), 4);
 }
 
-// What a refusal says is known is what the example must have.
+// The fields that an error lists as known is what the example must have.
 TEST(ConfigFile, TheExampleHasEveryField) {
   const TemporaryDirectory directory;
   const std::string text = example();

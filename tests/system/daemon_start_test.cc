@@ -41,7 +41,7 @@ TEST(CommandLine, HelpAndVersion) {
 
 struct BadFlags {
   const char* flags;
-  const char* refusal;
+  const char* error;
 };
 
 TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
@@ -95,7 +95,7 @@ TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
   for (const BadFlags& bad : kCases) {
     const Outcome outcome = dripd(bad.flags);
     EXPECT_EQ(outcome.exit_code, 2) << bad.flags << "\n" << outcome.err;
-    EXPECT_THAT(outcome.err + outcome.out, HasSubstr(bad.refusal)) << bad.flags;
+    EXPECT_THAT(outcome.err + outcome.out, HasSubstr(bad.error)) << bad.flags;
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Admissions a second through one Redis, what one takes, and how a shared queue keeps its promises.
+// Admissions a second through one Redis, what one takes, and how close departures from a shared
+// queue are to its estimates.
 #include "bench/cluster/cluster.h"
 
 #include <algorithm>
@@ -190,7 +191,7 @@ absl::Status measure_admits(const ClusterOptions& options, std::size_t nodes, v1
 
 // Seconds from the beginning, by this process's clock.
 struct Passage {
-  double asked = 0, told = 0, promised = 0, left = 0;
+  double asked = 0, told = 0, estimated = 0, left = 0;
 };
 
 // Requests as they come by chance, to each node in turn, at nine tenths of the rate.
@@ -222,14 +223,14 @@ absl::StatusOr<std::vector<Passage>> pass(const ClusterGroup& group, double rate
       grpc::Status status = stub.AllowRequest(&allow_context, allow, &place);
       passage.told = now();
       // The wait ends where the service begins.
-      passage.promised =
+      passage.estimated =
           passage.told + static_cast<double>(place.estimated_wait_ns()) * 1e-9 + 1 / rate;
       v1::AwaitTurnRequest turn;
       turn.set_bucket_id("slow");
       turn.set_request_id(allow.request_id());
-      v1::AwaitTurnResponse gone;
+      v1::AwaitTurnResponse departed;
       grpc::ClientContext turn_context;
-      if (status.ok()) status = stub.AwaitTurn(&turn_context, turn, &gone);
+      if (status.ok()) status = stub.AwaitTurn(&turn_context, turn, &departed);
       passage.left = now();
       const std::lock_guard lock(mutex);
       if (!status.ok()) error = status.error_message();
@@ -258,17 +259,17 @@ absl::Status measure_waits(const ClusterOptions& options, std::size_t nodes, Rep
     // By the virtual schedule, had each arrived in the middle of its call.
     std::ranges::sort(*passages, {}, [](const Passage& p) { return p.asked + p.told; });
     double start = -1;
-    std::vector<double> off_promise, off_ideal, sojourn;
+    std::vector<double> off_estimate, off_ideal, sojourn;
     for (const Passage& passage : *passages) {
       const double arrival = (passage.asked + passage.told) / 2;
       start = start < 0 ? arrival : std::max(arrival, start + 1 / kRate);
-      off_promise.push_back((passage.left - passage.promised) * 1e6);
+      off_estimate.push_back((passage.left - passage.estimated) * 1e6);
       off_ideal.push_back((passage.left - start - 1 / kRate) * 1e6);
       sojourn.push_back((passage.left - arrival) * 1e6);
     }
-    for (auto* const values : {&off_promise, &off_ideal, &sojourn}) std::ranges::sort(*values);
-    promise_p50.add(quantile(off_promise, 0.50));
-    promise_p99.add(quantile(off_promise, 0.99));
+    for (auto* const values : {&off_estimate, &off_ideal, &sojourn}) std::ranges::sort(*values);
+    promise_p50.add(quantile(off_estimate, 0.50));
+    promise_p99.add(quantile(off_estimate, 0.99));
     ideal_p50.add(quantile(off_ideal, 0.50));
     ideal_p99.add(quantile(off_ideal, 0.99));
     sojourn_p50.add(quantile(sojourn, 0.50));

@@ -152,7 +152,7 @@ void send_after_sleeps(Burst& burst, int fd, std::int64_t begin, const SendOptio
   for (std::int64_t now = begin; now < end; now = monotonic_ns()) {
     const auto due =
         static_cast<std::uint64_t>(static_cast<double>(now - begin) * options.pps / 1e9);
-    // After a long absence the rest is let go: a rate is asked for, not a number of frames.
+    // After a long absence the rest is skipped: a rate is asked for, not a number of frames.
     if (due - offered > 64 * kBurst) offered = due - 64 * kBurst;
     while (offered < due) {
       const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(due - offered, kBurst));

@@ -24,7 +24,7 @@ namespace {
 constexpr std::uint32_t kBacklog = 32768;
 constexpr std::size_t kMostDepartures = 1U << 21;
 constexpr double kStallNs = 1000;
-constexpr double kBusyPps = 2e6;  // What the other buckets let go together.
+constexpr double kBusyPps = 2e6;  // Departures of the other buckets together.
 
 struct Rate {
   const char* name;
@@ -208,7 +208,7 @@ void run_drip(const Bench& bench, PacketPool& pool, PacketPool& busy_pool, const
   std::uint64_t refill_at = 0;
   follow(seconds_for(bench, rate), bench.tsc_hz(), track, [&] {
     path.depart();
-    // A burst at a time, and only when half of the backlog has gone.
+    // A burst at a time, and only when half of the backlog has departed.
     if (path.backlog(mine) < kBacklog / 2 || refill_at > 0) {
       const std::uint32_t room = kBacklog - path.backlog(mine);
       const std::uint32_t count = std::min(room, BucketPath::kBurst);

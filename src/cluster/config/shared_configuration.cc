@@ -67,9 +67,9 @@ AppliedConfig SharedConfiguration::applied() const {
 
 void SharedConfiguration::publish() {
   AppliedConfig applied{config_.dataset, config_.revision, ""};
-  if (!refusals_.empty()) {
-    applied.error = message_of(refusals_.front());
-    if (refusals_.size() > 1) applied.error += joined(" and ", refusals_.size() - 1, " more");
+  if (!errors_.empty()) {
+    applied.error = message_of(errors_.front());
+    if (errors_.size() > 1) applied.error += joined(" and ", errors_.size() - 1, " more");
   }
   MutexLock lock(mutex_);
   if (applied.error != applied_.error) {
@@ -104,13 +104,13 @@ void SharedConfiguration::head_seen(const ConfigHead& head) {
 
 void SharedConfiguration::housekeeping() {
   if (seed_ && synced_) (void)catch_up();
-  if (refusals_.empty()) return;
+  if (errors_.empty()) return;
   reconcile(false);
   publish();
 }
 
 void SharedConfiguration::reconcile(bool all) {
-  refusals_ = configuration_.reconcile(config_.wanted(), all);
+  errors_ = configuration_.reconcile(config_.wanted(), all);
 }
 
 void SharedConfiguration::apply_here(const ConfigChange& change) {
@@ -126,7 +126,7 @@ void SharedConfiguration::apply_here(const ConfigChange& change) {
             request.buckets_size() == 1 ? "" : joined("buckets[", patches.size() - 1, "].");
       }
       if (auto done = configuration_.configure(patches, config_.revision); !done.ok()) {
-        refusals_.push_back(done.status());
+        errors_.push_back(done.status());
       }
       return;
     }
@@ -138,13 +138,13 @@ void SharedConfiguration::apply_here(const ConfigChange& change) {
       if (removal.ok()) {
         removal_ = *removal;
       } else if (!absl::IsNotFound(removal.status())) {
-        refusals_.push_back(removal.status());
+        errors_.push_back(removal.status());
       }
       return;
     }
     case ConfigChange::Op::kRules: {
       auto done = configuration_.set_rules(config_.rules, std::nullopt, config_.revision);
-      if (!done.ok()) refusals_.push_back(done.status());
+      if (!done.ok()) errors_.push_back(done.status());
       return;
     }
   }
@@ -287,7 +287,7 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
     made = *std::move(wanted);
     change_id = new_change_id();
     removal_.reset();
-    const std::size_t refused_before = refusals_.size();
+    const std::size_t refused_before = errors_.size();
     const auto committed = commit(*made, change_id);
     if (!committed.ok()) {
       if (!may_have_happened(committed.status())) return committed.status();
@@ -310,10 +310,10 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
       continue;
     }
     unknown = false;
-    if (refusals_.size() > refused_before) {
-      const absl::Status refusal = refusals_.back();
+    if (errors_.size() > refused_before) {
+      const absl::Status error = errors_.back();
       revert(*made, before);
-      return refusal;
+      return error;
     }
     return before;
   } while (!is_over(end));
@@ -459,7 +459,7 @@ absl::Status SharedConfiguration::replace(control::FileConfig wanted) {
     if (status.ok() || is_permanent(status)) break;
     std::this_thread::sleep_for(kRetryPause);
   } while (std::chrono::steady_clock::now() < end);
-  if (status.ok()) return refusals_.empty() ? absl::OkStatus() : refusals_.front();
+  if (status.ok()) return errors_.empty() ? absl::OkStatus() : errors_.front();
   if (is_permanent(status)) return status;
   if (synced_) {
     return absl::UnavailableError(

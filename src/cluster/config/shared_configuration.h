@@ -90,10 +90,10 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   // Used by thread() only.
   StoredConfig config_;
   bool synced_ = false;                      // Redis's configuration was read since the start.
-  bool reconciled_ = false;                  // What was read last was applied, except refusals_.
+  bool reconciled_ = false;                  // What was read last was applied, except errors_.
   std::optional<control::FileConfig> seed_;  // Of the file, not yet added to Redis.
   std::uint64_t change_ids_ = 0;             // Drawn so far.
-  std::vector<absl::Status> refusals_;       // Why parts of config_ could not be applied.
+  std::vector<absl::Status> errors_;         // Why parts of config_ could not be applied.
   std::string last_applied_id_;              // Change id of the last log entry that was applied.
   std::optional<Removal> removal_;           // Result of the last deletion.
 

@@ -33,7 +33,7 @@ namespace drip::cluster {
 /// UNAVAILABLE: there is no connection (then at once, with the reason, until the backoff has
 /// passed) or it broke. DEADLINE_EXCEEDED: no answer in time; the connection is closed. In both
 /// cases commands that were sent may have been carried out or not. What Redis refuses is as
-/// status_of() has it. A refusal that says that the server is no master, or cut off from its
+/// status_of() has it. An error that says that the server is no master, or cut off from its
 /// replicas, closes the connection too, so that the next call looks for the master again.
 class RedisLink {
  public:

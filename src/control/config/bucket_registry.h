@@ -53,7 +53,7 @@ class BucketRegistry {
   };
   /// All or nothing. INVALID_ARGUMENT if an id is there twice or a patch does not fit its bucket;
   /// FAILED_PRECONDITION for scope CLUSTER on a node that is in none; otherwise the engine's
-  /// refusal.
+  /// error.
   [[nodiscard]] absl::StatusOr<Applied> apply(std::span<const BucketPatch> patches);
   /// Whether it may get packets after this: an exact bucket may not. True if the patch does not
   /// fit.

@@ -223,10 +223,11 @@ TEST_F(ExactLaw, DoesAsTheLawDoesOverDrawnArrivals) {
         ASSERT_EQ(again.wait.ns, ticket.wait.ns);
       } else if (kind < 8 && !expected.waiting.empty()) {
         const std::size_t rank = random() % expected.waiting.size();
-        const std::string gone = expected.waiting[rank].id;
-        if (gone.empty()) continue;  // Nobody can give it up.
+        const std::string given_up = expected.waiting[rank].id;
+        if (given_up.empty()) continue;  // Nobody can give it up.
         expected.release(rank, now());
-        const auto turn = status_of_request(run(calls_.release(b, gone, tickets[gone].key)));
+        const auto turn =
+            status_of_request(run(calls_.release(b, given_up, tickets[given_up].key)));
         ASSERT_TRUE(turn.ok()) << turn.status();
         ASSERT_EQ(turn->state, SharedRequestStatus::State::kReleased);
         ++released;

@@ -43,7 +43,7 @@ TEST(RedisLink, CommandsAndTheirReplies) {
   const auto refused = link.command({"INCR", "a"});
   EXPECT_TRUE(absl::IsInternal(refused.status())) << refused.status();
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("not an integer"));
-  EXPECT_TRUE(link.connected()) << "a refusal is no failure of the connection";
+  EXPECT_TRUE(link.connected()) << "an error reply is no failure of the connection";
   EXPECT_EQ(link.connections(), 1U);
   EXPECT_EQ(link.peer(), redis.address());
 }

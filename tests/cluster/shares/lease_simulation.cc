@@ -82,7 +82,7 @@ class Simulation {
     Demands demands;
     // As a leader.
     std::uint64_t epoch = 0;
-    std::unique_ptr<ShareAllocator> ledger;
+    std::unique_ptr<ShareAllocator> allocator;
     bool awaits = false;
     std::uint64_t round = 0;
   };
@@ -150,7 +150,7 @@ class Simulation {
     node.paused_until = 0;
     node.session = fmt::format("{}:{}", node.name, ++node.started);
     node.holder = std::make_unique<ShareHolder>(kTiming);
-    node.ledger.reset();
+    node.allocator.reset();
     node.epoch = 0;
     node.awaits = false;
     on(node, now_ + static_cast<std::int64_t>(draw(50)) * kMs, [this, &node] { tick(node); });
@@ -199,7 +199,7 @@ class Simulation {
         on(node, now_ + delay(), [this, &node, epoch] {
           if (epoch < node.epoch) return;
           node.epoch = epoch;
-          node.ledger = std::make_unique<ShareAllocator>(kTiming);
+          node.allocator = std::make_unique<ShareAllocator>(kTiming);
           node.awaits = false;
           lead(node, epoch);
         });
@@ -223,7 +223,7 @@ class Simulation {
             ++result_.refused;
             return;
           }
-          const SharePlan plan = node.ledger->plan(*snapshot, buckets_, clock(node));
+          const SharePlan plan = node.allocator->plan(*snapshot, buckets_, clock(node));
           if (plan.changes_nothing(*snapshot)) return;
           call<bool>(
               node,
@@ -362,7 +362,7 @@ class Simulation {
         if (factor(rates) <= factor(bucket.rates)) at_present += factor(part_of(rates, mine));
         highest = std::max(highest, factor(rates));
       }
-      // A rate that was lowered stays in force with those who do not know yet, and what others have
+      // A rate that was lowered stays active with those who do not know yet, and what others have
       // was measured by it until the last of them knows or has no lease any more.
       const double slack = (now_ < amnesia_until_ ? 1.25 : 1) * (1 + 1e-9);
       const double bound = std::max(factor(bucket.rates), highest_of_late(id, highest));

@@ -8,7 +8,7 @@
 namespace drip::cluster {
 
 struct SimulationResult {
-  bool safe = true;     ///< At every step what was in force added up to no more than the rate.
+  bool safe = true;     ///< At every step what was active added up to no more than the rate.
   bool settled = true;  ///< In the end, with no more faults, everybody has what is due to it.
   std::string trouble;  ///< What was wrong first.
   std::uint64_t steps = 0;

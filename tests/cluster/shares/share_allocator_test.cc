@@ -64,12 +64,12 @@ TEST(LeaseTiming, IsOverForTheHolderBeforeItIsForTheLeader) {
 }
 
 TEST(ShareAllocator, ASilentSessionIsLostOnlyWhenItsLeaseIsOverOnAnyClock) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   const ShareSnapshot snapshot = snapshot_of({{"n1:1", session("n1", only(0.5, 0))}});
-  EXPECT_TRUE(ledger.plan(snapshot, bucket(0), kStart).lost.empty());
+  EXPECT_TRUE(allocator.plan(snapshot, bucket(0), kStart).lost.empty());
   const TimePoint end = kStart + kTiming.at_leader(kTiming.lease);
-  EXPECT_TRUE(ledger.plan(snapshot, bucket(0), end).lost.empty());
-  EXPECT_EQ(ledger.plan(snapshot, bucket(0), end + Duration{1}).lost.size(), 1U);
+  EXPECT_TRUE(allocator.plan(snapshot, bucket(0), end).lost.empty());
+  EXPECT_EQ(allocator.plan(snapshot, bucket(0), end + Duration{1}).lost.size(), 1U);
 }
 
 TEST(ShareAllocator, ANewLeaderWaitsAWholeLeaseOfItsOwn) {
@@ -82,10 +82,10 @@ TEST(ShareAllocator, ANewLeaderWaitsAWholeLeaseOfItsOwn) {
 }
 
 TEST(ShareAllocator, AReserveThatIsRaisedIsGrantedOnlyAsTheLeasesGiveWay) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   ShareSnapshot snapshot =
       snapshot_of({{"n1:1", session("n1", only(0.5, 0))}, {"n2:1", session("n2", only(0.5, 0))}});
-  SharePlan plan = ledger.plan(snapshot, bucket(0.2), kStart);
+  SharePlan plan = allocator.plan(snapshot, bucket(0.2), kStart);
   for (const char* const id : {"n1:1", "n2:1"}) {
     EXPECT_EQ(granted(plan, snapshot, id).safe, 0U) << "all of the rate is leased still";
     EXPECT_NEAR(static_cast<double>(granted(plan, snapshot, id).leased),
@@ -94,47 +94,47 @@ TEST(ShareAllocator, AReserveThatIsRaisedIsGrantedOnlyAsTheLeasesGiveWay) {
   // They hold less: there is room.
   snapshot =
       snapshot_of({{"n1:1", session("n1", only(0.4, 0))}, {"n2:1", session("n2", only(0.4, 0))}});
-  plan = ledger.plan(snapshot, bucket(0.2), kStart + Duration{1});
+  plan = allocator.plan(snapshot, bucket(0.2), kStart + Duration{1});
   for (const char* const id : {"n1:1", "n2:1"}) {
     EXPECT_EQ(granted(plan, snapshot, id).safe, part(0.1));
   }
 }
 
 TEST(ShareAllocator, AReserveThatIsLoweredIsLeasedOnlyAsTheSafeSharesGiveWay) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   const ShareSnapshot snapshot = snapshot_of(
       {{"n1:1", session("n1", only(0.35, 0.15))}, {"n2:1", session("n2", only(0.35, 0.15))}});
-  const SharePlan plan = ledger.plan(snapshot, bucket(0.1), kStart);
+  const SharePlan plan = allocator.plan(snapshot, bucket(0.1), kStart);
   for (const char* const id : {"n1:1", "n2:1"}) {
     EXPECT_EQ(granted(plan, snapshot, id).safe, part(0.1) / 2);
     EXPECT_NEAR(static_cast<double>(granted(plan, snapshot, id).leased),
                 static_cast<double>(part(0.35)), 1)
-        << "safe shares are in force still";
+        << "safe shares are active still";
   }
 }
 
 TEST(ShareAllocator, ANodeThatStartedAgainIsNoMoreWhatItWas) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   ShareSnapshot snapshot =
       snapshot_of({{"n1:1", session("n1", only(0.5, 0.1))}, {"n2:1", session("n2", only(0.4, 0))}});
-  (void)ledger.plan(snapshot, bucket(0.1), kStart);
+  (void)allocator.plan(snapshot, bucket(0.1), kStart);
   snapshot.sessions.emplace("n1:2", session("n1", {}));
   ++snapshot.sessions.at("n2:1").sequence;
-  SharePlan plan = ledger.plan(snapshot, bucket(0.1), kStart + kTiming.lease);
+  SharePlan plan = allocator.plan(snapshot, bucket(0.1), kStart + kTiming.lease);
   EXPECT_TRUE(plan.departed.empty()) << "its lease runs still";
-  plan =
-      ledger.plan(snapshot, bucket(0.1), kStart + kTiming.at_leader(kTiming.lease) + Duration{1});
+  plan = allocator.plan(snapshot, bucket(0.1),
+                        kStart + kTiming.at_leader(kTiming.lease) + Duration{1});
   ASSERT_EQ(plan.departed.size(), 1U);
   EXPECT_EQ(plan.departed.front().first, "n1:1");
   EXPECT_EQ(granted(plan, snapshot, "n1:2").safe, part(0.1) / 2);
 }
 
 TEST(ShareAllocator, ALowerRateIsGrantedToOthersOnlyAfterTheHigherOneIsGivenUp) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   const LeasedRates before{2000, 0};
   const ShareSnapshot snapshot = snapshot_of(
       {{"n1:1", session("n1", only(0.5, 0, before))}, {"n2:1", session("n2", only(0, 0, before))}});
-  const SharePlan plan = ledger.plan(snapshot, bucket(0), kStart);
+  const SharePlan plan = allocator.plan(snapshot, bucket(0), kStart);
   // n1's half of the rate of before is all of the rate of now.
   EXPECT_EQ(granted(plan, snapshot, "n2:1").leased, 0U);
   EXPECT_LE(granted(plan, snapshot, "n1:1").leased, part(0.5));
@@ -142,14 +142,14 @@ TEST(ShareAllocator, ALowerRateIsGrantedToOthersOnlyAfterTheHigherOneIsGivenUp) 
 }
 
 TEST(ShareAllocator, WhatWasGrantedToALostSessionAfterItsLastExchangeIsFree) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   ShareSession silent = session("n1", {});
   silent.granted = only(0.5, 0.1);
   ShareSnapshot snapshot = snapshot_of({{"n1:1", silent}, {"n2:1", session("n2", {})}});
-  (void)ledger.plan(snapshot, bucket(0.1), kStart);
+  (void)allocator.plan(snapshot, bucket(0.1), kStart);
   ++snapshot.sessions.at("n2:1").sequence;
   const SharePlan plan =
-      ledger.plan(snapshot, bucket(0.1), kStart + Duration{2 * kTiming.lease.ns});
+      allocator.plan(snapshot, bucket(0.1), kStart + Duration{2 * kTiming.lease.ns});
   ASSERT_EQ(plan.lost.size(), 1U);
   EXPECT_TRUE(plan.left.at("n1:1").empty());
   EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, part(0.1) / 2);
@@ -157,24 +157,24 @@ TEST(ShareAllocator, WhatWasGrantedToALostSessionAfterItsLastExchangeIsFree) {
 }
 
 TEST(ShareAllocator, ALostSessionTakesNoRoomForASafeShareThatItCannotGet) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   ShareSnapshot snapshot =
       snapshot_of({{"n1:1", session("n1", {})}, {"n2:1", session("n2", only(0.95, 0))}});
   snapshot.sessions.at("n1:1").lost = true;
   // n2 still holds 95 % from when nothing was set aside: a twentieth is free, all of it for n2.
-  const SharePlan plan = ledger.plan(snapshot, bucket(0.1), kStart);
+  const SharePlan plan = allocator.plan(snapshot, bucket(0.1), kStart);
   EXPECT_NEAR(static_cast<double>(granted(plan, snapshot, "n2:1").safe),
               static_cast<double>(part(0.05)), 2);
 }
 
 TEST(ShareAllocator, WhileSafeSharesAreUnknownNobodysGrows) {
-  ShareAllocator ledger(kTiming);
+  ShareAllocator allocator(kTiming);
   // Data were lost; the rate was doubled meanwhile, so what n1 holds is a smaller part of it.
   ShareSnapshot snapshot = snapshot_of({{"n1:1", session("n1", only(0.3, 0.1, {500, 0}))},
                                         {"n2:1", session("n2", {})},
                                         {"n3:1", session("n3", {})}});
   snapshot.safe_frozen = true;
-  SharePlan plan = ledger.plan(snapshot, bucket(0.12), kStart);
+  SharePlan plan = allocator.plan(snapshot, bucket(0.12), kStart);
   EXPECT_TRUE(plan.safe_frozen);
   EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, 0U);
   EXPECT_EQ(granted(plan, snapshot, "n3:1").safe, 0U);
@@ -187,24 +187,24 @@ TEST(ShareAllocator, WhileSafeSharesAreUnknownNobodysGrows) {
   const TimePoint over =
       kStart + kTiming.at_leader(kTiming.lease + kTiming.safe_hold) + Duration{1};
   for (auto& [id, each] : snapshot.sessions) ++each.sequence;
-  plan = ledger.plan(snapshot, bucket(0.12), over + Duration{-2});
+  plan = allocator.plan(snapshot, bucket(0.12), over + Duration{-2});
   EXPECT_TRUE(plan.safe_frozen);
-  plan = ledger.plan(snapshot, bucket(0.12), over);
+  plan = allocator.plan(snapshot, bucket(0.12), over);
   EXPECT_FALSE(plan.safe_frozen);
 }
 
 TEST(ShareAllocator, WhenItHasLearnedWhatIsHeldSafeSharesOfBeforeMayBeUnknown) {
   for (const bool somebody_holds : {true, false}) {
-    ShareAllocator ledger(kTiming);
+    ShareAllocator allocator(kTiming);
     ShareSnapshot snapshot =
         snapshot_of({{"n1:1", session("n1", somebody_holds ? only(0, 0.1) : Shares{})}});
     snapshot.learning = true;
-    SharePlan plan = ledger.plan(snapshot, bucket(0.2), kStart);
+    SharePlan plan = allocator.plan(snapshot, bucket(0.2), kStart);
     EXPECT_FALSE(plan.learned);
     const TimePoint over = kStart + kTiming.at_leader(kTiming.lease);
-    plan = ledger.plan(snapshot, bucket(0.2), over);
+    plan = allocator.plan(snapshot, bucket(0.2), over);
     EXPECT_TRUE(plan.changes_nothing(snapshot)) << "a lease of before may run still";
-    plan = ledger.plan(snapshot, bucket(0.2), over + Duration{1});
+    plan = allocator.plan(snapshot, bucket(0.2), over + Duration{1});
     EXPECT_TRUE(plan.learned);
     EXPECT_TRUE(plan.grants.empty());
     EXPECT_EQ(plan.safe_frozen, somebody_holds);

@@ -29,7 +29,7 @@ TEST(SharePolicy, StatesOfAllPolicies) {
     EXPECT_EQ(policy_state(policy, false, false), PolicyState::kShared);
     EXPECT_EQ(policy_state(policy, true, false), unreachable);
     EXPECT_EQ(policy_state(policy, true, true), over);
-    EXPECT_EQ(policy_state(policy, false, true), over) << "no lease is no word of the cluster";
+    EXPECT_EQ(policy_state(policy, false, true), over) << "no lease is no decision of the cluster";
   }
 }
 

@@ -28,7 +28,8 @@ class FakeBucket {
   /// `record` is null for a packet.
   Admission admit(RequestRecord* record, std::uint32_t bytes, TimePoint now) {
     run_until(now);
-    if (const RejectReason reason = door(bytes, now); reason != RejectReason::kAdmitted) {
+    if (const RejectReason reason = check_admission(bytes, now);
+        reason != RejectReason::kAdmitted) {
       ++reading_.rejected[static_cast<std::size_t>(reason)];
       reading_.rejected_bytes += bytes;
       return {reason, 0, {}};
@@ -170,7 +171,7 @@ class FakeBucket {
   };
 
   [[nodiscard]] FineSpan service(const Unit& unit) const { return periods_.service(unit.bytes); }
-  [[nodiscard]] RejectReason door(std::uint32_t bytes, TimePoint now) const {
+  [[nodiscard]] RejectReason check_admission(std::uint32_t bytes, TimePoint now) const {
     if (draining) return RejectReason::kDraining;
     const bool serving = settings_.departure == Departure::kAtStart && law_.in_service(now);
     if (units_.size() + (serving ? 1 : 0) >= settings_.capacity) return RejectReason::kFull;

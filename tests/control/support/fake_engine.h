@@ -17,7 +17,7 @@
 namespace drip::control {
 
 /// Thread safe. Time stands still between calls of advance(). Fails the test if a call names a
-/// bucket or flow set that does not exist (any more), if the present rules would dangle, or if two
+/// bucket or flow rule that does not exist (any more), if the present rules would dangle, or if two
 /// calls overlap that may not.
 class FakeEngine final : public Engine {
  public:
@@ -33,7 +33,7 @@ class FakeEngine final : public Engine {
 
   // What the next calls answer, until it is OK again.
   absl::Status fail_apply, fail_swap, fail_create_flow_rule, fail_change_flow_rule;
-  // Each flow set's flows.
+  // Each flow rule's flows.
   std::vector<FlowStats> flows;
   std::vector<PortStats> port_stats = {{.name = "lan"}, {.name = "wan"}};
   std::vector<LcoreStats> lcore_readings;

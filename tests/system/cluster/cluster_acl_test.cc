@@ -77,8 +77,8 @@ TEST(ClusterAcl, TheDocumentedUserMayDoAllThatANodeDoes) {
   EXPECT_TRUE(Awaited(*nodes[1], "split", "turn").status().ok());
 
   const std::string leader = common_leader(nodes);
-  const std::unique_ptr<ClusterNode> gone = take_leader(nodes, leader);
-  gone->process().stop();
+  const std::unique_ptr<ClusterNode> stopped = take_leader(nodes, leader);
+  stopped->process().stop();
   wait_until("the other one leads", [&] { return epoch_of(nodes[0]->leader() + "@0") > 0; });
   // What it was refused, if anything.
   EXPECT_EQ(redis.cli({"ACL", "LOG"}), "\n");

@@ -138,7 +138,7 @@ TEST_P(ExactPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
   EXPECT_TRUE(stream->Finish().ok());
 
   std::this_thread::sleep_for(seconds(2));
-  // Those that were admitted have left as they were promised; nobody else has.
+  // Those that were admitted have departed at their estimated times; no others have.
   EXPECT_EQ(closed.count(Clock::now() - milliseconds(700), Clock::now()), 0U);
   EXPECT_GT(departures_a_second(open, milliseconds(1000)), 1.5 * kRate);
 

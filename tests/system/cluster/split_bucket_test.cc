@@ -91,7 +91,7 @@ TEST(SplitBucket, ARateThatIsChangedWhileAllAreBackloggedHoldsOverAll) {
   });
   ASSERT_TRUE(nodes[2]->configure("a", 4096, kAfter).ok());
   const auto changed = SinkClock::now();
-  wait_until("the second rate is in force on all", [&] { return all_have(nodes, "a", kAfter); });
+  wait_until("the second rate is active on all", [&] { return all_have(nodes, "a", kAfter); });
   wait_until("shares of it", [&] {
     const auto shares = shares_of(nodes, "a");
     return shares.at("n1") + shares.at("n2") + shares.at("n3") <= kAfter * (1 + 1e-6);

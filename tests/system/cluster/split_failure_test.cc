@@ -149,8 +149,8 @@ TEST_F(SplitFailure, WhatAStaleLeaderGrantsArrivesLateAndIsRefused) {
         "redis://127.0.0.1:" + std::to_string(networks[id]->port()), id));
   }
   start(std::move(nodes), v1::FAILURE_POLICY_SAFE_SHARE);
-  const auto refusals = [&redis] { return redis.cli({"INFO", "errorstats"}); };
-  ASSERT_THAT(refusals(), testing::Not(testing::HasSubstr("FENCED")));
+  const auto error_counts = [&redis] { return redis.cli({"INFO", "errorstats"}); };
+  ASSERT_THAT(error_counts(), testing::Not(testing::HasSubstr("FENCED")));
   const std::string id = leader_id(nodes_);
   const std::uint64_t epoch = epoch_of(common_leader(nodes_));
   // Redis's protocol frames each argument; this one is what the leader writes.
@@ -166,10 +166,10 @@ TEST_F(SplitFailure, WhatAStaleLeaderGrantsArrivesLateAndIsRefused) {
       return !leader.empty() && epoch_of(leader) > epoch;
     });
   });
-  ASSERT_THAT(refusals(), testing::Not(testing::HasSubstr("FENCED")));
+  ASSERT_THAT(error_counts(), testing::Not(testing::HasSubstr("FENCED")));
   networks[id]->release_held();
   wait_until("the stale grant is refused",
-             [&] { return refusals().find("errorstat_FENCED:count=") != std::string::npos; });
+             [&] { return error_counts().find("errorstat_FENCED:count=") != std::string::npos; });
   sink_.feed(node_of(nodes_, other), 100);
   wait_until("the one that was stale follows",
              [&] { return !common_leader(nodes_).empty() && leader_id(nodes_) != id; });

@@ -24,7 +24,7 @@ using SinkClock = DepartureSink::Clock;
 /// Two nodes with one share for as long as a lease (2 s) would be six times this at a third of the
 /// rate each.
 inline constexpr double kSinkSeconds = 0.3;
-/// Units that each node may let go on top: one round of its polling thread
+/// Units that each node may send on top: one round of its polling thread
 /// (docs/decisions/0011-leased-shares.md).
 inline constexpr double kUnitsANode = 8;
 

@@ -25,7 +25,7 @@ OFFERED = 1.2 * FRAMES_A_SECOND  # By each host alone.
 # How late a frame may be seen, in seconds of the rate: a stall of the machine or of a node, which
 # makes up for 100 ms of it. Two nodes with one share for a lease of 2 s would be several times this.
 SLACK_SECONDS = 0.3
-BURST_A_NODE = 32  # Of frames, that one round of a polling thread may let go.
+BURST_A_NODE = 32  # Of frames, that one round of a polling thread may send.
 
 
 class Redis:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What each failure policy promises while Redis does not answer, kept by three real dripds.
+// What each failure policy does while Redis does not answer, kept by three real dripds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ constexpr auto kAway = seconds(6);
 
 struct Policy {
   v1::FailurePolicy policy;
-  v1::PolicyState state;  // Soon after Redis is gone.
+  v1::PolicyState state;  // Soon after Redis is unreachable.
   v1::PolicyState later;  // When the lease is over, too.
   const char* in_the_log;
 };
@@ -143,7 +143,7 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
   std::this_thread::sleep_for(seconds(1));
   for (const auto& [id, sink] : sinks) {
     sink->stop();
-    // What was not leaked meanwhile is gone for good: no burst makes up for it. An open bucket may
+    // What was not leaked meanwhile is lost: no burst makes up for it. An open bucket may
     // run on by itself until it has heard of Redis again.
     expect_within_rate(*sink, kRate, 3, id == "open" ? steady : id == "safe" ? begin : back);
     EXPECT_TRUE(sink->failures().empty()) << sink->failures().front().status.error_message();
