@@ -81,8 +81,14 @@ struct MemoryStats {
 struct ClockStats {
   double tsc_hz = 0;
   double drift_ppm = 0;  ///< Of the measured rate from that of the first calibration.
-  Duration offset;       ///< From CLOCK_MONOTONIC_RAW; positive: ahead.
+  Duration offset;       ///< From CLOCK_MONOTONIC_RAW; positive: ahead. Jumps are not part of it.
   bool invariant_tsc = true;
+  // How often the TSC and CLOCK_MONOTONIC_RAW have parted since the start, and the last time.
+  std::uint64_t jumps = 0;
+  std::uint64_t rate_changes = 0;
+  Duration last_jump;  ///< Positive: of CLOCK_MONOTONIC_RAW forward, or of the TSC back.
+  double last_rate_change_ppm = 0;
+  TimePoint last_parting;  ///< By Drip's time; of no meaning before the first.
 };
 
 }  // namespace drip

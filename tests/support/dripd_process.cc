@@ -31,7 +31,9 @@ int count(const std::string& text, std::string_view part) {
 
 }  // namespace
 
-DripdProcess::DripdProcess(const std::vector<std::string>& flags) : process_(command(flags)) {}
+DripdProcess::DripdProcess(const std::vector<std::string>& flags,
+                           const std::map<std::string, std::string>& environment)
+    : process_(command(flags), {}, environment) {}
 
 void DripdProcess::fail(const std::string& what) const {
   throw std::runtime_error("dripd " + what + "; its log:\n" + log());
@@ -64,10 +66,11 @@ Outcome DripdProcess::stop() {
   return wait();
 }
 
-ServingDripd::ServingDripd(const std::vector<std::string>& more_flags) {
+ServingDripd::ServingDripd(const std::vector<std::string>& more_flags,
+                           const std::map<std::string, std::string>& environment) {
   std::vector<std::string> flags = {"--listen", "unix:" + directory_.path_of("dripd.sock")};
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
-  process_ = std::make_unique<DripdProcess>(flags);
+  process_ = std::make_unique<DripdProcess>(flags, environment);
   address_ = process_->serves();
 }
 

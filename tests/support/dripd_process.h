@@ -2,6 +2,7 @@
 // A real dripd as a child process: started, waited for, signalled, stopped.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +16,9 @@ namespace drip {
 /// the exception has dripd's log.
 class DripdProcess {
  public:
-  /// `dripd FLAGS`, as a shell would run it.
-  explicit DripdProcess(const std::vector<std::string>& flags);
+  /// `dripd FLAGS`, as a shell would run it, with `environment` added to this process's own.
+  explicit DripdProcess(const std::vector<std::string>& flags,
+                        const std::map<std::string, std::string>& environment = {});
 
   /// Waits until it serves; returns the first of its addresses as it was bound.
   std::string serves();
@@ -40,7 +42,8 @@ class DripdProcess {
 /// A dripd that serves on a unix socket of its own, with `more_flags`.
 class ServingDripd {
  public:
-  explicit ServingDripd(const std::vector<std::string>& more_flags = {});
+  explicit ServingDripd(const std::vector<std::string>& more_flags = {},
+                        const std::map<std::string, std::string>& environment = {});
 
   [[nodiscard]] const std::string& address() const { return address_; }
   DripdProcess* operator->() { return process_.get(); }

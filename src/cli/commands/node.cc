@@ -39,6 +39,11 @@ Exit show(Session& session) {
                               : "CLOCK_MONOTONIC_RAW: the CPU has no invariant TSC");
   properties.add("clock drift",
                  fmt::format("{:.3f} ppm, now {} ns off", clock.drift_ppm(), clock.offset_ns()));
+  if (clock.jumps() + clock.rate_changes() > 0) {
+    properties.add("clock partings",
+                   fmt::format("{} jumps, {} changes of rate, last at {}", clock.jumps(),
+                               clock.rate_changes(), format_time(clock.last_parting_time())));
+  }
   for (const std::string& warning : node.warnings()) properties.add("warning", warning);
   properties.print();
   return Exit::kOk;

@@ -95,11 +95,17 @@ void write_memory(const MemoryStats& stats, v1::Memory& memory) {
   memory.set_hugepages(stats.hugepages);
 }
 
-void write_clock(const ClockStats& stats, v1::Clock& clock) {
+void write_clock(const ClockStats& stats, const EpochClock& epoch, v1::Clock& clock) {
   clock.set_tsc_hz(stats.tsc_hz);
   clock.set_drift_ppm(stats.drift_ppm);
   clock.set_offset_ns(stats.offset.ns);
   clock.set_invariant_tsc(stats.invariant_tsc);
+  clock.set_jumps(stats.jumps);
+  clock.set_last_jump_ns(stats.last_jump.ns);
+  clock.set_rate_changes(stats.rate_changes);
+  clock.set_last_rate_change_ppm(stats.last_rate_change_ppm);
+  if (stats.jumps + stats.rate_changes > 0)
+    clock.set_last_parting_time(epoch.epoch_ms(stats.last_parting));
 }
 
 void write_leader(const ClusterLeader& leader, v1::GetLeaderResponse& response) {

@@ -15,6 +15,7 @@
 #include "control/convert/convert_rule.h"
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
+#include "control/rpc/node_warnings.h"
 #include "control/rpc/unary_call.h"
 #include "control/rpc/watch_buckets.h"
 
@@ -128,8 +129,8 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
     response.set_flows(flows);
   });
   write_memory(context.engine.memory(), *response.mutable_memory());
-  write_clock(context.engine.clock(), *response.mutable_clock());
-  for (const std::string& warning : context.facts.warnings) response.add_warnings(warning);
+  write_clock(context.engine.clock(), EpochClock(context.engine), *response.mutable_clock());
+  for (std::string& warning : node_warnings(context)) response.add_warnings(std::move(warning));
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calibrates the TSC and corrects the clock.
+// Reads the clocks, publishes the line and tells what the discipline finds.
 #include "datapath/clock/tsc_clock.h"
 
 #include <cpuid.h>
@@ -8,16 +8,18 @@
 #include <chrono>
 #include <ctime>
 #include <limits>
+#include <mutex>
 
+#include "base/log.h"
 #include "base/thread.h"
 
 namespace drip::datapath {
 namespace {
 
 constexpr std::chrono::milliseconds kFirstCalibration{50};
-constexpr std::chrono::milliseconds kWatchInterval{1000};
-// The time in which an offset is corrected: longer than the interval, so that it never overshoots.
-constexpr Duration kBendHorizon{4'000'000'000};
+constexpr std::chrono::milliseconds kWatchInterval{250};
+// A sample that is less certain is taken again: something interrupted all of its readings.
+constexpr double kMaxUncertaintySeconds = 20e-6;
 
 // CPUID 80000007h EDX bit 8 (Intel SDM 18.17.1, AMD APM 13.2.4): the TSC runs at one rate in every
 // power state.
@@ -26,32 +28,30 @@ bool tsc_is_invariant() {
   return __get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) != 0 && (edx & (1U << 8)) != 0;
 }
 
-std::uint64_t raw_ns() {
+std::uint64_t read_ns(clockid_t clock) {
   timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+  clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
-
-double ticks_per_second(std::uint64_t ticks, std::uint64_t ns) {
-  return static_cast<double>(ticks) * 1e9 / static_cast<double>(ns);
-}
+std::uint64_t raw_ns() { return read_ns(CLOCK_MONOTONIC_RAW); }
 
 }  // namespace
 
-TscClock::TscClock() : use_tsc_(tsc_is_invariant()), first_(sample()) {
+TscClock::TscClock()
+    : use_tsc_(tsc_is_invariant()), discipline_(calibrated()), first_hz_(discipline_.tsc_hz()) {
   if (!use_tsc_) {
-    first_hz_ = 1e9;
-    hz_ = 1e9;
     publish(TscLine{0, 0, std::uint64_t{1} << TscLine::kSlopeBits});
     return;
   }
-  std::this_thread::sleep_for(kFirstCalibration);
-  const Sample second = sample();
-  first_hz_ = ticks_per_second(second.tsc - first_.tsc, second.raw_ns - first_.raw_ns);
-  hz_ = first_hz_;
-  publish(TscLine::through(second.tsc, second.raw_ns, first_hz_));
+  publish(discipline_.line());
   watcher_ = start_thread("drip-clock", [this] { watch(); });
+}
+
+ClockDiscipline TscClock::calibrated() const {
+  const ClockSample first = sample();
+  std::this_thread::sleep_for(kFirstCalibration);
+  return {first, sample()};
 }
 
 TscClock::~TscClock() {
@@ -61,18 +61,18 @@ TscClock::~TscClock() {
 
 std::uint64_t TscClock::ticks() const { return use_tsc_ ? __rdtsc() : raw_ns(); }
 
-// A TSC count and a raw time of one moment: the closest pair of several, since an interrupt may
-// come between the two.
-TscClock::Sample TscClock::sample() const {
-  Sample best{};
-  std::uint64_t best_gap = std::numeric_limits<std::uint64_t>::max();
+// The closest pair of several, since an interrupt may come between two readings.
+ClockSample TscClock::sample() const {
+  ClockSample best{.uncertainty = std::numeric_limits<std::uint64_t>::max()};
   for (int i = 0; i < 16; ++i) {
     const std::uint64_t before = ticks();
     const std::uint64_t raw = raw_ns();
     const std::uint64_t gap = ticks() - before;
-    if (gap < best_gap) {
-      best_gap = gap;
-      best = {before + gap / 2, raw};
+    if (gap < best.uncertainty) {
+      best = {.tsc = before + gap / 2,
+              .raw_ns = raw,
+              .monotonic_ns = read_ns(CLOCK_MONOTONIC),
+              .uncertainty = gap};
     }
   }
   return best;
@@ -108,26 +108,43 @@ void TscClock::watch() {
     // Short sleeps: the destructor waits for this thread.
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (std::chrono::steady_clock::now() < next) continue;
-    next += kWatchInterval;
-    const Sample now = sample();
-    // The rate is measured over the whole life of the clock, so it becomes more exact with time.
-    const double hz = ticks_per_second(now.tsc - first_.tsc, now.raw_ns - first_.raw_ns);
-    hz_ = hz;
-    std::uint32_t version = 0;
-    const TscLine present = line(version);
-    publish(
-        present.bent_at(now.tsc, hz, present.at(now.tsc) - TimePoint{now.raw_ns}, kBendHorizon));
+    const ClockSample now = sample();
+    if (static_cast<double>(now.uncertainty) > first_hz_ * kMaxUncertaintySeconds) continue;
+    next = std::chrono::steady_clock::now() + kWatchInterval;
+    const std::scoped_lock hold(mutex_);
+    const ClockEvent event = discipline_.update(now);
+    publish(discipline_.line());
+    if (event.kind != ClockEvent::Kind::kNone) note(event, discipline_.line().at(now.tsc));
   }
 }
 
+void TscClock::note(const ClockEvent& event, TimePoint now) {
+  stats_.last_parting = now;
+  if (event.kind == ClockEvent::Kind::kRateChange) {
+    ++stats_.rate_changes;
+    stats_.last_rate_change_ppm = event.rate_ppm;
+    log_warning(
+        "clock: the TSC's rate has changed by {:+.0f} ppm against CLOCK_MONOTONIC_RAW; "
+        "rates follow CLOCK_MONOTONIC_RAW",
+        event.rate_ppm);
+    return;
+  }
+  const bool tsc = event.kind == ClockEvent::Kind::kTscJump;
+  ++stats_.jumps;
+  stats_.last_jump = tsc ? Duration{-event.jump.ns} : event.jump;
+  log_warning(
+      "clock: {} has jumped by {:+.6f} s (a virtual machine was paused or moved?); rates "
+      "are kept",
+      tsc ? "the TSC" : "CLOCK_MONOTONIC_RAW", static_cast<double>(event.jump.ns) * 1e-9);
+}
+
 ClockStats TscClock::read() const {
-  const Sample moment = sample();
-  std::uint32_t version = 0;
-  const TscLine present = line(version);
-  ClockStats stats;
-  stats.tsc_hz = hz_;
-  stats.drift_ppm = first_hz_ > 0 ? (hz_ / first_hz_ - 1) * 1e6 : 0;
-  stats.offset = use_tsc_ ? present.at(moment.tsc) - TimePoint{moment.raw_ns} : Duration{};
+  const ClockSample moment = sample();
+  const std::scoped_lock hold(mutex_);
+  ClockStats stats = stats_;
+  stats.tsc_hz = discipline_.tsc_hz();
+  stats.drift_ppm = (stats.tsc_hz / first_hz_ - 1) * 1e6;
+  stats.offset = use_tsc_ ? discipline_.offset(moment) : Duration{};
   stats.invariant_tsc = use_tsc_;
   return stats;
 }

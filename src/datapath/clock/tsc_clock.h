@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <thread>
 
+#include "base/mutex.h"
+#include "datapath/clock/clock_discipline.h"
 #include "datapath/clock/tsc_line.h"
 #include "drip/cache_line.h"
 #include "drip/sequence_lock.h"
@@ -13,9 +15,11 @@
 
 namespace drip::datapath {
 
-/// Shared by all threads. A background thread compares it with CLOCK_MONOTONIC_RAW each second and
-/// corrects its rate by at most 500 ppm, without a jump: rte_get_tsc_hz() alone was measured to be
-/// off by 1,485 ppm. On a machine without an invariant TSC it reads CLOCK_MONOTONIC_RAW itself.
+/// Shared by all threads. A background thread compares it with CLOCK_MONOTONIC_RAW four times a
+/// second and corrects its rate by at most 500 ppm, without a jump: rte_get_tsc_hz() alone was
+/// measured to be off by 1,485 ppm. When the two clocks part (a virtual machine is paused or
+/// migrated), the thread writes one line to the log and Drip's time goes on, see ClockDiscipline.
+/// On a machine without an invariant TSC it reads CLOCK_MONOTONIC_RAW itself.
 class TscClock {
  public:
   /// Takes 50 ms for the first calibration.
@@ -48,21 +52,19 @@ class TscClock {
   };
 
  private:
-  struct Sample {
-    std::uint64_t tsc;
-    std::uint64_t raw_ns;
-  };
-
   [[nodiscard]] std::uint64_t ticks() const;
-  [[nodiscard]] Sample sample() const;
+  [[nodiscard]] ClockSample sample() const;
+  [[nodiscard]] ClockDiscipline calibrated() const;
   [[nodiscard]] TscLine line(std::uint32_t& version) const;
   void publish(const TscLine& line);
   void watch();
+  void note(const ClockEvent& event, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const bool use_tsc_;
-  Sample first_;
-  double first_hz_ = 0;
-  std::atomic<double> hz_{0};
+  mutable Mutex mutex_;
+  ClockDiscipline discipline_ ABSL_GUARDED_BY(mutex_);
+  ClockStats stats_ ABSL_GUARDED_BY(mutex_);
+  const double first_hz_;
   std::atomic<bool> stop_{false};
   std::thread watcher_;
 
