@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,8 +13,23 @@ namespace drip {
 
 // All of it is for the thread that owns the bucket.
 
+/// Tells whoever releases units that one which waits has got another sequence in its ring.
+using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
+
+/// Pushes into a ring that is full, though the bucket is not: the slots of released units are kept
+/// until they reach the head or are needed. REQUIRES: backlog < capacity.
+[[gnu::noinline, gnu::cold]] inline void push_over_released(Bucket& bucket, const RingEntry& entry,
+                                                            UnitMoved moved) {
+  bucket.ring.compact([moved](UnitRef unit, std::uint32_t sequence) {
+    if (moved != nullptr) moved(unit, sequence);
+  });
+  [[maybe_unused]] const bool pushed = bucket.ring.push(entry);
+  assert(pushed);
+}
+
 /// Puts a unit into the ring if the bucket admits it; counts nothing.
-[[nodiscard]] inline RejectReason try_admit(Bucket& bucket, const RingEntry& entry) {
+[[nodiscard]] inline RejectReason try_admit(Bucket& bucket, const RingEntry& entry,
+                                            UnitMoved moved) {
   if (bucket.state.load(std::memory_order_relaxed) != BucketState::kActive) [[unlikely]] {
     return RejectReason::kDraining;
   }
@@ -22,9 +38,9 @@ namespace drip {
       bucket.backlog_bytes() + entry.unit.wire_bytes() > bucket.capacity_bytes) {
     return RejectReason::kFullBytes;
   }
-  // The ring has a slot for each unit of the capacity; only the slots of released units, which are
-  // kept until they reach the head, can make it full before.
-  return bucket.ring.push(entry) ? RejectReason::kAdmitted : RejectReason::kFull;
+  if (!bucket.ring.push(entry)) [[unlikely]]
+    push_over_released(bucket, entry, moved);
+  return RejectReason::kAdmitted;
 }
 
 /// Whether `count` units of `wire_bytes` each would be admitted at one time; counts nothing.
@@ -33,10 +49,7 @@ namespace drip {
   if (bucket.state.load(std::memory_order_relaxed) != BucketState::kActive) {
     return RejectReason::kDraining;
   }
-  if (std::uint64_t{bucket.occupancy(now)} + count > bucket.capacity ||
-      std::uint64_t{bucket.ring.size()} + count > bucket.ring.slot_count()) {
-    return RejectReason::kFull;
-  }
+  if (std::uint64_t{bucket.occupancy(now)} + count > bucket.capacity) return RejectReason::kFull;
   const std::uint64_t bytes = std::uint64_t{count} * wire_bytes;
   if (bucket.capacity_bytes != 0 && bucket.backlog_bytes() + bytes > bucket.capacity_bytes) {
     return RejectReason::kFullBytes;

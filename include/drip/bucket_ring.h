@@ -22,9 +22,9 @@ static_assert(sizeof(RingEntry) == 16, "four slots a cache line");
 
 /// Single producer (push), single consumer (all else that changes it); the two may be one thread or
 /// two. Head and tail count all units that ever went through, modulo 2^32, so the ring is full at
-/// slot_count() without a wasted slot. The slots are memory of whoever configures the bucket: the
-/// ring does not own them, so that a bucket is a few cache lines in a slab and its ring is placed
-/// on the NUMA node of the core that serves it.
+/// slot_count() without a wasted slot; compact() alone moves units to other sequences. The slots
+/// are memory of whoever configures the bucket: the ring does not own them, so that a bucket is a
+/// few cache lines in a slab and its ring is placed on the NUMA node of the core that serves it.
 class BucketRing {
  public:
   static constexpr std::uint32_t kMinSlots = 4;  // One cache line.
@@ -67,6 +67,23 @@ class BucketRing {
   [[nodiscard]] RingEntry& at(std::uint32_t sequence) {
     assert(sequence - head() < size());
     return slots_[sequence & mask()];
+  }
+
+  /// Consumer. Takes the slots of released units back: those that wait move behind them, towards
+  /// the tail, in their order. Calls `moved(UnitRef, sequence)` for each unit that has a new
+  /// sequence. Returns how many slots became free. O(size()).
+  template <class Moved>
+  std::uint32_t compact(Moved moved) {
+    const std::uint32_t begin = head();
+    std::uint32_t to = tail();
+    for (std::uint32_t from = to; from != begin;) {
+      const RingEntry& entry = slots_[--from & mask()];
+      if (entry.unit.is_released() || --to == from) continue;
+      slots_[to & mask()] = entry;
+      moved(entry.unit, to);
+    }
+    head_.store(to, std::memory_order_release);
+    return to - begin;
   }
 
   /// Both ends at rest: moves what waits into another ring memory, keeping head and tail, and

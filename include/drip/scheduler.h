@@ -52,9 +52,9 @@ class Scheduler {
   /// How long a bucket is held whose head has no room at its egress.
   static constexpr Duration kEgressRetry{2'000};
 
-  /// `buckets` must outlive the scheduler.
-  Scheduler(BucketArray buckets, TimePoint now)
-      : buckets_(buckets), wheel_(buckets.size, now, BucketHooks{buckets.buckets}) {}
+  /// `buckets` must outlive the scheduler. `moved` is for who calls release(): see there.
+  Scheduler(BucketArray buckets, TimePoint now, UnitMoved moved = nullptr)
+      : buckets_(buckets), wheel_(buckets.size, now, BucketHooks{buckets.buckets}), moved_(moved) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -96,7 +96,8 @@ class Scheduler {
   /// of the unit.
   RejectReason admit(std::uint32_t slot, const RingEntry& entry, std::uint32_t wire_bytes) {
     Bucket& bucket = buckets_[slot];
-    const RejectReason reason = admitting_ ? try_admit(bucket, entry) : RejectReason::kDraining;
+    const RejectReason reason =
+        admitting_ ? try_admit(bucket, entry, moved_) : RejectReason::kDraining;
     if (reason != RejectReason::kAdmitted) [[unlikely]] {
       count_rejected(bucket, reason, wire_bytes);
       return reason;
@@ -115,8 +116,10 @@ class Scheduler {
     return admitting_ ? drip::can_admit(buckets_[slot], count, wire_bytes, now)
                       : RejectReason::kDraining;
   }
-  /// Takes a unit back that still waits: those behind it move up. It is counted as dropped.
-  /// `sequence`: the ring's tail() before it was admitted.
+  /// Takes a unit back that still waits: those behind it move up, and its place is free at once. It
+  /// is counted as dropped. `sequence`: the ring's tail() before it was admitted, or what `moved`
+  /// was last told of it: later calls of admit() take the ring slots of released units back, all
+  /// at once when they need one. In a ring of has_slots_for_releases() that is O(1) a release.
   void release(std::uint32_t slot, std::uint32_t sequence, TimePoint now) {
     Bucket& bucket = buckets_[slot];
     const bool was_head = sequence == bucket.ring.head();
@@ -136,6 +139,17 @@ class Scheduler {
       }
     }
     publish_departure(bucket);
+  }
+
+  /// Whether the ring can take another eighth of its size before it is compacted. If not, and it is
+  /// that full, releases are cheaper with a ring of twice the size: see move_ring().
+  [[nodiscard]] static constexpr bool has_slots_for_releases(std::uint32_t ring_slots,
+                                                             std::uint32_t capacity) {
+    return capacity <= ring_slots - ring_slots / 8;
+  }
+  /// Moves what waits to another ring memory, not smaller than the present one, which is returned.
+  RingEntry* move_ring(std::uint32_t slot, RingEntry* ring, std::uint32_t ring_slots) {
+    return buckets_[slot].ring.move_to(ring, ring_slots);
   }
 
   // ---- Departures
@@ -363,6 +377,7 @@ class Scheduler {
 
   BucketArray buckets_;
   TimingWheel<BucketHooks> wheel_;
+  UnitMoved moved_;
   bool admitting_ = true;
   Counter live_buckets_;
   Counter lost_schedule_ns_;

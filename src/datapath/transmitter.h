@@ -29,7 +29,7 @@ class Transmitter {
 
   Transmitter(const BucketTable& buckets, TimePoint now, Io& io, std::uint16_t ports,
               LcoreCounters& counters)
-      : scheduler_(buckets.array(), now),
+      : scheduler_(buckets.array(), now, TransmitterRequests::moved),
         leases_(scheduler_, now),
         requests_(scheduler_),
         egress_(io, ports, counters),
@@ -125,6 +125,15 @@ class Transmitter {
   RingEntry* change(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                     std::uint32_t ring_slots, TimePoint now) {
     return scheduler_.change(slot, settings, ring, ring_slots, now);
+  }
+  /// See Scheduler::move_ring(). Null, and nothing is done, unless the bucket has `ring_before`,
+  /// and `record` waits in it.
+  RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
+                       const RingEntry* ring_before, RingEntry* ring, std::uint32_t ring_slots) {
+    if (record.state.load(std::memory_order_relaxed) != RequestRecord::State::kQueued ||
+        scheduler_.buckets()[slot].ring.memory() != ring_before)
+      return nullptr;
+    return scheduler_.move_ring(slot, ring, ring_slots);
   }
   Removal remove(std::uint32_t slot, bool drop_backlog, TimePoint now) {
     Removal removal;

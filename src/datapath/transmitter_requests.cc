@@ -15,13 +15,14 @@ Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
                                      std::uint32_t wire_bytes, TimePoint now) {
   const Bucket& bucket = scheduler_.buckets()[slot];
   const Admission admission = admission_of_newcomer(bucket, now);
-  const std::uint32_t sequence = bucket.ring.tail();
+  const std::uint64_t admitted_before = bucket.admitted.get();
   const std::uint64_t bytes_before = bucket.admitted_bytes.get();
   const RejectReason reason =
       scheduler_.admit(slot, {UnitRef::tagged(&record, wire_bytes), now}, wire_bytes);
   if (reason != RejectReason::kAdmitted) return Admission{reason, 0, {}};
   record.wire_bytes = wire_bytes;
-  record.sequence = sequence;
+  record.sequence = static_cast<std::uint32_t>(admitted_before);
+  record.place = bucket.ring.tail() - 1;
   record.bytes_before = bytes_before;
   record.arrival = now;
   record.state.store(RequestRecord::State::kQueued, std::memory_order_release);
@@ -57,9 +58,13 @@ void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
   if (units.admitted == 0) units.admission = {reason, 0, {}};
 }
 
+void TransmitterRequests::moved(UnitRef unit, std::uint32_t sequence) {
+  if (unit.is_tagged()) static_cast<RequestRecord*>(unit.address())->place = sequence;
+}
+
 void TransmitterRequests::release(std::uint32_t slot, RequestRecord& record, TimePoint now) {
   if (record.state.load(std::memory_order_relaxed) != RequestRecord::State::kQueued) return;
-  scheduler_.release(slot, record.sequence, now);
+  scheduler_.release(slot, record.place, now);
   record.departed = now;
   record.state.store(RequestRecord::State::kReleased, std::memory_order_release);
 }

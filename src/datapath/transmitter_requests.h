@@ -22,6 +22,9 @@ class TransmitterRequests {
   void admit(UnitsToAdmit& units, TimePoint now);
   void release(std::uint32_t slot, RequestRecord& record, TimePoint now);
 
+  /// For the Scheduler: a unit has another sequence in its ring.
+  static void moved(UnitRef unit, std::uint32_t sequence);
+
  private:
   Scheduler& scheduler_;
   RequestRecord anonymous_;  // What anonymous units refer to.

@@ -27,6 +27,7 @@ struct alignas(kCacheLineBytes) RequestRecord {
   // The transmitter writes these before kQueued ...
   std::uint32_t wire_bytes = 0;
   std::uint32_t sequence = 0;      ///< The bucket's count of admitted units before it, modulo 2^32.
+  std::uint32_t place = 0;         ///< Its sequence in the bucket's ring; the transmitter's own.
   std::uint64_t bytes_before = 0;  ///< The bucket's count of admitted wire bytes before it.
   TimePoint arrival;
   // ... and these before the states after it.

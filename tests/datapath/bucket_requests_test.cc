@@ -35,6 +35,14 @@ class BucketRequestsTest : public testing::TestWithParam<Departure> {
     return h.transmitter.admit_request(slot_, records.emplace_back(), wire_bytes, h.time);
   }
   void release(std::size_t index) { h.transmitter.release_request(slot_, records[index], h.time); }
+  // Past the loop, so that nothing departs.
+  void offer_packet() {
+    void* packet = nullptr;
+    h.ports.arrive(0, udp_frame(1, 2, 3, 4, 60));
+    ASSERT_EQ(h.ports.rx(0, std::span(&packet, 1)), 1U);
+    h.counters.rx_packets.add(1);
+    h.transmitter.offer(slot_, packet, 60, 1, h.time, h.time);
+  }
   void run_ms(std::int64_t ms) { h.run_for(Duration{ms * kMillisecond.ns}, Duration{100'000}); }
   Bucket& bucket() { return h.bucket(slot_); }
   Duration wait() { return estimated_wait(bucket(), h.time); }
@@ -134,6 +142,68 @@ TEST_P(BucketRequestsTest, ReleasedInTheMiddleOrAtTheTailMakesRoom) {
   release(6);
   EXPECT_EQ(records[6].state.load(), State::kDeparted);
   EXPECT_EQ(bucket().dropped.get(), 3U);
+}
+
+TEST_P(BucketRequestsTest, WhoeverGivesUpHisPlaceIsFreeAtOnce) {
+  for (const std::uint32_t capacity : {1U, 4U, 5U, 64U, 100U, 1024U}) {
+    for (const std::size_t kept :
+         {std::size_t{0}, capacity / std::size_t{2}, capacity - std::size_t{1}}) {
+      SCOPED_TRACE(testing::Message() << capacity << ", kept " << kept);
+      use(ten_a_second(capacity));
+      records.clear();
+      for (std::uint32_t i = 0; i < capacity; ++i) admit();
+      EXPECT_EQ(admit().reason, RejectReason::kFull);
+      records.pop_back();
+      for (std::size_t i = 0; i < capacity; ++i) {
+        if (i != kept) release(i);
+      }
+      ASSERT_EQ(bucket().backlog.get(), 1U);
+      // Packets as well as requests.
+      for (std::uint64_t position = 2; position <= capacity; ++position) {
+        if (position % 3 == 0) {
+          const std::uint64_t before = bucket().admitted.get();
+          offer_packet();
+          ASSERT_EQ(bucket().admitted.get(), before + 1) << position;
+        } else {
+          ASSERT_EQ(admit().position, position);
+        }
+      }
+      EXPECT_EQ(admit().reason, RejectReason::kFull);
+      // All of them can still be found: each gives its own place up.
+      for (std::size_t i = 0; i < records.size(); ++i) release(i);
+      EXPECT_EQ(bucket().backlog.get(), capacity / 3);
+      h.transmitter.remove(slot_, true, h.time);
+    }
+  }
+}
+
+TEST_P(BucketRequestsTest, AllUnitsFitWhereSoManyWereReleased) {
+  use(ten_a_second(64));
+  for (int i = 0; i < 64; ++i) admit();
+  for (std::size_t i = 0; i < 64; ++i) {
+    if (i != 32) release(i);
+  }
+  UnitsToAdmit units;
+  units.bucket.slot = slot_;
+  units.all_or_none = true;
+  units.count = 64;
+  h.transmitter.admit_units(units, h.time);
+  EXPECT_EQ(units.admitted, 0U);
+  units.count = 63;
+  h.transmitter.admit_units(units, h.time);
+  EXPECT_EQ(units.admitted, 63U);
+  EXPECT_EQ(units.admission.position, 2U);
+}
+
+// A packet that leaves past the ring is one of those before a request, too.
+TEST_P(BucketRequestsTest, SequenceCountsAllThatWereAdmitted) {
+  use(ten_a_second(10));
+  h.ports.arrive(0, udp_frame(1, 2, 3, 4, 100));
+  h.lcore.poll_once();
+  admit();
+  admit();
+  EXPECT_EQ(records[0].sequence, 1U);
+  EXPECT_EQ(records[1].sequence, 2U);
 }
 
 TEST_P(BucketRequestsTest, ReleasedLastOne) {

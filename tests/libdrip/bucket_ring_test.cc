@@ -107,6 +107,45 @@ TEST(BucketRing, DoesAsADequeDoesAndWrapsItsIndices) {
   }
 }
 
+TEST(BucketRing, TakesTheSlotsOfReleasedUnitsBack) {
+  Draw draw;
+  Line line;
+  for (int scenario = 0; scenario < 500; ++scenario) {
+    const std::uint32_t first =
+        draw.one_in(2) ? 0 : 0U - static_cast<std::uint32_t>(draw.between(1, 300));
+    const std::uint32_t slot_count = 1U << draw.between(0, 7);
+    std::vector<RingEntry> slots(slot_count);
+    BucketRing ring(slots.data(), slot_count, first);
+    std::deque<std::uint64_t> expected;
+    std::uint64_t number = 0;
+    for (std::uint64_t before = draw.between(0, 2 * slot_count); before > 0; --before) {
+      ASSERT_TRUE(ring.push(entry(line, number++)));
+      ring.pop();
+    }
+    while (ring.push(entry(line, number))) expected.push_back(number++);
+    const std::uint64_t kept_in_four = draw.between(0, 4);
+    std::erase_if(expected, [&](std::uint64_t unit) {
+      if (draw.between(1, 4) <= kept_in_four) return false;
+      ring.at(first + static_cast<std::uint32_t>(unit)).unit = UnitRef::released();
+      return true;
+    });
+    const std::uint32_t tail = ring.tail();
+    std::uint64_t moved = 0;
+    ASSERT_EQ(ring.compact([&](UnitRef unit, std::uint32_t sequence) {
+      ++moved;
+      ASSERT_EQ(unit.wire_bytes(), ring.at(sequence).unit.wire_bytes());
+    }),
+              slot_count - expected.size());
+    ASSERT_LE(moved, expected.size());
+    ASSERT_EQ(ring.tail(), tail);
+    ASSERT_EQ(ring.size(), expected.size());
+    for (const std::uint64_t unit : expected) {
+      ASSERT_NO_FATAL_FAILURE(expect_entry(ring.front(), line, unit));
+      ring.pop();
+    }
+  }
+}
+
 TEST(BucketRing, LosesNothingBetweenTwoThreads) {
   constexpr std::uint64_t kUnits = 200'000;
   Line line;

@@ -24,11 +24,20 @@ struct Departures {
   void departed(UnitRef, TimePoint now, Duration) { at.push_back(now); }
 };
 
+// A unit that can be released: it keeps its sequence in the ring.
+struct alignas(64) Releasable {
+  std::uint32_t sequence = 0;
+  static void moved(UnitRef unit, std::uint32_t sequence) {
+    static_cast<Releasable*>(unit.address())->sequence = sequence;
+  }
+};
+
 // One bucket in the table of a scheduler, and its reference.
 class Pair {
  public:
   Pair(const BucketSettings& settings, std::uint32_t slot)
       : slot_(slot),
+        capacity_(settings.capacity),
         ring_(BucketRing::slots_for(settings.capacity)),
         reference_(ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second),
                    settings.departure, settings.max_catchup, kStart) {}
@@ -38,18 +47,19 @@ class Pair {
                      kStart);
   }
   void offer(Scheduler& scheduler, TimePoint now, std::uint32_t bytes) {
-    const std::uint32_t sequence = scheduler.buckets()[slot_].ring.tail();
-    alignas(64) static char unit;
-    if (scheduler.admit(slot_, {UnitRef::of(&unit, bytes, 0), now}, bytes) !=
-        RejectReason::kAdmitted) {
-      return;
-    }
+    Releasable& unit = units_.emplace_back();
+    unit.sequence = scheduler.buckets()[slot_].ring.tail();
+    // As many as the capacity, however many were released before.
+    const bool has_room = reference_.size() < capacity_;
+    ASSERT_EQ(scheduler.admit(slot_, {UnitRef::of(&unit, bytes, 0), now}, bytes),
+              has_room ? RejectReason::kAdmitted : RejectReason::kFull);
+    if (!has_room) return;
     reference_.offer(now, bytes);
-    waiting_.push_back(sequence);
+    waiting_.push_back(&unit);
   }
   void release(Scheduler& scheduler, TimePoint now, std::size_t at) {
     if (at >= waiting_.size()) return;
-    scheduler.release(slot_, waiting_[at], now);
+    scheduler.release(slot_, waiting_[at]->sequence, now);
     reference_.release(at, now);
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(at));
   }
@@ -73,9 +83,11 @@ class Pair {
 
  private:
   std::uint32_t slot_;
+  std::uint32_t capacity_;
   std::vector<RingEntry> ring_;
   test::ReferenceBucket reference_;
-  std::deque<std::uint32_t> waiting_;
+  std::deque<Releasable> units_;
+  std::deque<Releasable*> waiting_;
 };
 
 BucketSettings draw_settings(test::Draw& draw) {
@@ -98,7 +110,7 @@ TEST(Scheduler, DepartsAsEachBucketByItself) {
     SCOPED_TRACE(testing::Message() << "scenario " << scenario);
     const auto buckets = std::make_unique<Bucket[]>(kBuckets);
     const auto histograms = std::make_unique<LatencyHistograms[]>(kBuckets);
-    Scheduler scheduler({buckets.get(), histograms.get(), kBuckets}, kStart);
+    Scheduler scheduler({buckets.get(), histograms.get(), kBuckets}, kStart, Releasable::moved);
     std::deque<Pair> pairs;
     for (std::uint32_t slot = 0; slot < kBuckets; ++slot) {
       const BucketSettings settings = draw_settings(draw);
@@ -121,11 +133,77 @@ TEST(Scheduler, DepartsAsEachBucketByItself) {
           pair.change(scheduler, now,
                       ServicePeriods::of_rates(other.units_per_second, other.bits_per_second));
         } else {
-          pair.offer(scheduler, now, test::draw_bytes(draw) % 9'000 + 1);
+          ASSERT_NO_FATAL_FAILURE(pair.offer(scheduler, now, test::draw_bytes(draw) % 9'000 + 1));
         }
       }
     }
     EXPECT_FALSE(sink.at.empty());
+  }
+}
+
+// Wherever the units stood that were released: their places are free at once, and what is moved for
+// that is bounded by the number of releases.
+TEST(Scheduler, ReleasedUnitsGiveTheirPlacesBack) {
+  constexpr std::uint32_t kCapacity = 1'000;
+  static std::uint64_t moves;
+  test::Draw draw;
+  for (const std::uint32_t ring_slots : {1'024U, 2'048U}) {
+    for (const std::uint32_t first_kept : {0U, 1U, kCapacity / 2, kCapacity - 1}) {
+      SCOPED_TRACE(testing::Message() << ring_slots << " slots, kept " << first_kept);
+      moves = 0;
+      Bucket bucket;
+      LatencyHistograms histograms;
+      Scheduler scheduler({&bucket, &histograms, 1}, kStart, [](UnitRef unit, std::uint32_t to) {
+        ++moves;
+        Releasable::moved(unit, to);
+      });
+      BucketSettings settings;
+      settings.capacity = kCapacity;
+      settings.units_per_second = 1.0 / 3600;
+      std::vector<RingEntry> ring(ring_slots);
+      scheduler.create(0, settings, ring.data(), ring_slots, kStart);
+      std::deque<Releasable> units;
+      std::vector<Releasable*> waiting;
+      const auto fill = [&] {
+        while (waiting.size() < kCapacity) {
+          ASSERT_EQ(scheduler.can_admit(0, kCapacity - bucket.backlog.get(), 1, kStart),
+                    RejectReason::kAdmitted);
+          Releasable& unit = units.emplace_back();
+          unit.sequence = bucket.ring.tail();
+          ASSERT_EQ(scheduler.admit(0, {UnitRef::of(&unit, 1, 0), kStart}, 1),
+                    RejectReason::kAdmitted);
+          waiting.push_back(&unit);
+        }
+        ASSERT_EQ(scheduler.can_admit(0, 1, 1, kStart), RejectReason::kFull);
+      };
+      ASSERT_NO_FATAL_FAILURE(fill());
+      Releasable* const kept = waiting[first_kept];
+      for (Releasable* const unit : waiting) {
+        if (unit != kept) scheduler.release(0, unit->sequence, kStart);
+      }
+      waiting = {kept};
+      ASSERT_EQ(bucket.backlog.get(), 1U);
+      ASSERT_NO_FATAL_FAILURE(fill());
+      // One by one, from anywhere.
+      constexpr int kReleases = 20'000;
+      moves = 0;
+      for (int i = 0; i < kReleases; ++i) {
+        const std::size_t at = draw.between(0, kCapacity - 1);
+        scheduler.release(0, waiting[at]->sequence, kStart);
+        waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+        ASSERT_NO_FATAL_FAILURE(fill());
+      }
+      EXPECT_LE(moves, std::uint64_t{kReleases} * ring_slots / (ring_slots - kCapacity));
+      EXPECT_EQ(Scheduler::has_slots_for_releases(ring_slots, kCapacity), ring_slots == 2'048);
+      // In their order.
+      std::uint32_t last = bucket.ring.head() - 1;
+      for (const Releasable* const unit : waiting) {
+        ASSERT_EQ(bucket.ring.at(unit->sequence).unit.address(), unit);
+        ASSERT_LT(last - bucket.ring.head() + 1, unit->sequence - bucket.ring.head() + 1);
+        last = unit->sequence;
+      }
+      EXPECT_EQ(scheduler.drop_backlog(0, [](UnitRef) {}), kCapacity);
+    }
   }
 }
 

@@ -45,6 +45,11 @@ class IoPollThread final : public PollThread {
                            std::uint32_t ring_slots, TimePoint now) override {
     return transmitter_->change(slot, settings, ring, ring_slots, now);
   }
+  RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
+                       const RingEntry* ring_before, RingEntry* ring,
+                       std::uint32_t ring_slots) override {
+    return transmitter_->move_ring(slot, record, ring_before, ring, ring_slots);
+  }
   Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) override {
     return transmitter_->remove(slot, drop_backlog, now);
   }

@@ -104,6 +104,10 @@ class PollEngine final : public Engine {
   /// packets_reserved() once all of `changes` are applied.
   [[nodiscard]] std::uint64_t packets_reserved_after(std::span<const BucketChange> changes) const;
   [[nodiscard]] absl::Status check_packets(std::uint64_t reserved) const;
+  /// Whether many releases would cost more than they need to: see Scheduler::move_ring().
+  [[nodiscard]] bool wants_larger_ring(BucketRef bucket) const;
+  /// Twice the size, if there is memory and `request` waits in the bucket.
+  void enlarge_ring(BucketRef bucket, const RequestRecord& request);
   /// Releases what retired buckets and flow tables held.
   void reap();
   absl::Status plan(BucketChange& change, PlannedChange& planned);

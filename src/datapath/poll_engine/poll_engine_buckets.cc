@@ -227,8 +227,35 @@ Admission PollEngine::admit(BucketRef bucket, RequestRecord& record, std::uint32
       [&](TimePoint now) { return thread.admit_request(bucket.slot, record, wire_bytes, now); });
 }
 
+bool PollEngine::wants_larger_ring(BucketRef bucket) const {
+  const std::shared_lock lock(allocators_mutex_);
+  const SlotRecord& record = allocators_[bucket.transmitter]->record(bucket.slot);
+  const std::uint32_t slots = record.ring_slots;
+  if (Scheduler::has_slots_for_releases(slots, record.capacity)) return false;
+  return !Scheduler::has_slots_for_releases(
+      slots, (*transmitter_of(bucket).buckets)[bucket.slot].ring.size());
+}
+
+void PollEngine::enlarge_ring(BucketRef bucket, const RequestRecord& request) {
+  PollThread& thread = transmitter_of(bucket);
+  // Over the job, so that no change of this bucket comes between the job and its record.
+  const std::unique_lock lock(allocators_mutex_);
+  SlotAllocator& allocator = *allocators_[bucket.transmitter];
+  SlotRecord& record = allocator.record(bucket.slot);
+  const std::uint32_t slots = 2 * record.ring_slots;
+  const absl::StatusOr<RingEntry*> ring = allocator.rings().allocate(slots);
+  if (!ring.ok()) return;  // It works without, at a higher cost.
+  RingEntry* const replaced = thread.mailbox.run(
+      [&](TimePoint) { return thread.move_ring(bucket.slot, request, record.ring, *ring, slots); });
+  if (replaced == nullptr) return allocator.rings().release(*ring, slots);
+  allocator.rings().release(replaced, record.ring_slots);
+  record.ring = *ring;
+  record.ring_slots = slots & kMaxRingSlots;
+}
+
 void PollEngine::release(BucketRef bucket, RequestRecord& record) {
   PollThread& thread = transmitter_of(bucket);
+  if (wants_larger_ring(bucket)) enlarge_ring(bucket, record);
   thread.mailbox.run([&](TimePoint now) { thread.release_request(bucket.slot, record, now); });
 }
 

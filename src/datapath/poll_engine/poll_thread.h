@@ -72,6 +72,10 @@ class PollThread {
   /// With `ring`, moves the backlog there and returns the previous ring.
   virtual RingEntry* change_bucket(std::uint32_t slot, const BucketSettings& settings,
                                    RingEntry* ring, std::uint32_t ring_slots, TimePoint now) = 0;
+  /// See Transmitter::move_ring().
+  virtual RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
+                               const RingEntry* ring_before, RingEntry* ring,
+                               std::uint32_t ring_slots) = 0;
   virtual Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) = 0;
 
   virtual void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) = 0;

@@ -148,6 +148,57 @@ TEST_P(PollEngineTest, ReleasedRequestMakesRoom) {
   EXPECT_EQ(engine_->read(bucket).backlog, 2U);
 }
 
+TEST_P(PollEngineTest, ReleasesOfAFullBucketGetALargerRing) {
+  const MemoryStats before = engine_->memory();
+  const BucketRef bucket = create(requests(64, 1.0 / 3600));
+  std::deque<RequestRecord*> waiting;
+  const auto fill = [&] {
+    while (waiting.size() < 64) {
+      waiting.push_back(&record());
+      ASSERT_EQ(engine_->admit(bucket, *waiting.back(), 0).position, waiting.size());
+    }
+    ASSERT_EQ(engine_->admit(bucket, record(), 0).reason, RejectReason::kFull);
+  };
+  ASSERT_NO_FATAL_FAILURE(fill());
+  EXPECT_EQ(engine_->read(bucket).ring_slots, 64U);
+  for (std::size_t i = 0; i < 1'000; ++i) {
+    const std::size_t at = i * 37 % waiting.size();
+    engine_->release(bucket, *waiting[at]);
+    EXPECT_EQ(waiting[at]->state.load(), RequestRecord::State::kReleased);
+    waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(at));
+    ASSERT_NO_FATAL_FAILURE(fill());
+  }
+  EXPECT_EQ(engine_->read(bucket).ring_slots, 128U) << "and no larger";
+  // What waits is told when it is dropped, wherever it was moved.
+  EXPECT_EQ(engine_->remove(bucket, true).dropped, 64U);
+  for (const RequestRecord* const one : waiting) {
+    EXPECT_EQ(one->state.load(), RequestRecord::State::kDropped);
+  }
+  EXPECT_EQ(engine_->memory().reserved_bytes, before.reserved_bytes);
+}
+
+TEST_P(PollEngineTest, WithoutMemoryForALargerRingPlacesAreFreeAsWell) {
+  const BucketRef bucket = create(requests(64, 1.0 / 3600));
+  for (std::uint32_t capacity = kMaxCapacity; capacity >= 128; capacity /= 2) {
+    for (int failed = 0; failed < 2 * GetParam();) {  // The transmitters take turns.
+      BucketChange other{std::nullopt, requests(capacity, 1)};
+      failed = engine_->apply(std::span(&other, 1)).ok() ? 0 : failed + 1;
+    }
+  }
+  std::deque<RequestRecord*> waiting;
+  for (int i = 0; i < 64; ++i) {
+    waiting.push_back(&record());
+    ASSERT_EQ(engine_->admit(bucket, *waiting.back(), 0).reason, RejectReason::kAdmitted);
+  }
+  for (int i = 0; i < 100; ++i) {
+    engine_->release(bucket, *waiting[30]);
+    waiting.erase(waiting.begin() + 30);
+    waiting.push_back(&record());
+    ASSERT_EQ(engine_->admit(bucket, *waiting.back(), 0).position, 64U);
+  }
+  EXPECT_EQ(engine_->read(bucket).ring_slots, 64U);
+}
+
 TEST_P(PollEngineTest, SlotsAndMemoryOfDeletedBucketsAreReleased) {
   const std::uint64_t before = engine_->memory().reserved_bytes;
   for (int round = 0; round < 3000; ++round) {
