@@ -39,6 +39,12 @@ RedisCluster::RedisCluster(MembershipOptions options, const control::ClusterPart
             return ShareLeader{state.is_self, state.epoch};
           })) {}
 
+absl::StatusOr<control::ClusterStatus> RedisCluster::status() const {
+  control::ClusterStatus status = membership_.status();
+  shared_buckets_->write_status(status);
+  return status;
+}
+
 absl::Status RedisCluster::start() {
   if (absl::Status status = membership_.start(); !status.ok()) return status;
   shared_buckets_->start();

@@ -18,7 +18,7 @@ class RedisCluster final : public control::Cluster {
   ~RedisCluster() override { RedisCluster::stop(); }
 
   absl::StatusOr<control::ClusterLeader> leader() const override { return membership_.leader(); }
-  absl::StatusOr<control::ClusterStatus> status() const override { return membership_.status(); }
+  absl::StatusOr<control::ClusterStatus> status() const override;
 
   control::SharedBuckets* shared_buckets() const override { return shared_buckets_.get(); }
 

@@ -12,7 +12,7 @@ RedisSharedBuckets::RedisSharedBuckets(ShareAgentOptions options, Engine& engine
     : buckets_(buckets),
       calls_(options.prefix),
       policies_(buckets),
-      batcher_(options.redis, calls_, policies_),
+      batcher_(options.redis, QueueClock(options.prefix), calls_, policies_, clock_steps_),
       agent_(options, engine, buckets, std::move(leader)) {}
 
 void RedisSharedBuckets::start() {
@@ -23,6 +23,10 @@ void RedisSharedBuckets::start() {
 void RedisSharedBuckets::stop() {
   batcher_.stop();
   agent_.stop();
+}
+
+void RedisSharedBuckets::write_status(control::ClusterStatus& status) const {
+  clock_steps_.write(NodeTime::now(), status);
 }
 
 template <class Result, class Convert>

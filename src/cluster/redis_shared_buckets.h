@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/queue/clock_steps.h"
 #include "cluster/queue/queue_batcher.h"
 #include "cluster/queue/queue_calls.h"
 #include "cluster/queue/queue_policies.h"
@@ -25,6 +26,8 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   void start();
   /// Pending calls end with UNAVAILABLE. Idempotent.
   void stop();
+  /// What the queues know of Redis's clock. Thread safe.
+  void write_status(control::ClusterStatus& status) const;
 
   void admit(std::vector<Admission> admissions) override;
   void look(const Bucket& bucket, const std::string& request_id,
@@ -56,6 +59,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   control::BucketRegistry& buckets_;
   const QueueCalls calls_;
   QueuePolicies policies_;
+  ClockSteps clock_steps_;
   QueueBatcher batcher_;
   ShareAgent agent_;
 };

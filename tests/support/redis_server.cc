@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "base/file_descriptor.h"
 #include "wait_until.h"
@@ -62,7 +63,9 @@ TestCertificate make_certificate(const TemporaryDirectory& directory, const std:
 }
 
 RedisServer::RedisServer(std::vector<std::string> more, const TestCertificate* certificate,
-                         const std::string& network_namespace) {
+                         const std::string& network_namespace,
+                         std::map<std::string, std::string> environment)
+    : environment_(std::move(environment)) {
   const std::string port = std::to_string(port_);
   words_ = {"redis-server",
             "--bind",
@@ -113,7 +116,7 @@ void RedisServer::kill() {
 }
 
 void RedisServer::start() {
-  process_ = std::make_unique<Process>(words_);
+  process_ = std::make_unique<Process>(words_, "", environment_);
   require("redis-server answers", [this] {
     if (process_->has_ended()) throw std::runtime_error("redis-server ended: " + process_->out());
     return cli({"PING"}) == "PONG\n";

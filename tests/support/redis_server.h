@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,10 +31,11 @@ class RedisServer {
  public:
   /// Starts it, with more words for its command line: "--requirepass", "secret". With a certificate
   /// its port speaks TLS only.
-  /// With a `network_namespace` it runs inside it.
+  /// With a `network_namespace` it runs inside it. `environment` is added to this process's own.
   explicit RedisServer(std::vector<std::string> more = {},
                        const TestCertificate* certificate = nullptr,
-                       const std::string& network_namespace = {});
+                       const std::string& network_namespace = {},
+                       std::map<std::string, std::string> environment = {});
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string address() const;
@@ -55,6 +57,7 @@ class RedisServer {
   std::uint16_t port_ = free_port();
   std::vector<std::string> words_;
   std::vector<std::string> cli_words_;
+  std::map<std::string, std::string> environment_;
   std::unique_ptr<Process> process_;
 };
 

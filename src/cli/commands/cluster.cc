@@ -90,6 +90,7 @@ Exit status(Session& session) {
                fmt::format("{}", node.processed_requests()), format_time(node.last_seen_time())});
   }
   table.print();
+  for (const std::string& warning : reply.warnings()) print_line("warning: " + warning);
   for (const v1::ClusterNode& node : reply.nodes()) {
     if (!node.config_error().empty()) {
       print_line(fmt::format("{} cannot apply: {}", node.node_id(), node.config_error()));

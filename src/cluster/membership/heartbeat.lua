@@ -38,6 +38,10 @@ if applied > tonumber(head[2]) then
     redis.call('HSET', config, 'unsettled_ms', head[5])
   end
 end
+if head[5] ~= '' and tonumber(head[5]) > now then
+  head[5] = tostring(now)  -- Redis's clock was set back: it would recover for as long.
+  redis.call('HSET', config, 'unsettled_ms', head[5])
+end
 
 -- The lease. Its epoch only grows: a node that has seen a higher one than Redis has raises it.
 local held = redis.call('HMGET', leader, 'epoch', 'id', 'incarnation', 'ends_ms')

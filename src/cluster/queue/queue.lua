@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: BSD-3-Clause
 -- One shared queue: a G/D/1/K queue by the virtual schedule of include/drip/virtual_schedule.h. Each
--- call is one step. `now`, Redis's clock in microseconds, is set by the line that is put before this
--- text.
+-- call is one step. `now`, the queues' time in microseconds (queue_clock.h), and redis_us(), Redis's
+-- own clock, are put before this text.
 --
 -- KEYS[1]  the bucket's key: the name of its present instance. All else of it is below that key:
 --          INSTANCE:state  what `fields` names, packed
 --          INSTANCE:line   a sorted set of what waits, by sequence: request ids, and of units without
 --                          a name a NUL and their sequence
 --          INSTANCE:ids    request id -> 'sequence arrival'
+-- KEYS[2]  the queues' time
 -- ARGV     operation, revision, period in us, its fraction in 2^-32 us, capacity, departure at the
 --          start of service (1) or at its end (0), then what the operation needs.
 --
@@ -17,8 +18,9 @@
 local FRACTION = 4294967296
 
 local operation, revision = ARGV[1], tonumber(ARGV[2])
--- By then the caller was told that there is no answer: nothing is admitted any more.
-if operation == 'admit' and ARGV[7] ~= '0' and now > tonumber(ARGV[7]) then return {'late'} end
+-- By then the caller was told that there is no answer: nothing is admitted any more. By Redis's
+-- clock: the queues' time is that of the call's departure from its node, however late it comes.
+if operation == 'admit' and ARGV[7] ~= '0' and redis_us() > tonumber(ARGV[7]) then return {'late'} end
 local asked = {us = tonumber(ARGV[3]), fraction = tonumber(ARGV[4])}
 local capacity, at_start = tonumber(ARGV[5]), ARGV[6] == '1'
 
@@ -45,7 +47,7 @@ if not instance then
     return {'deleted'}
   end
   -- The time makes it another one even if Redis has lost its data since.
-  instance = string.format('%.0f.%d', now, redis.call('INCR', KEYS[1] .. ':instances'))
+  instance = string.format('%.0f.%d', redis_us(), redis.call('INCR', KEYS[1] .. ':instances'))
   redis.call('SET', KEYS[1], instance)
 end
 local state_key, line, ids = key_of(instance, 'state'), key_of(instance, 'line'),
@@ -66,7 +68,7 @@ if not packed then
   state.period_us, state.period_fraction = asked.us, asked.fraction
   state.capacity, state.at_start, state.revision = capacity, at_start and 1 or 0, revision
 end
--- A clock that was set back counts as standing still until it is where it was.
+-- A time that is behind, for data were lost, counts as standing still until it is where it was.
 if now < state.seen then now = state.seen end
 state.seen = now
 

@@ -3,7 +3,6 @@
 #include "cluster/queue/queue_batcher.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <utility>
 
@@ -35,26 +34,22 @@ RedisOptions with_short_backoff(RedisOptions options) {
   return options;
 }
 
-std::optional<std::uint64_t> microseconds_of(const RedisReply& reply) {
-  const auto* const parts = reply.array();
-  if (parts == nullptr || parts->size() != 2) return std::nullopt;
-  std::uint64_t numbers[2] = {};
-  for (std::size_t i = 0; i < 2; ++i) {
-    const std::string* const text = (*parts)[i].text();
-    if (text == nullptr ||
-        std::from_chars(text->data(), text->data() + text->size(), numbers[i]).ec != std::errc{}) {
-      return std::nullopt;
-    }
-  }
-  return numbers[0] * 1'000'000 + numbers[1];
+// The clock was lost between its call and this one: Redis's data were.
+bool lacks_clock(const RedisReply& reply) {
+  return reply.error() != nullptr && reply.error()->text.starts_with("NOCLOCK");
 }
 
 bool ended(const QueueCall& call) { return !call.done && !call.admission.done; }
 
 }  // namespace
 
-QueueBatcher::QueueBatcher(RedisOptions redis, const QueueCalls& calls, QueuePolicies& policies)
-    : calls_(calls), policies_(policies), link_(with_short_backoff(std::move(redis))) {}
+QueueBatcher::QueueBatcher(RedisOptions redis, QueueClock clock, const QueueCalls& calls,
+                           QueuePolicies& policies, ClockSteps& clock_steps)
+    : calls_(calls),
+      policies_(policies),
+      clock_steps_(clock_steps),
+      link_(with_short_backoff(std::move(redis))),
+      clock_(std::move(clock)) {}
 
 void QueueBatcher::start() {
   thread_ = start_thread("drip-exact", [this] { run(); });
@@ -216,12 +211,12 @@ void QueueBatcher::send() {
   next_probe_ = now + (policies_.one_unreachable() != nullptr ? kUnreachableProbe : kIdleProbe);
 }
 
-// The time first. Until it is known nothing is admitted.
+// The clock first. Until it is known nothing is admitted.
 std::vector<RedisCommand> QueueBatcher::pack(Clock::time_point now) {
   std::vector<RedisCommand> commands;
   sent_.emplace_back();
-  commands.push_back({"TIME"});
-  if (!time_seen_ || now - time_seen_->at > kTimeIsFresh) return commands;
+  commands.push_back(command_of(clock_.call(NodeTime::now()), clock_by_hash_));
+  if (!time_seen_ || now - *time_seen_ > kTimeIsFresh) return commands;
 
   struct Open {
     std::size_t index;
@@ -266,11 +261,10 @@ RedisCommand QueueBatcher::command_for(const Sent& sent) const {
     units.push_back({call.admission.request_id, call.admission.count, call.admission.all_or_none});
     deadline = std::min(deadline, call.deadline);
   }
-  // At `at` Redis's clock was past `us`, so at the deadline it will be past this.
-  const auto left =
-      std::chrono::duration_cast<std::chrono::microseconds>(deadline - time_seen_->at);
+  // At `time_seen_` Redis's clock was past redis_us(), so at the deadline it will be past this.
+  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(deadline - *time_seen_);
   const std::uint64_t expiry_us =
-      time_seen_->us + static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 0));
+      clock_.redis_us() + static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 0));
   return command_of(calls_.admit(first.admission.bucket, units, expiry_us), first.by_hash);
 }
 
@@ -295,8 +289,7 @@ void QueueBatcher::receive() {
     }
     if (!reply.ok()) return drop_link(reply.status());
     // This server cannot do it: perhaps the one that is found next can.
-    if (const absl::Status status = status_of(*reply);
-        !sent_.front().calls.empty() && absl::IsUnavailable(status)) {
+    if (const absl::Status status = status_of(*reply); absl::IsUnavailable(status)) {
       return drop_link(status);
     }
     Sent sent = std::move(sent_.front());
@@ -307,9 +300,10 @@ void QueueBatcher::receive() {
 
 void QueueBatcher::take(Sent sent, const RedisReply& reply) {
   const Clock::time_point now = Clock::now();
-  if (sent.calls.empty()) {
-    if (const auto us = microseconds_of(reply)) time_seen_ = TimeSeen{*us, now};
-    return;
+  if (sent.calls.empty()) return take_time(reply);
+  if (lacks_clock(reply)) {
+    time_seen_.reset();
+    return send_again(std::move(sent.calls));
   }
   if (is_unknown_script(reply)) {
     for (QueueCall& call : sent.calls) call.by_hash = false;
@@ -326,6 +320,19 @@ void QueueBatcher::take(Sent sent, const RedisReply& reply) {
   if (sent.admissions) return answer_admissions(std::move(sent), reply);
   const auto done = std::exchange(sent.calls.front().done, nullptr);
   if (done) done(reply);
+}
+
+void QueueBatcher::take_time(const RedisReply& reply) {
+  clock_by_hash_ = !is_unknown_script(reply);
+  if (!clock_by_hash_) {  // It is sent again, with its text.
+    next_probe_ = Clock::now();
+    return time_seen_.reset();
+  }
+  absl::Status status = status_of(reply);
+  if (status.ok()) status = clock_.on_reply(reply, NodeTime::now());
+  if (!status.ok()) return drop_link(status);  // Without the time nothing can be asked.
+  time_seen_ = Clock::now();
+  if (const auto step = clock_.take_step()) clock_steps_.add(*step);
 }
 
 void QueueBatcher::answer_admissions(Sent sent, const RedisReply& reply) {

@@ -15,7 +15,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "cluster/queue/clock_steps.h"
 #include "cluster/queue/queue_calls.h"
+#include "cluster/queue/queue_clock.h"
 #include "cluster/queue/queue_policies.h"
 #include "cluster/redis/redis_link.h"
 #include "control/model/shared_buckets.h"
@@ -38,16 +40,18 @@ struct QueueCall {
 ///
 /// A call that has no answer by its deadline (`decide_within` after it was submitted or fell due)
 /// ends with UNAVAILABLE, and its bucket is unreachable (QueuePolicies); calls of an unreachable
-/// bucket end so at once. Redis is told until when an admission is wanted, by its own clock as it
-/// was last read, and refuses those that it executes later: after a pause nothing is admitted that
-/// nobody waits for.
+/// bucket end so at once. Each batch begins with a call of the queues' clock (QueueClock), and
+/// while nothing else is asked it is called twice a second. Redis is told until when an admission
+/// is wanted, by its own clock as it was last read, and refuses those that it executes later: after
+/// a pause nothing is admitted that nobody waits for.
 ///
 /// A second thread, `drip-exact-link`, makes the connection, so that no call waits for that longer
 /// than it would for an answer. What was sent on a connection that broke is sent again, for all but
 /// units without a name can be asked twice.
 class QueueBatcher {
  public:
-  QueueBatcher(RedisOptions redis, const QueueCalls& calls, QueuePolicies& policies);
+  QueueBatcher(RedisOptions redis, QueueClock clock, const QueueCalls& calls,
+               QueuePolicies& policies, ClockSteps& clock_steps);
   ~QueueBatcher() { stop(); }
   QueueBatcher(const QueueBatcher&) = delete;
   QueueBatcher& operator=(const QueueBatcher&) = delete;
@@ -62,15 +66,9 @@ class QueueBatcher {
  private:
   using Clock = std::chrono::steady_clock;
   struct Sent {
-    std::vector<QueueCall> calls;  // None: it asks for the time. Several: admissions.
+    std::vector<QueueCall> calls;  // None: it is the clock's. Several: admissions.
     bool admissions = false;
   };
-  // Redis's clock was `us` at some time before `at`.
-  struct TimeSeen {
-    std::uint64_t us = 0;
-    Clock::time_point at;
-  };
-
   void run();
   void keep_linked();
   [[nodiscard]] bool take_submitted();
@@ -83,6 +81,7 @@ class QueueBatcher {
   void receive();
   [[nodiscard]] Clock::time_point next_deadline() const;
   void take(Sent sent, const RedisReply& reply);
+  void take_time(const RedisReply& reply);
   void answer_admissions(Sent sent, const RedisReply& reply);
   void send_again(std::vector<QueueCall> calls);
   void drop_link(const absl::Status& why);
@@ -91,6 +90,7 @@ class QueueBatcher {
 
   const QueueCalls& calls_;
   QueuePolicies& policies_;
+  ClockSteps& clock_steps_;
 
   // Of whoever `linked_` says: true, drip-exact; false, drip-exact-link.
   RedisLink link_;
@@ -98,7 +98,10 @@ class QueueBatcher {
   std::deque<QueueCall> waiting_;
   std::deque<Sent> sent_;
   Clock::time_point sent_at_;
-  std::optional<TimeSeen> time_seen_;
+  QueueClock clock_;
+  bool clock_by_hash_ = true;  // As QueueCall::by_hash.
+  // When clock_.redis_us() arrived over the present link.
+  std::optional<Clock::time_point> time_seen_;
   Clock::time_point next_probe_;
   bool may_send_ = false;
   absl::Status trouble_ = absl::UnavailableError("it was not reached yet");

@@ -7,15 +7,16 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cluster/queue/queue_clock.h"
 #include "cluster/queue/queue_lua.h"
+#include "cluster/queue/queue_time_lua.h"
+#include "cluster/queue/redis_time_lua.h"
 
 namespace drip::cluster {
 namespace {
 
-constexpr char kOwnClock[] =
-    "local time = redis.call('TIME')\n"
-    "local now = tonumber(time[1]) * 1000000 + tonumber(time[2])\n";
-constexpr char kGivenTime[] = "local now = tonumber(ARGV[#ARGV])\n";
+constexpr char kGivenRedisTime[] = "local function redis_us() return tonumber(ARGV[#ARGV]) end\n";
+constexpr char kGivenTime[] = "local now = redis_us()\n";
 
 absl::Status malformed() {
   return absl::InternalError("Redis's reply to a call of queue.lua is malformed");
@@ -59,12 +60,17 @@ absl::Status deleted() { return absl::NotFoundError("bucket_id: the bucket was d
 }  // namespace
 
 const RedisScript& queue_script() {
-  static const RedisScript script(joined(kOwnClock, kQueueLua));
+  static const RedisScript script(joined(kRedisTimeLua, kQueueTimeLua, kQueueLua));
   return script;
 }
 
 const RedisScript& queue_script_at_given_time() {
-  static const RedisScript script(joined(kGivenTime, kQueueLua));
+  static const RedisScript script(joined(kGivenRedisTime, kGivenTime, kQueueLua));
+  return script;
+}
+
+const RedisScript& queue_script_at_given_redis_time() {
+  static const RedisScript script(joined(kGivenRedisTime, kQueueTimeLua, kQueueLua));
   return script;
 }
 
@@ -79,14 +85,14 @@ QueuePeriod QueuePeriod::of_rate(double units_per_second) {
 }
 
 QueueCalls::QueueCalls(std::string_view prefix, const RedisScript& script)
-    : prefix_(joined(prefix, "exact:")), script_(script) {}
+    : prefix_(joined(prefix, "exact:")), clock_key_(queue_clock_key(prefix)), script_(script) {}
 
 ScriptCall QueueCalls::call(const QueueBucket& bucket, std::string_view operation,
                             std::vector<std::string> more) const {
   const QueuePeriod period = QueuePeriod::of_rate(bucket.settings.units_per_second);
   ScriptCall call;
   call.script = &script_;
-  call.keys = {joined(prefix_, bucket.id)};
+  call.keys = {joined(prefix_, bucket.id), clock_key_};
   call.arguments = {std::string(operation),
                     joined(bucket.revision),
                     joined(period.us),

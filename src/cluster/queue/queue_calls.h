@@ -16,10 +16,13 @@
 
 namespace drip::cluster {
 
-/// queue.lua with Redis's own clock.
+/// queue.lua by the queues' time, which a call of QueueClock has to advance in the same batch.
 [[nodiscard]] const RedisScript& queue_script();
-/// The same script, with the time in microseconds as the last argument: for tests.
+/// The same script, with the time in microseconds as the last argument, Redis's and the queues':
+/// for tests.
 [[nodiscard]] const RedisScript& queue_script_at_given_time();
+/// The same with the queues' time by their clock, and Redis's as the last argument.
+[[nodiscard]] const RedisScript& queue_script_at_given_redis_time();
 
 /// A period in microseconds and 2^-32 us, rounded once. At 1e9 a second it is off by less than 1
 /// part in 10^6; at 1e6 and below by less than 1 in 10^9.
@@ -63,6 +66,7 @@ class QueueCalls {
                                 std::vector<std::string> more) const;
 
   const std::string prefix_;
+  const std::string clock_key_;
   const RedisScript& script_;
 };
 

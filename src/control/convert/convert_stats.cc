@@ -133,6 +133,9 @@ void write_cluster(const ClusterStatus& status, v1::GetClusterStatusResponse& re
   response.set_connected(status.connected);
   response.set_knowledge_age_ms(status.knowledge_age.count());
   response.set_cut_off_reason(status.cut_off_reason);
+  for (const std::string& warning : status.warnings) response.add_warnings(warning);
+  response.set_redis_clock_steps(status.redis_clock_steps);
+  response.set_redis_clock_last_step_ns(status.redis_clock_last_step.ns);
   response.set_config_revision(status.config_revision);
   for (const ClusterMember& member : status.members) {
     v1::ClusterNode& node = *response.add_nodes();

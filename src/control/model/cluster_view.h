@@ -57,6 +57,10 @@ struct ClusterStatus {
   std::chrono::milliseconds knowledge_age{0};
   std::string cut_off_reason;
   std::uint64_t config_revision = 0;
+  std::vector<std::string> warnings;  ///< Sentences for the operator.
+  /// Steps of Redis's clock that this node has noticed since it started, and the last one.
+  std::uint64_t redis_clock_steps = 0;
+  Duration redis_clock_last_step;
 };
 
 /// What control needs of a cluster: who leads, the shared buckets, and where changes of the

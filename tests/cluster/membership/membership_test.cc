@@ -125,6 +125,18 @@ TEST(Membership, TheEpochGrowsEvenWhenRedisForgets) {
   EXPECT_EQ(d->epoch(), 4U);
 }
 
+TEST(Membership, RecoveryEndsInTimeThoughRedissClockWasSetBack) {
+  RedisServer redis;
+  auto a = started(redis, "a");
+  const ClusterKeys keys("drip");
+  // As if it had begun an hour from now, by the clock of then.
+  redis.cli({"HSET", keys.config, "unsettled_ms", "99999999999999"});
+  wait_until("it begins anew by the present clock", [&] {
+    const std::string since = redis.cli({"HGET", keys.config, "unsettled_ms"});
+    return since.size() > 2 && since.size() < 15;
+  });
+}
+
 TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   RedisServer redis;
   auto a = started(redis, "a");

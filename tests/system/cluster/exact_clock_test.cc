@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Redis's clock is set, forward and back: what departs from three nodes stays within the rate and
+// goes on, one node leads, and all say what has happened.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "departure_sink.h"
+#include "exact_group.h"
+#include "support/redis_server.h"
+#include "support/temporary_directory.h"
+
+namespace drip {
+namespace {
+
+using Clock = DepartureSink::Clock;
+using std::chrono::seconds;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+
+// The wall clock of the processes that run in its environment.
+class WallClock {
+ public:
+  WallClock() { set(0); }
+  [[nodiscard]] std::map<std::string, std::string> environment() const {
+    return {{"LD_PRELOAD", std::getenv("DRIP_SET_CLOCK")}, {"DRIP_CLOCK_OFFSET", file_}};
+  }
+  void set(std::int64_t off_by_s) const {
+    std::ofstream(file_ + ".new") << off_by_s;
+    std::filesystem::rename(file_ + ".new", file_);  // Whoever reads it finds one or the other.
+  }
+
+ private:
+  TemporaryDirectory directory_;
+  const std::string file_ = directory_.path_of("offset");
+};
+
+class ExactClock : public testing::TestWithParam<std::int64_t> {};
+
+TEST_P(ExactClock, AStepReleasesNoBurstAndHoldsNothingBack) {
+  constexpr double kRate = 100;
+  constexpr double kStallSeconds = 0.3;  // Of the machine.
+  const WallClock clock;
+  RedisServer redis({}, nullptr, {}, clock.environment());
+  ClusterNodes nodes = three_nodes(redis.url());
+  set_exact_bucket(nodes, *nodes[0], exact_bucket("b", 1000, kRate));
+  DepartureSink sink("b");
+  for (const auto& node : nodes) sink.feed(*node, 100);
+  const auto departures_a_second = [&sink] {
+    const auto now = Clock::now();
+    return static_cast<double>(sink.count(now - seconds(1), now));
+  };
+  wait_until("the rate is reached", [&] { return departures_a_second() > 0.9 * kRate; });
+
+  const auto begin = Clock::now();
+  const std::int64_t step = GetParam();
+  for (const std::int64_t off : {step, std::int64_t{0}}) {
+    clock.set(off);
+    std::this_thread::sleep_for(seconds(3));
+    EXPECT_GT(departures_a_second(), 0.7 * kRate);
+    EXPECT_LT(departures_a_second(), 1.3 * kRate);
+  }
+  const double worst = worst_excess(sink.departures(), kRate, begin);
+  std::cout << "worst excess over the rate: " << worst << " units\n";
+  EXPECT_LE(worst, 1 + kRate * kStallSeconds);
+  EXPECT_TRUE(sink.failures().empty());
+
+  wait_until("one leads, for all", [&] { return !common_leader(nodes).empty(); });
+  for (const auto& node : nodes) {
+    const v1::GetClusterStatusResponse status = node->status();
+    EXPECT_TRUE(status.connected());
+    EXPECT_EQ(status.redis_clock_steps(), 2U);
+    const std::string back = step > 0 ? "set back by " : "set forward by ";
+    EXPECT_THAT(status.warnings(), Contains(HasSubstr("Redis's clock was " + back)));
+    EXPECT_THAT(node->process().log(), AllOf(HasSubstr("Redis's clock was set forward by "),
+                                             HasSubstr("Redis's clock was set back by ")));
+    EXPECT_EQ(node->client().bucket("b").policy_changes(), 0U);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, ExactClock, testing::Values(3600, 30, -3600), [](const auto& step) {
+  return (step.param > 0 ? "Forward" : "Back") + std::to_string(std::abs(step.param));
+});
+
+}  // namespace
+}  // namespace drip
