@@ -63,6 +63,7 @@ def shaped_phase(link, daemon, flow, rate_bps):
                 "rejected_full_bytes",
                 "rejected_draining",
                 "rejected_too_long",
+                "rejected_wait_too_long",
             )
         }
         sojourn = quantile.counts_between((before or {}).get("sojourn", {}), after["sojourn"])

@@ -65,17 +65,19 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
          (bucket.leased | bucket.bounded_bytes) == 0 && bucket.schedule.due() <= now;
 }
 
-/// How long a unit that was admitted now would wait until its service starts.
-[[nodiscard]] inline Duration estimated_wait(const Bucket& bucket, TimePoint now) {
+/// How long a unit would wait until its service starts that was admitted now, or behind `more`
+/// units of `more_bytes` together that are admitted now.
+[[nodiscard]] inline Duration estimated_wait(const Bucket& bucket, TimePoint now,
+                                             std::uint32_t more = 0, std::uint64_t more_bytes = 0) {
   const Duration head = std::max(bucket.schedule.due() - bucket.schedule_time(now), Duration{0});
   const std::uint32_t backlog = bucket.backlog.get();
-  if (backlog == 0) return head;
+  if (backlog + more == 0) return head;
   // At the END the head departs when its service ends, at the START when it begins.
-  const bool head_served = bucket.departure == Departure::kAtEnd;
+  const bool head_served = backlog > 0 && bucket.departure == Departure::kAtEnd;
   const std::uint64_t bytes =
       bucket.backlog_bytes() - (head_served ? bucket.ring.front().unit.wire_bytes() : 0);
-  const FineSpan behind =
-      bucket.periods.backlog_service(backlog - static_cast<std::uint32_t>(head_served), bytes);
+  const FineSpan behind = bucket.periods.backlog_service(
+      backlog + more - static_cast<std::uint32_t>(head_served), bytes + more_bytes);
   return head + Duration{static_cast<std::int64_t>(behind.ns)};
 }
 

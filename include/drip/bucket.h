@@ -63,9 +63,9 @@ struct alignas(kCacheLineBytes) Bucket {
   Counter rejected_bytes;
   Counter dropped;
   Counter dropped_bytes;
-  Counter lost_schedule_ns;
 
   // Line 5: rarely read.
+  Counter lost_schedule_ns;
   std::uint64_t capacity_bytes = 0;
   Duration max_catchup;
   TimePoint paused_since;
@@ -103,5 +103,6 @@ static_assert(offsetof(Bucket, in_service_bytes) < kCacheLineBytes);
 static_assert(offsetof(Bucket, periods) == kCacheLineBytes);
 static_assert(offsetof(Bucket, latencies) == 2 * kCacheLineBytes);
 static_assert(offsetof(Bucket, rejected) == 3 * kCacheLineBytes);
+static_assert(offsetof(Bucket, lost_schedule_ns) == 4 * kCacheLineBytes);
 
 }  // namespace drip

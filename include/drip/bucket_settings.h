@@ -40,9 +40,10 @@ enum class RejectReason : std::uint8_t {
   kFullBytes,  ///< It does not fit below `capacity_bytes`.
   kDraining,   ///< The bucket is being removed or does not exist, or nothing is admitted any more.
   kTooLong,    ///< More wire bytes than kMaxWireBytes.
-  kAdmitted,   ///< Not rejected.
+  kWaitTooLong,  ///< It would wait for longer than its sender puts up with.
+  kAdmitted,     ///< Not rejected.
 };
 /// How many of them reject a unit.
-inline constexpr std::size_t kRejectReasons = 4;
+inline constexpr std::size_t kRejectReasons = 5;
 
 }  // namespace drip

@@ -167,6 +167,9 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--max-requests", flags.max_requests,
                  "requests that may wait at one time [1048576]")
       ->check(CLI::Range(1U, 1U << 26));
+  app.add_option("--max-remembered", flags.max_remembered,
+                 "ids of requests that have left and are still known [262144]")
+      ->check(CLI::Range(0U, 1U << 26));
   app.add_option("--ring-memory", flags.ring_memory,
                  "memory for the rings of all buckets, e.g. 4gb [1gb]");
   app.add_option("--overcommit", flags.overcommit,
@@ -202,6 +205,7 @@ void apply_flags(const Flags& flags, Options& options) {
   take(flags.tx_descriptors, memory.packets.tx_descriptors);
   take(flags.max_buckets, memory.max_buckets);
   take(flags.max_requests, memory.max_requests);
+  take(flags.max_remembered, memory.max_remembered);
   take(flags.overcommit, memory.overcommit);
   if (flags.hugepages) memory.hugepages = *hugepages_named(*flags.hugepages);
   if (flags.ring_memory) {

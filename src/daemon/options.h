@@ -38,6 +38,7 @@ struct MemoryOptions {
   std::uint64_t ring_memory_bytes = std::uint64_t{1} << 30;
   double overcommit = 1;
   std::uint32_t max_requests = 1U << 20;
+  std::uint32_t max_remembered = 1U << 18;
 };
 
 struct Options {

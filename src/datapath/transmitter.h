@@ -107,8 +107,8 @@ class Transmitter {
   // ---- Requests
 
   Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
-                          TimePoint now) {
-    return requests_.admit(slot, record, wire_bytes, now);
+                          TimePoint now, const WaitLimits& limits = {}) {
+    return requests_.admit(slot, record, wire_bytes, limits, now);
   }
   void admit_units(UnitsToAdmit& units, TimePoint now) { requests_.admit(units, now); }
   void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) {

@@ -9,17 +9,39 @@ Admission admission_of_newcomer(const Bucket& bucket, TimePoint now) {
   return {RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL, estimated_wait(bucket, now)};
 }
 
+Admission rejection(RejectReason reason, Duration wait) {
+  return {reason, 0, reason == RejectReason::kWaitTooLong ? wait : Duration{}};
+}
+
+bool exceeds(const WaitLimits& limits, const Bucket& bucket, Duration wait,
+             std::uint32_t wire_bytes) {
+  if (!limits.any() || bucket.paused != 0) return false;
+  if (wait > limits.start) return true;
+  Duration service;
+  if (bucket.departure == Departure::kAtEnd) {
+    service.ns = static_cast<std::int64_t>(bucket.periods.service(wire_bytes).ns);
+  }
+  return wait > limits.departure + Duration{-service.ns};
+}
+
 }  // namespace
 
 Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
-                                     std::uint32_t wire_bytes, TimePoint now) {
-  const Bucket& bucket = scheduler_.buckets()[slot];
+                                     std::uint32_t wire_bytes, const WaitLimits& limits,
+                                     TimePoint now) {
+  Bucket& bucket = scheduler_.buckets()[slot];
   const Admission admission = admission_of_newcomer(bucket, now);
+  if (exceeds(limits, bucket, admission.wait, wire_bytes)) {
+    RejectReason reason = scheduler_.can_admit(slot, 1, wire_bytes, now);
+    if (reason == RejectReason::kAdmitted) reason = RejectReason::kWaitTooLong;
+    count_rejected(bucket, reason, wire_bytes);
+    return rejection(reason, admission.wait);
+  }
   const std::uint64_t admitted_before = bucket.admitted.get();
   const std::uint64_t bytes_before = bucket.admitted_bytes.get();
   const RejectReason reason =
       scheduler_.admit(slot, {UnitRef::tagged(&record, wire_bytes), now}, wire_bytes);
-  if (reason != RejectReason::kAdmitted) return Admission{reason, 0, {}};
+  if (reason != RejectReason::kAdmitted) return rejection(reason, {});
   record.wire_bytes = wire_bytes;
   record.sequence = static_cast<std::uint32_t>(admitted_before);
   record.place = bucket.ring.tail() - 1;
@@ -29,33 +51,71 @@ Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
   return admission;
 }
 
+RejectReason TransmitterRequests::check(const UnitsToAdmit& units, std::uint32_t count,
+                                        TimePoint now) const {
+  const std::uint32_t slot = units.bucket.slot;
+  const RejectReason reason = scheduler_.can_admit(slot, count, units.wire_bytes, now);
+  if (reason != RejectReason::kAdmitted || !units.limits.any()) return reason;
+  const Bucket& bucket = scheduler_.buckets()[slot];
+  const Duration last_waits =
+      estimated_wait(bucket, now, count - 1, std::uint64_t{count - 1} * units.wire_bytes);
+  return exceeds(units.limits, bucket, last_waits, units.wire_bytes) ? RejectReason::kWaitTooLong
+                                                                     : reason;
+}
+
+std::uint32_t TransmitterRequests::fitting(const UnitsToAdmit& units, TimePoint now) const {
+  if (check(units, units.count, now) == RejectReason::kAdmitted) return units.count;
+  if (units.all_or_none) return 0;
+  std::uint32_t most = units.count - 1;
+  for (std::uint32_t least = 0; least < most;) {
+    const std::uint32_t middle = least + (most - least + 1) / 2;
+    if (check(units, middle, now) == RejectReason::kAdmitted) {
+      least = middle;
+    } else {
+      most = middle - 1;
+    }
+  }
+  return most;
+}
+
 void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
   const std::uint32_t slot = units.bucket.slot;
   if (units.record != nullptr) {
-    units.admission = admit(slot, *units.record, units.wire_bytes, now);
+    units.admission = admit(slot, *units.record, units.wire_bytes, units.limits, now);
     units.admitted = units.admission.reason == RejectReason::kAdmitted ? 1 : 0;
     return;
   }
   Bucket& bucket = scheduler_.buckets()[slot];
   units.admission = admission_of_newcomer(bucket, now);
   units.admitted = 0;
+  std::uint32_t wanted = units.count;
+  std::uint32_t counted = 0;  // As rejected.
   RejectReason reason = RejectReason::kAdmitted;
-  if (units.all_or_none) {
-    reason = scheduler_.can_admit(slot, units.count, units.wire_bytes, now);
-    if (reason != RejectReason::kAdmitted) count_rejected(bucket, reason, units.wire_bytes);
+  if (units.all_or_none || units.peek || units.limits.any()) {
+    wanted = fitting(units, now);
+    if (wanted < units.count) {
+      reason = check(units, units.all_or_none ? units.count : wanted + 1, now);
+    }
+  }
+  if (units.peek) {
+    units.admitted = wanted;
+    counted = units.count - wanted;
   }
   const RingEntry entry{UnitRef::tagged(&anonymous_, units.wire_bytes), now};
-  while (reason == RejectReason::kAdmitted && units.admitted < units.count) {
-    reason = scheduler_.admit(slot, entry, units.wire_bytes);
-    if (reason == RejectReason::kAdmitted) ++units.admitted;
+  while (units.admitted < wanted) {
+    const RejectReason outcome = scheduler_.admit(slot, entry, units.wire_bytes);
+    if (outcome != RejectReason::kAdmitted) {
+      reason = outcome;
+      counted = 1;
+      break;
+    }
+    ++units.admitted;
   }
-  if (reason == RejectReason::kAdmitted) return;
-  // The first that was rejected has been counted.
-  for (std::uint32_t left = units.count - units.admitted; left > 1; --left) {
+  for (std::uint32_t left = units.count - units.admitted; left > counted; --left) {
     count_rejected(bucket, reason, units.wire_bytes);
   }
   units.admission.reason = reason;
-  if (units.admitted == 0) units.admission = {reason, 0, {}};
+  if (units.admitted == 0) units.admission = rejection(reason, units.admission.wait);
 }
 
 void TransmitterRequests::moved(UnitRef unit, std::uint32_t sequence) {

@@ -17,8 +17,8 @@ class TransmitterRequests {
   explicit TransmitterRequests(Scheduler& scheduler) : scheduler_(scheduler) {}
 
   Admission admit(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
-                  TimePoint now);
-  /// Anonymous units, or one with a record.
+                  const WaitLimits& limits, TimePoint now);
+  /// Anonymous units, or one with a record. A look at what would happen takes neither.
   void admit(UnitsToAdmit& units, TimePoint now);
   void release(std::uint32_t slot, RequestRecord& record, TimePoint now);
 
@@ -26,6 +26,12 @@ class TransmitterRequests {
   static void moved(UnitRef unit, std::uint32_t sequence);
 
  private:
+  // Why `count` of the units would not be admitted; counts nothing.
+  [[nodiscard]] RejectReason check(const UnitsToAdmit& units, std::uint32_t count,
+                                   TimePoint now) const;
+  // How many would be admitted; counts nothing.
+  [[nodiscard]] std::uint32_t fitting(const UnitsToAdmit& units, TimePoint now) const;
+
   Scheduler& scheduler_;
   RequestRecord anonymous_;  // What anonymous units refer to.
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "drip/bucket_settings.h"
@@ -29,7 +30,17 @@ struct Removal {
 struct Admission {
   RejectReason reason = RejectReason::kAdmitted;
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
-  Duration wait;               ///< Until its service starts.
+  Duration wait;               ///< Until its service starts; also of kWaitTooLong.
+};
+
+/// How long a unit may have to wait, by the estimate at its admission. One that would wait for
+/// longer is rejected with kWaitTooLong, unless its bucket is paused: then nobody knows.
+struct WaitLimits {
+  static constexpr Duration kNone{std::numeric_limits<std::int64_t>::max()};
+  Duration start = kNone;      ///< Until its service starts.
+  Duration departure = kNone;  ///< Until it departs.
+
+  [[nodiscard]] bool any() const { return start != kNone || departure != kNone; }
 };
 
 /// Admits several units to one bucket, one behind the other.
@@ -39,6 +50,8 @@ struct UnitsToAdmit {
   std::uint32_t count = 1;          ///< 1 with a record.
   std::uint32_t wire_bytes = 0;     ///< Of each unit.
   bool all_or_none = false;
+  bool peek = false;  ///< Only tells what would happen; counts nothing. Without a record.
+  WaitLimits limits;  ///< Of each unit.
   // ---- Results
   std::uint32_t admitted = 0;
   Admission admission;  ///< Position and wait of the first unit; why the others were rejected.

@@ -57,7 +57,11 @@ class Engine {
 
   /// Admits `record` as one unit of `wire_bytes`. The caller owns the record and keeps it at its
   /// address until its state says that it has left the bucket.
-  virtual Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) = 0;
+  virtual Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes,
+                          WaitLimits limits) = 0;
+  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) {
+    return admit(bucket, record, wire_bytes, {});
+  }
   /// The same for many; each is admitted or rejected by itself, in order within a bucket.
   virtual void admit_many(std::span<UnitsToAdmit> units) = 0;
   /// Takes a waiting request out of its bucket; those behind it move up. No effect if it is not

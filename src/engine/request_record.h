@@ -34,6 +34,8 @@ struct alignas(kCacheLineBytes) RequestRecord {
   TimePoint departed;
   Duration lateness;
 
+  Duration remember;  ///< Control's own: how long its id is known after its departure.
+
   [[nodiscard]] bool ended() const {
     const State now = state.load(std::memory_order_acquire);
     return now != State::kIdle && now != State::kQueued;

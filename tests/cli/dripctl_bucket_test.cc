@@ -185,6 +185,42 @@ TEST_F(DripctlBucketTest, RejectionIsExitCode1AndNoError) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["reason"], "REJECT_REASON_FULL");
 }
 
+TEST_F(DripctlBucketTest, AsksForShortWaitsForALookAndForAMemory) {
+  v1::AllowRequestResponse reply;
+  reply.set_reason(v1::REJECT_REASON_WAIT_TOO_LONG);
+  reply.set_estimated_wait_ns(50'000'000'000);
+  server_->reply(reply);
+  reply.Clear();
+  reply.set_allowed(true);
+  reply.set_request_id("r");
+  reply.set_duplicate(true);
+  server_->reply(reply);
+  reply.set_duplicate(false);
+  reply.set_queue_position(4);
+  server_->reply(reply);
+  Outcome outcome = dripctl("request allow b --max-wait 2s --peek --remember 1min");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "request - rejected: it would wait too long, 50s\n");
+  const auto request = asked<v1::AllowRequestRequest>();
+  EXPECT_EQ(request.max_wait_ns(), 2'000'000'000U);
+  EXPECT_TRUE(request.peek());
+  EXPECT_EQ(request.remember_ns(), 60'000'000'000U);
+  EXPECT_EQ(dripctl("request allow b --id r").out,
+            "request r allowed: position 0, waits 0ns (has left already)\n");
+  EXPECT_FALSE(server_->asked<v1::AllowRequestRequest>().back().has_max_wait_ns());
+  EXPECT_EQ(dripctl("request allow b --id r --peek").out,
+            "request r would be allowed: position 4, waits 0ns\n");
+  v1::AwaitTurnResponse turn;
+  turn.set_reason(v1::REJECT_REASON_WAIT_TOO_LONG);
+  turn.set_estimated_wait_ns(1'500'000);
+  server_->reply(turn);
+  outcome = dripctl("request await b --timeout 1s --max-wait 0s --remember 10s");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "request - rejected: it would wait too long, 1.5ms\n");
+  EXPECT_TRUE(server_->asked<v1::AwaitTurnRequest>().back().has_max_wait_ns());
+  EXPECT_EQ(server_->asked<v1::AwaitTurnRequest>().back().remember_ns(), 10'000'000'000U);
+}
+
 TEST_F(DripctlBucketTest, AwaitEndsInOneOfThreeWays) {
   v1::AwaitTurnResponse reply;
   reply.set_request_id("r");

@@ -61,7 +61,7 @@ TEST(Stop, WhatDoesNotIsDroppedAndCounted) {
 TEST(Stop, ADrainingNodeTakesNothingNewAndEndsThoseWhoWait) {
   ServingDripd dripd({"--drain", "2s"});
   Client client(dripd.address());
-  client.configure("slow", 100, 0.01);
+  client.configure("slow", 100, 0.1);
   v1::AwaitTurnRequest request;
   request.set_bucket_id("slow");
   grpc::Status awaited;

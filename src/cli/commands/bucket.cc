@@ -64,11 +64,13 @@ void print_properties(const v1::Bucket& bucket) {
                                         brief_bytes(bucket.allowed_bytes())));
   properties.add("processed", fmt::format("{} units, {}", bucket.processed_requests(),
                                           brief_bytes(bucket.processed_bytes())));
-  properties.add("rejected",
-                 fmt::format("{} units, {} (full {}, full in bytes {}, draining {}, too long {})",
-                             bucket.rejected_requests(), brief_bytes(bucket.rejected_bytes()),
-                             bucket.rejected_full(), bucket.rejected_full_bytes(),
-                             bucket.rejected_draining(), bucket.rejected_too_long()));
+  properties.add(
+      "rejected",
+      fmt::format("{} units, {} (full {}, full in bytes {}, draining {}, too long {}, "
+                  "wait too long {})",
+                  bucket.rejected_requests(), brief_bytes(bucket.rejected_bytes()),
+                  bucket.rejected_full(), bucket.rejected_full_bytes(), bucket.rejected_draining(),
+                  bucket.rejected_too_long(), bucket.rejected_wait_too_long()));
   properties.add("dropped", fmt::format("{} units", bucket.dropped_requests()));
   properties.add("last leak", format_time(bucket.last_leak_time()));
   properties.add("sojourn", histogram_in_words(bucket.sojourn()));

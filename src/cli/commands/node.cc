@@ -44,6 +44,11 @@ Exit show(Session& session) {
                    fmt::format("{} jumps, {} changes of rate, last at {}", clock.jumps(),
                                clock.rate_changes(), format_time(clock.last_parting_time())));
   }
+  if (node.remembered_ids() + node.remembered_ids_forgotten() > 0) {
+    properties.add("remembered",
+                   fmt::format("{} ids, {} forgotten too early", node.remembered_ids(),
+                               node.remembered_ids_forgotten()));
+  }
   for (const std::string& warning : node.warnings()) properties.add("warning", warning);
   properties.print();
   return Exit::kOk;

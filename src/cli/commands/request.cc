@@ -14,8 +14,19 @@
 namespace drip::cli {
 namespace {
 
-std::string rejection(const std::string& request_id, v1::RejectReason reason) {
-  return fmt::format("request {} rejected: {}", or_dash(request_id), reason_in_words(reason));
+// Reply is AllowRequestResponse or AwaitTurnResponse.
+template <typename Reply>
+std::string rejection(const Reply& reply) {
+  std::string reason = reason_in_words(reply.reason());
+  if (reply.reason() == v1::REJECT_REASON_WAIT_TOO_LONG) {
+    reason += ", " + brief_duration(static_cast<std::uint64_t>(reply.estimated_wait_ns()));
+  }
+  return fmt::format("request {} rejected: {}", or_dash(reply.request_id()), reason);
+}
+
+std::string known_already(bool duplicate, std::uint64_t position) {
+  if (!duplicate) return "";
+  return position > 0 ? " (was queued already)" : " (has left already)";
 }
 
 Exit allow(Session& session, const v1::AllowRequestRequest& request) {
@@ -24,12 +35,12 @@ Exit allow(Session& session, const v1::AllowRequestRequest& request) {
   if (session.json) {
     print(reply);
   } else if (reply.allowed()) {
-    print_line(fmt::format("request {} allowed: position {}, waits {}{}", reply.request_id(),
-                           reply.queue_position(),
+    print_line(fmt::format("request {} {}: position {}, waits {}{}", or_dash(reply.request_id()),
+                           request.peek() ? "would be allowed" : "allowed", reply.queue_position(),
                            brief_duration(static_cast<std::uint64_t>(reply.estimated_wait_ns())),
-                           reply.duplicate() ? " (was queued already)" : ""));
+                           known_already(reply.duplicate(), reply.queue_position())));
   } else {
-    print_line(rejection(reply.request_id(), reply.reason()));
+    print_line(rejection(reply));
   }
   return reply.allowed() ? Exit::kOk : Exit::kRejected;
 }
@@ -47,7 +58,7 @@ Exit await(Session& session, const v1::AwaitTurnRequest& request) {
   } else if (reply.allowed()) {
     print_line(fmt::format("request {} dropped: its bucket was deleted", reply.request_id()));
   } else {
-    print_line(rejection(reply.request_id(), reply.reason()));
+    print_line(rejection(reply));
   }
   return left ? Exit::kOk : Exit::kRejected;
 }
@@ -95,6 +106,16 @@ void add_request_flags(CLI::App* subcommand, std::shared_ptr<Request> request) {
   add_whole<std::uint32_t>(subcommand, "--bytes",
                            "Size of the request, needed if the bucket leaks bits",
                            [request](std::uint32_t bytes) { request->set_bytes(bytes); });
+  add_parsed(subcommand, "--max-wait", "DURATION",
+             "Reject it, at no charge, if its service would start later than this from now",
+             parse_duration, [request](std::chrono::nanoseconds span) {
+               request->set_max_wait_ns(static_cast<std::uint64_t>(span.count()));
+             });
+  add_parsed(subcommand, "--remember", "DURATION",
+             "Answer a call with the same --id as the same request for so long after it has left",
+             parse_duration, [request](std::chrono::nanoseconds span) {
+               request->set_remember_ns(static_cast<std::uint64_t>(span.count()));
+             });
 }
 
 }  // namespace
@@ -106,9 +127,13 @@ void add_request_command(CommandLine* line) {
   CLI::App* subcommand = line->add_subcommand(
       command, "allow", "Admit a request and return at once; exit code 1 if it is rejected",
       {"request allow jobs", "request allow jobs --id order-17 --json",
-       "request allow uplink --bytes 1500"},
+       "request allow uplink --bytes 1500", "request allow jobs --max-wait 2s --peek",
+       "request allow jobs --id order-17 --remember 1min"},
       [admission](Session& session) { return allow(session, *admission); });
   add_request_flags(subcommand, admission);
+  subcommand->add_flag_callback(
+      "--peek", [admission] { admission->set_peek(true); },
+      "Only tell what would happen: admit, charge and count nothing");
 
   auto turn = std::make_shared<v1::AwaitTurnRequest>();
   subcommand = line->add_subcommand(

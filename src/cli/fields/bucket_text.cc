@@ -44,6 +44,8 @@ std::string reason_in_words(v1::RejectReason reason) {
       return "the bucket is full (bytes)";
     case v1::REJECT_REASON_DRAINING:
       return "the bucket is draining";
+    case v1::REJECT_REASON_WAIT_TOO_LONG:
+      return "it would wait too long";
     default:
       return "no reason given";
   }

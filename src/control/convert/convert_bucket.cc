@@ -2,6 +2,8 @@
 // Writes Bucket, and what RPCs about requests have in common.
 #include "control/convert/convert_bucket.h"
 
+#include <algorithm>
+
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/convert/convert_bucket_config.h"
@@ -35,6 +37,20 @@ absl::StatusOr<std::uint32_t> read_wire_bytes(std::optional<std::uint32_t> bytes
                           kMaxWireBytes, " bytes"));
   }
   return 0;
+}
+
+absl::StatusOr<AdmitTerms> read_terms(std::optional<std::uint64_t> max_wait_ns,
+                                      std::uint64_t remember_ns) {
+  absl::Status status =
+      check_range("remember_ns", remember_ns, std::uint64_t{0}, kMaxRememberNs, " ns");
+  if (!status.ok()) return status;
+  AdmitTerms terms;
+  terms.remember.ns = static_cast<std::int64_t>(remember_ns);
+  if (max_wait_ns) {
+    constexpr auto kMost = static_cast<std::uint64_t>(WaitLimits::kNone.ns);
+    terms.limits.start.ns = static_cast<std::int64_t>(std::min(*max_wait_ns, kMost));
+  }
+  return terms;
 }
 
 void write_share(const ShareState& share, const EpochClock& clock, v1::Bucket& bucket) {
@@ -86,6 +102,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   bucket.set_rejected_full_bytes(rejected(RejectReason::kFullBytes));
   bucket.set_rejected_draining(rejected(RejectReason::kDraining));
   bucket.set_rejected_too_long(rejected(RejectReason::kTooLong));
+  bucket.set_rejected_wait_too_long(rejected(RejectReason::kWaitTooLong));
   bucket.set_dropped_requests(stats.dropped);
   write_histogram(stats.sojourn, *bucket.mutable_sojourn());
   write_histogram(stats.lateness, *bucket.mutable_lateness());
@@ -109,6 +126,8 @@ v1::RejectReason reject_reason(RejectReason reason) {
       return v1::REJECT_REASON_FULL_BYTES;
     case RejectReason::kDraining:
       return v1::REJECT_REASON_DRAINING;
+    case RejectReason::kWaitTooLong:
+      return v1::REJECT_REASON_WAIT_TOO_LONG;
   }
   return v1::REJECT_REASON_UNSPECIFIED;
 }

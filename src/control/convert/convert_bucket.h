@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "control/model/bucket_state.h"
 #include "control/model/epoch_clock.h"
+#include "control/model/request_queues.h"
 #include "drip/v1/bucket.pb.h"
 #include "drip/v1/rate_limiter.pb.h"
 
@@ -20,6 +21,18 @@ namespace drip::control {
 [[nodiscard]] absl::StatusOr<std::uint32_t> read_wire_bytes(std::optional<std::uint32_t> bytes,
                                                             const BucketSettings& bucket,
                                                             std::string_view bucket_id);
+
+inline constexpr std::uint64_t kMaxRememberNs = 86'400'000'000'000;  // A day.
+
+/// Checks `remember_ns`. The other terms are those of a call that has no more.
+[[nodiscard]] absl::StatusOr<AdmitTerms> read_terms(std::optional<std::uint64_t> max_wait_ns,
+                                                    std::uint64_t remember_ns);
+/// Of AllowRequestRequest, AllowRequestsEntry or AwaitTurnRequest.
+template <class Message>
+[[nodiscard]] absl::StatusOr<AdmitTerms> terms_of(const Message& message) {
+  return read_terms(message.has_max_wait_ns() ? std::optional(message.max_wait_ns()) : std::nullopt,
+                    message.remember_ns());
+}
 
 /// Sets the fields that a bucket of scope CLUSTER has.
 void write_share(const ShareState& share, const EpochClock& clock, v1::Bucket& bucket);

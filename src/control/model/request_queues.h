@@ -22,6 +22,16 @@ namespace drip::control {
 class AdmissionBatch;
 class BucketEntry;
 
+/// What a caller asks for beside the admission itself.
+struct AdmitTerms {
+  WaitLimits limits;
+  /// How long the id is known after the request has left: until then it is the same request, and
+  /// not charged again. Zero: not at all.
+  Duration remember;
+  /// Only tells what would happen: nothing is charged, counted or remembered.
+  bool peek = false;
+};
+
 /// One request or, in a batch, several units without a name.
 struct AdmitRequest {
   /// While a request waits, the same id is the same request. Empty: one is made up or, in a batch,
@@ -30,6 +40,7 @@ struct AdmitRequest {
   std::uint32_t wire_bytes = 0;  ///< Of each unit.
   std::uint32_t count = 1;       ///< Of units; 1 with an id.
   bool all_or_none = false;      ///< Whether it is all units or none.
+  AdmitTerms terms;              ///< A request that waits already keeps those it came with.
 };
 
 /// What became of an admission. A rejection is no error.
@@ -37,7 +48,8 @@ struct Ticket {
   std::string request_id;  ///< Empty in a batch.
   Admission admission;     ///< Of the first unit; `reason` is why the others were not admitted.
   std::uint32_t admitted = 0;
-  bool duplicate = false;  ///< The request waited already; nothing was charged.
+  bool duplicate = false;  ///< The request waited already, or has left; nothing was charged.
+  bool has_left = false;   ///< It is a duplicate of one that has left and is remembered.
 };
 
 /// How an awaited request ended.
@@ -45,6 +57,8 @@ struct TurnResult {
   std::string request_id;
   RejectReason reason = RejectReason::kAdmitted;  ///< Else it was not admitted.
   bool dropped = false;                           ///< With its bucket; else it left in its turn.
+  bool duplicate = false;                         ///< As in Ticket.
+  Duration wait;                                  ///< Of kWaitTooLong.
   Duration sojourn;
   Duration lateness;
 };

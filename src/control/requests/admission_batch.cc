@@ -22,6 +22,8 @@ void AdmissionBatch::add_units(BucketRef bucket, const AdmitRequest& request, st
   units.count = request.count;
   units.wire_bytes = request.wire_bytes;
   units.all_or_none = request.all_or_none;
+  units.peek = request.terms.peek;
+  units.limits = request.terms.limits;
   pending_.push_back({index, nullptr, {}});
 }
 
@@ -31,6 +33,7 @@ void AdmissionBatch::add_request(BucketRef bucket, const AdmitRequest& request,
   UnitsToAdmit& units = units_.emplace_back();
   units.bucket = bucket;
   units.record = &fresh->record;
+  units.limits = request.terms.limits;
   units.wire_bytes = request.wire_bytes;
   pending_.push_back({index, std::move(queue), std::move(fresh)});
 }

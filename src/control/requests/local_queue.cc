@@ -2,6 +2,7 @@
 // Admission with idempotency, release and listing.
 #include "control/requests/local_queue.h"
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -25,19 +26,34 @@ Request* LocalQueue::find_completed(std::string_view id) {
       continue;
     }
     if (!request.record.ended()) return &request;
+    remember(request);
     forget(request);
     return nullptr;
   }
 }
 
-void LocalQueue::insert(const RequestHandle& fresh) {
+std::optional<LocalQueue::Admitted> LocalQueue::find_known(std::string_view id,
+                                                           Departure departure) {
+  if (Request* const known = find_completed(id)) return duplicate_of(*known, departure);
+  if (!pool_.remembered().has(number_, id, engine_.now())) return std::nullopt;
+  Admitted result;
+  result.ticket.request_id = std::string(id);
+  result.ticket.admitted = 1;
+  result.ticket.duplicate = true;
+  result.ticket.has_left = true;
+  return result;
+}
+
+void LocalQueue::insert(const RequestHandle& fresh, const AdmitTerms& terms) {
   fresh->admitting = true;
+  fresh->record.remember = terms.remember;
   by_id_.emplace(fresh->id, fresh);
 }
 
 absl::StatusOr<LocalQueue::Admitted> LocalQueue::admit(std::string_view request_id,
                                                        std::uint32_t wire_bytes,
-                                                       Departure departure) {
+                                                       Departure departure,
+                                                       const AdmitTerms& terms) {
   RequestHandle fresh = pool_.take();
   if (!fresh) {
     pool_.sweep();
@@ -46,22 +62,42 @@ absl::StatusOr<LocalQueue::Admitted> LocalQueue::admit(std::string_view request_
   if (!fresh) {
     // A question about a request that waits takes no memory.
     MutexLock lock(mutex_);
-    if (Request* const known = find_completed(request_id)) return duplicate_of(*known, departure);
+    if (std::optional<Admitted> known = find_known(request_id, departure)) return *std::move(known);
     return pool_.exhausted();
   }
   fresh->id = request_id.empty() ? pool_.make_id() : std::string(request_id);
   {
     MutexLock lock(mutex_);
     reap(kReapedACall);
-    if (Request* const known = find_completed(fresh->id)) return duplicate_of(*known, departure);
-    insert(fresh);
+    if (std::optional<Admitted> known = find_known(fresh->id, departure)) return *std::move(known);
+    insert(fresh, terms);
   }
-  const Admission admission = engine_.admit(bucket_, fresh->record, wire_bytes);
+  const Admission admission = engine_.admit(bucket_, fresh->record, wire_bytes, terms.limits);
   return complete(std::move(fresh), admission);
 }
 
+Ticket LocalQueue::peek(std::string_view request_id, std::uint32_t wire_bytes, Departure departure,
+                        const AdmitTerms& terms) {
+  if (!request_id.empty()) {
+    MutexLock lock(mutex_);
+    if (std::optional<Admitted> known = find_known(request_id, departure)) return known->ticket;
+  }
+  UnitsToAdmit units;
+  units.bucket = bucket_;
+  units.wire_bytes = wire_bytes;
+  units.limits = terms.limits;
+  units.peek = true;
+  engine_.admit_many(std::span(&units, 1));
+  Ticket ticket;
+  ticket.request_id = std::string(request_id);
+  ticket.admission = units.admission;
+  ticket.admitted = units.admitted;
+  return ticket;
+}
+
 std::optional<LocalQueue::Prepared> LocalQueue::try_prepare(std::string_view request_id,
-                                                            Departure departure) {
+                                                            Departure departure,
+                                                            const AdmitTerms& terms) {
   Prepared prepared;
   prepared.fresh = pool_.take();
   if (!prepared.fresh) return std::nullopt;
@@ -70,12 +106,12 @@ std::optional<LocalQueue::Prepared> LocalQueue::try_prepare(std::string_view req
   reap(kReapedACall);
   if (const auto same = by_id_.find(request_id); same != by_id_.end()) {
     if (same->second->admitting) return std::nullopt;
-    if (Request* const known = find_completed(request_id)) {
-      prepared.known = duplicate_of(*known, departure).ticket;
-      return prepared;
-    }
   }
-  insert(prepared.fresh);
+  if (std::optional<Admitted> known = find_known(request_id, departure)) {
+    prepared.known = std::move(known->ticket);
+    return prepared;
+  }
+  insert(prepared.fresh, terms);
   return prepared;
 }
 
@@ -164,6 +200,15 @@ QueuePage LocalQueue::list(std::uint64_t first, std::size_t limit, Departure dep
   return page;
 }
 
+void LocalQueue::remember(const Request& request) {
+  if (request.record.remember.ns == 0 ||
+      request.record.state.load(std::memory_order_acquire) != RequestRecord::State::kDeparted) {
+    return;
+  }
+  pool_.remembered().add(number_, request.id, request.record.departed + request.record.remember,
+                         engine_.now());
+}
+
 void LocalQueue::forget(Request& request) {
   const auto known = by_id_.find(request.id);
   // Its id may be another request's by now.
@@ -174,6 +219,7 @@ std::size_t LocalQueue::reap(std::size_t limit) {
   std::size_t reaped = 0;
   while (reaped < limit && !index_.empty() && index_.front().record.ended()) {
     const RequestHandle request = index_.pop_front();
+    remember(*request);
     forget(*request);
     ++reaped;
   }

@@ -29,23 +29,28 @@ class LocalQueue : public std::enable_shared_from_this<LocalQueue> {
 
   /// Both outlive it.
   LocalQueue(Engine& engine, RequestPool& pool, BucketRef bucket)
-      : engine_(engine), pool_(pool), bucket_(bucket) {}
+      : engine_(engine), pool_(pool), bucket_(bucket), number_(pool.remembered().new_queue()) {}
 
-  /// Admits a request, unless one with its id waits already: then tells its position and admits
-  /// nothing. An id is made up for an empty one. Of two calls at one time with the same id, one
-  /// admits and the other waits for its answer. RESOURCE_EXHAUSTED if too many requests wait.
-  /// REQUIRES: the bucket exists throughout.
+  /// Admits a request, unless one with its id waits already, or has left and is remembered: then
+  /// tells so and admits nothing. An id is made up for an empty one. Of two calls at one time with
+  /// the same id, one admits and the other waits for its answer. RESOURCE_EXHAUSTED if too many
+  /// requests wait. REQUIRES: the bucket exists throughout.
   [[nodiscard]] absl::StatusOr<Admitted> admit(std::string_view request_id,
-                                               std::uint32_t wire_bytes, Departure departure);
+                                               std::uint32_t wire_bytes, Departure departure,
+                                               const AdmitTerms& terms = {});
+  /// What admit() would answer now, with `terms.limits`; changes and counts nothing.
+  [[nodiscard]] Ticket peek(std::string_view request_id, std::uint32_t wire_bytes,
+                            Departure departure, const AdmitTerms& terms);
 
   /// The two halves of admit(), around the engine's admission of `fresh`, whose id is set.
   struct Prepared {
-    RequestHandle fresh;          ///< To be completed, unless `known`.
-    std::optional<Ticket> known;  ///< Of the request with this id, which waits already.
+    RequestHandle fresh;  ///< To be completed, unless `known`.
+    /// Of the request with this id, which waits already, or has left and is remembered.
+    std::optional<Ticket> known;
   };
   /// Never waits: none if another call admits this id at present, or if the pool is empty.
   [[nodiscard]] std::optional<Prepared> try_prepare(std::string_view request_id,
-                                                    Departure departure);
+                                                    Departure departure, const AdmitTerms& terms);
   Admitted complete(RequestHandle fresh, const Admission& admission);
 
   /// Removes a request that still waits. Nothing if it has ended.
@@ -61,15 +66,21 @@ class LocalQueue : public std::enable_shared_from_this<LocalQueue> {
  private:
   // Waits until no other call admits this id; then the request that waits, or null.
   Request* find_completed(std::string_view id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void insert(const RequestHandle& fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The answer to a call with an id that is known.
+  std::optional<Admitted> find_known(std::string_view id, Departure departure)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void insert(const RequestHandle& fresh, const AdmitTerms& terms)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   [[nodiscard]] Admitted duplicate_of(Request& request, Departure departure)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void remember(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void forget(Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::size_t reap(std::size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Engine& engine_;
   RequestPool& pool_;
   const BucketRef bucket_;
+  const std::uint64_t number_;  // In RememberedIds.
 
   Mutex mutex_;
   Condition completed_;                                 // Some request is not `admitting` any more.

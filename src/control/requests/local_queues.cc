@@ -27,8 +27,8 @@ Duration until_departure(Duration wait, const BucketSettings& settings, std::uin
 
 }  // namespace
 
-LocalQueues::LocalQueues(Engine& engine, std::size_t max_requests)
-    : engine_(engine), pool_(max_requests), turns_(engine) {}
+LocalQueues::LocalQueues(Engine& engine, std::size_t max_requests, std::size_t max_remembered)
+    : engine_(engine), pool_(max_requests, max_remembered), turns_(engine) {}
 
 std::shared_ptr<LocalQueue> LocalQueues::queue_of(BucketEntry& bucket) {
   return bucket.local_queue(
@@ -40,13 +40,23 @@ absl::StatusOr<LocalQueue::Admitted> LocalQueues::admit_now(BucketEntry& bucket,
   const BucketEntry::Use held = bucket.use();
   if (!held) return deleted(bucket);
   return queue_of(bucket)->admit(request.request_id, request.wire_bytes,
-                                 bucket.settings().departure);
+                                 bucket.settings().departure, request.terms);
+}
+
+absl::StatusOr<Ticket> LocalQueues::ticket_now(BucketEntry& bucket, const AdmitRequest& request) {
+  if (request.terms.peek) {
+    const BucketEntry::Use held = bucket.use();
+    if (!held) return deleted(bucket);
+    return queue_of(bucket)->peek(request.request_id, request.wire_bytes,
+                                  bucket.settings().departure, request.terms);
+  }
+  absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
+  if (!admitted.ok()) return admitted.status();
+  return std::move(admitted->ticket);
 }
 
 void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) {
-  absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
-  if (!admitted.ok()) return done(admitted.status());
-  done(std::move(admitted->ticket));
+  done(ticket_now(bucket, request));
 }
 
 void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
@@ -54,14 +64,16 @@ void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Admiss
   if (!batch.hold(bucket)) return batch.fail(index, deleted(bucket));
   if (request.request_id.empty()) return batch.add_units(bucket.ref(), request, index);
   std::shared_ptr<LocalQueue> queue = queue_of(bucket);
-  std::optional<LocalQueue::Prepared> prepared =
-      queue->try_prepare(request.request_id, bucket.settings().departure);
+  std::optional<LocalQueue::Prepared> prepared;
+  if (!request.terms.peek) {
+    prepared = queue->try_prepare(request.request_id, bucket.settings().departure, request.terms);
+  }
   if (!prepared) {
     // Another call is admitting it, or this very batch, or the pool is empty.
     batch.flush();
-    const absl::StatusOr<LocalQueue::Admitted> admitted = admit_now(bucket, request);
-    if (!admitted.ok()) return batch.fail(index, admitted.status());
-    return batch.answer(index, admitted->ticket);
+    const absl::StatusOr<Ticket> ticket = ticket_now(bucket, request);
+    if (!ticket.ok()) return batch.fail(index, ticket.status());
+    return batch.answer(index, *ticket);
   }
   if (prepared->known) return batch.answer(index, *prepared->known);
   batch.add_request(bucket.ref(), request, std::move(queue), std::move(prepared->fresh), index);
@@ -78,7 +90,9 @@ std::shared_ptr<AwaitedTurn> LocalQueues::await(BucketEntry& bucket, const Admit
   TurnResult result;
   result.request_id = std::move(ticket.request_id);
   result.reason = ticket.admission.reason;
-  if (result.reason != RejectReason::kAdmitted) {
+  result.duplicate = ticket.duplicate;
+  if (result.reason != RejectReason::kAdmitted || ticket.has_left) {
+    result.wait = ticket.admission.wait;
     done(std::move(result));
     return nullptr;
   }

@@ -18,9 +18,10 @@ namespace drip::control {
 /// for no one else.
 class LocalQueues final : public RequestQueues {
  public:
-  /// At most `max_requests` wait at one time. The engine must have stopped, or every request have
-  /// left, before it is destroyed.
-  LocalQueues(Engine& engine, std::size_t max_requests);
+  /// At most `max_requests` wait at one time, and so many ids are remembered. The engine must have
+  /// stopped, or every request have left, before it is destroyed.
+  LocalQueues(Engine& engine, std::size_t max_requests,
+              std::size_t max_remembered = kDefaultMaxRemembered);
 
   void admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) override;
   void admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
@@ -42,6 +43,7 @@ class LocalQueues final : public RequestQueues {
   [[nodiscard]] std::shared_ptr<LocalQueue> queue_of(BucketEntry& bucket);
   [[nodiscard]] absl::StatusOr<LocalQueue::Admitted> admit_now(BucketEntry& bucket,
                                                                const AdmitRequest& request);
+  [[nodiscard]] absl::StatusOr<Ticket> ticket_now(BucketEntry& bucket, const AdmitRequest& request);
 
   Engine& engine_;
   RequestPool pool_;

@@ -20,7 +20,8 @@ constexpr std::size_t kReapedAtOnce = 1024;
 
 void Request::dispose(Request* request) { request->pool_->give_back(request); }
 
-RequestPool::RequestPool(std::size_t most) : most_(most), id_salt_(std::random_device{}()) {}
+RequestPool::RequestPool(std::size_t most, std::size_t most_remembered)
+    : most_(most), remembered_(most_remembered), id_salt_(std::random_device{}()) {}
 
 RequestHandle RequestPool::take() {
   MutexLock lock(mutex_);

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "base/ref_count.h"
+#include "control/requests/remembered_ids.h"
 #include "engine/request_record.h"
 
 namespace drip::control {
@@ -51,8 +52,8 @@ inline constexpr std::size_t kDefaultMaxRequests = 1U << 20;
 /// before it is destroyed.
 class RequestPool {
  public:
-  /// At most `most` requests at one time.
-  explicit RequestPool(std::size_t most);
+  /// At most `most` requests at one time, and so many ids of requests that have left.
+  explicit RequestPool(std::size_t most, std::size_t most_remembered = kDefaultMaxRemembered);
   RequestPool(const RequestPool&) = delete;
   RequestPool& operator=(const RequestPool&) = delete;
 
@@ -69,6 +70,8 @@ class RequestPool {
   /// Has sweep() look at this queue until nothing waits in it. Queues of deleted buckets stay, too.
   void add_to_sweep(std::shared_ptr<LocalQueue> queue);
 
+  [[nodiscard]] RememberedIds& remembered() { return remembered_; }
+
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.load(); }
   /// What the pool holds now, in bytes; for tests.
   [[nodiscard]] std::size_t memory_bytes();
@@ -78,6 +81,7 @@ class RequestPool {
   void give_back(Request* request);
 
   const std::size_t most_;
+  RememberedIds remembered_;
   const std::uint32_t id_salt_;
   std::atomic<std::uint64_t> next_id_{1};
   std::atomic<std::size_t> outstanding_{0};

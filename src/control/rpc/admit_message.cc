@@ -68,11 +68,18 @@ absl::Status AdmitMessage::add(const v1::AllowRequestsEntry& entry, std::size_t 
   if (!wire_bytes.ok()) return wire_bytes.status();
   absl::Status name = check_request_id("request_id", entry.request_id());
   if (!name.ok()) return name;
+  absl::StatusOr<AdmitTerms> terms = terms_of(entry);
+  if (!terms.ok()) return terms.status();
+  if (entry.remember_ns() > 0 && entry.request_id().empty()) {
+    return not_allowed("remember_ns", joined(entry.remember_ns()), "0 without a request_id");
+  }
+  terms->peek = entry.peek();
   bucket_->queues().admit(*bucket_,
                           {.request_id = entry.request_id(),
                            .wire_bytes = *wire_bytes,
                            .count = std::max(entry.count(), 1U),
-                           .all_or_none = entry.all_or_none()},
+                           .all_or_none = entry.all_or_none(),
+                           .terms = *terms},
                           batch_, index);
   return absl::OkStatus();
 }

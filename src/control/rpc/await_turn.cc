@@ -17,6 +17,8 @@ void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response) {
   response.set_reason(reject_reason(turn.reason));
   response.set_allowed(turn.reason == RejectReason::kAdmitted);
   response.set_dropped(turn.dropped);
+  response.set_duplicate(turn.duplicate);
+  response.set_estimated_wait_ns(turn.wait.ns);
   response.set_sojourn_ns(turn.sojourn.ns);
   response.set_lateness_ns(turn.lateness.ns);
 }

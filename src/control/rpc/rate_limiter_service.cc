@@ -44,19 +44,22 @@ absl::StatusOr<Admissible> read_request(const ServicesContext& context, const Me
   const absl::StatusOr<std::uint32_t> wire_bytes =
       read_wire_bytes(bytes, (*bucket)->settings(), message.bucket_id());
   if (!wire_bytes.ok()) return wire_bytes.status();
-  return Admissible{*std::move(bucket),
-                    {.request_id = message.request_id(), .wire_bytes = *wire_bytes}};
+  const absl::StatusOr<AdmitTerms> terms = terms_of(message);
+  if (!terms.ok()) return terms.status();
+  return Admissible{
+      *std::move(bucket),
+      {.request_id = message.request_id(), .wire_bytes = *wire_bytes, .terms = *terms}};
 }
 
 void write_ticket(const Ticket& ticket, v1::AllowRequestResponse& response) {
   const Admission& admission = ticket.admission;
   response.set_request_id(ticket.request_id);
   response.set_reason(reject_reason(admission.reason));
+  response.set_estimated_wait_ms(rounded_ms(admission.wait));
+  response.set_estimated_wait_ns(admission.wait.ns);
   if (admission.reason != RejectReason::kAdmitted) return;
   response.set_allowed(true);
   response.set_queue_position(admission.position);
-  response.set_estimated_wait_ms(rounded_ms(admission.wait));
-  response.set_estimated_wait_ns(admission.wait.ns);
   response.set_duplicate(ticket.duplicate);
 }
 
@@ -178,8 +181,9 @@ absl::Status get_cluster_shares(const ServicesContext& context,
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
                                                            const v1::AllowRequestRequest* request,
                                                            v1::AllowRequestResponse* response) {
-  const absl::StatusOr<Admissible> admissible = read_request(context_, *request);
+  absl::StatusOr<Admissible> admissible = read_request(context_, *request);
   if (!admissible.ok()) return answer(call, admissible.status());
+  admissible->request.terms.peek = request->peek();
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   BucketEntry& bucket = *admissible->bucket;
   // What this captures fits into std::function without an allocation.
@@ -201,7 +205,9 @@ grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerCont
                                                         v1::AwaitTurnResponse* response) {
   const absl::StatusOr<Admissible> admissible = read_request(context_, *request);
   if (!admissible.ok()) return answer(call, admissible.status());
-  return await_turn(*admissible->bucket, admissible->request, call, *request, *response);
+  AdmitRequest admit_request = admissible->request;
+  admit_request.terms.limits.departure = time_left(*call);
+  return await_turn(*admissible->bucket, admit_request, call, *request, *response);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(

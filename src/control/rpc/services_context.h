@@ -12,6 +12,7 @@
 #include "control/config/configuration.h"
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
+#include "control/requests/remembered_ids.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -28,6 +29,7 @@ struct NodeFacts {
 /// Refers to parts of the node, which outlives its services. All of them are thread safe.
 struct ServicesContext {
   Engine& engine;
+  const RememberedIds& remembered;
   BucketRegistry& buckets;
   const Configuration& configuration;  ///< For reading.
   const BucketListing& listing;

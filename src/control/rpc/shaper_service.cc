@@ -128,6 +128,8 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
     response.set_rules(rules.rules().rules.size());
     response.set_flows(flows);
   });
+  response.set_remembered_ids(context.remembered.size());
+  response.set_remembered_ids_forgotten(context.remembered.forgotten());
   write_memory(context.engine.memory(), *response.mutable_memory());
   write_clock(context.engine.clock(), EpochClock(context.engine), *response.mutable_clock());
   for (std::string& warning : node_warnings(context)) response.add_warnings(std::move(warning));

@@ -5,13 +5,16 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "base/errors.h"
 #include "base/work_thread.h"
 #include "control/rpc/rpc_status.h"
+#include "engine/commands.h"
 
 namespace drip::control {
 
@@ -21,6 +24,17 @@ namespace drip::control {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(to_grpc(status));
   return reactor;
+}
+
+/// Until the call's deadline; WaitLimits::kNone if it has none.
+[[nodiscard]] inline Duration time_left(const grpc::ServerContextBase& context) {
+  // A call without a deadline has one so far off that the difference would overflow.
+  constexpr std::chrono::hours kFar{24 * 365 * 100};
+  const auto now = std::chrono::system_clock::now();
+  const auto deadline = context.deadline();
+  if (deadline > now + kFar) return WaitLimits::kNone;
+  const std::chrono::nanoseconds left = deadline - now;
+  return Duration{std::max<std::int64_t>(left.count(), 0)};
 }
 
 /// Why a call that gRPC calls cancelled is.

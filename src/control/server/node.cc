@@ -67,7 +67,7 @@ struct Node::Parts {
       : engine(the_engine),
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
-        local_queues(engine, options.max_requests),
+        local_queues(engine, options.max_requests, options.max_remembered),
         buckets(engine, local_queues),
         configuration(engine, buckets),
         listing(engine, buckets, configuration),
@@ -76,9 +76,11 @@ struct Node::Parts {
         work("drip-config", kHousekeepingPeriod,
              [this] {
                local_queues.pool().sweep();
+               local_queues.pool().remembered().expire(engine.now());
                log_suppressed_grpc_lines();
              }),
         context{engine,
+                local_queues.pool().remembered(),
                 buckets,
                 configuration,
                 listing,

@@ -27,6 +27,8 @@ struct NodeOptions {
   std::string dpdk_version;
   /// Requests that may wait at one time; each takes 128 bytes and its id.
   std::size_t max_requests = kDefaultMaxRequests;
+  /// Ids that are known after their requests have left; each takes about 150 bytes and itself.
+  std::size_t max_remembered = kDefaultMaxRemembered;
   /// What the machine lacks for full performance; GetNode reports it.
   std::vector<std::string> warnings;
   ServerOptions server;

@@ -62,8 +62,8 @@ class IoPollThread final : public PollThread {
   }
 
   Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
-                          TimePoint now) override {
-    return transmitter_->admit_request(slot, record, wire_bytes, now);
+                          const WaitLimits& limits, TimePoint now) override {
+    return transmitter_->admit_request(slot, record, wire_bytes, now, limits);
   }
   void admit_units(std::span<UnitsToAdmit* const> units, TimePoint now) override {
     for (const UnitsToAdmit* const one : units) transmitter_->prefetch(one->bucket.slot);

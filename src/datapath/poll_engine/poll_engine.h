@@ -54,7 +54,9 @@ class PollEngine final : public Engine {
   void lease(BucketRef bucket, const RateLease& lease) override;
   void set_lease_ends(LeaseEnds ends) override;
   [[nodiscard]] std::uint64_t lapses() const override;
-  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override;
+  using Engine::admit;
+  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes,
+                  WaitLimits limits) override;
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
 

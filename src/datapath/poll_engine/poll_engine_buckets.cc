@@ -220,11 +220,13 @@ std::uint64_t PollEngine::lapses() const {
 
 // ---- Requests
 
-Admission PollEngine::admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) {
+Admission PollEngine::admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes,
+                            WaitLimits limits) {
   PollThread& thread = transmitter_of(bucket);
   thread.buckets->prepare_histograms(bucket.slot);
-  return thread.mailbox.run(
-      [&](TimePoint now) { return thread.admit_request(bucket.slot, record, wire_bytes, now); });
+  return thread.mailbox.run([&](TimePoint now) {
+    return thread.admit_request(bucket.slot, record, wire_bytes, limits, now);
+  });
 }
 
 bool PollEngine::wants_larger_ring(BucketRef bucket) const {

@@ -83,7 +83,8 @@ class PollThread {
   virtual bool end_lease(LeaseTerms& terms, TimePoint now) = 0;
 
   virtual Admission admit_request(std::uint32_t slot, RequestRecord& record,
-                                  std::uint32_t wire_bytes, TimePoint now) = 0;
+                                  std::uint32_t wire_bytes, const WaitLimits& limits,
+                                  TimePoint now) = 0;
   virtual void admit_units(std::span<UnitsToAdmit* const> units, TimePoint now) = 0;
   virtual void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) = 0;
 

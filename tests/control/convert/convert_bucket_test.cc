@@ -227,7 +227,7 @@ TEST(WriteBucket, FillsEveryField) {
   reading.departed = 90;
   reading.departed_bytes = 91;
   reading.dropped = 3;
-  reading.rejected = {4, 5, 6, 7};
+  reading.rejected = {4, 5, 6, 7, 8};
   reading.rejected_bytes = 77;
   reading.backlog = 7;
   reading.backlog_bytes = 70;
@@ -242,13 +242,14 @@ TEST(WriteBucket, FillsEveryField) {
   v1::Bucket bucket;
   write_bucket(state, clock, bucket);
 
-  EXPECT_EQ(bucket.total_requests(), 122U);
+  EXPECT_EQ(bucket.total_requests(), 130U);
   EXPECT_EQ(bucket.allowed_requests(), 100U);
-  EXPECT_EQ(bucket.rejected_requests(), 22U);
+  EXPECT_EQ(bucket.rejected_requests(), 30U);
   EXPECT_EQ(bucket.rejected_full(), 4U);
   EXPECT_EQ(bucket.rejected_full_bytes(), 5U);
   EXPECT_EQ(bucket.rejected_draining(), 6U);
   EXPECT_EQ(bucket.rejected_too_long(), 7U);
+  EXPECT_EQ(bucket.rejected_wait_too_long(), 8U);
   EXPECT_EQ(bucket.processed_requests(), 90U);
   EXPECT_EQ(bucket.queue_size(), 7U);
   EXPECT_EQ(bucket.allowed_requests(),

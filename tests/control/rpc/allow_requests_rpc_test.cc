@@ -94,6 +94,43 @@ TEST_F(AllowRequestsRpc, ANameIsChargedOnceWithinAMessageAndBetweenCalls) {
   EXPECT_TRUE(end().ok());
 }
 
+TEST_F(AllowRequestsRpc, EntriesMayBeShortOfWaitLooksAndRemembered) {
+  configure("bucket_id: 'b' capacity: 100 leak_rate: 10");
+  v1::AllowRequestsResponse response = say(R"(
+      entries { bucket_id: 'b' count: 10 max_wait_ns: 300000000 }
+      entries { request_id: 'x' max_wait_ns: 399999999 }
+      entries { count: 1000 peek: true }
+      entries { request_id: 'x' peek: true }
+      entries { request_id: 'x' remember_ns: 1000000000 }
+      entries { request_id: 'x' peek: true }
+      entries { count: 2 remember_ns: 1 })");
+  ASSERT_EQ(response.results_size(), 7);
+  EXPECT_EQ(response.results(0).admitted(), 4U);
+  EXPECT_EQ(response.results(0).reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  EXPECT_EQ(response.results(1).admitted(), 0U);
+  EXPECT_EQ(response.results(1).reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  EXPECT_EQ(response.results(1).estimated_wait_ns(), 400'000'000);
+  EXPECT_EQ(response.results(2).admitted(), 96U);
+  EXPECT_EQ(response.results(2).queue_position(), 5U);
+  EXPECT_EQ(response.results(3).admitted(), 1U);
+  EXPECT_FALSE(response.results(3).duplicate());
+  EXPECT_EQ(response.results(4).queue_position(), 5U);
+  EXPECT_FALSE(response.results(4).duplicate());
+  EXPECT_TRUE(response.results(5).duplicate());
+  EXPECT_EQ(response.results(6).error(),
+            "entries[6].remember_ns: 1 is not allowed: 0 without a request_id");
+  EXPECT_EQ(status_of("b").queue_size(), 5U);
+  EXPECT_EQ(status_of("b").rejected_wait_too_long(), 7U);
+  EXPECT_EQ(status_of("b").rejected_requests(), 7U);
+  engine_.advance(kSecond);
+  response = say("entries { bucket_id: 'b' request_id: 'x' }");
+  EXPECT_TRUE(response.results(0).duplicate());
+  EXPECT_EQ(response.results(0).admitted(), 1U);
+  EXPECT_EQ(response.results(0).queue_position(), 0U);
+  EXPECT_EQ(status_of("b").allowed_requests(), 5U);
+  EXPECT_TRUE(end().ok());
+}
+
 TEST_F(AllowRequestsRpc, ANameWithoutRoomIsAnErrorOfItsEntry) {
   configure("bucket_id: 'b' capacity: 5000 leak_rate: 1");
   for (int i = 0; i < 1000; ++i) allow("bucket_id: 'b'");

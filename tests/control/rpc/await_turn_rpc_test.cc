@@ -110,6 +110,53 @@ TEST_F(AwaitTurnRpc, TheDeadlineKeepsThePlace) {
   EXPECT_EQ(status_of("b").processed_requests(), 1U);
 }
 
+TEST_F(AwaitTurnRpc, AWaitBeyondTheDeadlineIsRefusedAtOnce) {
+  configure("bucket_id: 'b' capacity: 10 leak_rate: 0.01");
+  // Even in an empty bucket it would leave after 100 s.
+  for (const char* wait : {"", " release_on_cancel: true"}) {
+    Wait& refused = await(std::string("bucket_id: 'b'") + wait);
+    expect_status(refused, grpc::OK);
+    EXPECT_FALSE(refused.reply.allowed());
+    EXPECT_EQ(refused.reply.reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  }
+  allow("bucket_id: 'b' request_id: 'x'");
+  Wait& behind = await("bucket_id: 'b'");
+  expect_status(behind, grpc::OK);
+  EXPECT_EQ(behind.reply.reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  EXPECT_EQ(behind.reply.estimated_wait_ns(), 100 * kSecond.ns);
+  Wait& impatient = await("bucket_id: 'b' max_wait_ns: 5", std::chrono::hours(1));
+  expect_status(impatient, grpc::OK);
+  EXPECT_EQ(impatient.reply.reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  const v1::Bucket bucket = status_of("b");
+  EXPECT_EQ(bucket.rejected_wait_too_long(), 4U);
+  EXPECT_EQ(bucket.rejected_requests(), 4U);
+  EXPECT_EQ(bucket.allowed_requests(), 1U);
+  EXPECT_EQ(bucket.queue_size(), 1U);
+  // One that waits already is waited for as long as the call may last.
+  Wait& joins = await("bucket_id: 'b' request_id: 'x'", std::chrono::milliseconds(300));
+  expect_status(joins, grpc::DEADLINE_EXCEEDED);
+  EXPECT_TRUE(allow("bucket_id: 'b' request_id: 'x'").duplicate());
+  // A call without a deadline may last for any time.
+  Wait& patient = waits_.emplace_back();
+  patient.request = message<v1::AwaitTurnRequest>("bucket_id: 'b' request_id: 'y'");
+  limiter_->async()->AwaitTurn(&patient.context, &patient.request, &patient.reply,
+                               [&](grpc::Status status) { patient.done.set_value(status); });
+  EXPECT_TRUE(wait_until([&] { return status_of("b").queue_size() == 2; }));
+}
+
+TEST_F(AwaitTurnRpc, OneThatHasLeftIsAnsweredAtOnce) {
+  configure("bucket_id: 'b' capacity: 10 leak_rate: 10");
+  Wait& first = await_queued("bucket_id: 'b' request_id: 'x' remember_ns: 60000000000");
+  engine_.advance(kSecond);
+  expect_status(first, grpc::OK);
+  EXPECT_FALSE(first.reply.duplicate());
+  Wait& again = await("bucket_id: 'b' request_id: 'x'");
+  expect_status(again, grpc::OK);
+  EXPECT_TRUE(again.reply.allowed());
+  EXPECT_TRUE(again.reply.duplicate());
+  EXPECT_EQ(status_of("b").allowed_requests(), 1U);
+}
+
 TEST_F(AwaitTurnRpc, ACancelKeepsThePlace) {
   configure("bucket_id: 'b' capacity: 10 leak_rate: 10");
   Wait& cancelled = await_queued("bucket_id: 'b' request_id: 'x'");

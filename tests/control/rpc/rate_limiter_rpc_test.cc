@@ -101,6 +101,55 @@ TEST_F(RateLimiterRpc, TheSameIdIsTheSamePlace) {
   EXPECT_FALSE(allow("bucket_id: 'c' request_id: 'y'").duplicate());
 }
 
+TEST_F(RateLimiterRpc, AWaitThatIsTooLongIsRefusedAndNotCharged) {
+  configure("bucket_id: 'b' capacity: 10 leak_rate: 10");
+  EXPECT_TRUE(allow("bucket_id: 'b' max_wait_ns: 0").allowed());
+  EXPECT_TRUE(allow("bucket_id: 'b' max_wait_ns: 100000000").allowed());
+  const auto refused = allow("bucket_id: 'b' max_wait_ns: 199999999");
+  EXPECT_FALSE(refused.allowed());
+  EXPECT_EQ(refused.reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  EXPECT_EQ(refused.estimated_wait_ns(), 200'000'000);
+  EXPECT_EQ(refused.estimated_wait_ms(), 200);
+  EXPECT_EQ(refused.queue_position(), 0U);
+  EXPECT_EQ(status_of("b").allowed_requests(), 2U);
+  EXPECT_EQ(status_of("b").rejected_wait_too_long(), 1U);
+  EXPECT_TRUE(allow("bucket_id: 'b' max_wait_ns: 18446744073709551615").allowed());
+}
+
+TEST_F(RateLimiterRpc, ALookTellsAndChangesNothing) {
+  configure("bucket_id: 'b' capacity: 2 leak_rate: 10");
+  allow("bucket_id: 'b' request_id: 'x'");
+  const auto look = allow("bucket_id: 'b' request_id: 'y' peek: true");
+  EXPECT_TRUE(look.allowed());
+  EXPECT_FALSE(look.duplicate());
+  EXPECT_EQ(look.queue_position(), 2U);
+  EXPECT_EQ(look.estimated_wait_ns(), 100'000'000);
+  EXPECT_TRUE(allow("bucket_id: 'b' request_id: 'x' peek: true").duplicate());
+  EXPECT_EQ(status_of("b").total_requests(), 1U);
+  EXPECT_FALSE(allow("bucket_id: 'b' request_id: 'y'").duplicate());
+  const auto full = allow("bucket_id: 'b' peek: true");
+  EXPECT_FALSE(full.allowed());
+  EXPECT_EQ(full.reason(), v1::REJECT_REASON_FULL);
+  EXPECT_EQ(status_of("b").rejected_requests(), 0U);
+}
+
+TEST_F(RateLimiterRpc, ARememberedIdIsNotChargedAgain) {
+  configure("bucket_id: 'b' capacity: 10 leak_rate: 10");
+  allow("bucket_id: 'b' request_id: 'x' remember_ns: 60000000000");
+  engine_.advance(kSecond);
+  const auto again = allow("bucket_id: 'b' request_id: 'x'");
+  EXPECT_TRUE(again.allowed());
+  EXPECT_TRUE(again.duplicate());
+  EXPECT_EQ(again.queue_position(), 0U);
+  EXPECT_EQ(status_of("b").allowed_requests(), 1U);
+  EXPECT_EQ(call(*shaper_, &v1::ShaperService::Stub::GetNode, "").remembered_ids(), 1U);
+  engine_.advance(Duration{60 * kSecond.ns});
+  EXPECT_FALSE(allow("bucket_id: 'b' request_id: 'x'").duplicate());
+  allow("bucket_id: 'b' remember_ns: 86400000000001");
+  expect_error(grpc::INVALID_ARGUMENT,
+               "remember_ns: 86400000000001 is not allowed: 0 to 86400000000000 ns");
+}
+
 TEST_F(RateLimiterRpc, AllowRefuses) {
   configure("bucket_id: 'units' capacity: 10 leak_rate: 10");
   configure("bucket_id: 'bits' capacity: 10 leak_rate_bps: 8000");

@@ -26,16 +26,25 @@ class FakeBucket {
   }
 
   /// `record` is null for a packet.
-  Admission admit(RequestRecord* record, std::uint32_t bytes, TimePoint now) {
+  Admission admit(RequestRecord* record, std::uint32_t bytes, TimePoint now,
+                  const WaitLimits& limits = {}) {
     run_until(now);
-    if (const RejectReason reason = check_admission(bytes, now);
-        reason != RejectReason::kAdmitted) {
-      ++reading_.rejected[static_cast<std::size_t>(reason)];
-      reading_.rejected_bytes += bytes;
-      return {reason, 0, {}};
-    }
     const Unit unit{record, bytes, now};
     Admission admission{RejectReason::kAdmitted, units_.size() + 1, wait_behind_all(now)};
+    RejectReason reason = check_admission(bytes, now);
+    const Duration until_departure =
+        settings_.departure == Departure::kAtEnd
+            ? admission.wait + Duration{static_cast<std::int64_t>(service(unit).ns)}
+            : admission.wait;
+    if (reason == RejectReason::kAdmitted &&
+        (admission.wait > limits.start || until_departure > limits.departure)) {
+      reason = RejectReason::kWaitTooLong;
+    }
+    if (reason != RejectReason::kAdmitted) {
+      ++reading_.rejected[static_cast<std::size_t>(reason)];
+      reading_.rejected_bytes += bytes;
+      return {reason, 0, reason == RejectReason::kWaitTooLong ? admission.wait : Duration{}};
+    }
     if (record != nullptr) {
       record->wire_bytes = bytes;
       record->sequence = static_cast<std::uint32_t>(reading_.admitted);
@@ -59,9 +68,10 @@ class FakeBucket {
     const VirtualSchedule law_before = law_;
     units.admitted = 0;
     for (RejectReason reason{}; fit < units.count; ++fit) {
-      const Admission one = admit(nullptr, units.wire_bytes, now);
+      const Admission one = admit(nullptr, units.wire_bytes, now, units.limits);
       reason = one.reason;
       if (reason != RejectReason::kAdmitted) {
+        if (fit == 0) units.admission = one;
         units.admission.reason = reason;
         break;
       }
@@ -69,18 +79,18 @@ class FakeBucket {
     }
     const std::uint32_t rejected =
         units.all_or_none && fit < units.count ? units.count : units.count - fit;
-    if (units.all_or_none && fit < units.count) {
+    if (units.peek || (units.all_or_none && fit < units.count)) {
       units_ = units_before;
       reading_ = before;
       law_ = law_before;
     }
-    if (rejected > 0) {
+    if (rejected > 0 && !units.peek) {
       const auto reason = static_cast<std::size_t>(units.admission.reason);
       reading_.rejected[reason] = before.rejected[reason] + rejected;
       reading_.rejected_bytes = before.rejected_bytes + std::uint64_t{rejected} * units.wire_bytes;
     }
     units.admitted = units.count - rejected;
-    if (units.admitted == 0) units.admission = {units.admission.reason, 0, {}};
+    if (units.admitted == 0) units.admission.position = 0;
   }
 
   void release(const RequestRecord& record, TimePoint now) {

@@ -146,21 +146,22 @@ TimePoint FakeEngine::now() const {
   return now_;
 }
 
-Admission FakeEngine::admit(BucketRef ref, RequestRecord& record, std::uint32_t wire_bytes) {
+Admission FakeEngine::admit(BucketRef ref, RequestRecord& record, std::uint32_t wire_bytes,
+                            WaitLimits limits) {
   if (before_admit) before_admit();
   const std::lock_guard lock(mutex_);
   EXPECT_EQ(record.state.load(), RequestRecord::State::kIdle);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(&record) % kCacheLineBytes, 0U);
   FakeBucket& fake = bucket(ref);
   EXPECT_FALSE(fake.draining) << "admission into a bucket that was removed";
-  return fake.admit(&record, wire_bytes, now_);
+  return fake.admit(&record, wire_bytes, now_, limits);
 }
 
 void FakeEngine::admit_many(std::span<UnitsToAdmit> units) {
   for (UnitsToAdmit& one : units) {
     if (one.record != nullptr) {
       EXPECT_EQ(one.count, 1U);
-      one.admission = admit(one.bucket, *one.record, one.wire_bytes);
+      one.admission = admit(one.bucket, *one.record, one.wire_bytes, one.limits);
       one.admitted = one.admission.reason == RejectReason::kAdmitted ? 1 : 0;
       continue;
     }

@@ -58,7 +58,9 @@ class FakeEngine final : public Engine {
     return read(bucket).backlog;
   }
   [[nodiscard]] TimePoint now() const override;
-  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes) override;
+  using Engine::admit;
+  Admission admit(BucketRef bucket, RequestRecord& record, std::uint32_t wire_bytes,
+                  WaitLimits limits) override;
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
   void lease(BucketRef bucket, const RateLease& lease) override;
