@@ -39,6 +39,11 @@ _dripctl() {
     --scope) words='node cluster' ;;
     --sharing) words='exact split' ;;
     --on-failure) words='closed safe-share last-share open' ;;
+    --overflow) words='shared drop pass default' ;;
+    --except | --only)
+      words='arp babel bfd bgp bridge cdp cfm dhcp dhcpv6 eapol eigrp glbp hsrp igmp isis lacp ldp
+        lldp mld nd ospf pim ppp pppoe ptp pvst rip rsvp too-big vrrp'
+      ;;
     --per-flow) words='five-tuple source destination' ;;
     --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
     --ether-type) words='ipv4 ipv6 arp mpls' ;;

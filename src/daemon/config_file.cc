@@ -190,12 +190,13 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   if (name == "cluster") return read_cluster(node, options.cluster);
   if (name == "ports") return read_ports(node, options.ports);
   for (const char* const initial :
-       {"buckets", "rules", "default_bucket_id", "protect_control_traffic"}) {
+       {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols"}) {
     if (name == initial) return absl::OkStatus();
   }
   return toml_error(key.source(), std::string(name),
                     "there is no such section; known are node, placement, memory, cluster, ports, "
-                    "buckets, rules, default_bucket_id and protect_control_traffic");
+                    "buckets, rules, default_bucket_id, protect_control_traffic and "
+                    "control_protocols");
 }
 
 // "rules[0].match" -> the deepest node on that way that the file has.
@@ -260,7 +261,8 @@ absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path)
   status = fill_list(*root, "rules", [&] { return config.rules.add_rules(); });
   if (!status.ok()) return status;
   config.has_rules = root->contains("rules");
-  for (const char* const field : {"default_bucket_id", "protect_control_traffic"}) {
+  for (const char* const field :
+       {"default_bucket_id", "protect_control_traffic", "control_protocols"}) {
     const toml::node* const node = root->get(field);
     if (node == nullptr) continue;
     if (status = fill_field(*node, field, config.rules); !status.ok()) return status;

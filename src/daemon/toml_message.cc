@@ -135,6 +135,15 @@ std::string field_names(const google::protobuf::Descriptor& message) {
   return names;
 }
 
+// One element of a list of text, the only lists of the API that are not of messages.
+absl::Status add_text(const FieldDescriptor& field, const toml::node& node, const std::string& path,
+                      Message& message) {
+  const auto text = text_of(node, path);
+  if (!text.ok()) return text.status();
+  message.GetReflection()->AddString(&message, &field, *text);
+  return absl::OkStatus();
+}
+
 // A table of which each key is an entry.
 absl::Status fill_map(const FieldDescriptor& field, const toml::node& node, const std::string& path,
                       Message& message) {
@@ -156,6 +165,12 @@ absl::Status fill_list(const FieldDescriptor& field, const toml::node& node,
   std::size_t index = 0;
   for (const toml::node& element : *node.as_array()) {
     const std::string element_path = fmt::format("{}[{}]", path, index++);
+    if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      if (auto status = add_text(field, element, element_path, message); !status.ok()) {
+        return status;
+      }
+      continue;
+    }
     if (!element.is_table()) return error(element, element_path, "a table is needed");
     auto status = fill_message(*element.as_table(), element_path + ".",
                                *message.GetReflection()->AddMessage(&message, &field));
@@ -185,7 +200,9 @@ absl::Status fill_key(const toml::key& key, const toml::node& node, const std::s
 }  // namespace
 
 absl::Status fill_field(const toml::node& node, const std::string& field, Message& message) {
-  return set_field(*message.GetDescriptor()->FindFieldByName(field), node, field, message);
+  const FieldDescriptor& descriptor = *message.GetDescriptor()->FindFieldByName(field);
+  return descriptor.is_repeated() ? fill_list(descriptor, node, field, message)
+                                  : set_field(descriptor, node, field, message);
 }
 
 absl::Status fill_message(const toml::table& table, const std::string& path, Message& message) {

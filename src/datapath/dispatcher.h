@@ -37,18 +37,15 @@ template <class Io>
 class Dispatcher {
  public:
   /// `transmitter` and `flows`: this thread's, transmitter number `own`; null if it is a worker
-  /// only. `hand_offs`: the rings from this thread, by transmitter; null for its own. `flow_keys`:
-  /// by flow rule; an entry is written before rules with that number are set. `spread`: the same
-  /// for all threads.
+  /// only. `hand_offs`: the rings from this thread, by transmitter; null for its own. `spread`: the
+  /// same for all threads.
   Dispatcher(Io& io, Transmitter<Io>* transmitter, FlowBuckets<Io>* flows, std::uint32_t own,
-             std::vector<HandOff*> hand_offs, const FlowTemplateKey* flow_keys,
-             const FlowHash& spread, LcoreCounters& counters)
+             std::vector<HandOff*> hand_offs, const FlowHash& spread, LcoreCounters& counters)
       : io_(io),
         transmitter_(transmitter),
         flows_(flows),
         own_(own),
         hand_offs_(std::move(hand_offs)),
-        flow_keys_(flow_keys),
         spread_(spread),
         drops_(io, counters) {}
 
@@ -142,8 +139,8 @@ class Dispatcher {
       case RuleAction::Kind::kDrop:
         return drop(arrival, DropReason::kRuleDrop);
       case RuleAction::Kind::kPass:
-      case RuleAction::Kind::kFlows:  // dispatch() has handled it, and a fallback is never per
-                                      // flow.
+      case RuleAction::Kind::kFlows:  // dispatch() has handled it; neither the fallback nor an
+                                      // overflow is per flow.
         return pass(arrival, false, rules);
     }
   }
@@ -155,7 +152,7 @@ class Dispatcher {
 
   void to_flow(std::uint32_t flow_rule, const Arrival& arrival, const Headers& headers,
                const RuleSnapshot& rules) {
-    const FlowKey key = make_flow_key(headers, flow_keys_[flow_rule]);
+    const FlowKey key = key_of(rules.flow_paths[flow_rule].key, arrival, headers);
     // The same key always goes to the same transmitter.
     const std::uint32_t owner = transmitters() == 1 ? 0 : spread_(key) % transmitters();
     if (!is_local(owner)) {
@@ -164,11 +161,18 @@ class Dispatcher {
     to_local_flow(flow_rule, key, arrival, rules);
   }
 
+  FlowKey key_of(const FlowTemplateKey& key, const Arrival& arrival, const Headers& headers) {
+    FlowSource source{arrival.ingress, {}};
+    if (needs_bytes(key.kind)) [[unlikely]]
+      source.bytes = io_.frame(arrival.packet).bytes;
+    return make_flow_key(headers, key, source);
+  }
+
   void to_local_flow(std::uint32_t flow_rule, const FlowKey& key, const Arrival& arrival,
                      const RuleSnapshot& rules) {
     if (!flows_->offer(flow_rule, key, arrival.packet, arrival.frame_bytes, arrival.egress,
                        arrival.at, arrival.now)) {
-      dispatch_without_flows(rules.fallback, arrival, rules);
+      dispatch_without_flows(rules.flow_paths[flow_rule].overflow, arrival, rules);
     }
   }
 
@@ -189,10 +193,9 @@ class Dispatcher {
       case HandedPacket::Kind::kFlows: {
         // Parsed again: handing the headers over would cost as much, one cache line.
         const FrameBytes frame = io_.frame(handed.packet);
-        return to_local_flow(
-            handed.target,
-            make_flow_key(parse_frame(frame.bytes, frame.frame_bytes), flow_keys_[handed.target]),
-            arrival, *handed.rules);
+        const FlowTemplateKey& key = handed.rules->flow_paths[handed.target].key;
+        const Headers headers = parse_frame(frame.bytes, frame.frame_bytes);
+        return to_local_flow(handed.target, key_of(key, arrival, headers), arrival, *handed.rules);
       }
       case HandedPacket::Kind::kPass:
       case HandedPacket::Kind::kControlTraffic:
@@ -205,7 +208,6 @@ class Dispatcher {
   FlowBuckets<Io>* flows_;
   std::uint32_t own_;
   std::vector<HandOff*> hand_offs_;
-  const FlowTemplateKey* flow_keys_;
   const FlowHash& spread_;
   DropBatch<Io> drops_;
 };

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "datapath/flows/flow_table.h"
 #include "datapath/transmitter.h"
@@ -27,21 +28,13 @@ class FlowBuckets {
                            TimePoint now) {
     FlowTable* const table = tables_[flow_rule];
     if (table == nullptr) return false;
-    const std::uint32_t hash = table->by_key.hash(key);
-    auto flow = table->by_key.find(key, hash);
+    const std::uint32_t hash = table->hash(key);
+    auto flow = table->find(key, hash);
     if (!flow) {
-      flow = table->add(key, hash);
-      if (!flow) {
-        // The next packets may find room where flows have been idle for long enough.
-        sweep(*table, kSweptOnDemand, now);
-        return false;
-      }
-      Bucket& bucket = transmitter_.create(table->slots[*flow], table->settings.bucket,
-                                           table->rings + std::size_t{*flow} * table->ring_slots,
-                                           table->ring_slots, now);
-      bucket.flow_rule = flow_rule;
+      flow = create(flow_rule, *table, key, hash, now);
+      if (!flow) return false;
     }
-    const std::uint32_t slot = table->slots[*flow];
+    const std::uint32_t slot = table->slot(*flow);
     transmitter_.buckets()[slot].last_arrival = now;
     transmitter_.offer(slot, packet, frame_bytes, egress, arrival, now);
     return true;
@@ -62,11 +55,30 @@ class FlowBuckets {
     tables_[flow_rule]->settings.bucket = bucket;
     tables_[flow_rule]->settings.idle_timeout = idle_timeout;
   }
-  /// Applies the present settings to flow number `flow`, if there is one; its backlog stays.
+  /// Applies the present settings to flow number `flow`, if there is one, and gives it one of the
+  /// present rings; its backlog stays.
   void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) {
     FlowTable& table = *tables_[flow_rule];
     if (!table.key_of(flow)) return;
-    transmitter_.change(table.slots[flow], table.settings.bucket, nullptr, 0, now);
+    const auto former_ring = table.replace_ring(flow);
+    transmitter_.change(table.slot(flow), table.settings.bucket,
+                        former_ring ? table.ring(flow) : nullptr, table.rings->ring_slots(), now);
+    if (former_ring) table.former_rings->give_back(*former_ring);
+    if (table.is_held(flow)) transmitter_.pause(table.slot(flow), now);
+  }
+
+  /// Another key for flows that appear from now on. They wait for flows of former keys, see
+  /// KeyChange; those that have waited for earlier ones wait no longer.
+  void change_key(std::uint32_t flow_rule, const FlowTemplateKey& key, KeyChange* change,
+                  TimePoint now) {
+    FlowTable& table = *tables_[flow_rule];
+    while (table.any_held()) transmitter_.resume(table.slot(table.pop_held()), now);
+    table.start_key_change(key, change);
+  }
+  /// Counts flow number `flow`, if there is one of a former key.
+  void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) {
+    FlowTable& table = *tables_[flow_rule];
+    if (const auto key = table.key_of(flow)) table.count_if_old(flow, *key);
   }
 
   /// A few steps of the search for idle flows; called once a loop.
@@ -75,8 +87,12 @@ class FlowBuckets {
     next_ = next_ + 1 < used_ ? next_ + 1 : 0;
     if (tables_[next_] == nullptr) return;
     FlowTable& table = *tables_[next_];
-    sweep(table, kSweptALoop, now);
-    if (table.retiring && table.by_key.size() == 0) {
+    if (table.any_held()) [[unlikely]]
+      release_some(table, now);
+    const bool in_haste =
+        table.retiring || (table.key_change != nullptr && !table.key_change->done());
+    sweep(table, in_haste ? kSweptInHaste : kSweptALoop, now);
+    if (table.retiring && table.empty()) {
       tables_[next_] = nullptr;
       table.retired.store(true, std::memory_order_release);
     }
@@ -84,23 +100,61 @@ class FlowBuckets {
 
  private:
   static constexpr std::uint32_t kSweptALoop = 4;
+  static constexpr std::uint32_t kSweptInHaste = 32;
   static constexpr std::uint32_t kSweptOnDemand = 32;
+  static constexpr std::uint32_t kHeldLookedAt = 8;
+
+  std::optional<std::uint32_t> create(std::uint32_t flow_rule, FlowTable& table, const FlowKey& key,
+                                      std::uint32_t hash, TimePoint now) {
+    const auto flow = table.add(key, hash);
+    if (!flow) {
+      table.last_refused_ns.set(now.ns);
+      // The next packets may find room where flows have been idle for long enough.
+      sweep(table, kSweptOnDemand, now);
+      return std::nullopt;
+    }
+    const std::uint32_t slot = table.slot(*flow);
+    Bucket& bucket = transmitter_.create(slot, table.settings.bucket, table.ring(*flow),
+                                         table.rings->ring_slots(), now);
+    bucket.flow_rule = flow_rule;
+    if (table.key_change != nullptr) [[unlikely]] {
+      if (table.is_old(key)) {
+        table.count_if_old(*flow, key);
+      } else if (table.must_wait(key)) {
+        transmitter_.pause(slot, now);
+        table.hold(*flow);
+      }
+    }
+    return flow;
+  }
+
+  // Lets held flows send whose turn has come, or all if the rule is going.
+  void release_some(FlowTable& table, TimePoint now) {
+    for (std::uint32_t i = 0; i < kHeldLookedAt && table.any_held(); ++i) {
+      const std::uint32_t flow = table.pop_held();
+      const auto key = table.key_of(flow);
+      if (key && !table.retiring && table.must_wait(*key)) {
+        table.hold(flow);
+      } else {
+        transmitter_.resume(table.slot(flow), now);
+      }
+    }
+  }
 
   void sweep(FlowTable& table, std::uint32_t steps, TimePoint now) {
-    table.sweep_cursor =
-        table.by_key.sweep(table.sweep_cursor, steps, [&](const FlowKey&, std::uint32_t flow) {
-          const std::uint32_t slot = table.slots[flow];
-          const Bucket& bucket = transmitter_.buckets()[slot];
-          if (bucket.backlog.get() > 0) return false;
-          if (!table.retiring) {
-            if (now - bucket.last_arrival < table.settings.idle_timeout) return false;
-            // Removed during a service and created again, it would serve two units at once.
-            if (bucket.schedule.in_service(now)) return false;
-          }
-          transmitter_.remove(slot, false, now);
-          table.release(flow);
-          return true;
-        });
+    table.sweep(steps, [&](const FlowKey& key, std::uint32_t flow) {
+      const std::uint32_t slot = table.slot(flow);
+      const Bucket& bucket = transmitter_.buckets()[slot];
+      if (bucket.backlog.get() > 0 || table.is_held(flow)) return false;
+      if (!table.retiring) {
+        const bool is_idle = now - bucket.last_arrival >= table.settings.idle_timeout;
+        if (!is_idle && !(table.key_change != nullptr && table.is_old(key))) return false;
+        // Removed during a service and created again, it would serve two units at once.
+        if (bucket.schedule.in_service(now)) return false;
+      }
+      transmitter_.remove(slot, false, now);
+      return true;
+    });
   }
 
   Transmitter<Io>& transmitter_;

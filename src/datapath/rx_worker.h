@@ -96,8 +96,7 @@ class RxWorker {
       const Arrival arrival{packets[i], frame.frame_bytes, ingress, egress, now, now};
       if (egress == kNoPort) [[unlikely]] {
         dispatcher_.drop(arrival, DropReason::kNoEgress);
-      } else if (rules.protect_control_traffic && is_control_traffic(headers, frame.bytes))
-          [[unlikely]] {
+      } else if (is_control_traffic(headers, frame.bytes, rules.control_protocols)) [[unlikely]] {
         count(actions[rules.protected_index()], arrival);
         dispatcher_.pass(arrival, true, rules);
       } else {

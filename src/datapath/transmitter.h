@@ -135,6 +135,16 @@ class Transmitter {
       return nullptr;
     return scheduler_.move_ring(slot, ring, ring_slots);
   }
+  /// Stops the departures of a bucket until resume(); it admits as before.
+  void pause(std::uint32_t slot, TimePoint now) {
+    // As if its rates were leased, and no lease there: only those are kept from cutting through.
+    scheduler_.buckets()[slot].leased = 1;
+    scheduler_.pause(slot, now);
+  }
+  void resume(std::uint32_t slot, TimePoint now) {
+    scheduler_.set_rates(slot, scheduler_.buckets()[slot].periods, now);
+    scheduler_.buckets()[slot].leased = 0;
+  }
   Removal remove(std::uint32_t slot, bool drop_backlog, TimePoint now) {
     Removal removal;
     if (drop_backlog) {

@@ -73,8 +73,11 @@ class Engine {
   /// Reserves slots, rings and packet buffers for a per-flow rule, and returns its number for
   /// RuleAction::flow_rule. RESOURCE_EXHAUSTED, with the amount that was needed.
   virtual absl::StatusOr<std::uint32_t> create_flow_rule(const FlowRuleSettings& settings) = 0;
-  /// New settings for existing and future flows; key and max_flows stay. FAILED_PRECONDITION if the
-  /// new capacity needs larger rings than were reserved.
+  /// New settings for existing and future flows, whose backlogs stay. With fewer max_flows, flows
+  /// that there are stay until they are idle. With another key, flows of the former one drain, and
+  /// those of the new one that have packets in common with them wait until they are gone. Reserves
+  /// the difference only; RESOURCE_EXHAUSTED, with the amount that was needed, and nothing is
+  /// changed. Rules that use the new key are to be set after this.
   virtual absl::Status change_flow_rule(std::uint32_t flow_rule,
                                         const FlowRuleSettings& settings) = 0;
   /// Its buckets drain. REQUIRES: no rule of the present snapshot refers to it.

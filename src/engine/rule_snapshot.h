@@ -10,6 +10,8 @@
 #include "classifier/classifier.h"
 #include "drip/cache_line.h"
 #include "drip/counter.h"
+#include "packet/control_protocols.h"
+#include "packet/flow_key.h"
 
 namespace drip {
 
@@ -27,6 +29,12 @@ struct RuleAction {
   std::uint32_t flow_rule = 0;  ///< kFlows: the number from Engine::create_flow_rule().
 };
 
+/// What a packet's way needs to know of a per-flow rule.
+struct FlowPath {
+  FlowTemplateKey key;
+  RuleAction overflow;  ///< For packets of flows for which there is no room; never kFlows.
+};
+
 /// One worker's copy of a rule's action, and its counters. Half a cache line, because with many
 /// rules each packet misses the cache here. The worker alone writes the counters; any thread may
 /// read and add them up.
@@ -40,8 +48,11 @@ struct alignas(kCacheLineBytes / 2) WorkerRule {
 struct RuleSnapshot {
   Classifier classifier;
   std::vector<RuleAction> actions;  ///< By the classifier's rule index.
-  RuleAction fallback;              ///< For packets that no rule matches, and flows without room.
-  bool protect_control_traffic = true;
+  RuleAction fallback;              ///< For packets that no rule matches.
+  /// By the number of the flow rule; entries of numbers that no action has are not used.
+  std::vector<FlowPath> flow_paths;
+  /// What goes past the rules.
+  ControlProtocols control_protocols = ControlProtocols::all();
   /// By worker, then by rule index; the last two are for the fallback and for protected control
   /// traffic.
   std::vector<std::unique_ptr<WorkerRule[]>> workers;

@@ -33,6 +33,7 @@ struct FlowRuleStats {
   std::uint64_t flows = 0;  ///< At present.
   std::uint64_t created = 0;
   std::uint64_t refused = 0;  ///< Packets of flows for which there was no room.
+  TimePoint last_refused;     ///< When the last of them came.
 };
 
 struct PortStats {

@@ -19,12 +19,15 @@ constexpr std::uint64_t kBridgeGroupMask = 0xfffffffffff0;
 constexpr std::uint64_t kCdpGroup = 0x01000ccccccc;
 constexpr std::uint64_t kPvstGroup = 0x01000ccccccd;
 
-bool is_control_address(std::span<const std::uint8_t> bytes) {
+bool is_control_address(std::span<const std::uint8_t> bytes, ControlProtocols protocols) {
   if (bytes.size() < kMacBytes) return false;
   const std::uint64_t address =
       std::uint64_t{load_be16(bytes.data())} << 32 | load_be32(bytes.data() + 2);
-  return (address & kBridgeGroupMask) == kBridgeGroup || address == kCdpGroup ||
-         address == kPvstGroup;
+  if ((address & kBridgeGroupMask) == kBridgeGroup) {
+    return protocols.contains(ControlProtocol::kBridge);
+  }
+  return (address == kCdpGroup && protocols.contains(ControlProtocol::kCdp)) ||
+         (address == kPvstGroup && protocols.contains(ControlProtocol::kPvst));
 }
 
 // ISO 10589: IS-IS is carried in LLC: both service access points 0xfe, unnumbered information.
@@ -34,15 +37,35 @@ bool is_isis(const Headers& headers, std::span<const std::uint8_t> bytes) {
          bytes[llc] == 0xfe && bytes[llc + 1] == 0xfe && bytes[llc + 2] == 0x03;
 }
 
+// RFC 2516, section 4: version and type 1, code 0 in a session; then the PPP protocol. RFC 1661,
+// section 2: those from 0x8000 on control networks and the link.
+bool is_ppp_control(const Headers& headers, std::span<const std::uint8_t> bytes) {
+  const std::size_t pppoe = headers.l3_offset;
+  return headers.ether_type == ether_type::kPppoeSession && bytes.size() >= pppoe + 8 &&
+         load_be16(bytes.data() + pppoe) == 0x1100 && load_be16(bytes.data() + pppoe + 6) >= 0x8000;
+}
+
+bool is_control_link(const Headers& headers, std::span<const std::uint8_t> bytes,
+                     ControlProtocols protocols) {
+  const bool listed = std::ranges::any_of(kControlEtherTypes, [&](const ControlEtherType& entry) {
+    return entry.type == headers.ether_type && protocols.contains(entry.protocol);
+  });
+  return listed || (protocols.contains(ControlProtocol::kIsIs) && is_isis(headers, bytes)) ||
+         (protocols.contains(ControlProtocol::kPpp) && is_ppp_control(headers, bytes));
+}
+
 bool is_multicast(const Headers& headers) {
   return headers.ip_version == IpVersion::kV4 ? headers.dst_address[0] >> 4 == 0xe
                                               : headers.dst_address[0] == 0xff;
 }
 
-bool is_control_port(const Headers& headers) {
+bool is_control_port(const Headers& headers, ControlProtocols protocols) {
   using Side = ControlPort::Side;
-  return std::ranges::any_of(kControlPorts, [&headers](const ControlPort& entry) {
-    if (entry.protocol != headers.ip_protocol) return false;
+  return std::ranges::any_of(kControlPorts, [&](const ControlPort& entry) {
+    if (entry.ip_protocol != headers.ip_protocol || !protocols.contains(entry.protocol)) {
+      return false;
+    }
+    if (entry.version != IpVersion::kNone && entry.version != headers.ip_version) return false;
     const bool to = headers.dst_port == entry.port;
     switch (entry.side) {
       case Side::kDestination:
@@ -56,21 +79,30 @@ bool is_control_port(const Headers& headers) {
   });
 }
 
-template <class List>
-bool contains(const List& list, std::ranges::range_value_t<List> value) {
-  return std::ranges::find(list, value) != std::end(list);
+bool is_control_ip(const Headers& headers, ControlProtocols protocols) {
+  return std::ranges::any_of(kControlIpProtocols, [&](const ControlIpProtocol& entry) {
+    return entry.number == headers.ip_protocol && protocols.contains(entry.protocol);
+  });
+}
+
+bool is_control_icmp(const Headers& headers, ControlProtocols protocols) {
+  return std::ranges::any_of(kControlIcmp, [&](const ControlIcmp& entry) {
+    return entry.version == headers.ip_version && headers.icmp_type >= entry.first_type &&
+           headers.icmp_type <= entry.last_type &&
+           (entry.code < 0 || entry.code == headers.icmp_code) &&
+           protocols.contains(entry.protocol);
+  });
 }
 
 }  // namespace
 
-bool is_listed_control_traffic(const Headers& headers, std::span<const std::uint8_t> bytes) {
-  if (is_control_address(bytes)) return true;
-  if (headers.ip_version == IpVersion::kNone) {
-    return contains(kControlEtherTypes, headers.ether_type) || is_isis(headers, bytes);
-  }
-  return (headers.ports_valid && is_control_port(headers)) ||
-         contains(kControlIpProtocols, headers.ip_protocol) ||
-         (headers.icmpv6_type != 0 && contains(kControlIcmpv6Types, headers.icmpv6_type));
+bool is_listed_control_traffic(const Headers& headers, std::span<const std::uint8_t> bytes,
+                               ControlProtocols protocols) {
+  if (is_control_address(bytes, protocols)) return true;
+  if (headers.ip_version == IpVersion::kNone) return is_control_link(headers, bytes, protocols);
+  return (headers.ports_valid && is_control_port(headers, protocols)) ||
+         is_control_ip(headers, protocols) ||
+         (headers.icmp_valid && is_control_icmp(headers, protocols));
 }
 
 }  // namespace drip

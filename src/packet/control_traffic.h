@@ -11,13 +11,14 @@
 
 namespace drip {
 
-/// Whether the packet belongs to a link, neighbour, routing or redundancy protocol of
-/// control_protocols.h. Searches the whole list. `bytes` is what `headers` was parsed from. A
-/// fragment is recognised by its IP protocol only, not by ports or ICMPv6 type. Nothing is
-/// authenticated: a sender that uses these ports bypasses the rules, so a rule set can turn the
-/// protection off. Thread safe.
+/// Whether the packet belongs to one of `protocols`. Searches the whole list of
+/// control_protocols.h. `bytes` is what `headers` was parsed from. A fragment is recognised by its
+/// IP protocol only, not by ports or ICMP type. Nothing is authenticated: a sender that uses these
+/// ports bypasses the rules, so a rule set can name the protocols that it protects, or none. Thread
+/// safe.
 [[nodiscard]] bool is_listed_control_traffic(const Headers& headers,
-                                             std::span<const std::uint8_t> bytes);
+                                             std::span<const std::uint8_t> bytes,
+                                             ControlProtocols protocols = ControlProtocols::all());
 
 /// A bit set of protocols, and two bit sets for each side's ports, by bits 0 to 5 and by bits 6 to
 /// 11 of the port. A port passes if both of its bits are set, so the filter may pass ports that are
@@ -37,7 +38,8 @@ struct ControlFilter {
     const auto add = [&filter](std::uint8_t protocol) {
       filter.protocols[protocol / 64] |= 1ULL << protocol % 64;
     };
-    for (const std::uint8_t protocol : kControlIpProtocols) add(protocol);
+    for (const ControlIpProtocol& entry : kControlIpProtocols) add(entry.number);
+    add(ip_protocol::kIcmp);
     add(ip_protocol::kIcmpv6);
     for (const ControlPort& entry : kControlPorts) {
       filter.dst_low |= low(entry.port);
@@ -59,8 +61,8 @@ struct ControlFilter {
 };
 
 /// False for nearly every data packet, after about twenty instructions without a branch: it is
-/// unicast, is IP, and neither its protocol nor its ports are in the filter. Where this is false
-/// is_listed_control_traffic() is false as well.
+/// unicast, is IP, and neither its protocol nor its ports are in the filter, which is that of all
+/// protocols. Where this is false is_listed_control_traffic() is false as well.
 [[nodiscard]] inline bool may_be_control_traffic(const Headers& headers,
                                                  std::span<const std::uint8_t> bytes) {
   static constexpr ControlFilter kFilter = ControlFilter::of_list();
@@ -78,8 +80,10 @@ struct ControlFilter {
 
 /// The same result as is_listed_control_traffic(), at less cost.
 [[nodiscard]] inline bool is_control_traffic(const Headers& headers,
-                                             std::span<const std::uint8_t> bytes) {
-  return may_be_control_traffic(headers, bytes) && is_listed_control_traffic(headers, bytes);
+                                             std::span<const std::uint8_t> bytes,
+                                             ControlProtocols protocols = ControlProtocols::all()) {
+  return may_be_control_traffic(headers, bytes) &&
+         is_listed_control_traffic(headers, bytes, protocols);
 }
 
 }  // namespace drip

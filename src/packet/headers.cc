@@ -20,6 +20,7 @@ constexpr std::size_t kIpv4Bytes = 20;      // RFC 791, 3.1
 constexpr std::size_t kIpv6Bytes = 40;      // RFC 8200, 3
 constexpr std::size_t kExtensionBytes = 8;  // RFC 8200, 4: the shortest, and the unit of length
 constexpr std::size_t kPortBytes = 4;
+constexpr std::size_t kIcmpBytes = 2;  // Type and code: RFC 792, RFC 4443
 
 // One bit for each IP protocol.
 using ProtocolSet = std::array<std::uint64_t, 4>;
@@ -180,10 +181,13 @@ class Parser {
       headers_.src_port = load_be16(bytes_ + offset);
       headers_.dst_port = load_be16(bytes_ + offset + 2);
       headers_.ports_valid = true;
-    } else if (headers_.ip_protocol == ip_protocol::kIcmpv6 &&
-               headers_.ip_version == IpVersion::kV6) {
-      if (!reaches(offset + 1)) return;
-      headers_.icmpv6_type = bytes_[offset];
+    } else if (headers_.ip_protocol == (headers_.ip_version == IpVersion::kV4
+                                            ? ip_protocol::kIcmp
+                                            : ip_protocol::kIcmpv6)) {
+      if (!reaches(offset + kIcmpBytes)) return;
+      headers_.icmp_type = bytes_[offset];
+      headers_.icmp_code = bytes_[offset + 1];
+      headers_.icmp_valid = true;
     }
   }
 

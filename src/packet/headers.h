@@ -36,8 +36,10 @@ struct alignas(kCacheLineBytes) Headers {
   /// fragment header, which is the same in all fragments of a datagram (RFC 8200, 4.5).
   std::uint8_t ip_protocol = 0;
   std::uint8_t dscp = 0;
-  /// 0, which IANA reserves, for fragments and for everything but ICMPv6.
-  std::uint8_t icmpv6_type = 0;
+  /// ICMP over IPv4 and ICMPv6 over IPv6, not of a fragment.
+  std::uint8_t icmp_type = 0;
+  std::uint8_t icmp_code = 0;
+  bool icmp_valid = false;  ///< Type and code were read.
   /// A first or later fragment; not an IPv6 "atomic fragment" (RFC 6946), which is a whole packet.
   bool fragment = false;
   /// TCP, UDP, UDP-Lite, SCTP or DCCP, and not a fragment.

@@ -14,10 +14,13 @@ inline constexpr std::uint16_t kArp = 0x0806;
 inline constexpr std::uint16_t kVlan = 0x8100;  // IEEE 802.1Q
 inline constexpr std::uint16_t kIpv6 = 0x86dd;
 inline constexpr std::uint16_t kSlowProtocols = 0x8809;   // LACP, marker, OAM: IEEE 802.3, 57A
+inline constexpr std::uint16_t kPppoeDiscovery = 0x8863;  // RFC 2516
+inline constexpr std::uint16_t kPppoeSession = 0x8864;    // RFC 2516
 inline constexpr std::uint16_t kEapol = 0x888e;           // IEEE 802.1X
 inline constexpr std::uint16_t kServiceVlan = 0x88a8;     // IEEE 802.1ad
 inline constexpr std::uint16_t kLldp = 0x88cc;            // IEEE 802.1AB
 inline constexpr std::uint16_t kPtp = 0x88f7;             // IEEE 1588, annex E
+inline constexpr std::uint16_t kCfm = 0x8902;             // IEEE 802.1ag, ITU-T G.8013 and G.8032
 inline constexpr std::uint16_t kOldServiceVlan = 0x9100;  // Outer tags of switches before 802.1ad.
 /// Smaller values are the length of an IEEE 802.3 frame, not a type (IEEE 802.3, 3.2.6).
 inline constexpr std::uint16_t kFirst = 0x0600;

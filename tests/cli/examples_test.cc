@@ -92,7 +92,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 20);
+  EXPECT_EQ(subcommands, 21);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {

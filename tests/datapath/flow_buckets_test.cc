@@ -37,7 +37,7 @@ class FlowBucketsTest : public testing::Test {
 
   FlowBucketsTest() { settings.bucket = bits(16, 8e3); }  // 100 bytes: 100 ms.
 
-  // All UDP packets belong to the rule; flows without room go to a fallback bucket.
+  // All UDP packets belong to the rule; flows without room go to a bucket for them.
   void use(std::uint32_t max_flows, FlowKeyKind kind = FlowKeyKind::kFiveTuple,
            std::uint8_t prefix = 32, Duration idle_timeout = Duration{10'000'000}) {
     settings.key = {kind, prefix, 64};
@@ -46,11 +46,13 @@ class FlowBucketsTest : public testing::Test {
     limit = std::make_shared<FlowLimit>(max_flows);
     std::vector<std::uint32_t> slots;
     for (std::uint32_t i = 0; i < max_flows; ++i) slots.push_back(h.take_slot());
-    table = std::make_unique<FlowTable>(settings, limit, slots, h.more_ring(max_flows * kRingSlots),
-                                        kRingSlots);
-    h.flow_keys[kNumber] = settings.key;
+    for (std::uint32_t i = 0; i < max_flows; ++i) rings.add(h.more_ring(kRingSlots), 0);
+    table = std::make_unique<FlowTable>(settings, limit, &rings, 0, slots);
     h.flows.add_table(kNumber, table.get());
     fallback = h.add_bucket(bits(4096, 8e9));
+    overflow = h.add_bucket(bits(4096, 8e9));
+    h.flow_paths.resize(kNumber + 1);
+    h.flow_paths[kNumber] = {settings.key, {Kind::kBucket, BucketRef{0, overflow}, 0}};
     ClassifierRule udp;
     udp.match.ip_protocol = 17;
     h.set_rules(std::vector{udp}, {{Kind::kFlows, {}, kNumber}},
@@ -65,13 +67,13 @@ class FlowBucketsTest : public testing::Test {
   void run_ms(std::int64_t ms) { h.run_for(Duration{ms * kMillisecond.ns}, Duration{100'000}); }
   std::set<std::string> keys() const {
     std::set<std::string> texts;
-    for (std::uint32_t flow = 0; flow < table->slots.size(); ++flow) {
+    for (std::uint32_t flow = 0; flow < table->number_count(); ++flow) {
       if (const auto key = table->key_of(flow)) texts.insert(to_text(*key));
     }
     return texts;
   }
   // The bucket of the only flow.
-  Bucket& bucket(std::uint32_t flow = 0) { return h.bucket(table->slots[flow]); }
+  Bucket& bucket(std::uint32_t flow = 0) { return h.bucket(table->slot(flow)); }
   // How many more flows the limit allows.
   std::uint32_t room() const {
     std::uint32_t count = 0;
@@ -82,17 +84,18 @@ class FlowBucketsTest : public testing::Test {
   void expect_consistent() const {
     EXPECT_TRUE(h.balanced());
     EXPECT_EQ(table->flows.get(), keys().size());
-    EXPECT_EQ(table->flows.get(), table->by_key.size());
     EXPECT_EQ(table->flows.get() + room(), settings.max_flows);
-    EXPECT_EQ(h.transmitter.scheduler().live_buckets(), table->flows.get() + 1);
+    EXPECT_EQ(h.transmitter.scheduler().live_buckets(), table->flows.get() + 2);
   }
   void TearDown() override { expect_consistent(); }
 
   FlowRuleSettings settings;
   std::shared_ptr<FlowLimit> limit;
+  FlowRings rings{kRingSlots, 1};
   std::unique_ptr<FlowTable> table;
   Harness h;
   std::uint32_t fallback = 0;
+  std::uint32_t overflow = 0;
 };
 
 TEST_F(FlowBucketsTest, OneForEachFiveTuple) {
@@ -142,13 +145,13 @@ TEST_F(FlowBucketsTest, NoMoreThanMaxFlows) {
   EXPECT_EQ(table->flows.get(), 8U);
   EXPECT_EQ(table->created.get(), 8U);
   EXPECT_EQ(table->refused.get(), 4U);
-  EXPECT_EQ(h.bucket(fallback).admitted.get(), 4U);
+  EXPECT_EQ(h.bucket(overflow).admitted.get(), 4U);
   // Existing flows are not affected.
   arrive(0, 1);
   arrive(11, 1);
   poll();
   EXPECT_EQ(table->refused.get(), 5U);
-  EXPECT_EQ(h.bucket(fallback).admitted.get(), 5U);
+  EXPECT_EQ(h.bucket(overflow).admitted.get(), 5U);
 }
 
 TEST_F(FlowBucketsTest, TheBoundIsOverAllTransmitters) {
@@ -162,8 +165,9 @@ TEST_F(FlowBucketsTest, TheBoundIsOverAllTransmitters) {
   for (int i = 0; i < 5; ++i) limit->release();
 }
 
-TEST_F(FlowBucketsTest, ARuleWithoutATableUsesTheFallback) {
+TEST_F(FlowBucketsTest, ARuleWithoutATableUsesItsOverflow) {
   use(8);
+  h.flow_paths.resize(8);
   h.set_rules({}, {}, {Kind::kFlows, {}, 7});
   arrive(1, 2);
   poll();
@@ -284,7 +288,7 @@ TEST_F(FlowBucketsTest, TakesNoNewFlowsWhileItRetires) {
   arrive(2, 9);
   poll();
   EXPECT_EQ(table->created.get(), 1U);
-  EXPECT_EQ(h.bucket(fallback).admitted.get(), 1U);
+  EXPECT_EQ(h.bucket(overflow).admitted.get(), 1U);
 }
 
 TEST_F(FlowBucketsTest, FragmentsOfOneDatagramAreOneFlow) {

@@ -33,15 +33,14 @@ RuleAction into(std::uint32_t transmitter, std::uint32_t slot) {
 // One thread's parts, with its own queue of each of two ports.
 struct Side {
   Side(TimePoint* time, bool works, bool transmits, std::uint32_t own, std::uint32_t worker_number,
-       std::vector<HandOff*> out, std::vector<HandOff*> in, const FlowTemplateKey* flow_keys,
-       const FlowHash& spread)
+       std::vector<HandOff*> out, std::vector<HandOff*> in, const FlowHash& spread)
       : ports(2, time) {
     if (transmits) {
       transmitter.emplace(table, *time, ports, 2, counters);
       flows.emplace(*transmitter);
     }
     dispatcher.emplace(ports, transmitter ? &*transmitter : nullptr, flows ? &*flows : nullptr, own,
-                       std::move(out), flow_keys, spread, counters);
+                       std::move(out), spread, counters);
     if (works) worker.emplace(worker_number, ports, *dispatcher, counters);
     lcore.emplace(VirtualClock{time}, counters, mailbox, *dispatcher, worker ? &*worker : nullptr,
                   transmitter ? &*transmitter : nullptr, flows ? &*flows : nullptr, std::move(in),
@@ -80,29 +79,28 @@ class HandOffTest : public testing::Test {
     sides_.clear();
     sides_.push_back(std::make_unique<Side>(&time, true, true, 0, 0,
                                             std::vector<HandOff*>{nullptr, &there_},
-                                            std::vector{&back_}, keys_.data(), spread_));
+                                            std::vector{&back_}, spread_));
     sides_.push_back(std::make_unique<Side>(&time, true, true, 1, 1,
                                             std::vector<HandOff*>{&back_, nullptr},
-                                            std::vector{&there_}, keys_.data(), spread_));
+                                            std::vector{&there_}, spread_));
   }
   // A worker and a transmitter.
   void split() {
     sides_.clear();
     sides_.push_back(std::make_unique<Side>(&time, true, false, 0, 0, std::vector{&there_},
-                                            std::vector<HandOff*>{}, keys_.data(), spread_));
-    sides_.push_back(std::make_unique<Side>(&time, false, true, 0, 0,
-                                            std::vector<HandOff*>{nullptr}, std::vector{&there_},
-                                            keys_.data(), spread_));
+                                            std::vector<HandOff*>{}, spread_));
+    sides_.push_back(std::make_unique<Side>(
+        &time, false, true, 0, 0, std::vector<HandOff*>{nullptr}, std::vector{&there_}, spread_));
   }
   // A worker and two transmitters.
   void split_in_three() {
     sides_.clear();
     sides_.push_back(std::make_unique<Side>(&time, true, false, 0, 0, std::vector{&there_, &back_},
-                                            std::vector<HandOff*>{}, keys_.data(), spread_));
+                                            std::vector<HandOff*>{}, spread_));
     for (const std::uint32_t own : {0, 1}) {
-      sides_.push_back(std::make_unique<Side>(
-          &time, false, true, own, 0, std::vector<HandOff*>{nullptr, nullptr},
-          std::vector{own == 0 ? &there_ : &back_}, keys_.data(), spread_));
+      sides_.push_back(std::make_unique<Side>(&time, false, true, own, 0,
+                                              std::vector<HandOff*>{nullptr, nullptr},
+                                              std::vector{own == 0 ? &there_ : &back_}, spread_));
     }
   }
   Side& a() { return *sides_[0]; }
@@ -115,6 +113,7 @@ class HandOffTest : public testing::Test {
     snapshot->classifier = std::move(Classifier::build(rules)).value();
     snapshot->actions = std::move(actions);
     snapshot->fallback = fallback;
+    snapshot->flow_paths.assign(kMaxFlowRules, FlowPath{.overflow = fallback});
     snapshot->prepare_workers(2);
     for (const auto& side : sides_) {
       if (side->worker) side->worker->set_rules(snapshot.get());
@@ -158,7 +157,6 @@ class HandOffTest : public testing::Test {
  private:
   HandOff there_;  // From the first to the second.
   HandOff back_;
-  std::array<FlowTemplateKey, kMaxFlowRules> keys_{};
   FlowHash spread_{42};
   std::vector<std::unique_ptr<RuleSnapshot>> snapshots_;
   std::vector<std::unique_ptr<Side>> sides_;
@@ -344,13 +342,15 @@ TEST_F(HandOffTest, AFlowGoesToOneTransmitterWhicheverThreadReceivesIt) {
   settings.max_flows = 128;
   settings.idle_timeout = Duration{1'000'000'000};
   const auto limit = std::make_shared<FlowLimit>(settings.max_flows);
-  std::vector<std::unique_ptr<RingEntry[]>> rings;
+  const auto memory = std::make_unique<RingEntry[]>(128 * 64);
+  FlowRings rings(64, 2);
+  for (std::uint32_t i = 0; i < 128; ++i) rings.add(&memory[std::size_t{i} * 64], i % 2);
   std::vector<std::unique_ptr<FlowTable>> tables;
   std::vector<std::uint32_t> slots(128);
   for (std::uint32_t i = 0; i < 128; ++i) slots[i] = i;
   for (Side* const side : {&a(), &b()}) {
-    rings.push_back(std::make_unique<RingEntry[]>(128 * 64));
-    tables.push_back(std::make_unique<FlowTable>(settings, limit, slots, rings.back().get(), 64));
+    const auto number = static_cast<std::uint32_t>(tables.size());
+    tables.push_back(std::make_unique<FlowTable>(settings, limit, &rings, number, slots));
     side->flows->add_table(0, tables.back().get());
   }
   set_rules({Kind::kFlows, {}, 0});

@@ -22,7 +22,7 @@ class Harness {
         table_(kSlots, -1),
         transmitter(table_, start, ports, port_count, counters),
         flows(transmitter),
-        dispatcher(ports, &transmitter, &flows, 0, {nullptr}, flow_keys.data(), spread_, counters),
+        dispatcher(ports, &transmitter, &flows, 0, {nullptr}, spread_, counters),
         worker(0, ports, dispatcher, counters),
         lcore(VirtualClock{&time}, counters, mailbox_, dispatcher, &worker, &transmitter, &flows,
               {}, false) {}
@@ -63,7 +63,8 @@ class Harness {
     snapshot->classifier = std::move(Classifier::build(rules)).value();
     snapshot->actions = std::move(actions);
     snapshot->fallback = fallback;
-    snapshot->protect_control_traffic = protect;
+    snapshot->flow_paths = flow_paths;
+    if (!protect) snapshot->control_protocols = ControlProtocols::none();
     snapshot->prepare_workers(1);
     worker.set_rules(snapshot.get());
     snapshots_.push_back(std::move(snapshot));
@@ -105,7 +106,8 @@ class Harness {
   std::uint32_t next_slot_ = 0;
 
  public:
-  std::array<FlowTemplateKey, kMaxFlowRules> flow_keys{};
+  /// For set_rules(): by flow rule.
+  std::vector<FlowPath> flow_paths;
   Transmitter<FakePorts> transmitter;
   FlowBuckets<FakePorts> flows;
   Dispatcher<FakePorts> dispatcher;

@@ -53,7 +53,7 @@ void Node::set_rules(const std::vector<PortRule>& rules, const std::vector<Bucke
   ASSERT_TRUE(classifier.ok()) << classifier.status();
   snapshot->classifier = *std::move(classifier);
   snapshot->fallback = drop_all();
-  snapshot->protect_control_traffic = false;
+  snapshot->control_protocols = ControlProtocols::none();
   snapshot->prepare_workers(engine_->worker_count());
   const auto old = engine_->swap_rules(snapshot, buckets);
   ASSERT_TRUE(old.ok()) << old.status();

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,7 +36,7 @@ Bytes transport(std::uint8_t protocol, std::uint16_t src, std::uint16_t dst,
 }
 
 TEST(ControlTraffic, KnowsEtherTypes) {
-  const std::set<unsigned> expected = {0x0806, 0x8809, 0x888e, 0x88cc, 0x88f7};
+  const std::set<unsigned> expected = {0x0806, 0x8809, 0x8863, 0x888e, 0x88cc, 0x88f7, 0x8902};
   for (unsigned type = 0x0600; type <= 0xffff; ++type) {
     const auto number = static_cast<std::uint16_t>(type);
     EXPECT_EQ(is_control(FrameBuilder().be16(number).raw(Bytes(46, 0)).build()),
@@ -54,8 +56,44 @@ TEST(ControlTraffic, KnowsIpProtocols) {
   }
 }
 
+TEST(ControlTraffic, KnowsFragmentationNeeded) {
+  for (unsigned type = 0; type < 256; ++type) {
+    for (unsigned code = 0; code < 16; ++code) {
+      const Bytes rest = {static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(code), 0, 0};
+      EXPECT_EQ(is_control(FrameBuilder().ipv4({.protocol = 1}).raw(rest).build()),
+                type == 3 && code == 4)
+          << type << " " << code;
+      EXPECT_FALSE(
+          is_control(FrameBuilder().ipv4({.protocol = 1, .fragment = 0x2000}).raw(rest).build()));
+    }
+  }
+}
+
+TEST(ControlTraffic, KnowsPppBehindPppoe) {
+  const auto session = [](std::uint16_t version_and_code, std::uint16_t protocol) {
+    return FrameBuilder()
+        .be16(0x8864)
+        .be16(version_and_code)
+        .be16(5)
+        .be16(6)
+        .be16(protocol)
+        .raw(Bytes(4, 0))
+        .build();
+  };
+  for (const std::uint16_t protocol : {0xc021, 0xc023, 0xc223, 0xc227, 0x8021, 0x8057, 0x80fd}) {
+    EXPECT_TRUE(is_control(session(0x1100, protocol))) << std::hex << protocol;
+  }
+  EXPECT_FALSE(is_control(session(0x1100, 0x0021)));
+  EXPECT_FALSE(is_control(session(0x1100, 0x0057)));
+  EXPECT_FALSE(is_control(session(0x1109, 0xc021)));
+  EXPECT_FALSE(is_control(session(0x2100, 0xc021)));
+  Bytes cut = session(0x1100, 0xc021);
+  cut.resize(21);
+  EXPECT_FALSE(is_control(cut));
+}
+
 TEST(ControlTraffic, KnowsIcmpv6Types) {
-  const std::set<unsigned> expected = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+  const std::set<unsigned> expected = {2, 130, 131, 132, 133, 134, 135, 136, 137, 143};
   for (unsigned type = 0; type < 256; ++type) {
     const Bytes rest = {static_cast<std::uint8_t>(type), 0, 0, 0};
     EXPECT_EQ(is_control(FrameBuilder().ipv6({.next_header = 58}).raw(rest).build()),
@@ -71,8 +109,9 @@ TEST(ControlTraffic, KnowsIcmpv6Types) {
 
 TEST(ControlTraffic, KnowsDestinationPorts) {
   const std::set<unsigned> tcp = {179, 646};
-  const std::set<unsigned> udp = {520, 521, 646, 3784, 3785, 4784, 6784};
-  const std::set<unsigned> udp_groups = {520, 521, 646, 1985, 2029, 3222, 3784, 3785, 4784, 6784};
+  const std::set<unsigned> udp = {67, 68, 520, 521, 646, 3784, 3785, 4784, 6696, 6784};
+  std::set<unsigned> udp_groups = udp;
+  udp_groups.insert({1985, 2029, 3222});
   for (unsigned port = 0; port <= 0xffff; ++port) {
     const auto number = static_cast<std::uint16_t>(port);
     EXPECT_EQ(is_control(transport(kTcp, kOrdinary, number)), tcp.contains(port)) << port;
@@ -92,6 +131,20 @@ TEST(ControlTraffic, KnowsTheGroupsOfHsrpForIpv6) {
   };
   EXPECT_TRUE(is_control(to("ff02::66")));
   EXPECT_FALSE(is_control(to("2001:db8::2")));
+}
+
+TEST(ControlTraffic, EachDhcpHasItsIpVersion) {
+  const auto ipv6 = [](std::uint16_t port) {
+    return FrameBuilder().ipv6({}).ports(kOrdinary, port).raw(Bytes(8, 0)).build();
+  };
+  for (const std::uint16_t port : {546, 547}) {
+    EXPECT_TRUE(is_control(ipv6(port)));
+    EXPECT_FALSE(is_control(transport(kUdp, kOrdinary, port)));
+  }
+  for (const std::uint16_t port : {67, 68}) {
+    EXPECT_FALSE(is_control(ipv6(port)));
+    EXPECT_TRUE(is_control(transport(kUdp, kOrdinary, port)));
+  }
 }
 
 TEST(ControlTraffic, FragmentsNeverCountByPort) {
@@ -127,6 +180,85 @@ TEST(ControlTraffic, EmptyFramesAndDataTrafficAreNot) {
   EXPECT_FALSE(is_control(Bytes(5, 1)));
   EXPECT_FALSE(is_control(transport(kTcp, 5000, 443)));
   EXPECT_FALSE(is_control(FrameBuilder().ipv6({.next_header = 58}).raw({128, 0}).build()));
+}
+
+// ---- Sets of protocols
+
+ControlProtocols parsed(const std::vector<std::string>& entries) {
+  return ControlProtocols::parse("f", entries).value();
+}
+
+TEST(ControlProtocols, NamesAreInOrderAndEachHasItsOwnBit) {
+  ControlProtocols set;
+  for (const ControlProtocolName& each : kControlProtocolNames) {
+    EXPECT_FALSE(set.contains(each.protocol)) << each.name;
+    set.add(each.protocol);
+    EXPECT_FALSE(each.about.empty());
+  }
+  EXPECT_EQ(set, ControlProtocols::all());
+  EXPECT_TRUE(std::ranges::is_sorted(kControlProtocolNames, {}, &ControlProtocolName::name));
+}
+
+TEST(ControlProtocols, EntriesChangeTheWholeSetOneAfterTheOther) {
+  EXPECT_EQ(parsed({}), ControlProtocols::all());
+  EXPECT_EQ(parsed({"none"}), ControlProtocols::none());
+  ControlProtocols without_dhcp = ControlProtocols::all();
+  without_dhcp.remove(ControlProtocol::kDhcp);
+  EXPECT_EQ(parsed({"-dhcp"}), without_dhcp);
+  EXPECT_EQ(parsed({"-dhcp", "-arp", "arp"}), without_dhcp);
+  ControlProtocols two;
+  two.add(ControlProtocol::kArp);
+  two.add(ControlProtocol::kBgp);
+  EXPECT_EQ(parsed({"-ospf", "none", "bgp", "arp"}), two);
+}
+
+TEST(ControlProtocols, EntriesReadBack) {
+  for (const std::vector<std::string>& entries :
+       std::vector<std::vector<std::string>>{{}, {"none"}, {"-arp", "-vrrp"}, {"none", "bgp"}}) {
+    EXPECT_EQ(parsed(entries).entries(), entries);
+  }
+}
+
+TEST(ControlProtocols, AnUnknownNameIsRefusedWithThoseThatThereAre) {
+  const std::vector<std::string> entries = {"-arp", "-dns"};
+  const auto status = ControlProtocols::parse("control_protocols", entries).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string text(status.message());
+  EXPECT_TRUE(text.starts_with("control_protocols[1]: \"-dns\" is not allowed: none, or a name"))
+      << text;
+  EXPECT_NE(text.find("too-big"), std::string::npos);
+}
+
+// Without a protocol in the set its frames are data, and no others become so.
+TEST(ControlProtocols, DecideWhatIsControlTraffic) {
+  const std::vector<std::pair<ControlProtocol, Bytes>> frames = {
+      {ControlProtocol::kArp, FrameBuilder().be16(0x0806).raw(Bytes(46, 0)).build()},
+      {ControlProtocol::kBridge, FrameBuilder().dst_mac({1, 0x80, 0xc2, 0, 0, 0}).be16(38).build()},
+      {ControlProtocol::kCdp,
+       FrameBuilder().dst_mac({1, 0, 0x0c, 0xcc, 0xcc, 0xcc}).be16(38).build()},
+      {ControlProtocol::kPvst,
+       FrameBuilder().dst_mac({1, 0, 0x0c, 0xcc, 0xcc, 0xcd}).be16(38).build()},
+      {ControlProtocol::kIsIs, FrameBuilder().be16(60).raw({0xfe, 0xfe, 3, 0x83}).build(40)},
+      {ControlProtocol::kPppoe, FrameBuilder().be16(0x8863).raw(Bytes(46, 0)).build()},
+      {ControlProtocol::kPpp,
+       FrameBuilder().be16(0x8864).raw({0x11, 0, 0, 1, 0, 6, 0xc0, 0x21, 9, 1}).build()},
+      {ControlProtocol::kOspf, transport(89, 0, 0)},
+      {ControlProtocol::kBgp, transport(kTcp, 179, kOrdinary)},
+      {ControlProtocol::kDhcp, transport(kUdp, 68, 67)},
+      {ControlProtocol::kTooBig, FrameBuilder().ipv4({.protocol = 1}).raw({3, 4, 0, 0}).build()},
+      {ControlProtocol::kNeighbor,
+       FrameBuilder().ipv6({.next_header = 58}).raw({135, 0, 0, 0}).build()},
+  };
+  for (const auto& [protocol, frame] : frames) {
+    const Headers headers = parse_frame(frame, static_cast<std::uint32_t>(frame.size()));
+    for (const ControlProtocolName& removed : kControlProtocolNames) {
+      ControlProtocols set = ControlProtocols::all();
+      set.remove(removed.protocol);
+      EXPECT_EQ(is_control_traffic(headers, frame, set), removed.protocol != protocol)
+          << removed.name;
+    }
+    EXPECT_FALSE(is_control_traffic(headers, frame, ControlProtocols::none()));
+  }
 }
 
 // ---- The filter before the list
@@ -167,8 +299,8 @@ void for_all_addresses(Headers headers, See&& see) {
 void expect_as_listed(const Headers& headers, const Bytes& mac) {
   if (is_control_traffic(headers, mac) == is_listed_control_traffic(headers, mac)) return;
   ADD_FAILURE() << "protocol " << int{headers.ip_protocol} << ", ports " << headers.src_port << " "
-                << headers.dst_port << ", valid " << headers.ports_valid << ", ICMPv6 "
-                << int{headers.icmpv6_type} << ", first address byte " << int{mac[0]};
+                << headers.dst_port << ", valid " << headers.ports_valid << ", ICMP "
+                << int{headers.icmp_type} << ", first address byte " << int{mac[0]};
 }
 
 TEST(ControlFilter, AgreesWithTheListForAllProtocolsAndPortsNearListed) {
@@ -210,12 +342,16 @@ TEST(ControlFilter, AgreesWithTheListForAllPortsOfTransports) {
   }
 }
 
-TEST(ControlFilter, AgreesWithTheListForIcmpv6TypesAndEtherTypes) {
+TEST(ControlFilter, AgreesWithTheListForIcmpTypesAndEtherTypes) {
   for (unsigned type = 0; type < 256; ++type) {
-    Headers headers;
-    headers.ip_protocol = ip_protocol::kIcmpv6;
-    headers.icmpv6_type = static_cast<std::uint8_t>(type);
-    for_all_addresses(headers, expect_as_listed);
+    for (const std::uint8_t protocol : {ip_protocol::kIcmp, ip_protocol::kIcmpv6}) {
+      Headers headers;
+      headers.ip_protocol = protocol;
+      headers.icmp_type = static_cast<std::uint8_t>(type);
+      headers.icmp_code = 4;
+      headers.icmp_valid = true;
+      for_all_addresses(headers, expect_as_listed);
+    }
   }
   for (unsigned type = 0; type <= 0xffff; ++type) {
     Headers headers;
@@ -239,12 +375,12 @@ TEST(ControlFilter, PassesFewDataPackets) {
     std::swap(headers.src_port, headers.dst_port);
     as_destination += may_be_control_traffic(headers, station) ? 1 : 0;
   }
-  // 77 and 4 of 4096 pairs of halves.
-  EXPECT_LT(as_destination, 0x10000 / 50);
+  // 126 and 4 of 4096 pairs of halves.
+  EXPECT_LT(as_destination, 0x10000 / 32);
   EXPECT_LT(as_source, 0x10000 / 500);
   Headers no_ports;
   no_ports.ip_version = IpVersion::kV4;
-  no_ports.ip_protocol = 1;
+  no_ports.ip_protocol = 47;
   EXPECT_FALSE(may_be_control_traffic(no_ports, station));
 }
 

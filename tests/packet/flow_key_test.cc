@@ -53,6 +53,70 @@ TEST(FlowKey, FiveTupleTellsEachOfTheFiveApart) {
             key_of(FrameBuilder().ipv4({.dst = address("10.0.0.3")}).ports(5000, 80).build()));
 }
 
+TEST(FlowKey, PartsOfTheLinkAreAskedFor) {
+  constexpr std::uint8_t kAll =
+      FlowTemplateKey::kVlan | FlowTemplateKey::kInnerVlan | FlowTemplateKey::kIngressPort;
+  const Bytes tagged = FrameBuilder()
+                           .tag(0x88a8, 5)
+                           .tag(0x8100, 7)
+                           .ipv4({})
+                           .ports(5000, 80)
+                           .raw(Bytes(8, 0))
+                           .build();
+  const Headers headers = parse_frame(tagged, static_cast<std::uint32_t>(tagged.size()));
+  const std::vector<std::string> ports = {"lan", "wan"};
+  const auto text = [&](FlowKeyKind kind, std::uint8_t parts) {
+    return to_text(make_flow_key(headers, {kind, 32, 128, parts}, {1, tagged}), ports);
+  };
+  EXPECT_EQ(text(FlowKeyKind::kSource, kAll), "10.0.0.1/32,vlan=5,inner-vlan=7,port=wan");
+  EXPECT_EQ(text(FlowKeyKind::kFiveTuple, FlowTemplateKey::kVlan),
+            "10.0.0.1:5000>10.0.0.2:80/udp,vlan=5");
+  EXPECT_EQ(text(FlowKeyKind::kLink, kAll), "vlan=5,inner-vlan=7,port=wan");
+  EXPECT_EQ(text(FlowKeyKind::kSourceMac, 0), "02:00:00:00:00:01");
+  EXPECT_EQ(text(FlowKeyKind::kDestinationMac, 0), "02:00:00:00:00:02");
+  EXPECT_EQ(text_of(udp4(0, 1, 2), {FlowKeyKind::kLink, 32, 128, FlowTemplateKey::kVlan}),
+            "vlan=none");
+  // Whatever the packet carries.
+  const FlowTemplateKey by_mac{FlowKeyKind::kSourceMac};
+  const Bytes ipv6 = FrameBuilder().ipv6({}).build();
+  EXPECT_EQ(
+      make_flow_key(headers, by_mac, {0, tagged}),
+      make_flow_key(parse_frame(ipv6, static_cast<std::uint32_t>(ipv6.size())), by_mac, {0, ipv6}));
+}
+
+// Of keys of one packet by two templates, the common part is the same.
+TEST(FlowKey, CommonPartsOfTemplates) {
+  const std::vector<FlowTemplateKey> templates = {
+      {FlowKeyKind::kFiveTuple},
+      {FlowKeyKind::kFiveTuple, 32, 128, FlowTemplateKey::kVlan},
+      {FlowKeyKind::kSource, 24, 64},
+      {FlowKeyKind::kSource, 16, 128, FlowTemplateKey::kVlan},
+      {FlowKeyKind::kDestination, 32, 128},
+      {FlowKeyKind::kSourceMac},
+      {FlowKeyKind::kLink, 32, 128, FlowTemplateKey::kIngressPort}};
+  for (const FlowTemplateKey& a : templates) {
+    for (const FlowTemplateKey& b : templates) {
+      const CommonFlowKey common = common_of({a}, b);
+      for (const Bytes& frame : sample_frames()) {
+        const Headers headers = parse_frame(frame, static_cast<std::uint32_t>(frame.size()));
+        const FlowSource source{1, frame};
+        const FlowKey by_a = make_flow_key(headers, a, source);
+        const FlowKey by_b = make_flow_key(headers, b, source);
+        EXPECT_EQ(common_part(by_a, common), common_part(by_b, common));
+        EXPECT_TRUE(is_made_by(by_a, a));
+        EXPECT_EQ(is_made_by(by_a, b) && headers.ip_version != IpVersion::kNone,
+                  a == b && headers.ip_version != IpVersion::kNone);
+      }
+    }
+  }
+  // What there is in common is kept: two networks of one length are told apart.
+  const CommonFlowKey common = common_of({templates[2]}, templates[3]);
+  EXPECT_EQ(common.key.ipv4_prefix_length, 16);
+  EXPECT_FALSE(common.nothing);
+  EXPECT_FALSE(common_of({templates[0]}, templates[2]).nothing);
+  EXPECT_TRUE(common_of({templates[2]}, templates[4]).nothing);
+}
+
 TEST(FlowKey, FragmentsOfADatagramAreOneFlow) {
   const FlowKey first = key_of(udp4(0x2000, 5000, 80));
   EXPECT_EQ(first, key_of(udp4(0x2010, 1, 2)));

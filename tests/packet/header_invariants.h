@@ -23,12 +23,14 @@ inline const char* broken_invariant(const Headers& headers, std::span<const std:
   if (headers.ip_version == IpVersion::kV6 && headers.ether_type != 0x86dd)
     return "IPv6 has its EtherType";
   if (headers.dscp > 63) return "DSCP has 6 bits";
-  if (!is_ip && (headers.ports_valid || headers.fragment || headers.icmpv6_type != 0 ||
-                 headers.ip_protocol != 0)) {
+  if (!is_ip &&
+      (headers.ports_valid || headers.fragment || headers.icmp_valid || headers.ip_protocol != 0)) {
     return "without IP no field of IP is set";
   }
   if (headers.fragment && headers.ports_valid) return "a fragment has no ports";
-  if (headers.fragment && headers.icmpv6_type != 0) return "a fragment has no ICMPv6 type";
+  if (headers.fragment && headers.icmp_valid) return "a fragment has no ICMP type";
+  if (!headers.icmp_valid && (headers.icmp_type | headers.icmp_code) != 0)
+    return "without ICMP type and code both are 0";
   if (headers.ports_valid && headers.l3_offset + 24U > bytes.size()) return "ports were read";
   if (!headers.ports_valid && (headers.src_port | headers.dst_port) != 0)
     return "without ports both are 0";

@@ -182,13 +182,23 @@ TEST(Headers, AJumbogramDoesNotEndAtItsLengthOfZero) {
   EXPECT_EQ(parse(frame).dst_port, 2);
 }
 
-TEST(Headers, ReadsTheTypeOfIcmpv6Only) {
-  const Bytes rest = {135, 0, 0, 0};
-  EXPECT_EQ(parse(FrameBuilder().ipv6({.next_header = 58}).raw(rest).build()).icmpv6_type, 135);
-  EXPECT_EQ(parse(FrameBuilder().ipv4({.protocol = 58}).raw(rest).build()).icmpv6_type, 0);
-  EXPECT_EQ(
-      parse(FrameBuilder().ipv6({.next_header = 44}).fragment(58, 1).raw(rest).build()).icmpv6_type,
-      0);
+TEST(Headers, ReadsTypeAndCodeOfIcmp) {
+  const Bytes rest = {3, 4, 0, 0};
+  const auto expect = [](const Bytes& frame, bool valid) {
+    const Headers headers = parse(frame);
+    EXPECT_EQ(headers.icmp_valid, valid);
+    EXPECT_EQ(headers.icmp_type, valid ? 3 : 0);
+    EXPECT_EQ(headers.icmp_code, valid ? 4 : 0);
+    EXPECT_FALSE(headers.ports_valid);
+  };
+  expect(FrameBuilder().ipv6({.next_header = 58}).raw(rest).build(), true);
+  expect(FrameBuilder().ipv4({.protocol = 1}).raw(rest).build(), true);
+  // Each of the two belongs to one version of IP.
+  expect(FrameBuilder().ipv4({.protocol = 58}).raw(rest).build(), false);
+  expect(FrameBuilder().ipv6({.next_header = 1}).raw(rest).build(), false);
+  expect(FrameBuilder().ipv6({.next_header = 44}).fragment(58, 1).raw(rest).build(), false);
+  expect(FrameBuilder().ipv4({.protocol = 1, .fragment = 0x2000}).raw(rest).build(), false);
+  expect(FrameBuilder().ipv4({.protocol = 1}).raw({3}).build(), false);
 }
 
 TEST(Headers, WithoutIpTheAddressesAreMacAddresses) {

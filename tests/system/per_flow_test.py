@@ -133,10 +133,19 @@ class PerFlowRule:
 
     def queued(self):
         """Packets that wait, by flow."""
-        buckets = self.daemon.ctl("bucket", "list", "--flows").get("buckets", [])
         return {
-            bucket["flow"]: int(bucket["queue_size"]) for bucket in buckets if bucket.get("flow")
+            bucket["flow"]: int(bucket["queue_size"])
+            for bucket in self.buckets()
+            if bucket["flow"] != "overflow"
         }
+
+    def overflow(self):
+        """The bucket that flows beyond the bound share."""
+        return next(bucket for bucket in self.buckets() if bucket["flow"] == "overflow")
+
+    def buckets(self):
+        buckets = self.daemon.ctl("bucket", "list", "--flows").get("buckets", [])
+        return [bucket for bucket in buckets if bucket.get("flow")]
 
     def let_all_go(self):
         self.set_rate(f"{RATE}/s")
@@ -192,15 +201,45 @@ def template(daemon, name, flags, by_flow, left, sink):
     rule.delete()
 
 
+def shared(daemon, left, sink):
+    """Flows beyond the bound share one bucket, which has the rate of one flow."""
+    flows = {
+        f"198.51.100.{host}/32": numbered((f"198.51.100.{host}", C, 7000)) for host in range(1, 5)
+    }
+    early, late = (dict(itertools.islice(flows.items(), *part)) for part in ((2,), (2, 4)))
+    rule = PerFlowRule(daemon, ["--per-flow", "source"], max_flows=len(early))
+    sent = send(left, flows)
+    wait_until(lambda: rule.count("packets") >= sent, f"{sent} packets came to the rule")
+    bucket = rule.overflow()
+    check(int(bucket["queue_size"]) == PACKETS, f"shared: {bucket['queue_size']} wait")
+    check(int(bucket["rejected_full"]) == PACKETS, f"shared: {bucket['rejected_full']} rejected")
+    warnings = daemon.ctl("node").get("warnings", [])
+    check(
+        any("flows beyond max_flows 2 share one bucket" in warning for warning in warnings),
+        f"shared: no warning in {warnings}",
+    )
+    sink.arrived()
+    rule.set_rate(f"{RATE}/s")
+    wait_until(lambda: int(rule.overflow()["queue_size"]) == 0, "the shared bucket is empty", 30)
+    rule.let_all_go()
+    refused = {frame for frames in late.values() for frame in frames}
+    times = [at for frame, at in sink.arrived() if frame in refused]
+    check(len(times) == PACKETS, f"shared: {len(times)} came")
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    check(abs(rate / RATE - 1) < RATE_ERROR, f"shared: they left at {rate:.1f}/s together")
+    rule.delete()
+
+
 def bound(daemon, left, sink):
-    """Flows beyond the bound go to the default, and have room when others are gone."""
+    """Flows beyond the bound go to the default if asked, and have room when others are gone."""
     daemon.ctl("bucket", "set", "rest", "--rate", CLOSED, "--capacity", str(2 * PACKETS))
     daemon.ctl("rule", "default", "rest")
     flows = {
         f"198.51.100.{host}/32": numbered((f"198.51.100.{host}", C, 7000)) for host in range(1, 7)
     }
     early, late = (dict(itertools.islice(flows.items(), *part)) for part in ((4,), (4, 6)))
-    rule = PerFlowRule(daemon, ["--per-flow", "source"], max_flows=len(early))
+    flags = ["--per-flow", "source", "--overflow", "default"]
+    rule = PerFlowRule(daemon, flags, max_flows=len(early))
     sent = send(left, flows)
     wait_until(lambda: rule.count("packets") >= sent, f"{sent} packets came to the rule")
     check(rule.queued() == {flow: PACKETS for flow in early}, f"bound: {rule.queued()}")
@@ -230,6 +269,7 @@ def test(build, kind):
             flags, _ = TEMPLATES["five-tuple"]
             template(daemon, "fragments", flags, fragments(kind), left, right)
             bound(daemon, left, right)
+            shared(daemon, left, right)
     hairpins = ("--hairpin", "left", "--hairpin", "right")
     with stage.raised(build, kind, ways=hairpins) as (link, daemon):
         with PacketSocket(link.left) as left, PacketSocket(link.right) as right:

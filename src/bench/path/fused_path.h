@@ -22,8 +22,7 @@ class FusedPath {
             const BucketSettings& settings)
       : path_(port, clock, buckets, settings),
         flows_(path_.transmitter()),
-        dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, flow_keys_.data(), spread_,
-                    counters_),
+        dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, spread_, counters_),
         rx_worker_(0, port, dispatcher_, counters_),
         loop_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &rx_worker_,
               &path_.transmitter(), &flows_, {}, false) {
@@ -47,7 +46,6 @@ class FusedPath {
   datapath::LcoreCounters counters_;
   datapath::Mailbox mailbox_;
   FlowHash spread_{1};
-  std::array<FlowTemplateKey, datapath::kMaxFlowRules> flow_keys_{};
   RuleSnapshot rules_;
   datapath::FlowBuckets<BenchPort> flows_;
   datapath::Dispatcher<BenchPort> dispatcher_;

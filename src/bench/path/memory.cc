@@ -85,7 +85,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   Meter meter(buckets);
 
   const datapath::BucketTable table(buckets, -1);
-  datapath::SlotAllocator slots(table, kRingBudget, -1);
+  datapath::SlotAllocator slots(table, std::make_shared<datapath::RingBudget>(kRingBudget), -1);
   for (std::uint32_t slot = 0; slot < buckets; ++slot) table.populate(slot);
   memory.bucket = meter.take();
   for (std::uint32_t i = 0; i < buckets; ++i) {

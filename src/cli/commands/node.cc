@@ -58,7 +58,7 @@ Exit show(Session& session) {
 
 void add_node_command(CommandLine* line) {
   CLI::App* command = line->add_command("node", "The node that answers");
-  line->add_subcommand(command, "show", "Versions, memory, clock, and warnings about the machine",
+  line->add_subcommand(command, "show", "Versions, memory, clock, and warnings",
                        {"node show", "node show --json"}, show);
   line->set_default_subcommand(command, show);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command `rule`: set, add, list, delete, default.
+// The command `rule`: set, add, list, delete, default, protect.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/fields/rule_file.h"
@@ -35,17 +37,19 @@ v1::RuleSet present_set(const v1::ListRulesResponse& list) {
   for (const v1::RuleStatus& status : list.rules()) *rule_set.add_rules() = status.rule();
   rule_set.set_default_bucket_id(list.default_bucket_id());
   rule_set.set_protect_control_traffic(list.protect_control_traffic());
+  *rule_set.mutable_control_protocols() = list.control_protocols();
   return rule_set;
 }
 
-Exit set_default(Session& session, const std::string& bucket) {
-  // The API sets the default together with all rules. So this reads the rules and sets them at the
-  // revision that was read, and tries again if they were changed in between.
+// Changes what the API sets together with all rules: reads the rules, lets `change` change them,
+// and sets them at the revision that was read; tries again if they were changed in between.
+template <class Change>
+Exit change_set(Session& session, Change change) {
   for (int tries_left = 4;; --tries_left) {
     const v1::ListRulesResponse present = session.connection.call(&Shaper::ListRules, {});
     v1::SetRulesRequest request;
     *request.mutable_rule_set() = present_set(present);
-    request.mutable_rule_set()->set_default_bucket_id(bucket);
+    change(*request.mutable_rule_set());
     request.set_expected_revision(present.revision());
     try {
       return apply(session, request);
@@ -53,6 +57,36 @@ Exit set_default(Session& session, const std::string& bucket) {
       if (error.code() != grpc::StatusCode::ABORTED || tries_left == 0) throw;
     }
   }
+}
+
+Exit set_default(Session& session, const std::string& bucket) {
+  return change_set(session,
+                    [&](v1::RuleSet& rule_set) { rule_set.set_default_bucket_id(bucket); });
+}
+
+// Which control traffic goes past the rules.
+struct Protection {
+  bool none = false;
+  std::vector<std::string> only;
+  std::vector<std::string> except;
+};
+
+Exit protect(Session& session, const Protection& protection) {
+  return change_set(session, [&](v1::RuleSet& rule_set) {
+    rule_set.set_protect_control_traffic(!protection.none);
+    rule_set.clear_control_protocols();
+    if (!protection.only.empty()) rule_set.add_control_protocols("none");
+    for (const std::string& name : protection.only) rule_set.add_control_protocols(name);
+    for (const std::string& name : protection.except) rule_set.add_control_protocols("-" + name);
+  });
+}
+
+std::string protection_in_words(const v1::ListRulesResponse& list) {
+  if (!list.protect_control_traffic()) return "control traffic is not protected";
+  std::string words =
+      fmt::format("control traffic is protected: {} packets", list.protected_packets());
+  if (list.control_protocols().empty()) return words;
+  return fmt::format("{}; only {}", words, fmt::join(list.protected_protocols(), ", "));
 }
 
 Exit add(Session& session, const v1::Rule& rule) {
@@ -101,9 +135,7 @@ void print_table(const v1::ListRulesResponse& list) {
              fmt::format("{}", list.default_packets()), "-", "-", "-"});
   table.print();
   print_line(fmt::format("revision {}", list.revision()));
-  print_line(list.protect_control_traffic()
-                 ? fmt::format("control traffic is protected: {} packets", list.protected_packets())
-                 : "control traffic is not protected");
+  print_line(protection_in_words(list));
 }
 
 enum class ListForm { kStatus, kNames, kSet };
@@ -176,6 +208,22 @@ void add_rule_command(CommandLine* line) {
           "rule", [deletion](const std::string& id) { deletion->set_rule_id(id); },
           "Name of the rule")
       ->required();
+
+  auto protection = std::make_shared<Protection>();
+  subcommand = line->add_subcommand(
+      command, "protect", "Set which control traffic goes past the rules; without a flag all of it",
+      {"rule protect", "rule protect --except dhcp,pppoe", "rule protect --only arp,nd,bgp",
+       "rule protect --none"},
+      [protection](Session& session) { return protect(session, *protection); });
+  CLI::Option* except =
+      subcommand->add_option("--except", protection->except, "All but these protocols")
+          ->delimiter(',')
+          ->type_name("NAMES");
+  CLI::Option* only = subcommand->add_option("--only", protection->only, "Only these protocols")
+                          ->delimiter(',')
+                          ->type_name("NAMES")
+                          ->excludes(except);
+  subcommand->add_flag("--none", protection->none, "Nothing")->excludes(except)->excludes(only);
 
   auto bucket = std::make_shared<std::string>();
   subcommand = line->add_subcommand(

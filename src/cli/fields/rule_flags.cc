@@ -148,6 +148,19 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
                            [flows](std::uint32_t bits) { flows->set_ipv4_prefix_length(bits); });
   add_whole<std::uint32_t>(group, "--prefix6", "Bits of an IPv6 address that identify the flow",
                            [flows](std::uint32_t bits) { flows->set_ipv6_prefix_length(bits); });
+  add_parsed(
+      group, "--overflow", "WAY",
+      "Packets of flows beyond the maximum: shared (one bucket for all of them), drop, pass or "
+      "default [shared]",
+      [](std::string_view text) {
+        static constexpr Choice<v1::FlowOverflow> kWays[] = {
+            {"shared", v1::FLOW_OVERFLOW_SHARED},
+            {"drop", v1::FLOW_OVERFLOW_DROP},
+            {"pass", v1::FLOW_OVERFLOW_PASS},
+            {"default", v1::FLOW_OVERFLOW_DEFAULT}};
+        return parse_choice(text, kWays);
+      },
+      [flows](v1::FlowOverflow way) { flows->set_overflow(way); });
   add_bucket_settings(group, std::shared_ptr<v1::BucketConfig>(flows, flows->mutable_bucket()));
   // One by one, so that the error names the flag and not the group.
   for (CLI::Option* option : group->get_options({})) option->needs(per_flow);

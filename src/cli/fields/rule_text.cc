@@ -41,6 +41,19 @@ std::string key_in_words(const v1::FlowTemplate& flows) {
   }
 }
 
+std::string overflow_in_words(v1::FlowOverflow way) {
+  switch (way) {
+    case v1::FLOW_OVERFLOW_DROP:
+      return ", others dropped";
+    case v1::FLOW_OVERFLOW_PASS:
+      return ", others pass";
+    case v1::FLOW_OVERFLOW_DEFAULT:
+      return ", others to the default";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 std::string match_in_words(const v1::Match& match) {
@@ -66,8 +79,9 @@ std::string action_in_words(const v1::Rule& rule) {
     case v1::Rule::kBucketId:
       return "bucket " + rule.bucket_id();
     case v1::Rule::kPerFlow:
-      return fmt::format("per {}: {}, at most {} flows", key_in_words(rule.per_flow()),
-                         rates_in_words(rule.per_flow().bucket()), rule.per_flow().max_flows());
+      return fmt::format("per {}: {}, at most {} flows{}", key_in_words(rule.per_flow()),
+                         rates_in_words(rule.per_flow().bucket()), rule.per_flow().max_flows(),
+                         overflow_in_words(rule.per_flow().overflow()));
     case v1::Rule::kPass:
       return "pass";
     case v1::Rule::kDrop:

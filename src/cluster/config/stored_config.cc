@@ -45,6 +45,9 @@ v1::RuleSet message_of_rules(const control::RuleSetSpec& rules) {
   for (const control::RuleSpec& rule : rules.rules) control::write_rule(rule, *message.add_rules());
   message.set_default_bucket_id(rules.default_bucket_id);
   message.set_protect_control_traffic(rules.protect_control_traffic);
+  for (const std::string& entry : rules.control_protocols.entries()) {
+    message.add_control_protocols(entry);
+  }
   return message;
 }
 

@@ -14,6 +14,8 @@ namespace drip::control {
 namespace {
 
 constexpr std::size_t kEntriesAtOnce = 256;
+// The bucket of a per-flow rule for packets of flows beyond its max_flows. No flow has this text.
+constexpr std::string_view kOverflowName = "overflow";
 
 bool matches(const BucketFilter& filter, std::string_view after, const BucketState& state) {
   return std::string_view(state.id) > after && state.id.starts_with(filter.id_prefix) &&
@@ -67,6 +69,14 @@ std::vector<BucketState> BucketListing::flows(const BucketFilter& filter) const 
         state.rule_id = rules.rules().rules[i].id;
         state.flow = std::move(flow.flow);
       }
+      if (!flow_rule->overflow_bucket) continue;
+      BucketState& state = states.emplace_back();
+      state.id = begin + std::string(kOverflowName);
+      state.transmitter = flow_rule->overflow_bucket->transmitter;
+      state.settings = flow_rule->settings.bucket;
+      state.stats = engine_.read(*flow_rule->overflow_bucket);
+      state.rule_id = rules.rules().rules[i].id;
+      state.flow = kOverflowName;
     }
   });
   return states;

@@ -27,17 +27,33 @@ FlowRulePlan::~FlowRulePlan() {
     // Cannot fail: the old settings had enough memory, and nothing took it in the meantime.
     (void)engine_.change_flow_rule(before->number, before->settings);
   }
+  for (const FlowRule* const before : changed_buckets_) {
+    BucketChange change{before->overflow_bucket, before->settings.bucket};
+    (void)engine_.apply({&change, 1});
+  }
+  for (const BucketRef bucket : created_buckets_) engine_.remove(bucket, true);
 }
 
-const FlowRule* FlowRulePlan::kept_for(const RuleSpec& rule) const {
+const FlowRule* FlowRulePlan::kept_for(const RuleSpec& rule, const RuleSetSpec& rules) const {
+  const FlowRule* renamed = nullptr;
   for (std::size_t i = 0; i < old_rules_.rules.size(); ++i) {
-    if (old_rules_.rules[i].id != rule.id || !old_flow_rules_[i]) continue;
-    const FlowRule& old = *old_flow_rules_[i];
-    const RuleSpec::PerFlow& flow = *rule.per_flow();
-    const bool can_stay = old.settings.key == flow.key && old.settings.max_flows == flow.max_flows;
-    return can_stay ? &old : nullptr;
+    const RuleSpec& old = old_rules_.rules[i];
+    if (!old_flow_rules_[i]) {
+      if (old.id == rule.id) return nullptr;
+      continue;
+    }
+    if (old.id == rule.id) return &*old_flow_rules_[i];
+    const bool is_the_same = old.match == rule.match && old.ingress_port == rule.ingress_port &&
+                             old.per_flow()->key == rule.per_flow()->key;
+    if (!is_the_same || renamed != nullptr) continue;
+    const bool is_gone = std::ranges::find(rules.rules, old.id, &RuleSpec::id) == rules.rules.end();
+    const bool is_taken =
+        std::ranges::any_of(flow_rules_, [&](const std::optional<FlowRule>& taken) {
+          return taken && taken->number == old_flow_rules_[i]->number;
+        });
+    if (is_gone && !is_taken) renamed = &*old_flow_rules_[i];
   }
-  return nullptr;
+  return renamed;
 }
 
 absl::Status FlowRulePlan::prepare(const RuleSetSpec& rules) {
@@ -46,20 +62,43 @@ absl::Status FlowRulePlan::prepare(const RuleSetSpec& rules) {
     std::optional<FlowRule>& flow_rule = flow_rules_.emplace_back();
     if (flow == nullptr) continue;
     const FlowRuleSettings wanted{flow->key, flow->bucket, flow->max_flows, flow->idle_timeout};
-    if (const FlowRule* const kept = kept_for(rule)) {
-      flow_rule = {kept->number, wanted};
-      if (same_settings(kept->settings, wanted)) continue;
-      if (absl::Status status = engine_.change_flow_rule(kept->number, wanted); !status.ok()) {
-        return error_of(rule, status);
+    const FlowRule* const kept = kept_for(rule, rules);
+    if (kept != nullptr) {
+      flow_rule = {kept->number, wanted, {}};
+      if (!same_settings(kept->settings, wanted)) {
+        if (absl::Status status = engine_.change_flow_rule(kept->number, wanted); !status.ok()) {
+          return error_of(rule, status);
+        }
+        changed_.push_back(kept);
       }
-      changed_.push_back(kept);
-      continue;
+    } else {
+      const absl::StatusOr<std::uint32_t> number = engine_.create_flow_rule(wanted);
+      if (!number.ok()) return error_of(rule, number.status());
+      created_.push_back(*number);
+      flow_rule = {*number, wanted, {}};
     }
-    const absl::StatusOr<std::uint32_t> number = engine_.create_flow_rule(wanted);
-    if (!number.ok()) return error_of(rule, number.status());
-    created_.push_back(*number);
-    flow_rule = {*number, wanted};
+    if (flow->overflow != RuleSpec::Overflow::kShared) continue;
+    if (absl::Status status = prepare_overflow(rule, kept, *flow_rule); !status.ok()) {
+      return error_of(rule, status);
+    }
   }
+  return absl::OkStatus();
+}
+
+absl::Status FlowRulePlan::prepare_overflow(const RuleSpec& rule, const FlowRule* kept,
+                                            FlowRule& flow_rule) {
+  BucketChange change{std::nullopt, rule.per_flow()->bucket};
+  if (kept != nullptr && kept->overflow_bucket) {
+    flow_rule.overflow_bucket = kept->overflow_bucket;
+    if (kept->settings.bucket == change.settings) return absl::OkStatus();
+    change.ref = kept->overflow_bucket;
+    absl::Status status = engine_.apply({&change, 1});
+    if (status.ok()) changed_buckets_.push_back(kept);
+    return status;
+  }
+  if (absl::Status status = engine_.apply({&change, 1}); !status.ok()) return status;
+  created_buckets_.push_back(*change.ref);
+  flow_rule.overflow_bucket = change.ref;
   return absl::OkStatus();
 }
 
@@ -71,6 +110,12 @@ FlowRulesByIndex FlowRulePlan::commit() {
       return rule && rule->number == old->number;
     });
     if (!used) engine_.remove_flow_rule(old->number);
+    if (!old->overflow_bucket) continue;
+    const bool keeps_bucket =
+        std::ranges::any_of(flow_rules_, [&](const std::optional<FlowRule>& rule) {
+          return rule && rule->overflow_bucket == old->overflow_bucket;
+        });
+    if (!keeps_bucket) engine_.remove(*old->overflow_bucket, false);
   }
   return flow_rules_;
 }

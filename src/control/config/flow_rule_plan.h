@@ -18,6 +18,8 @@ namespace drip::control {
 struct FlowRule {
   std::uint32_t number = 0;
   FlowRuleSettings settings;
+  /// The bucket of packets of flows beyond max_flows, if they have one.
+  std::optional<BucketRef> overflow_bucket;
 };
 
 /// By the index of the rule in its rule set; none for a rule that is not per-flow.
@@ -34,8 +36,9 @@ class FlowRulePlan {
   FlowRulePlan(const FlowRulePlan&) = delete;
   FlowRulePlan& operator=(const FlowRulePlan&) = delete;
 
-  /// Reserves what `rules` need. A rule whose id, key and max_flows are those of an old rule keeps
-  /// that rule's number and its flows. On failure returns the engine's error, naming the rule.
+  /// Reserves what `rules` need. A rule with the id of an old one keeps that rule's number and its
+  /// flows; so does one with a new id if an old rule that is gone had the same match and key. On
+  /// failure returns the engine's error, naming the rule.
   [[nodiscard]] absl::Status prepare(const RuleSetSpec& rules);
   /// The per-flow rules of the rule set that was prepared.
   [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
@@ -44,8 +47,11 @@ class FlowRulePlan {
   FlowRulesByIndex commit();
 
  private:
-  // The old per-flow rule that `rule` can keep; null if there is none.
-  [[nodiscard]] const FlowRule* kept_for(const RuleSpec& rule) const;
+  // The old per-flow rule that `rule` keeps; null if there is none.
+  [[nodiscard]] const FlowRule* kept_for(const RuleSpec& rule, const RuleSetSpec& rules) const;
+  // Makes or changes the bucket for flows beyond max_flows. `kept`: the old rule, if it is kept.
+  [[nodiscard]] absl::Status prepare_overflow(const RuleSpec& rule, const FlowRule* kept,
+                                              FlowRule& flow_rule);
 
   Engine& engine_;
   const RuleSetSpec& old_rules_;
@@ -53,6 +59,8 @@ class FlowRulePlan {
   FlowRulesByIndex flow_rules_;
   std::vector<std::uint32_t> created_;    // By number.
   std::vector<const FlowRule*> changed_;  // As they were before.
+  std::vector<BucketRef> created_buckets_;
+  std::vector<const FlowRule*> changed_buckets_;  // Their rules, as they were before.
   bool committed_ = false;
 };
 

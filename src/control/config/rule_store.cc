@@ -23,10 +23,40 @@ std::vector<BucketRef> packet_buckets_of(const RuleSnapshot& snapshot) {
   };
   std::for_each(snapshot.actions.begin(), snapshot.actions.end(), add);
   add(snapshot.fallback);
+  for (const FlowPath& path : snapshot.flow_paths) add(path.overflow);
   const auto position = [](BucketRef ref) { return std::pair(ref.transmitter, ref.slot); };
   std::ranges::sort(result, {}, position);
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
+}
+
+RuleAction overflow_of(const RuleSpec::PerFlow& rule, const FlowRule& flow_rule,
+                       const RuleAction& fallback) {
+  switch (rule.overflow) {
+    case RuleSpec::Overflow::kShared:
+      return {RuleAction::Kind::kBucket, *flow_rule.overflow_bucket, 0};
+    case RuleSpec::Overflow::kDrop:
+      return {RuleAction::Kind::kDrop, {}, 0};
+    case RuleSpec::Overflow::kPass:
+      return {RuleAction::Kind::kPass, {}, 0};
+    case RuleSpec::Overflow::kDefault:
+      break;
+  }
+  return fallback;
+}
+
+// Gives the actions of per-flow rules the numbers that they have in the engine.
+void set_flow_rules(const RuleSetSpec& rules, const FlowRulesByIndex& flow_rules,
+                    RuleSnapshot& snapshot) {
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    if (!flow_rules[i]) continue;
+    const std::uint32_t number = flow_rules[i]->number;
+    snapshot.actions[i].flow_rule = number;
+    if (number >= snapshot.flow_paths.size()) snapshot.flow_paths.resize(number + 1);
+    snapshot.flow_paths[number] = {
+        flow_rules[i]->settings.key,
+        overflow_of(*rules.rules[i].per_flow(), *flow_rules[i], snapshot.fallback)};
+  }
 }
 
 }  // namespace
@@ -93,7 +123,8 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
     snapshot->fallback.kind = RuleAction::Kind::kBucket;
     snapshot->fallback.bucket = *bucket;
   }
-  snapshot->protect_control_traffic = rules.protect_control_traffic;
+  snapshot->control_protocols =
+      rules.protect_control_traffic ? rules.control_protocols : ControlProtocols::none();
   return snapshot;
 }
 
@@ -103,11 +134,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   if (!compiled.ok()) return compiled.status();
   FlowRulePlan plan(engine_, rules_, flow_rules_);
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
-  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
-    if (const std::optional<FlowRule>& flow_rule = plan.flow_rules()[i]) {
-      (*compiled)->actions[i].flow_rule = flow_rule->number;
-    }
-  }
+  set_flow_rules(rules, plan.flow_rules(), **compiled);
   (*compiled)->prepare_workers(engine_.worker_count());
   std::shared_ptr<const RuleSnapshot> snapshot = *std::move(compiled);
   const auto before = engine_.swap_rules(snapshot, packet_buckets_of(*snapshot));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/text.h"
@@ -23,6 +24,12 @@ constexpr EnumPair<FlowKeyKind> kFlowKeys[] = {
     {FlowKeyKind::kFiveTuple, v1::FLOW_KEY_FIVE_TUPLE},
     {FlowKeyKind::kSource, v1::FLOW_KEY_SOURCE},
     {FlowKeyKind::kDestination, v1::FLOW_KEY_DESTINATION}};
+
+constexpr EnumPair<RuleSpec::Overflow> kOverflows[] = {
+    {RuleSpec::Overflow::kShared, v1::FLOW_OVERFLOW_SHARED},
+    {RuleSpec::Overflow::kDrop, v1::FLOW_OVERFLOW_DROP},
+    {RuleSpec::Overflow::kPass, v1::FLOW_OVERFLOW_PASS},
+    {RuleSpec::Overflow::kDefault, v1::FLOW_OVERFLOW_DEFAULT}};
 
 absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std::string_view path) {
   FlowTemplateKey key;
@@ -79,6 +86,13 @@ absl::StatusOr<RuleSpec::PerFlow> read_per_flow(const v1::FlowTemplate& flow,
                        std::uint64_t{kMinIdleTimeoutMs}, std::uint64_t{kMaxIdleTimeoutMs}, " ms");
   if (!status.ok()) return status;
   result.idle_timeout = Duration{std::int64_t{idle_ms} * 1'000'000};
+  std::optional<RuleSpec::Overflow> overflow;
+  status = read_enum(joined(path, "overflow"), static_cast<int>(flow.overflow()), kOverflows,
+                     "FLOW_OVERFLOW_SHARED (1), FLOW_OVERFLOW_DROP (2), FLOW_OVERFLOW_PASS (3), "
+                     "FLOW_OVERFLOW_DEFAULT (4)",
+                     overflow);
+  if (!status.ok()) return status;
+  result.overflow = overflow.value_or(RuleSpec::Overflow::kShared);
   return result;
 }
 
@@ -130,6 +144,12 @@ absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::stri
   spec.default_bucket_id = rule_set.default_bucket_id();
   spec.protect_control_traffic =
       !rule_set.has_protect_control_traffic() || rule_set.protect_control_traffic();
+  const std::vector<std::string> protocols(rule_set.control_protocols().begin(),
+                                           rule_set.control_protocols().end());
+  const absl::StatusOr<ControlProtocols> parsed =
+      ControlProtocols::parse(joined(path, "control_protocols"), protocols);
+  if (!parsed.ok()) return parsed.status();
+  spec.control_protocols = *parsed;
   if (!spec.default_bucket_id.empty()) {
     absl::Status status = check_name(joined(path, "default_bucket_id"), spec.default_bucket_id);
     if (!status.ok()) return status;
@@ -159,6 +179,7 @@ void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
   write_config(per_flow.bucket, *flow.mutable_bucket());
   flow.set_max_flows(per_flow.max_flows);
   flow.set_idle_timeout_ms(static_cast<std::uint32_t>(per_flow.idle_timeout.ns / 1'000'000));
+  flow.set_overflow(write_enum<v1::FlowOverflow>(per_flow.overflow, kOverflows));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "classifier/match.h"
 #include "drip/bucket_settings.h"
 #include "drip/time.h"
+#include "packet/control_protocols.h"
 #include "packet/flow_key.h"
 
 namespace drip::control {
@@ -22,6 +23,9 @@ inline constexpr std::uint32_t kDefaultIdleTimeoutMs = 30'000;
 /// Every field is within its range. Whether the named bucket and port exist is checked when the
 /// rules are compiled.
 struct RuleSpec {
+  /// What becomes of packets of flows beyond max_flows.
+  enum class Overflow : std::uint8_t { kShared, kDrop, kPass, kDefault };
+
   struct ToBucket {
     std::string bucket_id;
   };
@@ -30,6 +34,7 @@ struct RuleSpec {
     BucketSettings bucket;
     std::uint32_t max_flows = 0;
     Duration idle_timeout;
+    Overflow overflow = Overflow::kShared;
 
     friend bool operator==(const PerFlow&, const PerFlow&) = default;
   };
@@ -54,6 +59,8 @@ struct RuleSetSpec {
   std::string path;
   std::string default_bucket_id;  ///< For packets that match no rule; empty: they pass.
   bool protect_control_traffic = true;
+  /// What is protected, if anything is.
+  ControlProtocols control_protocols = ControlProtocols::all();
 };
 
 }  // namespace drip::control

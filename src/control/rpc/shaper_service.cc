@@ -9,6 +9,7 @@
 
 #include "base/errors.h"
 #include "base/text.h"
+#include "control/config/rule_warnings.h"
 #include "control/convert/convert_bucket.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_page.h"
@@ -107,6 +108,11 @@ absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& r
     }
     response.set_default_bucket_id(rules.rules().default_bucket_id);
     response.set_protect_control_traffic(rules.rules().protect_control_traffic);
+    const ControlProtocols protocols = rules.rules().control_protocols;
+    for (const std::string& entry : protocols.entries()) response.add_control_protocols(entry);
+    if (rules.rules().protect_control_traffic) {
+      for (const std::string& name : protocols.names()) response.add_protected_protocols(name);
+    }
     response.set_revision(rules.revision());
     response.set_default_packets(rules.default_hits().packets);
     response.set_protected_packets(rules.protected_hits().packets);
@@ -127,6 +133,9 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
     }
     response.set_rules(rules.rules().rules.size());
     response.set_flows(flows);
+    for (std::string& warning : warnings_of_refused_flows(rules.list(), context.engine.now())) {
+      response.add_warnings(std::move(warning));
+    }
   });
   response.set_remembered_ids(context.remembered.size());
   response.set_remembered_ids_forgotten(context.remembered.forgotten());

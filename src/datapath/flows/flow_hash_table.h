@@ -34,6 +34,7 @@ class FlowHashTable {
   };
 
   [[nodiscard]] std::uint32_t hash(const FlowKey& key) const { return hash_(key); }
+  [[nodiscard]] const FlowHash& hash_function() const { return hash_; }
 
   /// REQUIRES, here and below: hash == this->hash(key).
   [[nodiscard]] std::optional<std::uint32_t> find(const FlowKey& key, std::uint32_t hash) const;
@@ -80,7 +81,7 @@ class FlowHashTable {
     std::uint32_t value = kAbsent;   ///< kAbsent: free.
     std::uint32_t hash_or_next = 0;  ///< The key's hash; of a free entry, the next free one.
   };
-  static_assert(sizeof(Entry) == 48);
+  static_assert(sizeof(Entry) == 56);
 
   /// A slot of a bucket.
   struct SlotPosition {

@@ -8,11 +8,15 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "datapath/flows/flow_array.h"
 #include "datapath/flows/flow_hash_table.h"
+#include "datapath/flows/flow_rings.h"
+#include "datapath/flows/key_change.h"
 #include "drip/bucket_ring.h"
 #include "drip/counter.h"
 #include "drip/sequence_lock.h"
@@ -28,82 +32,232 @@ class FlowLimit {
 
   /// Counts one flow more. False if the limit is reached.
   [[nodiscard]] bool acquire() {
-    if (flows_.fetch_add(1, std::memory_order_relaxed) < max_flows_) return true;
+    if (flows_.fetch_add(1, std::memory_order_relaxed) < max_flows_.load(std::memory_order_relaxed))
+      return true;
     release();
     return false;
   }
   void release() { flows_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Control. Flows beyond a smaller limit stay until they are idle.
+  void set(std::uint32_t max_flows) { max_flows_.store(max_flows, std::memory_order_relaxed); }
 
  private:
-  const std::uint32_t max_flows_;
+  std::atomic<std::uint32_t> max_flows_;
   std::atomic<std::uint32_t> flows_{0};
 };
 
-/// Flow keys and their flow numbers, and a bucket slot and a ring for each flow number. Control
-/// makes it with slots and rings for max_flows flows and gives it to the transmitter, which alone
-/// changes it from then on. Control may read counters and keys at any time, and frees it once
-/// `retired`.
+/// Flow keys and their flow numbers, and a bucket slot for each flow number. Control makes it and
+/// gives it to the transmitter, which alone changes it from then on: where control changes it, it
+/// does so in a job on that transmitter's thread. Control may read counters and keys at any time,
+/// and frees it once `retired`.
 class FlowTable {
  public:
+  /// `transmitter`: by number. `rings`: of all transmitters. `slots`: as many as there may be flows
+  /// here at the most.
   FlowTable(const FlowRuleSettings& flow_settings, std::shared_ptr<FlowLimit> flow_limit,
-            std::vector<std::uint32_t> bucket_slots, RingEntry* ring_memory,
-            std::uint32_t ring_slot_count)
+            FlowRings* flow_rings, std::uint32_t transmitter, std::span<const std::uint32_t> slots)
       : settings(flow_settings),
-        slots(std::move(bucket_slots)),
-        rings(ring_memory),
-        ring_slots(ring_slot_count),
-        by_key(static_cast<std::uint32_t>(slots.size())),
         limit(std::move(flow_limit)),
-        keys_(std::make_unique<PublishedKey[]>(slots.size())) {
-    free_.reserve(slots.size());
-    for (auto flow = static_cast<std::uint32_t>(slots.size()); flow-- > 0;) free_.push_back(flow);
+        rings(flow_rings),
+        transmitter_(transmitter),
+        by_key_(std::make_unique<FlowHashTable>(static_cast<std::uint32_t>(slots.size()))) {
+    add_slots(reserve(slots));
   }
 
   FlowRuleSettings settings;
-  const std::vector<std::uint32_t> slots;  ///< Bucket slot by flow number.
-  RingEntry* const rings;
-  const std::uint32_t ring_slots;  ///< For each flow.
-  FlowHashTable by_key;            ///< Key to flow number.
   std::shared_ptr<FlowLimit> limit;
+  FlowRings* rings;
+  /// While the rings of all flows are replaced by larger ones: those before. See replace_rings().
+  FlowRings* former_rings = nullptr;
+  /// Null: the key has never changed.
+  KeyChange* key_change = nullptr;
   std::uint32_t sweep_cursor = 0;
   bool retiring = false;             ///< No new flows; see FlowBuckets::retire_table().
   std::atomic<bool> retired{false};  ///< The transmitter does not use it any more.
   Counter flows;
   Counter created;
   Counter refused;
+  Counter last_refused_ns;  ///< Drip's time of the last of them.
 
-  /// Adds a flow and returns its number; nothing if there is no room. REQUIRES: `key` is not in the
-  /// table.
-  [[nodiscard]] std::optional<std::uint32_t> add(const FlowKey& key, std::uint32_t hash) {
-    if (retiring || free_.empty() || !limit->acquire()) {
-      refused.add(1);
-      return std::nullopt;
-    }
-    const std::uint32_t flow = free_.back();
-    if (by_key.insert(key, hash, flow) != FlowHashTable::Insert::kDone) {
-      limit->release();
-      refused.add(1);
-      return std::nullopt;
-    }
-    free_.pop_back();
-    keys_[flow].publish(key);
-    flows.add(1);
-    created.add(1);
+  // ---- The transmitter: look-up, and flows that come and go
+
+  [[nodiscard]] std::uint32_t hash(const FlowKey& key) const { return by_key_->hash(key); }
+  [[nodiscard]] std::optional<std::uint32_t> find(const FlowKey& key, std::uint32_t hash) const {
+    auto flow = by_key_->find(key, hash);
+    if (!flow && former_by_key_ != nullptr) [[unlikely]]
+      flow = former_by_key_->find(key, hash);
     return flow;
   }
-  /// Frees a flow number. REQUIRES: its key was erased from `by_key`.
-  void release(std::uint32_t flow) {
-    keys_[flow].withdraw();
-    free_.push_back(flow);
-    limit->release();
-    flows.set(flows.get() - 1);
+  /// Adds a flow, with a ring, and returns its number; nothing if there is no room. REQUIRES: `key`
+  /// is not in the table.
+  [[nodiscard]] std::optional<std::uint32_t> add(const FlowKey& key, std::uint32_t hash) {
+    const auto flow = try_add(key, hash);
+    if (!flow) refused.add(1);
+    return flow;
   }
+  /// Visits some flows, and removes those for which `visit(key, flow)` returns true.
+  template <typename Visit>
+  void sweep(std::uint32_t steps, Visit visit) {
+    sweep_cursor = by_key_->sweep(sweep_cursor, steps, [&](const FlowKey& key, std::uint32_t flow) {
+      if (!visit(key, flow)) return false;
+      release(flow);
+      return true;
+    });
+  }
+  /// Whether no flow is left.
+  [[nodiscard]] bool empty() const {
+    return by_key_->size() == 0 && (former_by_key_ == nullptr || former_by_key_->size() == 0);
+  }
+
+  /// kNoSlot for a number that is not used at present.
+  static constexpr std::uint32_t kNoSlot = ~0U;
+  [[nodiscard]] std::uint32_t slot(std::uint32_t flow) const { return flows_[flow].slot; }
+  [[nodiscard]] RingEntry* ring(std::uint32_t flow) const {
+    return rings->memory(flows_[flow].ring);
+  }
+  /// While rings are replaced: gives the flow a ring of the new ones. Returns the number of the old
+  /// one, for FlowRings::give_back() once it is not used any more; nothing if the flow has a new
+  /// one.
+  [[nodiscard]] std::optional<std::uint32_t> replace_ring(std::uint32_t flow) {
+    if (!has_former_ring(flow)) return std::nullopt;
+    // There is one: there are as many as the limit allows flows.
+    const std::uint32_t old = std::exchange(flows_[flow].ring, rings->take(transmitter_));
+    flows_[flow].ring_era = ring_era_;
+    return old;
+  }
+
+  // ---- The transmitter: flows of a former key, and those that wait for them
+
+  /// Whether a flow of this key is one of a former key of the rule.
+  [[nodiscard]] bool is_old(const FlowKey& key) const { return !is_made_by(key, settings.key); }
+  /// Counts the flow for `key_change` if it is old.
+  void count_if_old(std::uint32_t flow, const FlowKey& key) {
+    if (key_change == nullptr || flows_[flow].counted_era == key_era_ || !is_old(key)) return;
+    flows_[flow].counted_era = key_era_;
+    key_change->add_old(key);
+  }
+  [[nodiscard]] bool must_wait(const FlowKey& key) const {
+    return key_change != nullptr && key_change->must_wait(key);
+  }
+  [[nodiscard]] bool is_held(std::uint32_t flow) const { return flows_[flow].held; }
+  [[nodiscard]] bool any_held() const { return first_held_ != kNone; }
+  void hold(std::uint32_t flow) {
+    Flow& held = flows_[flow];
+    held.held = true;
+    held.next = kNone;
+    (first_held_ == kNone ? first_held_ : flows_[last_held_].next) = flow;
+    last_held_ = flow;
+  }
+  /// Takes the flow out that has been held for the longest. REQUIRES: any_held().
+  std::uint32_t pop_held() {
+    const std::uint32_t flow = first_held_;
+    first_held_ = flows_[flow].next;
+    flows_[flow].held = false;
+    return flow;
+  }
+
+  // ---- Control, before a job that tells the transmitter of it
+
+  /// Numbers for flows.
+  struct Numbers {
+    std::uint32_t first = kNone;
+    std::uint32_t last = kNone;
+  };
+  /// Numbers with these slots, which no flow has yet; to be followed by add_slots().
+  [[nodiscard]] Numbers reserve(std::span<const std::uint32_t> slots) {
+    Numbers numbers;
+    for (const std::uint32_t slot : slots) {
+      std::uint32_t flow = without_slot_;
+      if (flow == kNone) {
+        flow = flows_.size();
+        flows_.grow(flow + 1);
+      } else {
+        without_slot_ = flows_[flow].next;
+      }
+      flows_[flow].slot = slot;
+      flows_[flow].next = kNone;
+      (numbers.first == kNone ? numbers.first : flows_[numbers.last].next) = flow;
+      numbers.last = flow;
+    }
+    slot_count_ += static_cast<std::uint32_t>(slots.size());
+    return numbers;
+  }
+  /// Undoes reserve(), and returns the slots.
+  std::vector<std::uint32_t> unreserve(const Numbers& numbers) {
+    std::vector<std::uint32_t> slots;
+    if (numbers.first == kNone) return slots;
+    for (std::uint32_t flow = numbers.first; flow != kNone; flow = flows_[flow].next) {
+      slots.push_back(std::exchange(flows_[flow].slot, kNoSlot));
+    }
+    flows_[numbers.last].next = without_slot_;
+    without_slot_ = numbers.first;
+    slot_count_ -= static_cast<std::uint32_t>(slots.size());
+    return slots;
+  }
+  /// Slots of flow numbers, in use or not.
+  [[nodiscard]] std::uint32_t slot_count() const { return slot_count_; }
+  /// Flow numbers so far, for a walk over all of them.
+  [[nodiscard]] std::uint32_t number_count() const { return flows_.size(); }
+  /// A hash table for more flows, if `slots` slots need it. To be given to start_move().
+  [[nodiscard]] std::unique_ptr<FlowHashTable> larger_hash_table(std::uint32_t slots) const {
+    if (slots <= by_key_->capacity()) return nullptr;
+    return std::make_unique<FlowHashTable>(slots, by_key_->hash_function());
+  }
+
+  // ---- The transmitter, in jobs of control
+
+  void add_slots(const Numbers& numbers) {
+    if (numbers.first == kNone) return;
+    flows_[numbers.last].next = first_free_;
+    first_free_ = numbers.first;
+  }
+  /// Takes the slot of a free flow number away; nothing if there is none.
+  std::optional<std::uint32_t> remove_slot() {
+    if (first_free_ == kNone) return std::nullopt;
+    const std::uint32_t flow = first_free_;
+    first_free_ = flows_[flow].next;
+    flows_[flow].next = without_slot_;
+    without_slot_ = flow;
+    --slot_count_;
+    return std::exchange(flows_[flow].slot, kNoSlot);
+  }
+  /// From now on new flows are in `table`; those that there are follow by move_some().
+  void start_move(std::unique_ptr<FlowHashTable> table) {
+    former_by_key_ = std::exchange(by_key_, std::move(table));
+    sweep_cursor = 0;
+    move_cursor_ = 0;
+  }
+  /// False when all have been moved: the former table is in `done`, for control to free.
+  bool move_some(std::uint32_t steps, std::unique_ptr<FlowHashTable>& done) {
+    move_cursor_ =
+        former_by_key_->sweep(move_cursor_, steps, [&](const FlowKey& key, std::uint32_t flow) {
+          return by_key_->insert(key, by_key_->hash(key), flow) == FlowHashTable::Insert::kDone;
+        });
+    if (move_cursor_ != 0) return true;
+    // What found no place, one in 10^12, stays where it is.
+    if (former_by_key_->size() == 0) done = std::move(former_by_key_);
+    return false;
+  }
+  /// Another key: flows of the present one are old from now on.
+  void start_key_change(const FlowTemplateKey& key, KeyChange* change) {
+    settings.key = key;
+    key_change = change;
+    ++key_era_;
+  }
+  /// Flows that there are have one of the former rings until replace_ring().
+  void replace_rings(FlowRings* larger) {
+    former_rings = std::exchange(rings, larger);
+    ++ring_era_;
+  }
+
   /// The key of a flow number, if it is in use. Any thread.
   [[nodiscard]] std::optional<FlowKey> key_of(std::uint32_t flow) const {
-    return keys_[flow].read();
+    return flows_[flow].key.read();
   }
 
  private:
+  static constexpr std::uint32_t kNone = ~0U;
+
   // Under a sequence lock, so that readers never see half a key.
   class PublishedKey {
    public:
@@ -141,8 +295,73 @@ class FlowTable {
     std::array<std::atomic<std::uint64_t>, std::tuple_size_v<FlowKey::Words>> words_{};
   };
 
-  std::vector<std::uint32_t> free_;  // Reserved for all: push_back never allocates.
-  std::unique_ptr<PublishedKey[]> keys_;
+  struct Flow {
+    PublishedKey key;
+    std::uint32_t slot = kNoSlot;
+    std::uint32_t ring = 0;
+    // Of a free number, the next free one; of one that is held, the next held one.
+    std::uint32_t next = kNone;
+    std::uint16_t ring_era = 0;     // Of `ring`: that of the table, or it is a former one.
+    std::uint16_t counted_era = 0;  // That of the table if `key_change` counts it.
+    bool held = false;
+  };
+
+  [[nodiscard]] bool has_former_ring(std::uint32_t flow) const {
+    return flows_[flow].ring_era != ring_era_;
+  }
+
+  std::optional<std::uint32_t> try_add(const FlowKey& key, std::uint32_t hash) {
+    if (retiring || first_free_ == kNone || !limit->acquire()) return std::nullopt;
+    const std::uint32_t flow = first_free_;
+    // There is a ring for each flow that the limit allows, but one may be on its way back.
+    const std::uint32_t ring = rings->take(transmitter_);
+    if (ring == FlowRings::kNone) {
+      limit->release();
+      return std::nullopt;
+    }
+    if (by_key_->insert(key, hash, flow) != FlowHashTable::Insert::kDone) {
+      rings->give_back(ring);
+      limit->release();
+      return std::nullopt;
+    }
+    Flow& added = flows_[flow];
+    first_free_ = added.next;
+    added.ring = ring;
+    added.ring_era = ring_era_;
+    added.counted_era = static_cast<std::uint16_t>(key_era_ - 1);
+    added.held = false;
+    added.key.publish(key);
+    flows.add(1);
+    created.add(1);
+    return flow;
+  }
+
+  // Of a flow whose key has been erased.
+  void release(std::uint32_t flow) {
+    Flow& released = flows_[flow];
+    if (released.counted_era == key_era_ && key_change != nullptr) {
+      if (const auto key = released.key.read()) key_change->remove_old(*key);
+    }
+    released.key.withdraw();
+    (has_former_ring(flow) ? former_rings : rings)->give_back(released.ring);
+    released.next = first_free_;
+    first_free_ = flow;
+    limit->release();
+    flows.set(flows.get() - 1);
+  }
+
+  const std::uint32_t transmitter_;
+  FlowArray<Flow> flows_;
+  std::unique_ptr<FlowHashTable> by_key_;         // Key to flow number.
+  std::unique_ptr<FlowHashTable> former_by_key_;  // While flows move to a larger one; else null.
+  std::uint32_t move_cursor_ = 0;
+  std::uint32_t first_free_ = kNone;
+  std::uint32_t first_held_ = kNone;
+  std::uint32_t last_held_ = kNone;
+  std::uint32_t without_slot_ = kNone;  // Numbers without a slot.
+  std::uint32_t slot_count_ = 0;
+  std::uint16_t ring_era_ = 0;
+  std::uint16_t key_era_ = 0;
 };
 
 }  // namespace drip::datapath

@@ -10,13 +10,17 @@
 
 namespace drip::datapath {
 
+absl::Status RingBudget::check_room(std::uint64_t bytes) const {
+  const std::uint64_t sum = reserved_ - lent_ + bytes;
+  if (sum <= bytes_) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("ring memory: {} bytes more would make {} of a budget of {}; raise --ring-memory",
+                  bytes, sum, bytes_));
+}
+
 absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
   const std::uint64_t bytes = bytes_for(slot_count);
-  if (reserved_bytes_ + bytes > budget_bytes_) {
-    return absl::ResourceExhaustedError(
-        fmt::format("ring memory: {} bytes more would make {} of a budget of {}", bytes,
-                    reserved_bytes_ + bytes, budget_bytes_));
-  }
+  if (absl::Status status = budget_->check_room(bytes); !status.ok()) return status;
   auto& free = free_[static_cast<std::size_t>(std::countr_zero(slot_count))];
   if (free.empty()) {
     try {
@@ -48,14 +52,14 @@ absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
           fmt::format("ring memory: the kernel refused {} bytes", bytes));
     }
   }
-  reserved_bytes_ += bytes;
+  budget_->reserve(bytes);
   RingEntry* const slots = free.back();
   free.pop_back();
   return slots;
 }
 
 void RingMemory::release(RingEntry* slots, std::uint32_t slot_count) {
-  reserved_bytes_ -= bytes_for(slot_count);
+  budget_->release(bytes_for(slot_count));
   free_[static_cast<std::size_t>(std::countr_zero(slot_count))].push_back(slots);
 }
 

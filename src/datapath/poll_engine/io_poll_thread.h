@@ -24,7 +24,7 @@ class IoPollThread final : public PollThread {
       number_ = setup.transmitter;
     }
     dispatcher_.emplace(io, pointer_to(transmitter_), pointer_to(flows_), setup.transmitter,
-                        setup.outbound, setup.flow_keys, *setup.spread, counters);
+                        setup.outbound, *setup.spread, counters);
     if (plan.receives()) rx_worker_.emplace(setup.worker, io, *dispatcher_, counters);
     loop_.emplace(TscClock::Reader(*setup.clock), counters, mailbox, *dispatcher_,
                   pointer_to(rx_worker_), pointer_to(transmitter_), pointer_to(flows_),
@@ -82,6 +82,13 @@ class IoPollThread final : public PollThread {
   }
   void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) override {
     flows_->change_flow(flow_rule, flow, now);
+  }
+  void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key, KeyChange* change,
+                       TimePoint now) override {
+    flows_->change_key(flow_rule, key, change, now);
+  }
+  void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) override {
+    flows_->count_old_flow(flow_rule, flow);
   }
   void retire_flow_table(std::uint32_t flow_rule) override { flows_->retire_table(flow_rule); }
 

@@ -14,7 +14,11 @@ namespace drip::datapath {
 
 PollEngine::PollEngine(EngineOptions options, const PollThreadFactory& make_thread, Ports& ports,
                        const TscClock& clock)
-    : options_(std::move(options)), ports_(ports), clock_(clock), port_names_(ports.names()) {
+    : options_(std::move(options)),
+      ports_(ports),
+      clock_(clock),
+      port_names_(ports.names()),
+      ring_budget_(std::make_shared<RingBudget>(options_.ring_memory_bytes)) {
   make_threads(make_thread);
   start();
 }
@@ -29,7 +33,6 @@ void PollEngine::make_threads(const PollThreadFactory& make_thread) {
     setup.clock = &clock_;
     setup.ports = ports_.count();
     setup.bucket_slots = options_.buckets_per_transmitter;
-    setup.flow_keys = flow_keys_.data();
     setup.spread = &spread_;
     if (setup.plan.receives()) setup.worker = workers++;
     if (setup.plan.transmits()) {
@@ -54,9 +57,8 @@ void PollEngine::make_threads(const PollThreadFactory& make_thread) {
     if (thread->plan.receives()) workers_.push_back(thread);
     if (!thread->plan.transmits()) continue;
     transmitters_.push_back(thread);
-    allocators_.push_back(std::make_unique<SlotAllocator>(
-        *thread->buckets, options_.ring_memory_bytes / transmitter_lcores.size(),
-        thread->plan.numa_node));
+    allocators_.push_back(
+        std::make_unique<SlotAllocator>(*thread->buckets, ring_budget_, thread->plan.numa_node));
   }
 }
 
@@ -127,10 +129,8 @@ std::vector<LcoreStats> PollEngine::lcores() const {
 MemoryStats PollEngine::memory() const {
   const std::shared_lock lock(allocators_mutex_);
   MemoryStats stats;
-  for (const auto& allocator : allocators_) {
-    stats.budget_bytes += allocator->rings().budget_bytes();
-    stats.reserved_bytes += allocator->rings().reserved_bytes();
-  }
+  stats.budget_bytes = ring_budget_->bytes();
+  stats.reserved_bytes = ring_budget_->reserved();
   stats.mbufs = ports_.packets();
   stats.mbufs_free = ports_.packets_free();
   stats.mbufs_reserved = packets_reserved();

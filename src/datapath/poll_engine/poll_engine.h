@@ -2,7 +2,6 @@
 // The Engine of a node: polling threads, the buckets that they own, and how control reaches them.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -60,13 +59,15 @@ class PollEngine final : public Engine {
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
 
-  // ---- poll_engine_rules.cc
+  // ---- poll_engine_flow_rules.cc
   absl::StatusOr<std::uint32_t> create_flow_rule(const FlowRuleSettings& settings) override;
   absl::Status change_flow_rule(std::uint32_t flow_rule, const FlowRuleSettings& settings) override;
   void remove_flow_rule(std::uint32_t flow_rule) override;
   [[nodiscard]] std::vector<FlowStats> list_flows(std::uint32_t flow_rule,
                                                   std::size_t limit) const override;
   [[nodiscard]] FlowRuleStats read_flow_rule(std::uint32_t flow_rule) const override;
+
+  // ---- poll_engine_rules.cc
   absl::StatusOr<std::shared_ptr<const RuleSnapshot>> swap_rules(
       std::shared_ptr<const RuleSnapshot> rules,
       std::span<const BucketRef> packet_buckets) override;
@@ -119,6 +120,19 @@ class PollEngine final : public Engine {
   [[nodiscard]] PollThread& transmitter_of(BucketRef bucket) const {
     return *transmitters_[bucket.transmitter];
   }
+  /// Reserves what `wanted` needs in addition to what the rule has.
+  absl::StatusOr<FlowRules::Growth> reserve(FlowRules::Entry& entry,
+                                            const FlowRuleSettings& wanted);
+  /// Gives the transmitters what was reserved, and all flows the settings of `wanted`.
+  void change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
+                    FlowRules::Growth& growth);
+  void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key);
+  /// Takes bucket slots back that fewer flows than before do not need.
+  void release_slots(FlowRules::Entry& entry, std::uint32_t max_flows);
+  /// Calls change(thread, flow) for all flow numbers of a rule, on the transmitters' threads, some
+  /// at a time.
+  template <class Change>
+  void for_all_flows(std::uint32_t flow_rule, Change change);
   /// Returns when all packets that were between threads are with their transmitters.
   void drain_hand_offs();
 
@@ -126,8 +140,6 @@ class PollEngine final : public Engine {
   Ports& ports_;
   const TscClock& clock_;
   const std::vector<std::string> port_names_;
-  /// By flow rule; written before rules with that number reach the workers.
-  std::array<FlowTemplateKey, kMaxFlowRules> flow_keys_{};
   const FlowHash spread_;
   std::vector<std::unique_ptr<HandOff>> hand_offs_;
   std::vector<std::unique_ptr<PollThread>> threads_;
@@ -139,6 +151,7 @@ class PollEngine final : public Engine {
 
   /// Guards what follows: changes hold it exclusively, statistics share it.
   mutable std::shared_mutex allocators_mutex_;
+  const std::shared_ptr<RingBudget> ring_budget_;
   std::vector<std::unique_ptr<SlotAllocator>> allocators_;  // By transmitter.
   FlowRules flow_rules_;
   std::shared_ptr<const RuleSnapshot> rules_;

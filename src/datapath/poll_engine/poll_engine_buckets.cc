@@ -25,10 +25,10 @@ absl::Status PollEngine::check_packets(std::uint64_t reserved) const {
   const auto allowed = static_cast<std::uint64_t>(
       static_cast<double>(ports_.packets_for_buckets()) * options_.packet_overcommit);
   if (ports_.count() == 0 || reserved <= allowed) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      fmt::format("packet buffers: the capacities of all buckets with packets would add up to {}, "
-                  "and {} may be reserved; raise the node's packet buffers or the overcommit",
-                  reserved, allowed));
+  return absl::ResourceExhaustedError(fmt::format(
+      "packet buffers: the capacities of all buckets with packets would add up to {}, "
+      "and {} may be reserved; raise the node's packet buffers (--mbufs) or --overcommit",
+      reserved, allowed));
 }
 
 std::uint64_t PollEngine::packets_reserved_after(std::span<const BucketChange> changes) const {

@@ -28,13 +28,12 @@ struct PollThreadSetup {
   LcorePlan plan;
   const TscClock* clock = nullptr;
   std::uint16_t ports = 0;
-  std::uint32_t bucket_slots = 0;              ///< Of a transmitter.
-  std::uint32_t transmitter = 0;               ///< Its number as a transmitter, if it is one.
-  std::uint32_t worker = 0;                    ///< Its number as a worker, if it is one.
-  std::vector<HandOff*> outbound;              ///< By transmitter; null for itself.
-  std::vector<HandOff*> inbound;               ///< From the other threads, if it is a transmitter.
-  const FlowTemplateKey* flow_keys = nullptr;  ///< By flow rule.
-  const FlowHash* spread = nullptr;            ///< The same for all threads.
+  std::uint32_t bucket_slots = 0;    ///< Of a transmitter.
+  std::uint32_t transmitter = 0;     ///< Its number as a transmitter, if it is one.
+  std::uint32_t worker = 0;          ///< Its number as a worker, if it is one.
+  std::vector<HandOff*> outbound;    ///< By transmitter; null for itself.
+  std::vector<HandOff*> inbound;     ///< From the other threads, if it is a transmitter.
+  const FlowHash* spread = nullptr;  ///< The same for all threads.
 };
 
 /// The interface by which PollEngine, which does not depend on the packet I/O, drives the packet
@@ -92,6 +91,9 @@ class PollThread {
   virtual void change_flow_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
                                     Duration idle_timeout) = 0;
   virtual void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) = 0;
+  virtual void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key,
+                               KeyChange* change, TimePoint now) = 0;
+  virtual void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) = 0;
   virtual void retire_flow_table(std::uint32_t flow_rule) = 0;
 
   virtual void stop_admitting() = 0;

@@ -6,17 +6,22 @@
 
 namespace drip::datapath {
 
+absl::Status SlotAllocator::check_room(std::uint32_t count) const {
+  const std::size_t used = records_.size() - free_slots_.size();
+  if (buckets_.slots() - used >= count) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("buckets: {} of {} slots of a transmitter are in use, {} more are needed; raise "
+                  "--max-buckets",
+                  used, buckets_.slots(), count));
+}
+
 absl::StatusOr<std::uint32_t> SlotAllocator::allocate() {
+  if (absl::Status status = check_room(1); !status.ok()) return status;
   if (!free_slots_.empty()) {
     const std::uint32_t slot = free_slots_.back();
     free_slots_.pop_back();
     records_[slot] = {};
     return slot;
-  }
-  if (records_.size() == buckets_.slots()) {
-    return absl::ResourceExhaustedError(
-        fmt::format("buckets: {} of {} slots of this transmitter are in use, one more is needed",
-                    records_.size(), buckets_.slots()));
   }
   buckets_.populate(static_cast<std::uint32_t>(records_.size()));
   records_.emplace_back();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -47,13 +48,15 @@ static_assert(sizeof(SlotRecord) == 40);
 /// Belongs to control. Not thread safe: the engine locks.
 class SlotAllocator {
  public:
-  SlotAllocator(const BucketTable& buckets, std::uint64_t ring_budget_bytes, int numa_node)
-      : buckets_(buckets), rings_(ring_budget_bytes, numa_node) {
+  SlotAllocator(const BucketTable& buckets, std::shared_ptr<RingBudget> ring_budget, int numa_node)
+      : buckets_(buckets), rings_(std::move(ring_budget), numa_node) {
     // Pages without records take no memory, and a growing vector would be twice as large.
     records_.reserve(buckets.slots());
   }
 
-  /// RESOURCE_EXHAUSTED, with the figures, if all slots are in use.
+  /// RESOURCE_EXHAUSTED, with the figures, if fewer than `count` slots are free.
+  [[nodiscard]] absl::Status check_room(std::uint32_t count) const;
+  /// The same if all slots are in use.
   absl::StatusOr<std::uint32_t> allocate();
   /// REQUIRES: the slot's bucket was never created, or has retired.
   void release(std::uint32_t slot) { free_slots_.push_back(slot); }

@@ -77,7 +77,12 @@ TEST_F(ConfigurationTest, FlowsAreListedAmongBuckets) {
   EXPECT_EQ(page->states[2].flow, "10.0.0.2/32");
   EXPECT_EQ(page->states[2].transmitter, 3U);
   EXPECT_EQ(page->states[2].settings.capacity, 1U);
-  EXPECT_EQ(listing.page({.include_flows = true}, "f/10.0.0.1/32", 10)->states.size(), 2U);
+  // The other flow, the bucket of flows beyond the maximum, and z.
+  EXPECT_EQ(listing.page({.include_flows = true}, "f/10.0.0.1/32", 10)->states.size(), 3U);
+  const auto overflow = listing.page({.ids = {"f/overflow"}, .include_flows = true}, "", 9);
+  ASSERT_EQ(overflow->states.size(), 1U);
+  EXPECT_EQ(overflow->states[0].rule_id, "f");
+  EXPECT_EQ(overflow->states[0].flow, "overflow");
   EXPECT_EQ(listing.page({.id_prefix = "f/10", .include_flows = true}, "", 10)->states.size(), 2U);
   EXPECT_EQ(listing.page({.ids = {"f/10.0.0.1/32"}, .include_flows = true}, "", 9)->states.size(),
             1U);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "configuration_fixture.h"
+#include "control/config/rule_warnings.h"
 
 namespace drip::control {
 namespace {
@@ -28,7 +29,7 @@ TEST_F(ConfigurationTest, RulesBecomeASnapshot) {
   EXPECT_EQ(rules->actions[1].kind, RuleAction::Kind::kDrop);
   EXPECT_EQ(rules->actions[2].kind, RuleAction::Kind::kPass);
   EXPECT_EQ(rules->fallback.bucket, buckets_.find("d")->ref());
-  EXPECT_FALSE(rules->protect_control_traffic);
+  EXPECT_EQ(rules->control_protocols, ControlProtocols::none());
   EXPECT_EQ(engine_.packet_buckets().size(), 2U) << "each bucket once";
   EXPECT_EQ(revision(), 1U);
 }
@@ -136,7 +137,7 @@ TEST_F(ConfigurationTest, AFailedFlowRuleChangesNothing) {
   EXPECT_EQ(engine_.flow_rules().size(), 1U) << "g's was created and removed again";
 }
 
-TEST_F(ConfigurationTest, FlowRulesStayUnlessKeyOrSizeChange) {
+TEST_F(ConfigurationTest, FlowRulesStayWithTheirIdOrTheirMatch) {
   ASSERT_TRUE(set_rule(kFlowRule).ok());
   const std::uint32_t first = engine_.flow_rules().begin()->first;
   ASSERT_TRUE(set_rule("rule_id: 'f' priority: 7 match { dscp: 5 } per_flow { key: 2 max_flows: 10 "
@@ -152,9 +153,113 @@ TEST_F(ConfigurationTest, FlowRulesStayUnlessKeyOrSizeChange) {
                        "bucket { capacity: 3 leak_rate: 1 } }")
                   .ok());
   ASSERT_EQ(engine_.flow_rules().size(), 1U);
-  EXPECT_NE(engine_.flow_rules().begin()->first, first);
+  EXPECT_EQ(engine_.flow_rules().begin()->first, first);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.max_flows, 11U);
+
+  ASSERT_TRUE(set_rule("rule_id: 'f' per_flow { key: 3 max_flows: 11 "
+                       "bucket { capacity: 3 leak_rate: 1 } }")
+                  .ok());
+  EXPECT_EQ(engine_.flow_rules().begin()->first, first);
+  EXPECT_EQ(engine_.flow_rules().begin()->second.key.kind, FlowKeyKind::kDestination);
+  EXPECT_EQ(engine_.rules()->flow_paths.at(first).key.kind, FlowKeyKind::kDestination);
+
+  ASSERT_TRUE(set_rules("rules { rule_id: 'g' per_flow { key: 3 max_flows: 12 "
+                        "bucket { capacity: 3 leak_rate: 1 } } }")
+                  .ok());
+  ASSERT_EQ(engine_.flow_rules().size(), 1U);
+  EXPECT_EQ(engine_.flow_rules().begin()->first, first) << "renamed";
+
+  // A rule that is still there keeps its flows, and another one begins without.
+  ASSERT_TRUE(set_rules("rules { rule_id: 'h' per_flow { key: 3 max_flows: 12 "
+                        "bucket { capacity: 3 leak_rate: 1 } } }"
+                        "rules { rule_id: 'g' per_flow { key: 3 max_flows: 12 "
+                        "bucket { capacity: 3 leak_rate: 1 } } }")
+                  .ok());
+  ASSERT_EQ(engine_.flow_rules().size(), 2U);
+  EXPECT_EQ(engine_.rules()->actions[1].flow_rule, first);
   ASSERT_TRUE(set_rules("").ok());
   EXPECT_TRUE(engine_.flow_rules().empty());
+}
+
+TEST_F(ConfigurationTest, ProtectedProtocolsAreThoseOfTheRuleSet) {
+  ASSERT_TRUE(set_rules("control_protocols: ['-dhcp', '-arp']").ok());
+  ControlProtocols protocols = ControlProtocols::all();
+  protocols.remove(ControlProtocol::kDhcp);
+  protocols.remove(ControlProtocol::kArp);
+  EXPECT_EQ(engine_.rules()->control_protocols, protocols);
+  ASSERT_TRUE(set_rule("rule_id: 'x' pass: true").ok());
+  EXPECT_EQ(engine_.rules()->control_protocols, protocols) << "another rule changes nothing";
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_EQ(engine_.rules()->control_protocols, ControlProtocols::all());
+}
+
+// What becomes of packets of flows beyond max_flows.
+class OverflowTest : public ConfigurationTest {
+ protected:
+  absl::Status set_with(const std::string& fields, double rate = 1) {
+    return set_rule(joined("rule_id: 'f' per_flow { key: 2 max_flows: 10 bucket { capacity: 4 ",
+                           "leak_rate: ", rate, " } ", fields, " }"));
+  }
+  RuleAction overflow() const {
+    const auto rules = engine_.rules();
+    return rules->flow_paths.at(rules->actions.at(0).flow_rule).overflow;
+  }
+};
+
+TEST_F(OverflowTest, IsOneBucketOfTheTemplateUnlessTheRuleSaysOtherwise) {
+  ASSERT_TRUE(set_with("").ok());
+  ASSERT_EQ(overflow().kind, RuleAction::Kind::kBucket);
+  const BucketRef bucket = overflow().bucket;
+  EXPECT_EQ(engine_.packet_buckets(), std::vector{bucket}) << "its packet buffers are reserved";
+  EXPECT_EQ(engine_.read(bucket).periods, ServicePeriods::of_rates(1, 0));
+  // It changes with the template, and stays the same bucket.
+  ASSERT_TRUE(set_with("", 2).ok());
+  EXPECT_EQ(overflow().bucket, bucket);
+  EXPECT_EQ(engine_.read(bucket).periods, ServicePeriods::of_rates(2, 0));
+  // It ends with the rule, or when it is not wanted any more.
+  ASSERT_TRUE(set_with("overflow: FLOW_OVERFLOW_DROP").ok());
+  EXPECT_EQ(overflow().kind, RuleAction::Kind::kDrop);
+  EXPECT_EQ(engine_.buckets(), 0U);
+  ASSERT_TRUE(set_with("overflow: FLOW_OVERFLOW_SHARED").ok());
+  EXPECT_EQ(engine_.buckets(), 1U);
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_EQ(engine_.buckets(), 0U);
+}
+
+TEST_F(OverflowTest, PassesOrGoesToTheDefaultOnRequest) {
+  ASSERT_TRUE(configure({"bucket_id: 'd' capacity: 1 leak_rate: 1"}).ok());
+  ASSERT_TRUE(set_rules("default_bucket_id: 'd'").ok());
+  ASSERT_TRUE(set_with("overflow: FLOW_OVERFLOW_PASS").ok());
+  EXPECT_EQ(overflow().kind, RuleAction::Kind::kPass);
+  ASSERT_TRUE(set_with("overflow: FLOW_OVERFLOW_DEFAULT").ok());
+  EXPECT_EQ(overflow().bucket, buckets_.find("d")->ref());
+}
+
+TEST_F(OverflowTest, AFailedChangeLeavesNoBucket) {
+  engine_.fail_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
+  EXPECT_FALSE(set_with("").ok());
+  EXPECT_EQ(engine_.buckets(), 0U);
+  engine_.fail_swap = absl::OkStatus();
+  ASSERT_TRUE(set_with("").ok());
+  engine_.fail_swap = absl::ResourceExhaustedError("4096 mbufs, 12 are free");
+  EXPECT_FALSE(set_with("", 2).ok());
+  EXPECT_EQ(engine_.read(overflow().bucket).periods, ServicePeriods::of_rates(1, 0));
+}
+
+TEST_F(OverflowTest, RefusedFlowsAreAWarningForAMinute) {
+  ASSERT_TRUE(set_with("overflow: FLOW_OVERFLOW_PASS").ok());
+  const auto warnings = [&] {
+    std::vector<std::string> result;
+    configuration_.with_rules([&](const RuleStore& rules) {
+      result = warnings_of_refused_flows(rules.list(), engine_.now());
+    });
+    return result;
+  };
+  engine_.last_refused = engine_.now();
+  EXPECT_EQ(warnings(), std::vector<std::string>{"rule f: packets of flows beyond max_flows 10 "
+                                                 "pass unshaped: 7 so far"});
+  engine_.advance(Duration{60'000'000'001});
+  EXPECT_TRUE(warnings().empty());
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ TEST(WriteRule, GivesBackWhatWasRead) {
         "rule_id: 'r' match {} per_flow { key: 2 ipv4_prefix_length: 24 ipv6_prefix_length: 0 "
         "max_flows: 9 idle_timeout_ms: 100 bucket { capacity: 1 leak_rate: 1 leak_rate_bps: 0 "
         "capacity_bytes: 0 overhead_bytes: 0 min_frame_bytes: 0 departure: 2 "
-        "max_catchup_ns: 100000000 } }"}) {
+        "max_catchup_ns: 100000000 } overflow: FLOW_OVERFLOW_DEFAULT }"}) {
     const auto rule = message<v1::Rule>(fields);
     const auto spec = read_rule(rule, "rule.");
     ASSERT_TRUE(spec.ok()) << spec.status();

@@ -111,8 +111,9 @@ TEST_F(ShaperRpc, Rules) {
   EXPECT_EQ(listed.revision(), 2U);
 
   const auto flows = call(*shaper_, &Stub::ListBuckets, "filter { include_flows: true }");
-  ASSERT_EQ(flows.buckets_size(), 2);
+  ASSERT_EQ(flows.buckets_size(), 3);
   EXPECT_EQ(flows.buckets(0).bucket_id(), "f/10.0.0.1/32");
+  EXPECT_EQ(flows.buckets(1).bucket_id(), "f/overflow");
   EXPECT_EQ(flows.buckets(0).rule_id(), "f");
   EXPECT_EQ(flows.total_buckets(), 1U);
 

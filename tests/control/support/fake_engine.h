@@ -35,6 +35,7 @@ class FakeEngine final : public Engine {
   absl::Status fail_apply, fail_swap, fail_create_flow_rule, fail_change_flow_rule;
   // Each flow rule's flows.
   std::vector<FlowStats> flows;
+  TimePoint last_refused;
   std::vector<PortStats> port_stats = {{.name = "lan"}, {.name = "wan"}};
   std::vector<LcoreStats> lcore_readings;
   /// Called by admit() before it admits, without a lock: to make calls overlap.

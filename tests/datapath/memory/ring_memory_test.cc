@@ -27,8 +27,9 @@ TEST(RingMemoryTest, RefusalNamesTheFigures) {
   const auto refused = memory.allocate(512);
   ASSERT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(refused.status().message(),
-            "ring memory: 8192 bytes more would make 16384 of a budget of 16000");
-  EXPECT_EQ(memory.reserved_bytes(), 8192U);
+            "ring memory: 8192 bytes more would make 16384 of a budget of 16000; "
+            "raise --ring-memory");
+  EXPECT_EQ(memory.budget().reserved(), 8192U);
 }
 
 TEST(RingMemoryTest, RingsNeverOverlapAndAreReleased) {
@@ -53,7 +54,7 @@ TEST(RingMemoryTest, RingsNeverOverlapAndAreReleased) {
       live[victim] = live.back();
       live.pop_back();
     }
-    ASSERT_EQ(memory.reserved_bytes(), reserved);
+    ASSERT_EQ(memory.budget().reserved(), reserved);
   }
   std::sort(live.begin(), live.end());
   for (std::size_t i = 1; i < live.size(); ++i) {
@@ -63,7 +64,7 @@ TEST(RingMemoryTest, RingsNeverOverlapAndAreReleased) {
     EXPECT_EQ(ring[0].arrival, ring[slots - 1].arrival);
     memory.release(ring, slots);
   }
-  EXPECT_EQ(memory.reserved_bytes(), 0U);
+  EXPECT_EQ(memory.budget().reserved(), 0U);
 }
 
 TEST(RingMemoryTest, ReusesReleasedRings) {

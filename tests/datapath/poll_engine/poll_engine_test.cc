@@ -40,6 +40,13 @@ class PollEngineTest : public testing::TestWithParam<int> {
     return change.ref.value_or(BucketRef{});
   }
   RequestRecord& record() { return records_.emplace_back(); }
+  // Until retired flow tables have been freed, which the next change does.
+  void wait_until_reserved(std::uint64_t ring_bytes) {
+    EXPECT_TRUE(wait_until([&] {
+      EXPECT_TRUE(engine_->apply({}).ok());
+      return engine_->memory().reserved_bytes == ring_bytes;
+    }));
+  }
 
   NoPortSet ports_;
   TscClock clock_;
@@ -286,6 +293,78 @@ TEST_P(PollEngineTest, LeasedBucketThatIsDeletedDrainsAtItsShare) {
   EXPECT_GT(engine_->remove(bucket, false).draining, 0U);
   EXPECT_TRUE(
       wait_until([&] { return records_.back().state.load() == RequestRecord::State::kDeparted; }));
+}
+
+// ---- Per-flow rules
+
+FlowRuleSettings flows_of(std::uint32_t max_flows, std::uint32_t capacity) {
+  FlowRuleSettings settings;
+  settings.key.kind = FlowKeyKind::kSource;
+  settings.bucket = requests(capacity, 10);
+  settings.max_flows = max_flows;
+  settings.idle_timeout = Duration{1'000'000'000};
+  return settings;
+}
+
+// The rings are there once, whichever transmitters have the flows.
+TEST_P(PollEngineTest, WhatFitsDoesNotDependOnTheNumberOfTransmitters) {
+  // 1024 flows of 4 KiB are 4 MiB, of 64 MiB.
+  const auto small = engine_->create_flow_rule(flows_of(1000, 256));
+  ASSERT_TRUE(small.ok()) << small.status();
+  EXPECT_EQ(engine_->memory().reserved_bytes, 1000U * 256 * sizeof(RingEntry));
+  engine_->remove_flow_rule(*small);
+  wait_until_reserved(0);
+  const std::uint64_t left = engine_->memory().budget_bytes - engine_->memory().reserved_bytes;
+  const auto flows = static_cast<std::uint32_t>(left / (65536 * sizeof(RingEntry)));
+  const auto whole = engine_->create_flow_rule(flows_of(flows, 65536));
+  EXPECT_TRUE(whole.ok()) << whole.status();
+  const auto more = engine_->create_flow_rule(flows_of(1, 65536));
+  EXPECT_EQ(more.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(more.status().message().find("raise --ring-memory"), std::string::npos)
+      << more.status();
+}
+
+TEST_P(PollEngineTest, AChangedFlowRuleAsksForTheDifferenceOnly) {
+  const auto ring_bytes = [&] { return engine_->memory().reserved_bytes / sizeof(RingEntry); };
+  const auto rule = engine_->create_flow_rule(flows_of(100, 1024));
+  ASSERT_TRUE(rule.ok());
+  EXPECT_EQ(ring_bytes(), 100U * 1024);
+  const auto change = [&](std::uint32_t max_flows, std::uint32_t capacity) {
+    return engine_->change_flow_rule(*rule, flows_of(max_flows, capacity));
+  };
+  ASSERT_TRUE(change(700, 1024).ok());
+  EXPECT_EQ(ring_bytes(), 700U * 1024);
+  ASSERT_TRUE(change(90, 1024).ok());
+  EXPECT_EQ(ring_bytes(), 90U * 1024);
+  // 4 Mi entries are the budget: more than half of it, and then larger rings.
+  ASSERT_TRUE(change(90, 32768).ok());
+  EXPECT_EQ(ring_bytes(), 90U * 32768);
+  EXPECT_FALSE(change(90, 65536).ok());
+  EXPECT_EQ(ring_bytes(), 90U * 32768) << "nothing has changed";
+  ASSERT_TRUE(change(60, 65536).ok()) << "fewer flows make room for larger rings";
+  EXPECT_EQ(ring_bytes(), 60U * 65536);
+  ASSERT_TRUE(change(60, 10).ok());
+  EXPECT_EQ(ring_bytes(), 60U * 65536) << "rings stay, as a bucket's does";
+  // Slots as well: 1024 on each transmitter.
+  ASSERT_TRUE(change(20, 10).ok());
+  const absl::Status refused = change(1025, 10);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_NE(refused.message().find("raise --"), std::string::npos) << refused;
+  engine_->remove_flow_rule(*rule);
+  wait_until_reserved(0);
+}
+
+TEST_P(PollEngineTest, ARuleMayTakeAllSlotsAgainAfterItHasShrunk) {
+  const auto rule = engine_->create_flow_rule(flows_of(1000, 4));
+  ASSERT_TRUE(rule.ok());
+  ASSERT_TRUE(engine_->change_flow_rule(*rule, flows_of(10, 4)).ok());
+  const auto other = engine_->create_flow_rule(flows_of(1000, 4));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_FALSE(engine_->change_flow_rule(*rule, flows_of(30, 4)).ok());
+  ASSERT_TRUE(engine_->change_flow_rule(*rule, flows_of(24, 4)).ok());
+  FlowRuleSettings other_key = flows_of(24, 4);
+  other_key.key.ipv4_prefix_length = 24;
+  EXPECT_TRUE(engine_->change_flow_rule(*rule, other_key).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Lcores, PollEngineTest, testing::Values(1, 2));

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PollEngine's per-flow rules: made, changed while their flows go on, removed, listed.
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "datapath/poll_engine/bucket_stats.h"
+#include "datapath/poll_engine/poll_engine.h"
+
+namespace drip::datapath {
+namespace {
+
+// A job changes at most so many flows, so that it holds the packet path up only briefly.
+constexpr std::uint32_t kFlowsAJob = 16;
+// Moving one to another hash table is less work.
+constexpr std::uint32_t kMovesAJob = 64;
+
+}  // namespace
+
+absl::StatusOr<std::uint32_t> PollEngine::create_flow_rule(const FlowRuleSettings& settings) {
+  std::uint32_t number = 0;
+  {
+    const std::unique_lock lock(allocators_mutex_);
+    reap();
+    const std::uint64_t packets = std::uint64_t{settings.max_flows} * settings.bucket.capacity;
+    if (auto status = check_packets(packets_reserved() + packets); !status.ok()) {
+      return status;
+    }
+    auto created = flow_rules_.create(settings, allocators_);
+    if (!created.ok()) return created.status();
+    number = *created;
+  }
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    FlowTable* const table = flow_rules_.entry(number).tables[i].get();
+    transmitters_[i]->mailbox.run(
+        [&](TimePoint) { transmitters_[i]->add_flow_table(number, table); });
+  }
+  return number;
+}
+
+absl::StatusOr<FlowRules::Growth> PollEngine::reserve(FlowRules::Entry& entry,
+                                                      const FlowRuleSettings& wanted) {
+  const std::unique_lock lock(allocators_mutex_);
+  reap();
+  const std::uint64_t others = packets_reserved() - entry.packets();
+  // First, so that what fewer flows give back counts for larger capacities.
+  FlowRules::trim(entry, wanted.max_flows, allocators_);
+  const std::uint64_t flows = std::max(entry.rings->size(), wanted.max_flows);
+  absl::Status status = check_packets(others + flows * wanted.bucket.capacity);
+  if (status.ok()) {
+    auto growth = flow_rules_.grow(entry, wanted, allocators_);
+    if (growth.ok()) return growth;
+    status = growth.status();
+  }
+  // Cannot fail: it has just been released.
+  (void)FlowRules::add_rings(*entry.rings, entry.settings.max_flows, allocators_);
+  return status;
+}
+
+absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
+                                          const FlowRuleSettings& settings) {
+  FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  const std::uint32_t flows_before = entry.settings.max_flows;
+  const FlowTemplateKey key_before = entry.settings.key;
+  if (settings.max_flows < flows_before) entry.limit->set(settings.max_flows);
+  auto growth = reserve(entry, settings);
+  if (!growth.ok()) {
+    entry.limit->set(flows_before);
+    return growth.status();
+  }
+  change_flows(flow_rule, settings, *growth);
+  entry.limit->set(settings.max_flows);
+  if (settings.key != key_before) change_flow_key(flow_rule, settings.key);
+  if (settings.max_flows < flows_before) release_slots(entry, settings.max_flows);
+  return absl::OkStatus();
+}
+
+template <class Change>
+void PollEngine::for_all_flows(std::uint32_t flow_rule, Change change) {
+  const FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    PollThread& thread = *transmitters_[i];
+    const std::uint32_t flows = entry.tables[i]->number_count();
+    for (std::uint32_t begin = 0; begin < flows; begin += kFlowsAJob) {
+      thread.mailbox.run([&](TimePoint now) {
+        const std::uint32_t end = std::min(flows, begin + kFlowsAJob);
+        for (std::uint32_t flow = begin; flow < end; ++flow) change(thread, flow, now);
+      });
+    }
+  }
+}
+
+void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
+                              FlowRules::Growth& growth) {
+  FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  const bool all_change =
+      growth.larger_rings != nullptr || !(wanted.bucket == entry.settings.bucket);
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    PollThread& thread = *transmitters_[i];
+    FlowTable& table = *entry.tables[i];
+    const bool moves = growth.hash_tables[i] != nullptr;
+    thread.mailbox.run([&](TimePoint) {
+      thread.change_flow_settings(flow_rule, wanted.bucket, wanted.idle_timeout);
+      if (growth.larger_rings != nullptr) table.replace_rings(growth.larger_rings.get());
+      table.add_slots(growth.numbers[i]);
+      if (moves) table.start_move(std::move(growth.hash_tables[i]));
+    });
+    std::unique_ptr<FlowHashTable> former;
+    bool moving = moves;
+    while (moving) {
+      thread.mailbox.run([&](TimePoint) { moving = table.move_some(kMovesAJob, former); });
+    }
+  }
+  if (all_change) {
+    for_all_flows(flow_rule, [&](PollThread& thread, std::uint32_t flow, TimePoint now) {
+      thread.change_flow(flow_rule, flow, now);
+    });
+  }
+  const std::unique_lock lock(allocators_mutex_);
+  if (growth.larger_rings != nullptr) {
+    FlowRules::free_rings(*entry.rings, allocators_);
+    entry.rings = std::move(growth.larger_rings);
+  }
+  if (all_change) {
+    for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+      const FlowTable& table = *entry.tables[i];
+      for (std::uint32_t flow = 0; flow < table.number_count(); ++flow) {
+        if (table.slot(flow) == FlowTable::kNoSlot) continue;
+        SlotRecord& record = allocators_[i]->record(table.slot(flow));
+        record.set(wanted.bucket);
+        record.ring_slots = entry.rings->ring_slots() & kMaxRingSlots;
+      }
+    }
+  }
+  const FlowTemplateKey key = entry.settings.key;
+  entry.settings = wanted;
+  entry.settings.key = key;
+}
+
+void PollEngine::change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key) {
+  FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  CommonFlowKey common = common_of({entry.settings.key}, key);
+  // Flows of still earlier keys may be there as well.
+  const bool earlier = entry.key_change != nullptr && !entry.key_change->done();
+  if (earlier) common = common_of(entry.key_change->common(), key);
+  auto change = std::make_unique<KeyChange>(common);
+  for (PollThread* const thread : transmitters_) {
+    thread->mailbox.run(
+        [&](TimePoint now) { thread->change_flow_key(flow_rule, key, change.get(), now); });
+  }
+  for_all_flows(flow_rule, [&](PollThread& thread, std::uint32_t flow, TimePoint) {
+    thread.count_old_flow(flow_rule, flow);
+  });
+  entry.settings.key = key;
+  entry.key_change = std::move(change);
+}
+
+void PollEngine::release_slots(FlowRules::Entry& entry, std::uint32_t max_flows) {
+  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+    FlowTable& table = *entry.tables[i];
+    std::vector<std::uint32_t> slots;
+    bool more = true;
+    while (more) {
+      slots.clear();
+      slots.reserve(kMovesAJob);
+      transmitters_[i]->mailbox.run([&](TimePoint) {
+        while (slots.size() < kMovesAJob && table.slot_count() > max_flows) {
+          const auto slot = table.remove_slot();
+          if (!slot) break;
+          slots.push_back(*slot);
+        }
+      });
+      more = slots.size() == kMovesAJob;
+      const std::unique_lock lock(allocators_mutex_);
+      for (const std::uint32_t slot : slots) allocators_[i]->release(slot);
+    }
+  }
+}
+
+void PollEngine::remove_flow_rule(std::uint32_t flow_rule) {
+  for (PollThread* const thread : transmitters_) {
+    thread->mailbox.run([&](TimePoint now) {
+      thread->drain_hand_offs(now);
+      thread->retire_flow_table(flow_rule);
+    });
+  }
+  const std::unique_lock lock(allocators_mutex_);
+  flow_rules_.free_when_retired(flow_rule);
+  reap();
+}
+
+FlowRuleStats PollEngine::read_flow_rule(std::uint32_t flow_rule) const {
+  const std::shared_lock lock(allocators_mutex_);
+  return flow_rules_.read(flow_rule);
+}
+
+std::vector<FlowStats> PollEngine::list_flows(std::uint32_t flow_rule, std::size_t limit) const {
+  std::vector<FlowStats> flows;
+  const std::shared_lock lock(allocators_mutex_);
+  const FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  for (std::uint32_t transmitter = 0; transmitter < entry.tables.size(); ++transmitter) {
+    const FlowTable& table = *entry.tables[transmitter];
+    for (std::uint32_t flow = 0; flow < table.number_count() && flows.size() < limit; ++flow) {
+      const auto key = table.key_of(flow);
+      if (!key) continue;
+      const std::uint32_t slot = table.slot(flow);
+      FlowStats stats{to_text(*key, port_names_), transmitter,
+                      read_bucket((*transmitters_[transmitter]->buckets)[slot],
+                                  transmitters_[transmitter]->buckets->histograms(slot),
+                                  allocators_[transmitter]->record(slot), 0)};
+      // The slot may have gone to another flow while it was read.
+      if (table.key_of(flow) == key) flows.push_back(std::move(stats));
+    }
+  }
+  return flows;
+}
+
+}  // namespace drip::datapath
