@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks who includes whom, that each file says its license, and that none names a place of ours.
+"""Checks who includes whom, that each file says its license, and that none has a path of one machine.
 
 The rooms and what each may include are those of docs/architecture.md. The compiler sees only what a
 library links; this sees every #include line.

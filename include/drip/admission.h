@@ -30,7 +30,7 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
 /// Puts a unit into the ring if the bucket admits it; counts nothing.
 [[nodiscard]] inline RejectReason try_admit(Bucket& bucket, const RingEntry& entry,
                                             UnitMoved moved) {
-  if (bucket.state.load(std::memory_order_relaxed) != BucketState::kActive) [[unlikely]] {
+  if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) [[unlikely]] {
     return RejectReason::kDraining;
   }
   if (bucket.occupancy(entry.arrival) >= bucket.capacity) return RejectReason::kFull;
@@ -46,7 +46,7 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
 /// Whether `count` units of `wire_bytes` each would be admitted at one time; counts nothing.
 [[nodiscard]] inline RejectReason can_admit(const Bucket& bucket, std::uint32_t count,
                                             std::uint32_t wire_bytes, TimePoint now) {
-  if (bucket.state.load(std::memory_order_relaxed) != BucketState::kActive) {
+  if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) {
     return RejectReason::kDraining;
   }
   if (std::uint64_t{bucket.occupancy(now)} + count > bucket.capacity) return RejectReason::kFull;
@@ -61,7 +61,7 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
 /// when their service starts. A bucket that needs more checks than these does not cut through.
 [[nodiscard]] inline bool can_cut_through(const Bucket& bucket, TimePoint now) {
   return bucket.backlog.get() == 0 && bucket.departure == Departure::kAtStart &&
-         bucket.state.load(std::memory_order_relaxed) == BucketState::kActive &&
+         bucket.state.load(std::memory_order_relaxed) == BucketPhase::kActive &&
          (bucket.leased | bucket.bounded_bytes) == 0 && bucket.schedule.due() <= now;
 }
 

@@ -18,7 +18,7 @@
 
 namespace drip {
 
-enum class BucketState : std::uint8_t {
+enum class BucketPhase : std::uint8_t {
   kFree,      ///< No bucket: the slot may be used for a new one.
   kActive,    ///< Admits and leaks.
   kDraining,  ///< Admits nothing, leaks until it is empty.
@@ -39,14 +39,14 @@ struct alignas(kCacheLineBytes) Bucket {
   std::uint32_t paused : 1 = 0;         // Nothing departs: not on the wheel.
   VirtualSchedule schedule;
   [[no_unique_address]] BucketRing ring;
-  std::atomic<BucketState> state{BucketState::kFree};
+  std::atomic<BucketPhase> state{BucketPhase::kFree};
   Departure departure = Departure::kAtEnd;
   std::uint8_t catchup_log2 = 0;        // Lateness below 2^this is within max_catchup.
   BasicCounter<std::uint32_t> backlog;  // Units in the ring that have not been released.
   std::int16_t overhead_bytes = 0;
   std::uint16_t min_frame_bytes = 0;
-  std::uint16_t in_service_bytes =
-      0;  // Of the unit that departed last; at START it may still be served.
+  // Of the unit that departed last; at START it may still be served.
+  std::uint16_t in_service_bytes = 0;
 
   // Line 2: what a unit costs, and the counts of admission and departure.
   alignas(kCacheLineBytes) ServicePeriods periods;

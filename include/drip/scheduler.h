@@ -199,7 +199,7 @@ class Scheduler {
     store_settings(bucket, settings);
     if (settings.rate_is_leased) drip::pause(bucket, now);
     publish_departure(bucket);
-    bucket.state.store(BucketState::kActive, std::memory_order_release);
+    bucket.state.store(BucketPhase::kActive, std::memory_order_release);
     live_buckets_.add(1);
     return bucket;
   }
@@ -248,7 +248,7 @@ class Scheduler {
   /// and ring may be used again. Returns how many units wait. A paused bucket does not drain.
   std::uint32_t drain(std::uint32_t slot) {
     Bucket& bucket = buckets_[slot];
-    bucket.state.store(BucketState::kDraining, std::memory_order_release);
+    bucket.state.store(BucketPhase::kDraining, std::memory_order_release);
     const std::uint32_t waiting = bucket.backlog.get();
     if (waiting == 0) retire_if_drained(bucket);
     return waiting;
@@ -274,9 +274,9 @@ class Scheduler {
   std::uint64_t drop_all(Dropped dropped) {
     std::uint64_t count = 0;
     for (std::uint32_t slot = 0; slot < buckets_.size; ++slot) {
-      // A slot that was never used reads as zero: BucketState::kFree.
-      const BucketState state = buckets_[slot].state.load(std::memory_order_relaxed);
-      if (state == BucketState::kActive || state == BucketState::kDraining) {
+      // A slot that was never used reads as zero: BucketPhase::kFree.
+      const BucketPhase state = buckets_[slot].state.load(std::memory_order_relaxed);
+      if (state == BucketPhase::kActive || state == BucketPhase::kDraining) {
         count += drop_backlog(slot, dropped);
       }
     }
@@ -369,9 +369,9 @@ class Scheduler {
     publish_departure(bucket);
   }
   void retire_if_drained(Bucket& bucket) {
-    if (bucket.state.load(std::memory_order_relaxed) != BucketState::kDraining) [[likely]]
+    if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kDraining) [[likely]]
       return;
-    bucket.state.store(BucketState::kRetired, std::memory_order_release);
+    bucket.state.store(BucketPhase::kRetired, std::memory_order_release);
     live_buckets_.set(live_buckets_.get() - 1);
   }
 

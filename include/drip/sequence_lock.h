@@ -11,9 +11,13 @@ namespace drip {
 /// memory models?", MSPC 2012). The data are atomics, accessed with relaxed order between the
 /// calls:
 ///
-///   writer:  lock.begin_write();  data.store(...);  lock.end_write();
-///   reader:  do { version = lock.begin_read();  copy = data.load(...); } while
-///   (!lock.is_valid(version));
+///   writer:  lock.begin_write();
+///            data.store(...);
+///            lock.end_write();
+///   reader:  do {
+///              version = lock.begin_read();
+///              copy = data.load(...);
+///            } while (!lock.is_valid(version));
 ///
 /// The writer never waits. A reader that must not wait for a writer bounds its tries.
 class SequenceLock {

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "drip/bucket_counters.h"
-#include "drip/internal/read_bucket_counters.h"
 #include "drip/internal/ring_pool.h"
-#include "drip/internal/settings_check.h"
+#include "drip/read_bucket_counters.h"
 #include "drip/result.h"
 #include "drip/scheduler.h"
+#include "drip/settings_check.h"
 
 namespace drip {
 
@@ -48,7 +48,7 @@ inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
 /// caller.
 ///
 /// Belongs to one thread; hand packets over from others with an SpscRing or an rte_ring. Only
-/// counters() and lateness() may be called by any thread. Every call is given the time `now`, which
+/// stats() and lateness() may be called by any thread. Every call is given the time `now`, which
 /// never goes backwards. All memory is allocated in the constructor; after that only the text of an
 /// error is.
 template <class Packet>
@@ -119,7 +119,7 @@ class Shaper {
   /// the caller: `dropped(Packet*)`. Returns how many; 0 if there is no such bucket.
   template <std::invocable<Packet*> Dropped>
   std::uint64_t remove_bucket(BucketId id, Dropped dropped) {
-    if (id >= size_ || (!has_bucket(id) && state_of(id) != BucketState::kDraining)) return 0;
+    if (id >= size_ || (!has_bucket(id) && state_of(id) != BucketPhase::kDraining)) return 0;
     const std::uint64_t count = scheduler_.drop_backlog(
         id, [&](UnitRef unit) { dropped(static_cast<Packet*>(unit.whole_address())); });
     drain(id);
@@ -130,7 +130,7 @@ class Shaper {
   std::uint32_t drain_bucket(BucketId id) { return has_bucket(id) ? drain(id) : 0; }
   /// Whether the bucket exists and is not draining.
   [[nodiscard]] bool has_bucket(BucketId id) const {
-    return id < size_ && state_of(id) == BucketState::kActive;
+    return id < size_ && state_of(id) == BucketPhase::kActive;
   }
 
   // ---- Packets
@@ -242,7 +242,7 @@ class Shaper {
                  std::to_string(rings_.free_slots()) + " of ring_slots " +
                  std::to_string(rings_.slots()) + " are free"};
   }
-  [[nodiscard]] BucketState state_of(BucketId id) const {
+  [[nodiscard]] BucketPhase state_of(BucketId id) const {
     return buckets_[id].state.load(std::memory_order_relaxed);
   }
   Bucket& bucket_of(BucketId id) {
@@ -251,16 +251,16 @@ class Shaper {
   }
 
   std::uint32_t drain(BucketId id) {
-    if (state_of(id) == BucketState::kActive) draining_.push_back(id);
+    if (state_of(id) == BucketPhase::kActive) draining_.push_back(id);
     return scheduler_.drain(id);
   }
   // Buckets that have drained since are free again.
   void take_back_drained() {
     std::erase_if(draining_, [&](BucketId id) {
       Bucket& bucket = buckets_[id];
-      if (state_of(id) != BucketState::kRetired) return false;
+      if (state_of(id) != BucketPhase::kRetired) return false;
       rings_.release(bucket.ring.memory(), bucket.ring.slot_count());
-      bucket.state.store(BucketState::kFree, std::memory_order_relaxed);
+      bucket.state.store(BucketPhase::kFree, std::memory_order_relaxed);
       free_.push_back(id);
       return true;
     });

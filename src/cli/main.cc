@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   add_cluster_command(&line);
   add_node_command(&line);
 
-  // For scripts/completion/dripctl.bash, which therefore needs no list of subcommands and flags.
+  // For scripts/completion/dripctl.bash, which therefore lists only the flags that take a value.
   if (argc > 1 && std::strcmp(argv[1], "__words") == 0) {
     for (const std::string& word : line.words_after({argv + 2, argv + argc})) {
       drip::cli::print_line(word);

@@ -110,7 +110,7 @@ int run(const Options& options) {
   if (!placement.ok()) return report(placement.status());
   set_affinity(placement->control_cpus);
 
-  auto running = options.ports.empty() ? start_embedded(options, *placement)
+  auto running = options.ports.empty() ? start_portless(options, *placement)
                                        : start_with_ports(options, *placement);
   if (!running.ok()) return report(running.status());
   // EAL moved this thread; what starts from here on is control.

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kExamples = R"(
 Examples:
-  dripd                                  an embedded node: serves requests on 127.0.0.1:50051,
+  dripd                                  a node without ports: serves requests on 127.0.0.1:50051,
                                          needs no NIC, no root, no hugepages
   dripd --listen unix:/run/drip.sock     the same on a Unix socket
   dripd --port lan=0000:03:00.0 --port wan=0000:03:00.1 --pair lan:wan

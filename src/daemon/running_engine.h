@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Starts the engine: with DPDK ports, or embedded, which has none.
+// Starts the engine: with DPDK ports, or without ports.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ class RunningEngine {
 };
 
 /// Without EAL and ports, so that neither privileges nor hugepages are needed.
-absl::StatusOr<std::unique_ptr<RunningEngine>> start_embedded(const Options& options,
+absl::StatusOr<std::unique_ptr<RunningEngine>> start_portless(const Options& options,
                                                               const Placement& placement);
 absl::StatusOr<std::unique_ptr<RunningEngine>> start_with_ports(const Options& options,
                                                                 const Placement& placement);

@@ -86,7 +86,7 @@ class Dispatcher {
   // ---- Packets that other threads have handed over to this thread's transmitter
 
   /// Takes one burst; returns how many packets.
-  std::uint32_t drain(HandOff& from, TimePoint now) {
+  std::uint32_t accept_burst(HandOff& from, TimePoint now) {
     std::array<HandedPacket, HandOff::kBurst> burst;
     const auto count = static_cast<std::uint32_t>(from.pop(burst));
     const std::span<const HandedPacket> packets(burst.data(), count);

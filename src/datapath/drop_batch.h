@@ -29,7 +29,7 @@ class DropBatch {
 
  private:
   void free_all() {
-    io_.drop(std::span<void*>(packets_.data(), count_));
+    io_.free(std::span<void*>(packets_.data(), count_));
     count_ = 0;
   }
 

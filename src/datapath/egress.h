@@ -2,10 +2,9 @@
 // Where units go when they leave their bucket: packets to a port, requests to their record.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <span>
 
+#include "datapath/drop_batch.h"
 #include "datapath/lcore_counters.h"
 #include "datapath/tx_buffer.h"
 #include "drip/counter.h"
@@ -21,7 +20,7 @@ template <class Io>
 class Egress {
  public:
   Egress(Io& io, std::uint16_t ports, LcoreCounters& counters)
-      : tx_buffer_(io, ports), io_(io), counters_(counters) {}
+      : tx_buffer_(io, ports), io_(io), drops_(io, counters) {}
 
   [[nodiscard]] bool has_room(UnitRef unit) const {
     return unit.is_tagged() || tx_buffer_.has_room(unit.egress());
@@ -48,21 +47,19 @@ class Egress {
   }
 
   void drop(void* packet, std::uint32_t frame_bytes, DropReason reason) {
-    counters_.drop(reason, frame_bytes);
-    dropping_[dropped_++] = packet;
-    if (dropped_ == dropping_.size()) free_dropped();
+    drops_.drop(packet, frame_bytes, reason);
   }
   /// Gives to the ports what has departed, and frees what was dropped.
   void flush() {
     tx_buffer_.flush();
-    if (dropped_ > 0) free_dropped();
+    drops_.flush();
   }
   /// Drops what waits for the ports; returns how many packets.
   std::uint64_t drop_all(DropReason reason) {
-    const std::uint64_t waiting = tx_buffer_.drop_all();
-    counters_.drops[static_cast<std::size_t>(reason)].add(waiting);
-    free_dropped();
-    return waiting;
+    const std::uint64_t dropped = tx_buffer_.drop_all(
+        [&](void* packet) { drop(packet, io_.frame(packet).frame_bytes, reason); });
+    drops_.flush();
+    return dropped;
   }
 
   [[nodiscard]] TxBuffer<Io>& tx_buffer() { return tx_buffer_; }
@@ -80,18 +77,11 @@ class Egress {
     record->lateness = late;
     record->state.store(state, std::memory_order_release);
   }
-  void free_dropped() {
-    io_.drop(std::span<void*>(dropping_.data(), dropped_));
-    dropped_ = 0;
-  }
 
   TxBuffer<Io> tx_buffer_;
   Io& io_;
-  LcoreCounters& counters_;
+  DropBatch<Io> drops_;
   Counter waiting_packets_;  // In buckets.
-  // Dropped and counted, to be freed together.
-  std::array<void*, 64> dropping_{};
-  std::uint32_t dropped_ = 0;
 };
 
 }  // namespace drip::datapath

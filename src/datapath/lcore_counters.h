@@ -15,7 +15,7 @@ namespace drip::datapath {
 struct alignas(kCacheLineBytes) LcoreCounters {
   Counter loops;
   Counter busy_loops;
-  Counter commands;  // Jobs from control.
+  Counter jobs;  // From control, by the mailbox.
   Counter rx_packets;
   Counter passed_packets;  // Sent without shaping, control traffic included.
   // Loops that began more than kStall after the previous one.

@@ -25,7 +25,7 @@ concept PacketIo = requires(T io, std::uint16_t number, std::span<void*> packets
   /// Sends `packets` by port `number`; returns how many it took, which are the first ones.
   { io.tx(number, packets) } -> std::same_as<std::uint32_t>;
   /// Frees packets.
-  { io.drop(packets) } -> std::same_as<void>;
+  { io.free(packets) } -> std::same_as<void>;
   { io.frame(packet) } -> std::same_as<FrameBytes>;
   { io.prefetch(packet) } -> std::same_as<void>;
   /// The number of receive queues that the thread polls, and the port of queue `number`.
@@ -35,17 +35,17 @@ concept PacketIo = requires(T io, std::uint16_t number, std::span<void*> packets
   { io.egress(number) } -> std::same_as<std::uint16_t>;
 };
 
-/// For an embedded node, which has requests only.
-struct NoPorts {
+/// For a node without ports, which has requests only.
+struct NullIo {
   std::uint32_t rx(std::uint16_t, std::span<void*>) { return 0; }
   std::uint32_t tx(std::uint16_t, std::span<void*>) { return 0; }
-  void drop(std::span<void*>) {}
+  void free(std::span<void*>) {}
   FrameBytes frame(void*) { return {}; }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 0; }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return kNoPort; }
   [[nodiscard]] std::uint16_t egress(std::uint16_t) const { return kNoPort; }
 };
-static_assert(PacketIo<NoPorts>);
+static_assert(PacketIo<NullIo>);
 
 }  // namespace drip::datapath

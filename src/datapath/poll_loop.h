@@ -59,12 +59,12 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     const TimePoint now = clock_.now();
     count_stall(now);
     std::uint32_t work = mailbox_.poll(now);
-    counters_.commands.add(work);
+    counters_.jobs.add(work);
     // Departures first, so that what is due makes room for what arrives.
     if (transmitter_ != nullptr) work += transmitter_->transmit(clock_);
     if (rx_worker_ != nullptr) work += rx_worker_->receive(clock_);
     if (transmitter_ != nullptr) {
-      for (HandOff* const hand_off : inbound_) work += dispatcher_.drain(*hand_off, now);
+      for (HandOff* const hand_off : inbound_) work += dispatcher_.accept_burst(*hand_off, now);
       flows_->sweep_some(now);
       transmitter_->flush();
     }
@@ -78,13 +78,13 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   /// may be freed.
   void drain_hand_offs(TimePoint now) {
     for (HandOff* const hand_off : inbound_) {
-      while (dispatcher_.drain(*hand_off, now) > 0) {
+      while (dispatcher_.accept_burst(*hand_off, now) > 0) {
       }
     }
   }
 
  private:
-  static constexpr bool kEmbedded = std::same_as<Io, NoPorts>;
+  static constexpr bool kPortless = std::same_as<Io, NullIo>;
 
   void count_stall(TimePoint now) {
     const Duration gap = now - last_loop_;
@@ -97,20 +97,20 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     counters_.longest_stall_ns.raise_to(ns);
   }
 
-  [[nodiscard]] std::optional<TimePoint> next_due(TimePoint now) const {
+  [[nodiscard]] std::optional<TimePoint> idle_until(TimePoint now) const {
     return transmitter_ != nullptr ? transmitter_->idle_until(now) : std::nullopt;
   }
 
   void sleep() {
     const TimePoint now = clock_.now();
-    const Duration bound = idle_policy_.sleep_time(next_due(now), now);
-    if (bound.ns > 0) mailbox_.sleep(bound, kEmbedded ? this : nullptr);
+    const Duration bound = idle_policy_.sleep_time(idle_until(now), now);
+    if (bound.ns > 0) mailbox_.sleep(bound, kPortless ? this : nullptr);
     last_loop_ = clock_.now();  // A sleep is no stall.
   }
 
   // The two calls of Mailbox::Delegate, on a caller's thread while this one sleeps.
   TimePoint begin_job() override {
-    counters_.commands.add(1);
+    counters_.jobs.add(1);
     idle_policy_.job_was_delegated();
     // Departures first, as in poll_once().
     if (transmitter_ != nullptr) transmitter_->transmit(clock_);
@@ -118,7 +118,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   }
   bool must_wake() override {
     const TimePoint now = clock_.now();
-    return idle_policy_.sleeps_too_long(next_due(now), now);
+    return idle_policy_.sleeps_too_long(idle_until(now), now);
   }
 
   Clock clock_;
@@ -131,7 +131,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   std::vector<HandOff*> inbound_;
   bool sleeps_when_idle_;
   TimePoint last_loop_;
-  IdlePolicy idle_policy_{kEmbedded};
+  IdlePolicy idle_policy_{kPortless};
 };
 
 }  // namespace drip::datapath

@@ -12,7 +12,7 @@
 #include "datapath/transmitter_leases.h"
 #include "datapath/transmitter_requests.h"
 #include "drip/scheduler.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "engine/lease.h"
 
 namespace drip::datapath {
@@ -165,7 +165,7 @@ class Transmitter {
   [[nodiscard]] LeaseList& leases() { return leases_.list(); }
 
   /// From now on no bucket admits anything; all leak on.
-  void drain_all() { scheduler_.stop_admission(); }
+  void stop_admission() { scheduler_.stop_admission(); }
   /// Drops all that waits, in buckets and for ports; returns how many units.
   std::uint64_t drop_all(TimePoint now) {
     const std::uint64_t dropped = scheduler_.drop_all(
@@ -174,7 +174,7 @@ class Transmitter {
   }
 
   [[nodiscard]] std::uint64_t waiting_packets() const { return egress_.waiting_packets(); }
-  /// Whether nothing waits, in a bucket or for a port.
+  /// Whether nothing waits, in a bucket or for a port; paused buckets, which cannot leak, apart.
   [[nodiscard]] bool idle() const {
     return scheduler_.idle() && egress_.tx_buffer().waiting() == 0;
   }

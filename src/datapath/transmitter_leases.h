@@ -10,8 +10,8 @@
 
 namespace drip::datapath {
 
-/// Runs on the transmitter's thread. A leased bucket is paused, at
-/// its share, or at what it falls back to when the share's lease ends.
+/// Runs on the transmitter's thread. A leased bucket is paused, at its share, or at what it falls
+/// back to when the share's lease ends.
 class TransmitterLeases {
  public:
   TransmitterLeases(Scheduler& scheduler, TimePoint now) : scheduler_(scheduler), list_(now) {}

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "drip/scheduler.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "engine/request_record.h"
 
 namespace drip::datapath {

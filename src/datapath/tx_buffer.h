@@ -48,11 +48,12 @@ class TxBuffer {
     }
   }
 
-  /// Frees what still waits, when the node stops; returns the number of packets.
-  std::uint64_t drop_all() {
+  /// Gives what still waits to `drop(void*)`, when the node stops; returns the number of packets.
+  template <class Drop>
+  std::uint64_t drop_all(Drop drop) {
     std::uint64_t dropped = 0;
     for (Pending& pending : ports_) {
-      io_.drop(std::span<void*>(pending.packets.data(), pending.count));
+      for (std::uint32_t i = 0; i < pending.count; ++i) drop(pending.packets[i]);
       dropped += pending.count;
       pending.count = 0;
     }

@@ -54,7 +54,7 @@ class DpdkIo {
                             static_cast<std::uint16_t>(packets.size()));
   }
 
-  void drop(std::span<void*> packets) {
+  void free(std::span<void*> packets) {
     rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(packets.data()),
                           static_cast<unsigned>(packets.size()));
   }

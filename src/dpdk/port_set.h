@@ -28,8 +28,8 @@ namespace drip::dpdk {
 struct PortSpec {
   std::string name;
   std::string device;
-  std::string
-      peer;  ///< The port by which its packets leave; its own name for a hairpin; empty: none.
+  /// The port by which its packets leave; its own name for a hairpin; empty: none.
+  std::string peer;
   std::uint16_t mtu = 0;  ///< kLeastMtu to kMostMtu; 0: the device keeps its own.
 };
 
@@ -40,8 +40,8 @@ constexpr std::uint32_t longest_frame(std::uint16_t mtu) { return mtu + 14U + 8U
 
 struct PacketMemory {
   std::uint32_t mbufs = 65535;  ///< Packet buffers over all ports.
-  std::uint32_t data_bytes =
-      2048;  ///< Frame bytes that one buffer holds; longer frames take several.
+  /// Frame bytes that one buffer holds; longer frames take several.
+  std::uint32_t data_bytes = 2048;
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 

@@ -29,7 +29,7 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames = {
     "bucket_full", "bucket_full_bytes", "bucket_draining", "bucket_deleted", "rule_drop",
     "too_long",    "no_egress",         "tx_full",         "hand_off_full",  "shutdown"};
 
-/// The drop reason of a packet that its bucket has rejected.
+/// The drop reason of a packet that its bucket has rejected. REQUIRES: not kAdmitted.
 [[nodiscard]] constexpr DropReason drop_reason(RejectReason reason) {
   switch (reason) {
     case RejectReason::kFullBytes:
@@ -38,9 +38,12 @@ inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames = {
       return DropReason::kBucketDraining;
     case RejectReason::kTooLong:
       return DropReason::kTooLong;
-    default:
-      return DropReason::kBucketFull;
+    case RejectReason::kFull:
+    case RejectReason::kWaitTooLong:  // Only for requests.
+    case RejectReason::kAdmitted:
+      break;
   }
+  return DropReason::kBucketFull;
 }
 
 }  // namespace drip

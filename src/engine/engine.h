@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "engine/lease.h"
 #include "engine/request_record.h"
 #include "engine/rule_snapshot.h"

@@ -25,7 +25,7 @@ struct RateLease {
   friend bool operator==(const RateLease&, const RateLease&) = default;
 };
 
-/// When the leases of all buckets of the node end; one heartbeat renews all of them.
+/// When the leases of all buckets of the node end; one exchange renews all of them.
 struct LeaseEnds {
   TimePoint share;
   TimePoint fallback;

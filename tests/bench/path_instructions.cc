@@ -37,7 +37,7 @@ struct CountingSink {
     sent += packets.size();
     return static_cast<std::uint32_t>(packets.size());
   }
-  void drop(std::span<void*> packets) { dropped += packets.size(); }
+  void free(std::span<void*> packets) { dropped += packets.size(); }
   FrameBytes frame(void*) { return {}; }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 0; }

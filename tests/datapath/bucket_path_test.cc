@@ -261,9 +261,9 @@ TEST_F(BucketPathTest, DeleteDrains) {
   EXPECT_EQ(h.drops(DropReason::kBucketDraining), 2U);
   EXPECT_EQ(rejected(RejectReason::kDraining), 2U);
   h.run_for(Duration{899'000}, Duration{1000});
-  EXPECT_EQ(bucket().state.load(), BucketState::kDraining);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kDraining);
   h.run_for(Duration{2'000}, Duration{1000});
-  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kRetired);
   EXPECT_EQ(h.ports.sent(1).size(), 10U);
   EXPECT_EQ(h.transmitter.scheduler().live_buckets(), 0U);
   EXPECT_TRUE(h.transmitter.idle());
@@ -276,7 +276,7 @@ TEST_F(BucketPathTest, DeleteDrops) {
   const Removal removal = h.transmitter.remove(slot_, true, h.time);
   EXPECT_EQ(removal.dropped, 9U);
   EXPECT_EQ(removal.draining, 0U);
-  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kRetired);
   EXPECT_EQ(h.drops(DropReason::kBucketDeleted), 9U);
   EXPECT_EQ(bucket().dropped_bytes.get(), 900U);
   EXPECT_TRUE(h.transmitter.idle());

@@ -89,8 +89,7 @@ TEST_F(BucketPressureTest, ControlTrafficHasRoomLeftAtABlockedPort) {
 }
 
 // Invariant 2: in any interval at most R t + one unit, plus what max_catchup allows.
-void expect_bound(const std::vector<FakePorts::Sent>& sent, double ns_per_byte,
-                  Duration max_catchup) {
+void expect_bound(const std::vector<FakeIo::Sent>& sent, double ns_per_byte, Duration max_catchup) {
   double excess = 0;
   for (std::size_t i = 0; i < sent.size(); ++i) {
     const double gap = i == 0 ? 0 : static_cast<double>((sent[i].at - sent[i - 1].at).ns);

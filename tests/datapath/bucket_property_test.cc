@@ -227,7 +227,7 @@ class Storm {
   void check_order() {
     for (std::uint16_t p = 0; p < kPorts; ++p) {
       std::unordered_map<std::uint32_t, std::uint64_t> last;
-      for (const FakePorts::Sent& sent : h_.ports.sent(p)) {
+      for (const FakeIo::Sent& sent : h_.ports.sent(p)) {
         const auto [entry, first] = last.try_emplace(bucket_of_[sent.id], sent.id);
         EXPECT_TRUE(first || entry->second < sent.id) << "packet " << sent.id;
         entry->second = sent.id;

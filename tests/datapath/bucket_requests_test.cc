@@ -314,9 +314,9 @@ TEST_P(BucketRequestsTest, ReleaseEndsADrainingBucket) {
   admit();
   EXPECT_EQ(h.transmitter.remove(slot_, false, h.time).draining, 2U);
   release(records.size() - 1);
-  EXPECT_EQ(bucket().state.load(), BucketState::kDraining);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kDraining);
   release(records.size() - 2);
-  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kRetired);
   EXPECT_EQ(h.transmitter.scheduler().live_buckets(), 0U);
 }
 

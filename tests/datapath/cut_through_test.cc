@@ -83,7 +83,7 @@ TEST_F(StraightPathTest, NotIntoABucketThatIsBeingDeleted) {
   EXPECT_FALSE(leaves_at_once());
   h.transmitter.remove(slot_, false, h.time);
   h.run_for(kMillisecond, Duration{1000});
-  EXPECT_EQ(bucket().state.load(), BucketState::kRetired);
+  EXPECT_EQ(bucket().state.load(), BucketPhase::kRetired);
   EXPECT_FALSE(leaves_at_once());
   EXPECT_EQ(h.drops(DropReason::kBucketDraining), 1U);
 }
@@ -116,7 +116,7 @@ TEST_F(StraightPathTest, NotWithABoundOfBytes) {
 
 TEST_F(StraightPathTest, NotOnAStoppingNode) {
   use(bits(10, kRate));
-  h.transmitter.drain_all();
+  h.transmitter.stop_admission();
   EXPECT_FALSE(leaves_at_once());
   EXPECT_EQ(h.drops(DropReason::kBucketDraining), 1U);
   EXPECT_EQ(rejected(RejectReason::kDraining), 1U);
@@ -131,7 +131,7 @@ TEST_F(StraightPathTest, NotToAPortThatTakesNothing) {
     h.time = h.time + Duration{1000};
   }
   // What control traffic is to have stays free.
-  EXPECT_EQ(left, TxBuffer<FakePorts>::kSlots - TxBuffer<FakePorts>::kReserved);
+  EXPECT_EQ(left, TxBuffer<FakeIo>::kSlots - TxBuffer<FakeIo>::kReserved);
   EXPECT_EQ(bucket().backlog.get(), 1U);
   h.ports.set_room(1, SIZE_MAX);
   h.run_for(kMillisecond, Duration{1000});
@@ -180,6 +180,7 @@ TEST_F(StraightPathTest, WhatIsDroppedAtTheEndIsFreedThere) {
   EXPECT_EQ(h.transmitter.drop_all(h.time), 100U);  // The one that left still waits to be sent.
   EXPECT_EQ(h.ports.alive(), 0U);
   EXPECT_EQ(h.drops(DropReason::kShutdown), 100U);
+  EXPECT_EQ(h.dropped_bytes(DropReason::kShutdown), 100U * 100);
 }
 
 // ---- How late is within max_catchup

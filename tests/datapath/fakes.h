@@ -20,7 +20,7 @@ struct VirtualClock {
   TimePoint now() { return *time; }
 };
 
-/// A packet of FakePorts, aligned as an mbuf is.
+/// A packet of FakeIo, aligned as an mbuf is.
 struct alignas(64) FakePacket {
   std::uint64_t id = 0;
   std::uint16_t ingress = 0;
@@ -28,7 +28,7 @@ struct alignas(64) FakePacket {
 };
 
 /// Ports that are two queues each. Counts every packet that is created and freed.
-class FakePorts {
+class FakeIo {
  public:
   struct Sent {
     std::uint64_t id;
@@ -36,11 +36,11 @@ class FakePorts {
     TimePoint at;
   };
 
-  FakePorts(std::uint16_t ports, TimePoint* time) : time_(time), incoming_(ports), sent_(ports) {
+  FakeIo(std::uint16_t ports, TimePoint* time) : time_(time), incoming_(ports), sent_(ports) {
     room_.assign(ports, SIZE_MAX);
     for (std::uint16_t i = 0; i < ports; ++i) egress_.push_back(i ^ 1);
   }
-  ~FakePorts() {
+  ~FakeIo() {
     for (auto& queue : incoming_) {
       for (FakePacket* const packet : queue) delete packet;
     }
@@ -74,7 +74,7 @@ class FakePorts {
     }
     return count;
   }
-  void drop(std::span<void*> packets) {
+  void free(std::span<void*> packets) {
     for (void* const address : packets) delete static_cast<FakePacket*>(address);
     alive_ -= packets.size();
     dropped_ += packets.size();
@@ -110,6 +110,6 @@ class FakePorts {
   std::uint64_t alive_ = 0;
   std::uint64_t dropped_ = 0;
 };
-static_assert(PacketIo<FakePorts>);
+static_assert(PacketIo<FakeIo>);
 
 }  // namespace drip::datapath

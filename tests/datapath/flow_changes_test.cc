@@ -89,7 +89,7 @@ class FlowChangesTest : public testing::Test {
   void run_ms(std::int64_t ms) { h.run_for(Duration{ms * 1'000'000}, Duration{50'000}); }
   std::vector<std::uint64_t> sent_ids() const {
     std::vector<std::uint64_t> ids;
-    for (const FakePorts::Sent& sent : h.ports.sent(1)) ids.push_back(sent.id);
+    for (const FakeIo::Sent& sent : h.ports.sent(1)) ids.push_back(sent.id);
     return ids;
   }
   // The most frames that left within `span`.

@@ -62,14 +62,14 @@ struct Side {
   BucketTable table{256, -1};
   std::vector<std::unique_ptr<RingEntry[]>> rings;
   std::uint32_t next_slot = 0;
-  FakePorts ports;
+  FakeIo ports;
   LcoreCounters counters;
   Mailbox mailbox;
-  std::optional<Transmitter<FakePorts>> transmitter;
-  std::optional<FlowBuckets<FakePorts>> flows;
-  std::optional<Dispatcher<FakePorts>> dispatcher;
-  std::optional<RxWorker<FakePorts>> worker;
-  std::optional<PollLoop<FakePorts, VirtualClock>> lcore;
+  std::optional<Transmitter<FakeIo>> transmitter;
+  std::optional<FlowBuckets<FakeIo>> flows;
+  std::optional<Dispatcher<FakeIo>> dispatcher;
+  std::optional<RxWorker<FakeIo>> worker;
+  std::optional<PollLoop<FakeIo, VirtualClock>> lcore;
 };
 
 class HandOffTest : public testing::Test {
@@ -147,7 +147,7 @@ class HandOffTest : public testing::Test {
     EXPECT_EQ(there_.waiting() + back_.waiting(),
               sides_[0]->dispatcher->waiting() + sides_[1]->dispatcher->waiting());
   }
-  static void expect_order(const std::vector<FakePorts::Sent>& sent) {
+  static void expect_order(const std::vector<FakeIo::Sent>& sent) {
     for (std::size_t i = 1; i < sent.size(); ++i) EXPECT_LT(sent[i - 1].id, sent[i].id) << i;
   }
   void TearDown() override { expect_balance(); }

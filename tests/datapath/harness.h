@@ -92,9 +92,12 @@ class Harness {
   [[nodiscard]] std::uint64_t drops(DropReason reason) const {
     return counters.drops[static_cast<std::size_t>(reason)].get();
   }
+  [[nodiscard]] std::uint64_t dropped_bytes(DropReason reason) const {
+    return counters.dropped_bytes[static_cast<std::size_t>(reason)].get();
+  }
 
   TimePoint time;
-  FakePorts ports;
+  FakeIo ports;
   LcoreCounters counters;
 
  private:
@@ -108,11 +111,11 @@ class Harness {
  public:
   /// For set_rules(): by flow rule.
   std::vector<FlowPath> flow_paths;
-  Transmitter<FakePorts> transmitter;
-  FlowBuckets<FakePorts> flows;
-  Dispatcher<FakePorts> dispatcher;
-  RxWorker<FakePorts> worker;
-  PollLoop<FakePorts, VirtualClock> lcore;
+  Transmitter<FakeIo> transmitter;
+  FlowBuckets<FakeIo> flows;
+  Dispatcher<FakeIo> dispatcher;
+  RxWorker<FakeIo> worker;
+  PollLoop<FakeIo, VirtualClock> lcore;
 };
 
 }  // namespace drip::datapath

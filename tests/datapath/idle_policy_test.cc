@@ -20,33 +20,33 @@ TEST(IdlePolicy, AThreadWithPortsPollsForAWhileAndStartsAnewAfterABusyLoop) {
   EXPECT_FALSE(policy.loop_was_idle());
 }
 
-TEST(IdlePolicy, AnEmbeddedThreadSleepsAtOnce) {
+TEST(IdlePolicy, APortlessThreadSleepsAtOnce) {
   IdlePolicy policy(true);
   EXPECT_TRUE(policy.loop_was_idle());
   EXPECT_TRUE(policy.loop_was_idle());
 }
 
 TEST(IdlePolicy, SleepsLongWhenNothingWaits) {
-  for (const bool embedded : {false, true}) {
-    EXPECT_EQ(IdlePolicy(embedded).sleep_time(std::nullopt, kNow), Duration{100'000'000});
+  for (const bool portless : {false, true}) {
+    EXPECT_EQ(IdlePolicy(portless).sleep_time(std::nullopt, kNow), Duration{100'000'000});
   }
 }
 
 TEST(IdlePolicy, WakesBeforeTheNextDeparture) {
-  for (const bool embedded : {false, true}) {
-    EXPECT_EQ(IdlePolicy(embedded).sleep_time(in(5'000'000), kNow), Duration{4'940'000});
+  for (const bool portless : {false, true}) {
+    EXPECT_EQ(IdlePolicy(portless).sleep_time(in(5'000'000), kNow), Duration{4'940'000});
   }
   // And polls on if that is too near.
   EXPECT_LE(IdlePolicy(false).sleep_time(in(60'000), kNow).ns, 0);
 }
 
-TEST(IdlePolicy, AnEmbeddedThreadSleepsUntilFrequentDeparturesAreDue) {
+TEST(IdlePolicy, APortlessThreadSleepsUntilFrequentDeparturesAreDue) {
   IdlePolicy policy(true);
   EXPECT_EQ(policy.sleep_time(in(200'000), kNow), Duration{200'000});
   EXPECT_EQ(policy.sleep_time(in(1'000), kNow), Duration{50'000});
 }
 
-TEST(IdlePolicy, AnEmbeddedThreadThatWokeEarlyPollsForTheDeparture) {
+TEST(IdlePolicy, APortlessThreadThatWokeEarlyPollsForTheDeparture) {
   IdlePolicy policy(true);
   EXPECT_EQ(policy.sleep_time(in(5'000'000), kNow), Duration{4'940'000});
   EXPECT_LE(policy.sleep_time(in(5'000'000), in(4'950'000)).ns, 0);

@@ -45,7 +45,7 @@ class OneBucket : public testing::Test {
   // The spans between what has left by `port` and `since`.
   std::vector<std::int64_t> left_after(TimePoint since, std::uint16_t port = 1) {
     std::vector<std::int64_t> spans;
-    for (const FakePorts::Sent& sent : h.ports.sent(port)) spans.push_back((sent.at - since).ns);
+    for (const FakeIo::Sent& sent : h.ports.sent(port)) spans.push_back((sent.at - since).ns);
     return spans;
   }
   void expect_order(std::uint16_t port = 1) {

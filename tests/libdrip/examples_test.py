@@ -48,6 +48,19 @@ def install(build, root):
     return {"PKG_CONFIG_PATH": str(pc_file.parent)}
 
 
+def check_library_only(source, scratch, installed):
+    """Installs the same headers where pkg-config finds no package at all."""
+    build, root = scratch / "library_only", scratch / "library_root"
+    nothing = os.environ | {"PKG_CONFIG_LIBDIR": str(scratch), "PKG_CONFIG_PATH": ""}
+    run("meson", "setup", build, source, "-Dlibrary_only=true", env=nothing)
+    run("meson", "install", "-C", build, "--destdir", root)
+    (include,) = (path for path in root.rglob("drip") if path.parent.name == "include")
+    if headers_below(include.parent) != installed:
+        sys.exit(f"FAILED: -Dlibrary_only=true installs {headers_below(include.parent)}")
+    if not list(root.rglob("drip.pc")):
+        sys.exit("FAILED: -Dlibrary_only=true installs no drip.pc")
+
+
 def headers_below(directory):
     paths = (path.relative_to(directory) for path in (directory / "drip").rglob("*.h"))
     return sorted(path.as_posix() for path in paths if path.parts[1] != "v1")
@@ -67,7 +80,7 @@ def check_headers(source, cflags, compilers, scratch):
         unit.write_text(f'#include <{name}>\n#include "{name}"\n')
         for compiler in compilers:
             run(*compiler, "-std=c++20", "-fsyntax-only", *WARNINGS, *cflags, unit)
-    return len(installed)
+    return installed
 
 
 def main():
@@ -82,8 +95,9 @@ def main():
         # An application's compiler need not be the one that this build is made by.
         clang = shutil.which("clang++-14")
         compilers = [compiler] + ([[clang]] if clang else [])
-        count = check_headers(source, drip, compilers, scratch)
-        print(f"{count} headers compile by themselves, by {len(compilers)} compilers")
+        headers = check_headers(source, drip, compilers, scratch)
+        print(f"{len(headers)} headers compile by themselves, by {len(compilers)} compilers")
+        check_library_only(source, scratch, headers)
 
         def example(program, cflags, libs, *arguments):
             file = scratch / f"{program}.cc"

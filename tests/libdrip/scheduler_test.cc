@@ -254,9 +254,9 @@ TEST_F(OneBucketScheduler, ADrainedBucketIsRetiredWhenTheLastUnitDeparts) {
   EXPECT_EQ(scheduler_.drain(0), 1U);
   EXPECT_EQ(scheduler_.admit(0, {UnitRef::released(), kStart}, 1), RejectReason::kDraining);
   serve_until(kStart + Duration{9'000});
-  EXPECT_EQ(bucket_.state.load(), BucketState::kDraining);
+  EXPECT_EQ(bucket_.state.load(), BucketPhase::kDraining);
   serve_until(kStart + Duration{11'000});
-  EXPECT_EQ(bucket_.state.load(), BucketState::kRetired);
+  EXPECT_EQ(bucket_.state.load(), BucketPhase::kRetired);
   EXPECT_EQ(scheduler_.live_buckets(), 0U);
 }
 

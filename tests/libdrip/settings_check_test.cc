@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Settings are refused with the field, the value, and what is allowed.
-#include "drip/internal/settings_check.h"
+#include "drip/settings_check.h"
 
 #include <gtest/gtest.h>
 

@@ -44,7 +44,7 @@ std::vector<std::string> foreign_lines(const std::string& text) {
   return foreign;
 }
 
-TEST(Log, IsAllThatAnEmbeddedNodeWrites) {
+TEST(Log, IsAllThatANodeWithoutPortsWrites) {
   ServingDripd dripd;
   Client(dripd.address()).configure("a", 10, 1);
   const Outcome outcome = dripd->stop();

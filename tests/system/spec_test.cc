@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tests of the leaky-bucket specification, with its numbers, against a real dripd.
+// What a bucket promises (docs/guide/leaky-bucket.md), with its figures, against a real dripd.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -18,10 +18,10 @@ void sleep_seconds(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-// An embedded node for each test: no ports, no file, all defaults.
+// A node without ports for each test: no ports, no file, all defaults.
 class Spec : public testing::Test {
  protected:
-  // The specification leaves 10 ms for a burst of 20 calls, and whatever else the machine does must
+  // The promise leaves 10 ms for a burst of 20 calls, and whatever else the machine does must
   // not count against that. dripd inherits it. A wish: without the right to it the tests run too.
   static void SetUpTestSuite() {
     const sched_param lowest{1};

@@ -99,7 +99,7 @@ class alignas(kCacheLineBytes) BenchPort {
     }
     return static_cast<std::uint32_t>(mbufs.size());
   }
-  void drop(std::span<void*> packets) {
+  void free(std::span<void*> packets) {
     dropped_ += packets.size();
     pool_->give({reinterpret_cast<rte_mbuf**>(packets.data()), packets.size()});
   }

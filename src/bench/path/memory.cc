@@ -15,8 +15,8 @@
 #include "control/config/bucket_registry.h"
 #include "control/requests/local_queues.h"
 #include "datapath/packet_io.h"
-#include "datapath/poll_engine/embedded.h"
 #include "datapath/poll_engine/poll_engine.h"
+#include "datapath/poll_engine/portless.h"
 #include "datapath/poll_engine/slot_allocator.h"
 #include "datapath/transmitter.h"
 #include "fmt/format.h"
@@ -24,7 +24,7 @@
 namespace drip::bench {
 namespace {
 
-using datapath::NoPorts;
+using datapath::NullIo;
 
 constexpr std::uint32_t kCapacity = 4;  // A ring of one cache line.
 constexpr std::uint32_t kBucketsACall = 4096;
@@ -80,7 +80,7 @@ struct PathMemory {
 // What the transmitter and its slot allocator have of a bucket, idle and then full.
 absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   PathMemory memory;
-  NoPorts io;
+  NullIo io;
   datapath::LcoreCounters counters;
   Meter meter(buckets);
 
@@ -102,7 +102,7 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
   }
   memory.ring = meter.take();
   const auto transmitter =
-      std::make_unique<datapath::Transmitter<NoPorts>>(table, kBegin, io, 0, counters);
+      std::make_unique<datapath::Transmitter<NullIo>>(table, kBegin, io, 0, counters);
   memory.wheel = meter.take();
   for (std::uint32_t slot = 0; slot < buckets; ++slot) {
     transmitter->create(slot, settings(), slots.record(slot).ring, ring_slots, kBegin);
@@ -125,12 +125,12 @@ absl::StatusOr<PathMemory> measure_path(std::uint32_t buckets) {
 
 // What as many buckets take in the engine alone, or with the names and settings that control keeps.
 absl::StatusOr<double> measure_engine(const Bench& bench, std::uint32_t buckets, bool registered) {
-  datapath::NoPortSet ports;  // Nothing but buckets is in the engine.
+  datapath::NoPorts ports;  // Nothing but buckets is in the engine.
   datapath::EngineOptions options;
   options.buckets_per_transmitter = buckets;
   options.lcores.emplace_back();
   options.lcores.front().sleeps_when_idle = true;
-  datapath::PollEngine engine(options, datapath::embedded_poll_threads(), ports, bench.clock);
+  datapath::PollEngine engine(options, datapath::portless_poll_threads(), ports, bench.clock);
   control::LocalQueues requests(engine, 1);
   control::BucketRegistry registry(engine, requests);
   Meter meter(buckets);

@@ -92,14 +92,14 @@ void SharedConfiguration::head_seen(const ConfigHead& head) {
     if (here || catching_up_) return;
     catching_up_ = true;
   }
-  const bool posted = thread_.post([this] {
+  // Not taken only by a node that stops.
+  (void)thread_.post([this] {
     {
       MutexLock lock(mutex_);
       catching_up_ = false;
     }
     (void)catch_up();  // If it fails, the next heartbeat starts another attempt.
   });
-  if (!posted) return;
 }
 
 void SharedConfiguration::housekeeping() {
@@ -207,9 +207,8 @@ absl::Status SharedConfiguration::recover(const ConfigHead& head) {
   if (!recovery.ok()) return recovery.status();
   if (*recovery == ConfigStore::Recovery::kWait) {
     return absl::UnavailableError(
-        "Redis's data is older than before, and the node with the highest revision has not written "
-        "it "
-        "back yet");
+        "Redis's data is older than before, and the node with the highest revision has not "
+        "written it back yet");
   }
   if (*recovery == ConfigStore::Recovery::kWritten) {
     write_log(LogLevel::kWarning,

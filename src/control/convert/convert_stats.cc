@@ -76,7 +76,7 @@ void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore)
     drop.set_packets(stats.drops[i]);
     drop.set_bytes(stats.dropped_bytes[i]);
   }
-  lcore.set_commands(stats.commands);
+  lcore.set_commands(stats.jobs);
   lcore.set_stalls(stats.stalls);
   lcore.set_stalled_ns(stats.stalled_ns);
   lcore.set_longest_stall_ns(stats.longest_stall_ns);

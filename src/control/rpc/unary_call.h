@@ -14,7 +14,7 @@
 #include "base/errors.h"
 #include "base/work_thread.h"
 #include "control/rpc/rpc_status.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 
 namespace drip::control {
 

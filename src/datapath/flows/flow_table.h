@@ -20,7 +20,7 @@
 #include "drip/bucket_ring.h"
 #include "drip/counter.h"
 #include "drip/sequence_lock.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "packet/flow_key.h"
 
 namespace drip::datapath {

@@ -38,7 +38,8 @@ class RingBudget {
 };
 
 /// Allocates rings, in powers of two, from pages of one NUMA node. Belongs to control: no polling
-/// thread allocates. Not thread safe.
+/// thread allocates. Not thread safe. Unlike libdrip's RingPool, which has one block from the
+/// start, it takes memory from the kernel as it is needed and within a budget.
 class RingMemory {
  public:
   RingMemory(std::shared_ptr<RingBudget> budget, int numa_node)

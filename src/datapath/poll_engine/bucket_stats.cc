@@ -2,7 +2,7 @@
 // Reads the statistics of buckets and polling threads while they run.
 #include "datapath/poll_engine/bucket_stats.h"
 
-#include "drip/internal/read_bucket_counters.h"
+#include "drip/read_bucket_counters.h"
 
 namespace drip::datapath {
 namespace {
@@ -35,7 +35,7 @@ LcoreStats read_lcore(const LcorePlan& plan, const LcoreCounters& counters) {
   stats.sleeps_when_idle = plan.sleeps_when_idle;
   stats.loops = counters.loops.get();
   stats.busy_loops = counters.busy_loops.get();
-  stats.commands = counters.commands.get();
+  stats.jobs = counters.jobs.get();
   stats.rx_packets = counters.rx_packets.get();
   stats.passed_packets = counters.passed_packets.get();
   for (std::size_t i = 0; i < kDropReasons; ++i) {

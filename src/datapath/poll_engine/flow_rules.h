@@ -12,7 +12,7 @@
 #include "datapath/flow_buckets.h"
 #include "datapath/flows/flow_table.h"
 #include "datapath/poll_engine/slot_allocator.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "engine/stats.h"
 
 namespace drip::datapath {

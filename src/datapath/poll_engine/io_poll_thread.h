@@ -92,7 +92,7 @@ class IoPollThread final : public PollThread {
   }
   void retire_flow_table(std::uint32_t flow_rule) override { flows_->retire_table(flow_rule); }
 
-  void stop_admitting() override { transmitter_->drain_all(); }
+  void stop_admission() override { transmitter_->stop_admission(); }
   [[nodiscard]] bool idle() const override { return transmitter_->idle(); }
   std::uint64_t drop_all(TimePoint now) override { return transmitter_->drop_all(now); }
 

@@ -87,7 +87,7 @@ std::uint64_t PollEngine::drain_and_stop(Duration bound) {
   if (stopped_) return 0;
   stopped_ = true;
   for (PollThread* const thread : transmitters_) {
-    thread->mailbox.run([&](TimePoint) { thread->stop_admitting(); });
+    thread->mailbox.run([&](TimePoint) { thread->stop_admission(); });
   }
   const TimePoint deadline = clock_.now() + bound;
   const auto idle = [&] {

@@ -39,7 +39,7 @@ struct EngineOptions {
 /// (mailbox.h), which cannot fail, and returns when all have finished.
 class PollEngine final : public Engine {
  public:
-  /// `make_thread` comes from poll_threads_over() or embedded_poll_threads(). `ports` and `clock`
+  /// `make_thread` comes from poll_threads_over() or portless_poll_threads(). `ports` and `clock`
   /// outlive the engine.
   PollEngine(EngineOptions options, const PollThreadFactory& make_thread, Ports& ports,
              const TscClock& clock);

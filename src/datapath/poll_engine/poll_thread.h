@@ -17,7 +17,7 @@
 #include "datapath/mailbox.h"
 #include "datapath/memory/bucket_table.h"
 #include "datapath/poll_engine/lcore_plan.h"
-#include "engine/commands.h"
+#include "engine/call_types.h"
 #include "engine/lease.h"
 #include "engine/stats.h"
 
@@ -96,8 +96,8 @@ class PollThread {
   virtual void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) = 0;
   virtual void retire_flow_table(std::uint32_t flow_rule) = 0;
 
-  virtual void stop_admitting() = 0;
-  /// Whether nothing waits, in buckets or for a port.
+  virtual void stop_admission() = 0;
+  /// Whether nothing waits, in buckets or for a port; paused buckets, which cannot leak, apart.
   [[nodiscard]] virtual bool idle() const = 0;
   /// Drops everything that waits; returns the number of units.
   virtual std::uint64_t drop_all(TimePoint now) = 0;

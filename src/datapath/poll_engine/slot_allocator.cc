@@ -31,7 +31,7 @@ absl::StatusOr<std::uint32_t> SlotAllocator::allocate() {
 void SlotAllocator::reap() {
   for (std::size_t i = 0; i < draining_.size();) {
     const std::uint32_t slot = draining_[i];
-    if (buckets_[slot].state.load(std::memory_order_acquire) != BucketState::kRetired) {
+    if (buckets_[slot].state.load(std::memory_order_acquire) != BucketPhase::kRetired) {
       ++i;
       continue;
     }

@@ -32,8 +32,8 @@ struct SlotRecord {
   std::unique_ptr<SlotLease> leased;  ///< Null before the first lease.
   std::uint32_t capacity = 0;
   std::uint32_t ring_slots : 30 = 0;
-  std::uint32_t holds_packets : 1 =
-      0;  ///< A rule sends packets there: packet buffers are reserved.
+  /// A rule sends packets there: packet buffers are reserved.
+  std::uint32_t holds_packets : 1 = 0;
   std::uint32_t rate_is_leased : 1 = 0;
 
   void set(const BucketSettings& settings) {

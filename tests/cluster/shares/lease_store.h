@@ -12,7 +12,7 @@
 
 namespace drip::cluster {
 
-/// What scripts/shares.lua does, in memory; share_scripts_test.cc compares the two.
+/// What src/cluster/shares/shares.lua does, in memory; share_scripts_test.cc compares the two.
 struct LeaseStore {
   std::uint64_t server = 1;  // Which process answers.
   std::uint64_t epoch = 0;

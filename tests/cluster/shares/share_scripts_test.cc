@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// scripts/shares.lua in a real Redis answers as the model does on which the lease simulation rests:
+// shares.lua in a real Redis answers as the model does on which the lease simulation rests:
 // thousands of drawn calls, right ones and wrong ones.
 #include "cluster/shares/share_scripts.h"
 

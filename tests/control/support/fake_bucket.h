@@ -14,14 +14,16 @@ namespace drip::control {
 
 class FakeBucket {
  public:
-  FakeBucket(const BucketSettings& settings, TimePoint now) : law_(now) { change(settings, now); }
+  FakeBucket(const BucketSettings& settings, TimePoint now) : schedule_(now) {
+    change(settings, now);
+  }
 
   void change(const BucketSettings& settings, TimePoint now) {
     const ServicePeriods before = periods_;
     settings_ = settings;
     periods_ = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
     if (!units_.empty()) {
-      law_.rescale(now, before.service(units_.front().bytes), service(units_.front()));
+      schedule_.rescale(now, before.service(units_.front().bytes), service(units_.front()));
     }
   }
 
@@ -41,20 +43,20 @@ class FakeBucket {
       reason = RejectReason::kWaitTooLong;
     }
     if (reason != RejectReason::kAdmitted) {
-      ++reading_.rejected[static_cast<std::size_t>(reason)];
-      reading_.rejected_bytes += bytes;
+      ++stats_.rejected[static_cast<std::size_t>(reason)];
+      stats_.rejected_bytes += bytes;
       return {reason, 0, reason == RejectReason::kWaitTooLong ? admission.wait : Duration{}};
     }
     if (record != nullptr) {
       record->wire_bytes = bytes;
-      record->sequence = static_cast<std::uint32_t>(reading_.admitted);
-      record->bytes_before = reading_.admitted_bytes;
+      record->sequence = static_cast<std::uint32_t>(stats_.admitted);
+      record->bytes_before = stats_.admitted_bytes;
       record->arrival = now;
       record->state.store(RequestRecord::State::kQueued, std::memory_order_release);
     }
-    ++reading_.admitted;
-    reading_.admitted_bytes += bytes;
-    if (units_.empty()) law_.begin(now, service(unit), settings_.departure);
+    ++stats_.admitted;
+    stats_.admitted_bytes += bytes;
+    if (units_.empty()) schedule_.begin(now, service(unit), settings_.departure);
     units_.push_back(unit);
     return admission;
   }
@@ -64,8 +66,8 @@ class FakeBucket {
     run_until(now);
     std::uint32_t fit = 0;
     const std::deque<Unit> units_before = units_;
-    const BucketStats before = reading_;
-    const VirtualSchedule law_before = law_;
+    const BucketStats before = stats_;
+    const VirtualSchedule schedule_before = schedule_;
     units.admitted = 0;
     for (RejectReason reason{}; fit < units.count; ++fit) {
       const Admission one = admit(nullptr, units.wire_bytes, now, units.limits);
@@ -81,13 +83,13 @@ class FakeBucket {
         units.all_or_none && fit < units.count ? units.count : units.count - fit;
     if (units.peek || (units.all_or_none && fit < units.count)) {
       units_ = units_before;
-      reading_ = before;
-      law_ = law_before;
+      stats_ = before;
+      schedule_ = schedule_before;
     }
     if (rejected > 0 && !units.peek) {
       const auto reason = static_cast<std::size_t>(units.admission.reason);
-      reading_.rejected[reason] = before.rejected[reason] + rejected;
-      reading_.rejected_bytes = before.rejected_bytes + std::uint64_t{rejected} * units.wire_bytes;
+      stats_.rejected[reason] = before.rejected[reason] + rejected;
+      stats_.rejected_bytes = before.rejected_bytes + std::uint64_t{rejected} * units.wire_bytes;
     }
     units.admitted = units.count - rejected;
     if (units.admitted == 0) units.admission.position = 0;
@@ -100,9 +102,9 @@ class FakeBucket {
     if (unit == units_.end()) return;
     if (unit == units_.begin() && settings_.departure == Departure::kAtEnd) {
       if (units_.size() > 1) {
-        law_.replace_head(now, units_[1].arrival, service(*unit), service(units_[1]));
+        schedule_.replace_head(now, units_[1].arrival, service(*unit), service(units_[1]));
       } else {
-        law_.give_up_head(now, service(*unit));
+        schedule_.give_up_head(now, service(*unit));
       }
     }
     count_dropped(*unit);
@@ -124,18 +126,18 @@ class FakeBucket {
   }
 
   void run_until(TimePoint now) {
-    while (!units_.empty() && law_.due() <= now) {
-      const TimePoint time = law_.due();
+    while (!units_.empty() && schedule_.due() <= now) {
+      const TimePoint time = schedule_.due();
       const Unit unit = units_.front();
       units_.pop_front();
-      law_.depart(time, service(unit), settings_.departure, settings_.max_catchup);
-      ++reading_.departed;
-      reading_.departed_bytes += unit.bytes;
-      reading_.last_departure = time;
+      schedule_.depart(time, service(unit), settings_.departure, settings_.max_catchup);
+      ++stats_.departed;
+      stats_.departed_bytes += unit.bytes;
+      stats_.last_departure = time;
       sojourn_.record(time - unit.arrival);
       lateness_.record(Duration{});
       if (!units_.empty()) {
-        law_.begin(units_.front().arrival, service(units_.front()), settings_.departure);
+        schedule_.begin(units_.front().arrival, service(units_.front()), settings_.departure);
       }
       if (unit.record == nullptr) continue;
       unit.record->departed = time;
@@ -144,10 +146,10 @@ class FakeBucket {
   }
 
   [[nodiscard]] BucketStats read() const {
-    BucketStats reading = reading_;
+    BucketStats reading = stats_;
     reading.backlog = units_.size();
     for (const Unit& unit : units_) reading.backlog_bytes += unit.bytes;
-    reading.departure_time = law_.due();
+    reading.departure_time = schedule_.due();
     reading.periods = periods_;
     reading.sojourn = sojourn_.read();
     reading.lateness = lateness_.read();
@@ -159,7 +161,7 @@ class FakeBucket {
   /// By brute force: where the request is and when its service starts. REQUIRES: it waits.
   [[nodiscard]] Admission place_of(const RequestRecord& record, TimePoint now) const {
     Admission place{RejectReason::kAdmitted, 0, {}};
-    FinePoint start = law_.departure_time();
+    FinePoint start = schedule_.departure_time();
     for (const Unit& unit : units_) {
       ++place.position;
       if (unit.record == &record) break;
@@ -183,7 +185,7 @@ class FakeBucket {
   [[nodiscard]] FineSpan service(const Unit& unit) const { return periods_.service(unit.bytes); }
   [[nodiscard]] RejectReason check_admission(std::uint32_t bytes, TimePoint now) const {
     if (draining) return RejectReason::kDraining;
-    const bool serving = settings_.departure == Departure::kAtStart && law_.in_service(now);
+    const bool serving = settings_.departure == Departure::kAtStart && schedule_.in_service(now);
     if (units_.size() + (serving ? 1 : 0) >= settings_.capacity) return RejectReason::kFull;
     std::uint64_t waiting = bytes;
     for (const Unit& unit : units_) waiting += unit.bytes;
@@ -193,22 +195,22 @@ class FakeBucket {
     return RejectReason::kAdmitted;
   }
   [[nodiscard]] Duration wait_behind_all(TimePoint now) const {
-    FinePoint start = law_.departure_time();
+    FinePoint start = schedule_.departure_time();
     for (std::size_t i = 0; i < units_.size(); ++i) {
       if (i > 0 || settings_.departure == Departure::kAtStart) start = start + service(units_[i]);
     }
     return std::max(start.ceil() - now, Duration{});
   }
   void count_dropped(const Unit& unit) {
-    ++reading_.dropped;
-    reading_.dropped_bytes += unit.bytes;
+    ++stats_.dropped;
+    stats_.dropped_bytes += unit.bytes;
   }
 
   BucketSettings settings_;
   ServicePeriods periods_;
-  VirtualSchedule law_;
+  VirtualSchedule schedule_;
   std::deque<Unit> units_;
-  BucketStats reading_;
+  BucketStats stats_;
   Histogram sojourn_;
   Histogram lateness_;
 };

@@ -8,7 +8,7 @@
 #include <deque>
 #include <thread>
 
-#include "datapath/poll_engine/embedded.h"
+#include "datapath/poll_engine/portless.h"
 #include "support/wait_until.h"
 
 namespace drip::datapath {
@@ -30,7 +30,7 @@ class PollEngineTest : public testing::TestWithParam<int> {
     }
     options.buckets_per_transmitter = 1024;
     options.ring_memory_bytes = 64 << 20;
-    engine_ = std::make_unique<PollEngine>(options, embedded_poll_threads(), ports_, clock_);
+    engine_ = std::make_unique<PollEngine>(options, portless_poll_threads(), ports_, clock_);
   }
 
   BucketRef create(const BucketSettings& settings) {
@@ -48,7 +48,7 @@ class PollEngineTest : public testing::TestWithParam<int> {
     }));
   }
 
-  NoPortSet ports_;
+  NoPorts ports_;
   TscClock clock_;
   std::deque<RequestRecord> records_;
   std::unique_ptr<PollEngine> engine_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The leaky-bucket specification's test bucket on a cluster: each call goes to the next node.
+// What a bucket promises (docs/guide/leaky-bucket.md), on a cluster: each call goes to the next
+// node.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +14,7 @@
 
 namespace drip {
 
-/// A sleep of the specification is taken as the time that really passed, since a machine that
+/// A sleep of a test is taken as the time that really passed, since a machine that
 /// stalls sleeps longer.
 class ClusterSpec : public ClusterFixture {
  protected:

@@ -7,7 +7,7 @@
 
 namespace drip::datapath {
 
-class NoPortSet final : public Ports {
+class NoPorts final : public Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 0; }
   [[nodiscard]] std::vector<std::string> names() const override { return {}; }
@@ -20,7 +20,7 @@ class NoPortSet final : public Ports {
   void thread_ends(std::uint32_t) override {}
 };
 
-/// For PollEngine: threads over NoPorts.
-PollThreadFactory embedded_poll_threads();
+/// For PollEngine: threads over NullIo.
+PollThreadFactory portless_poll_threads();
 
 }  // namespace drip::datapath

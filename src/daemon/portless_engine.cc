@@ -2,16 +2,16 @@
 // The engine of a node without ports.
 #include "daemon/engine_options.h"
 #include "daemon/running_engine.h"
-#include "datapath/poll_engine/embedded.h"
 #include "datapath/poll_engine/poll_engine.h"
+#include "datapath/poll_engine/portless.h"
 
 namespace drip::daemon {
 namespace {
 
-class EmbeddedEngine final : public RunningEngine {
+class PortlessEngine final : public RunningEngine {
  public:
-  EmbeddedEngine(const Options& options, const Placement& placement)
-      : engine_(engine_options(options, placement), datapath::embedded_poll_threads(), ports_,
+  PortlessEngine(const Options& options, const Placement& placement)
+      : engine_(engine_options(options, placement), datapath::portless_poll_threads(), ports_,
                 clock_) {}
 
   Engine& engine() override { return engine_; }
@@ -19,16 +19,16 @@ class EmbeddedEngine final : public RunningEngine {
   [[nodiscard]] std::string dpdk_version() const override { return ""; }
 
  private:
-  datapath::NoPortSet ports_;
+  datapath::NoPorts ports_;
   datapath::TscClock clock_;
   datapath::PollEngine engine_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RunningEngine>> start_embedded(const Options& options,
+absl::StatusOr<std::unique_ptr<RunningEngine>> start_portless(const Options& options,
                                                               const Placement& placement) {
-  return std::make_unique<EmbeddedEngine>(options, placement);
+  return std::make_unique<PortlessEngine>(options, placement);
 }
 
 }  // namespace drip::daemon
