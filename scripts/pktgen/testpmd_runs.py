@@ -240,7 +240,7 @@ class Runs:
                 result = self.through(
                     f"{flows} flows", node, self.flowgen("flowgen", 64, flows), sender=0, sink=0
                 )
-                made = node.ctl("lcore", "list")["lcores"][0].get("buckets", 0)
+                made = node.ctl("rule", "list")["rules"][0].get("flows", 0)
                 self.check(f"{flows} flows: {made} buckets", int(made) == flows)
             self.keep(f"flowgen, {flows} flows, a bucket each, hairpin", result, 64 - FCS)
 

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <ctime>
 #include <limits>
-#include <mutex>
 
 #include "base/log.h"
 #include "base/thread.h"
@@ -111,7 +110,7 @@ void TscClock::watch() {
     const ClockSample now = sample();
     if (static_cast<double>(now.uncertainty) > first_hz_ * kMaxUncertaintySeconds) continue;
     next = std::chrono::steady_clock::now() + kWatchInterval;
-    const std::scoped_lock hold(mutex_);
+    const MutexLock lock(mutex_);
     const ClockEvent event = discipline_.update(now);
     publish(discipline_.line());
     if (event.kind != ClockEvent::Kind::kNone) note(event, discipline_.line().at(now.tsc));
@@ -140,7 +139,7 @@ void TscClock::note(const ClockEvent& event, TimePoint now) {
 
 ClockStats TscClock::read() const {
   const ClockSample moment = sample();
-  const std::scoped_lock hold(mutex_);
+  const MutexLock lock(mutex_);
   ClockStats stats = stats_;
   stats.tsc_hz = discipline_.tsc_hz();
   stats.drift_ppm = (stats.tsc_hz / first_hz_ - 1) * 1e6;
