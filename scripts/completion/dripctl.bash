@@ -44,7 +44,10 @@ _dripctl() {
       words='arp babel bfd bgp bridge cdp cfm dhcp dhcpv6 eapol eigrp glbp hsrp igmp isis lacp ldp
         lldp mld nd ospf pim ppp pppoe ptp pvst rip rsvp too-big vrrp'
       ;;
-    --per-flow) words='five-tuple source destination' ;;
+    --per-flow) words='five-tuple source destination source-mac destination-mac link' ;;
+    --by) words='vlan inner-vlan port' ;;
+    --tcp-flags) words='fin syn rst psh ack urg ece cwr' ;;
+    --src-list | --dst-list) words=$(_dripctl_names "$program" list "${server[@]}") ;;
     --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
     --ether-type) words='ipv4 ipv6 arp mpls' ;;
     --bucket) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
@@ -52,6 +55,7 @@ _dripctl() {
     --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
       --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
+      --icmp | --src-mac | --dst-mac | \
       --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
       --timeout) return ;;
     *)
@@ -64,6 +68,8 @@ _dripctl() {
           bucket/list) ;;
           bucket/* | request/*) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
           rule/default) words="pass $(_dripctl_names "$program" bucket "${server[@]}")" ;;
+          list/list) ;;
+          list/*) words=$(_dripctl_names "$program" list "${server[@]}") ;;
           rule/delete | rule/add) words=$(_dripctl_names "$program" rule "${server[@]}") ;;
           rule/set)
             mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "packet/big_endian.h"
 #include "packet/protocol_numbers.h"
+#include "packet/tunnels.h"
 
 namespace drip {
 namespace {
@@ -57,7 +59,13 @@ IpVersion prefix_version(const Match& match) {
 
 bool needs_ip(const Match& match) {
   return prefix_version(match) != IpVersion::kNone || match.ip_protocol || match.dscp ||
-         names_ports(match);
+         names_ports(match) || match.icmp_type || match.tcp_flags;
+}
+
+// IP may be behind these, and is matched by them as well.
+bool may_carry_ip(std::uint16_t ether_type) {
+  return ether_type == ether_type::kPppoeSession || ether_type == ether_type::kMpls ||
+         ether_type == ether_type::kMplsUpstream;
 }
 
 absl::Status check_versions(const Match& match) {
@@ -70,12 +78,48 @@ absl::Status check_versions(const Match& match) {
   if (*match.ether_type < ether_type::kFirst) {
     return refuse("ether_type", hex(*match.ether_type), "0x0600 to 0xffff");
   }
-  if (needs_ip(match) && !(*match.ether_type == ether_type::kIpv4 && version != IpVersion::kV6) &&
+  if (needs_ip(match) && !may_carry_ip(*match.ether_type) &&
+      !(*match.ether_type == ether_type::kIpv4 && version != IpVersion::kV6) &&
       !(*match.ether_type == ether_type::kIpv6 && version != IpVersion::kV4)) {
     return refuse("ether_type", hex(*match.ether_type),
-                  "that of the match's IP fields, 0x0800 for IPv4 or 0x86dd for IPv6");
+                  "that of the match's IP fields, 0x0800 for IPv4 or 0x86dd for IPv6, or one "
+                  "behind which IP may be: 0x8864, 0x8847, 0x8848");
   }
   return absl::OkStatus();
+}
+
+absl::Status check_icmp(const Match& match) {
+  if (!match.icmp_type) {
+    return match.icmp_code ? refuse("icmp_code", absl::StrCat(*match.icmp_code, " without a type"),
+                                    "only with icmp_type")
+                           : absl::OkStatus();
+  }
+  if (names_ports(match) || match.tcp_flags) {
+    return refuse("icmp_type", "with ports or TCP flags", "without, as ICMP has neither");
+  }
+  if (match.ip_protocol && *match.ip_protocol != ip_protocol::kIcmp &&
+      *match.ip_protocol != ip_protocol::kIcmpv6) {
+    return refuse("icmp_type", absl::StrCat("with ip_protocol ", *match.ip_protocol),
+                  "only with ICMP 1, ICMPv6 58 or none");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status check_tcp_flags(const Match& match) {
+  if (!match.tcp_flags) return absl::OkStatus();
+  if (match.ip_protocol && *match.ip_protocol != ip_protocol::kTcp) {
+    return refuse("tcp_flags", absl::StrCat("with ip_protocol ", *match.ip_protocol),
+                  "only with TCP 6 or none");
+  }
+  if (match.tcp_flags->mask == 0 || (match.tcp_flags->set & ~match.tcp_flags->mask) != 0) {
+    return refuse("tcp_flags_mask", absl::StrCat(match.tcp_flags->mask),
+                  "1 to 255, with all bits of tcp_flags");
+  }
+  return absl::OkStatus();
+}
+
+bool looks_deeper(const Match& match) {
+  return match.inner || match.icmp_type || match.tcp_flags || match.src_mac || match.dst_mac;
 }
 
 // ---- Keys of packets and rules
@@ -94,13 +138,44 @@ std::uint64_t leading_ones(int count) {
   return count >= 64 ? ~0ULL : ~0ULL << (64 - count);
 }
 
+// What is in no Headers.
+struct MoreFields {
+  std::uint64_t source = 0;       // SourceWord.
+  std::uint64_t destination = 0;  // DestinationWord.
+};
+
+// `begin`: where the offsets of `headers` begin in `bytes`. MAC addresses are those of the frame.
+MoreFields more_fields(const Headers& headers, std::span<const std::uint8_t> bytes,
+                       std::size_t begin) {
+  constexpr std::size_t kMacBytes = 6;
+  constexpr std::size_t kFlagsOffset = 13;  // RFC 9293, 3.1
+  std::uint64_t src_mac = 0;
+  std::uint64_t dst_mac = 0;
+  if (bytes.size() >= 2 * kMacBytes) {
+    dst_mac = load_be64(bytes.data()) >> 16;
+    src_mac = std::uint64_t{load_be16(bytes.data() + kMacBytes)} << 32 |
+              load_be32(bytes.data() + kMacBytes + 2);
+  }
+  const std::size_t flags_at = begin + headers.l4_offset + kFlagsOffset;
+  const bool is_tcp =
+      headers.ip_protocol == ip_protocol::kTcp && headers.ports_valid && bytes.size() > flags_at;
+  return {SourceWord::of(src_mac, headers.icmp_type, headers.icmp_code),
+          DestinationWord::of(dst_mac, is_tcp ? bytes[flags_at] : std::uint8_t{0}, is_tcp,
+                              headers.icmp_valid)};
+}
+
 template <std::size_t kWords>
-PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port) {
+PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port,
+                         const MoreFields& more = {}) {
   PacketKey<kWords> key;
-  if constexpr (kWords == kIpv4KeyWords) {
+  if constexpr (has_more_words(kWords)) {
+    key[kWords - 4] = more.source;
+    key[kWords - 3] = more.destination;
+  }
+  if constexpr (version_of_key(kWords) == IpVersion::kV4) {
     key[0] = std::uint64_t{load_be32(headers.src_address.data())} << 32 |
              load_be32(headers.dst_address.data());
-  } else if constexpr (kWords == kIpv6KeyWords) {
+  } else if constexpr (version_of_key(kWords) == IpVersion::kV6) {
     const AddressWords src = words_of(headers.src_address);
     const AddressWords dst = words_of(headers.dst_address);
     key[0] = src.high;
@@ -115,19 +190,40 @@ PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port) {
   return key;
 }
 
-void add_prefix(const IpPrefix& prefix, bool is_src, MaskedRule<kIpv4KeyWords>& rule) {
-  const int shift = is_src ? 0 : 32;
-  rule.mask[0] |= leading_ones(prefix.length()) >> shift;
-  rule.value[0] |= words_of(prefix.address()).high >> shift;
+template <std::size_t kWords>
+void add_prefix(const IpPrefix& prefix, bool is_src, MaskedRule<kWords>& rule) {
+  const AddressWords address = words_of(prefix.address());
+  if constexpr (version_of_key(kWords) == IpVersion::kV4) {
+    const int shift = is_src ? 0 : 32;
+    rule.mask[0] |= leading_ones(prefix.length()) >> shift;
+    rule.value[0] |= address.high >> shift;
+  } else {
+    const std::size_t word = is_src ? 0 : 2;
+    rule.mask[word] = leading_ones(prefix.length());
+    rule.mask[word + 1] = leading_ones(prefix.length() - 64);
+    rule.value[word] = address.high;
+    rule.value[word + 1] = address.low;
+  }
 }
 
-void add_prefix(const IpPrefix& prefix, bool is_src, MaskedRule<kIpv6KeyWords>& rule) {
-  const AddressWords address = words_of(prefix.address());
-  const std::size_t word = is_src ? 0 : 2;
-  rule.mask[word] = leading_ones(prefix.length());
-  rule.mask[word + 1] = leading_ones(prefix.length() - 64);
-  rule.value[word] = address.high;
-  rule.value[word + 1] = address.low;
+std::uint64_t mac_mask(const std::optional<MacPrefix>& mac) {
+  return mac ? leading_ones(mac->length) >> 16 : 0;
+}
+std::uint64_t mac_value(const std::optional<MacPrefix>& mac) { return mac ? mac->address : 0; }
+
+template <std::size_t kWords>
+void add_more_fields(const Match& match, MaskedRule<kWords>& rule) {
+  const TcpFlags flags = match.tcp_flags.value_or(TcpFlags{});
+  rule.mask[kWords - 4] = mac_mask(match.src_mac) | (match.icmp_type ? SourceWord::kIcmpType : 0) |
+                          (match.icmp_code ? SourceWord::kIcmpCode : 0);
+  rule.value[kWords - 4] = SourceWord::of(mac_value(match.src_mac), match.icmp_type.value_or(0),
+                                          match.icmp_code.value_or(0));
+  rule.mask[kWords - 3] =
+      mac_mask(match.dst_mac) |
+      DestinationWord::of(0, flags.mask, match.tcp_flags.has_value(), match.icmp_type.has_value());
+  rule.value[kWords - 3] =
+      DestinationWord::of(mac_value(match.dst_mac), flags.set, match.tcp_flags.has_value(),
+                          match.icmp_type.has_value());
 }
 
 template <typename T>
@@ -144,13 +240,15 @@ bool is_single(const std::optional<PortRange>& ports) {
 // EtherType share a tuple.
 template <std::size_t kWords>
 std::optional<MaskedRule<kWords>> masked_rule(const Match& match, std::uint32_t rank) {
-  constexpr IpVersion kVersion = kWords == kIpv4KeyWords   ? IpVersion::kV4
-                                 : kWords == kIpv6KeyWords ? IpVersion::kV6
-                                                           : IpVersion::kNone;
+  constexpr IpVersion kVersion = version_of_key(kWords);
   constexpr std::uint16_t kImplied =
       kVersion == IpVersion::kV4 ? ether_type::kIpv4 : ether_type::kIpv6;
   constexpr bool kIsIp = kVersion != IpVersion::kNone;
-  if (kIsIp ? match.ether_type.value_or(kImplied) != kImplied : needs_ip(match)) return {};
+  // PPPoE and MPLS may have this IP behind them; what is neither can only have its own.
+  const bool is_behind = kIsIp && match.ether_type && may_carry_ip(*match.ether_type);
+  if (kIsIp ? !is_behind && match.ether_type.value_or(kImplied) != kImplied : needs_ip(match)) {
+    return {};
+  }
   if (kIsIp && prefix_version(match) != IpVersion::kNone && prefix_version(match) != kVersion) {
     return {};
   }
@@ -173,24 +271,27 @@ std::optional<MaskedRule<kWords>> masked_rule(const Match& match, std::uint32_t 
   rule.value[kWords - 2] = TransportWord::of(
       single_src ? match.src_port->first : 0, single_dst ? match.dst_port->first : 0,
       match.ip_protocol.value_or(0), match.dscp.value_or(0), names_ports(match));
-  rule.mask[kWords - 1] = (kIsIp ? 0 : mask_if(match.ether_type, LinkWord::kEtherType)) |
+  const bool tests_type = !kIsIp || is_behind;
+  rule.mask[kWords - 1] = (tests_type ? mask_if(match.ether_type, LinkWord::kEtherType) : 0) |
                           mask_if(match.vlan_id, LinkWord::kVlan) |
                           mask_if(match.inner_vlan_id, LinkWord::kInnerVlan) |
                           mask_if(match.ingress_port, LinkWord::kIngress);
   rule.value[kWords - 1] =
-      LinkWord::of(kIsIp ? 0 : match.ether_type.value_or(0), match.vlan_id.value_or(0),
+      LinkWord::of(tests_type ? match.ether_type.value_or(0) : 0, match.vlan_id.value_or(0),
                    match.inner_vlan_id.value_or(0), match.ingress_port.value_or(0));
+  if constexpr (has_more_words(kWords)) add_more_fields(match, rule);
   return rule;
 }
 
+// Of the rules with this value of Match::inner.
 template <std::size_t kWords>
 TupleSpace<kWords> tuple_space(std::span<const ClassifierRule> rules,
-                               std::span<const std::uint32_t> rule_of_rank) {
+                               std::span<const std::uint32_t> rule_of_rank, bool inner = false) {
   std::vector<MaskedRule<kWords>> masked;
   for (std::uint32_t rank = 0; rank < rule_of_rank.size(); ++rank) {
-    if (auto rule = masked_rule<kWords>(rules[rule_of_rank[rank]].match, rank)) {
-      masked.push_back(*rule);
-    }
+    const Match& match = rules[rule_of_rank[rank]].match;
+    if (match.inner != inner) continue;
+    if (auto rule = masked_rule<kWords>(match, rank)) masked.push_back(*rule);
   }
   return TupleSpace<kWords>(masked);
 }
@@ -204,6 +305,8 @@ absl::Status check_match(const Match& match) {
   status.Update(check_ports("src_port", match.src_port, match.ip_protocol));
   status.Update(check_ports("dst_port", match.dst_port, match.ip_protocol));
   status.Update(check_versions(match));
+  status.Update(check_icmp(match));
+  status.Update(check_tcp_flags(match));
   return status;
 }
 
@@ -220,11 +323,53 @@ absl::StatusOr<Classifier> Classifier::build(std::span<const ClassifierRule> rul
   std::iota(rule_of_rank.begin(), rule_of_rank.end(), 0);
   std::ranges::stable_sort(rule_of_rank, std::ranges::greater{},
                            [rules](std::uint32_t index) { return rules[index].priority; });
-  classifier.ranks_are_indices_ = std::ranges::is_sorted(rule_of_rank);
-  classifier.ipv4_ = tuple_space<kIpv4KeyWords>(rules, rule_of_rank);
-  classifier.ipv6_ = tuple_space<kIpv6KeyWords>(rules, rule_of_rank);
-  classifier.other_ = tuple_space<kOtherKeyWords>(rules, rule_of_rank);
+  if (std::ranges::any_of(
+          rules, [](const ClassifierRule& rule) { return drip::looks_deeper(rule.match); })) {
+    auto deep = std::make_unique<Deep>();
+    for (const bool inner : {false, true}) {
+      DeepSpaces& spaces = inner ? deep->inner : deep->outer;
+      spaces.ipv4 = tuple_space<kIpv4KeyWords + kMoreWords>(rules, rule_of_rank, inner);
+      spaces.ipv6 = tuple_space<kIpv6KeyWords + kMoreWords>(rules, rule_of_rank, inner);
+      spaces.other = tuple_space<kOtherKeyWords + kMoreWords>(rules, rule_of_rank, inner);
+    }
+    classifier.deep_ = std::move(deep);
+  } else {
+    classifier.ipv4_ = tuple_space<kIpv4KeyWords>(rules, rule_of_rank);
+    classifier.ipv6_ = tuple_space<kIpv6KeyWords>(rules, rule_of_rank);
+    classifier.other_ = tuple_space<kOtherKeyWords>(rules, rule_of_rank);
+  }
+  for (std::uint32_t& index : rule_of_rank) index = rules[index].result.value_or(index);
+  std::uint32_t rank = 0;
+  classifier.ranks_are_indices_ =
+      std::ranges::all_of(rule_of_rank, [&rank](std::uint32_t index) { return index == rank++; });
   return classifier;
+}
+
+std::uint32_t Classifier::DeepSpaces::find(const Headers& headers, std::uint16_t ingress_port,
+                                           std::span<const std::uint8_t> bytes,
+                                           std::uint32_t begin) const {
+  const MoreFields more = more_fields(headers, bytes, begin);
+  if (headers.ip_version == IpVersion::kV4) {
+    return ipv4.find(key_of<kIpv4KeyWords + kMoreWords>(headers, ingress_port, more));
+  }
+  if (headers.ip_version == IpVersion::kV6) {
+    return ipv6.find(key_of<kIpv6KeyWords + kMoreWords>(headers, ingress_port, more));
+  }
+  return other.find(key_of<kOtherKeyWords + kMoreWords>(headers, ingress_port, more));
+}
+
+std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress_port,
+                                   std::span<const std::uint8_t> bytes,
+                                   std::uint32_t frame_bytes) const {
+  if (deep_ == nullptr) return classify(headers, ingress_port);
+  std::uint32_t rank = deep_->outer.find(headers, ingress_port, bytes, 0);
+  if (!deep_->inner.empty()) {
+    Headers inner;
+    std::uint32_t begin = 0;
+    parse_inner(bytes, frame_bytes, headers, inner, &begin);
+    rank = std::min(rank, deep_->inner.find(inner, ingress_port, bytes, begin));
+  }
+  return rule_of(rank);
 }
 
 std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress_port) const {

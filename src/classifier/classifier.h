@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +25,9 @@ struct ClassifierRule {
   Match match;
   /// Of all rules that match, the one with the highest priority applies; among equals the first.
   std::int32_t priority = 0;
+  /// What Classifier::classify() returns instead of the rule's index: several elements may stand
+  /// for one rule.
+  std::optional<std::uint32_t> result{};
 };
 
 /// OK, or INVALID_ARGUMENT naming field, value and what is allowed: a number out of its range, or
@@ -45,16 +50,42 @@ class Classifier {
   Classifier& operator=(Classifier&&) = default;
 
   /// The index, in the argument of build(), of the rule that applies; kNoRule if none matches.
+  /// REQUIRES: !looks_deeper().
   [[nodiscard]] std::uint32_t classify(const Headers& headers, std::uint16_t ingress_port) const;
   /// The same for a burst of packets: rules[i] for burst[i].
-  /// REQUIRES: rules.size() >= burst.size().
+  /// REQUIRES: rules.size() >= burst.size(); !looks_deeper().
   void classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
                       std::span<std::uint32_t> rules) const;
+
+  /// Whether a rule tests what is not in Headers: MAC addresses, TCP flags, ICMP, inner headers.
+  /// Then only the following finds the rule that applies.
+  [[nodiscard]] bool looks_deeper() const { return deep_ != nullptr; }
+  /// `bytes` and `frame_bytes`: of which `headers` were parsed, see parse_frame().
+  [[nodiscard]] std::uint32_t classify(const Headers& headers, std::uint16_t ingress_port,
+                                       std::span<const std::uint8_t> bytes,
+                                       std::uint32_t frame_bytes) const;
 
  private:
   TupleSpace<kIpv4KeyWords> ipv4_;
   TupleSpace<kIpv6KeyWords> ipv6_;
   TupleSpace<kOtherKeyWords> other_;
+  /// If a rule looks deeper, all rules are here, and none is in the spaces above.
+  struct DeepSpaces {
+    TupleSpace<kIpv4KeyWords + kMoreWords> ipv4;
+    TupleSpace<kIpv6KeyWords + kMoreWords> ipv6;
+    TupleSpace<kOtherKeyWords + kMoreWords> other;
+
+    [[nodiscard]] bool empty() const { return ipv4.empty() && ipv6.empty() && other.empty(); }
+    /// `begin`: where the offsets of `headers` begin in `bytes`.
+    [[nodiscard]] std::uint32_t find(const Headers& headers, std::uint16_t ingress_port,
+                                     std::span<const std::uint8_t> bytes,
+                                     std::uint32_t begin) const;
+  };
+  struct Deep {
+    DeepSpaces outer;
+    DeepSpaces inner;
+  };
+  std::unique_ptr<const Deep> deep_;
   [[nodiscard]] std::uint32_t rule_of(std::uint32_t rank) const {
     static_assert(kNoRank == kNoRule);
     return rank == kNoRank || ranks_are_indices_ ? rank : rule_of_rank_[rank];

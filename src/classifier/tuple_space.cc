@@ -75,11 +75,11 @@ void TupleSpace<kWords>::add_slot(const Tuple& tuple,
 template <std::size_t kWords>
 auto TupleSpace<kWords>::fields() -> std::span<const Field> {
   constexpr std::uint8_t kTransport = kWords - 2;
-  if constexpr (kWords == kIpv4KeyWords) {
+  if constexpr (version_of_key(kWords) == IpVersion::kV4) {
     static constexpr Field kFields[] = {
         {0, 32, 32}, {0, 0, 32}, {kTransport, 16, 16}, {kTransport, 0, 16}, {kTransport, 32, 8}};
     return kFields;
-  } else if constexpr (kWords == kIpv6KeyWords) {
+  } else if constexpr (version_of_key(kWords) == IpVersion::kV6) {
     // Only the first half of an address: that may leave a tuple in, but never wrongly skips one.
     static constexpr Field kFields[] = {
         {0, 0, 64}, {2, 0, 64}, {kTransport, 16, 16}, {kTransport, 0, 16}, {kTransport, 32, 8}};
@@ -129,5 +129,8 @@ void TupleSpace<kWords>::add_filters(const std::vector<Rules>& rules_of_tuple) {
 template class TupleSpace<kIpv4KeyWords>;
 template class TupleSpace<kIpv6KeyWords>;
 template class TupleSpace<kOtherKeyWords>;
+template class TupleSpace<kIpv4KeyWords + kMoreWords>;
+template class TupleSpace<kIpv6KeyWords + kMoreWords>;
+template class TupleSpace<kOtherKeyWords + kMoreWords>;
 
 }  // namespace drip

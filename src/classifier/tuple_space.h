@@ -18,10 +18,23 @@ namespace drip {
 
 /// The fields that rules can test, as an array of 64-bit words. IPv4: both addresses in the first.
 /// IPv6: the source in the first two, the destination in the next two. The last two are always
-/// TransportWord and LinkWord.
+/// TransportWord and LinkWord. Rules that test more have two words more before these: SourceWord
+/// and DestinationWord.
 inline constexpr std::size_t kIpv4KeyWords = 3;
 inline constexpr std::size_t kIpv6KeyWords = 6;
 inline constexpr std::size_t kOtherKeyWords = 2;
+inline constexpr std::size_t kMoreWords = 2;
+
+/// The IP version of the packets whose keys have so many words.
+constexpr IpVersion version_of_key(std::size_t words) {
+  if (words == kIpv4KeyWords || words == kIpv4KeyWords + kMoreWords) return IpVersion::kV4;
+  if (words == kIpv6KeyWords || words == kIpv6KeyWords + kMoreWords) return IpVersion::kV6;
+  return IpVersion::kNone;
+}
+constexpr bool has_more_words(std::size_t words) {
+  return words == kIpv4KeyWords + kMoreWords || words == kIpv6KeyWords + kMoreWords ||
+         words == kOtherKeyWords + kMoreWords;
+}
 
 template <std::size_t kWords>
 using PacketKey = std::array<std::uint64_t, kWords>;
@@ -50,6 +63,26 @@ struct LinkWord {
                                     std::uint16_t inner_vlan_id, std::uint16_t ingress_port) {
     return ether_type | std::uint64_t{vlan_id} << 16 | std::uint64_t{inner_vlan_id} << 32 |
            std::uint64_t{ingress_port} << 48;
+  }
+};
+
+/// Source MAC address | ICMP type << 48 | ICMP code << 56.
+struct SourceWord {
+  static constexpr std::uint64_t kIcmpType = 0xffULL << 48;
+  static constexpr std::uint64_t kIcmpCode = 0xffULL << 56;
+  static constexpr std::uint64_t of(std::uint64_t mac, std::uint8_t icmp_type,
+                                    std::uint8_t icmp_code) {
+    return mac | std::uint64_t{icmp_type} << 48 | std::uint64_t{icmp_code} << 56;
+  }
+};
+
+/// Destination MAC address | TCP flags << 48 | TCP << 56 | ICMP << 57.
+struct DestinationWord {
+  static constexpr std::uint64_t kTcp = 1ULL << 56;
+  static constexpr std::uint64_t kIcmp = 1ULL << 57;
+  static constexpr std::uint64_t of(std::uint64_t mac, std::uint8_t tcp_flags, bool is_tcp,
+                                    bool is_icmp) {
+    return mac | std::uint64_t{tcp_flags} << 48 | (is_tcp ? kTcp : 0) | (is_icmp ? kIcmp : 0);
   }
 };
 
@@ -164,9 +197,9 @@ template <std::size_t kWords>
 std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
   // Digits of pi. The hash need not be keyed: operators make the rules, senders cannot fill the
   // table.
-  constexpr std::array<std::uint64_t, 6> kSalt = {0x243f6a8885a308d3, 0x13198a2e03707344,
-                                                  0xa4093822299f31d0, 0x082efa98ec4e6c89,
-                                                  0x452821e638d01377, 0xbe5466cf34e90c6c};
+  constexpr std::array<std::uint64_t, 8> kSalt = {
+      0x243f6a8885a308d3, 0x13198a2e03707344, 0xa4093822299f31d0, 0x082efa98ec4e6c89,
+      0x452821e638d01377, 0xbe5466cf34e90c6c, 0xc0ac29b7c97c50dd, 0x3f84d5b5b5470917};
   std::uint64_t sum = 0;
   for (std::size_t i = 0; i < kWords; i += 2) {
     const std::uint64_t other = i + 1 < kWords ? key[i + 1] : 0;
@@ -236,5 +269,8 @@ inline std::uint32_t TupleSpace<kWords>::find(const PacketKey<kWords>& key,
 extern template class TupleSpace<kIpv4KeyWords>;
 extern template class TupleSpace<kIpv6KeyWords>;
 extern template class TupleSpace<kOtherKeyWords>;
+extern template class TupleSpace<kIpv4KeyWords + kMoreWords>;
+extern template class TupleSpace<kIpv6KeyWords + kMoreWords>;
+extern template class TupleSpace<kOtherKeyWords + kMoreWords>;
 
 }  // namespace drip

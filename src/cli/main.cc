@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   add_bucket_command(&line);
   add_request_command(&line);
   add_rule_command(&line);
+  add_list_command(&line);
   add_port_command(&line);
   add_lcore_command(&line);
   add_cluster_command(&line);

@@ -190,13 +190,14 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   if (name == "cluster") return read_cluster(node, options.cluster);
   if (name == "ports") return read_ports(node, options.ports);
   for (const char* const initial :
-       {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols"}) {
+       {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols",
+        "address_lists"}) {
     if (name == initial) return absl::OkStatus();
   }
   return toml_error(key.source(), std::string(name),
                     "there is no such section; known are node, placement, memory, cluster, ports, "
-                    "buckets, rules, default_bucket_id, protect_control_traffic and "
-                    "control_protocols");
+                    "buckets, rules, default_bucket_id, protect_control_traffic, "
+                    "control_protocols and address_lists");
 }
 
 // "rules[0].match" -> the deepest node on that way that the file has.
@@ -262,7 +263,7 @@ absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path)
   if (!status.ok()) return status;
   config.has_rules = root->contains("rules");
   for (const char* const field :
-       {"default_bucket_id", "protect_control_traffic", "control_protocols"}) {
+       {"default_bucket_id", "protect_control_traffic", "control_protocols", "address_lists"}) {
     const toml::node* const node = root->get(field);
     if (node == nullptr) continue;
     if (status = fill_field(*node, field, config.rules); !status.ok()) return status;

@@ -18,6 +18,7 @@
 #include "engine/rule_snapshot.h"
 #include "packet/flow_key.h"
 #include "packet/headers.h"
+#include "packet/tunnels.h"
 
 namespace drip::datapath {
 
@@ -165,6 +166,12 @@ class Dispatcher {
     FlowSource source{arrival.ingress, {}};
     if (needs_bytes(key.kind)) [[unlikely]]
       source.bytes = io_.frame(arrival.packet).bytes;
+    if ((key.parts & FlowTemplateKey::kInner) != 0) [[unlikely]] {
+      const FrameBytes frame = io_.frame(arrival.packet);
+      Headers inner;
+      parse_inner(frame.bytes, frame.frame_bytes, headers, inner);
+      return make_flow_key(inner, key, source);
+    }
     return make_flow_key(headers, key, source);
   }
 

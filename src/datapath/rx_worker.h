@@ -66,9 +66,20 @@ class RxWorker {
 
   void classify(std::size_t count, std::uint16_t ingress) {
     const std::span decisions = std::span(burst_.decisions).first(count);
-    rules_->classifier.classify_burst(std::span(burst_.headers).first(count), ingress, decisions);
-    for (std::uint32_t& decision : decisions) {
-      if (decision == kNoRule) decision = static_cast<std::uint32_t>(rules_->fallback_index());
+    const Classifier& classifier = rules_->classifier;
+    if (classifier.looks_deeper()) [[unlikely]] {
+      for (std::size_t i = 0; i < count; ++i) {
+        const FrameBytes& frame = burst_.frames[i];
+        decisions[i] =
+            classifier.classify(burst_.headers[i], ingress, frame.bytes, frame.frame_bytes);
+      }
+    } else {
+      classifier.classify_burst(std::span(burst_.headers).first(count), ingress, decisions);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (decisions[i] != kNoRule) continue;
+      const PacketKind kind = packet_kind(burst_.headers[i]);
+      decisions[i] = static_cast<std::uint32_t>(rules_->fallback_index(kind));
     }
     prefetch(decisions);
   }

@@ -12,6 +12,7 @@
 #include "drip/counter.h"
 #include "packet/control_protocols.h"
 #include "packet/flow_key.h"
+#include "packet/packet_kind.h"
 
 namespace drip {
 
@@ -53,27 +54,33 @@ struct RuleSnapshot {
   std::vector<FlowPath> flow_paths;
   /// What goes past the rules.
   ControlProtocols control_protocols = ControlProtocols::all();
-  /// By worker, then by rule index; the last two are for the fallback and for protected control
-  /// traffic.
+  /// By worker, then by rule index; then those of the fallback, one for each PacketKind; the
+  /// last one is for protected control traffic.
   std::vector<std::unique_ptr<WorkerRule[]>> workers;
   /// By rule index, the fallback included: the bucket, or kNoBucket. Eight share a cache line, so
   /// that a worker can prefetch a bucket before it has the rule.
   std::vector<BucketRef> targets;
   static constexpr BucketRef kNoBucket{~0U, 0};
 
+  /// Of the first kind; the others follow.
   [[nodiscard]] std::size_t fallback_index() const { return actions.size(); }
-  [[nodiscard]] std::size_t protected_index() const { return actions.size() + 1; }
+  [[nodiscard]] std::size_t fallback_index(PacketKind kind) const {
+    return actions.size() + static_cast<std::size_t>(kind);
+  }
+  [[nodiscard]] std::size_t protected_index() const { return actions.size() + kPacketKinds; }
 
   /// Fills `workers` and `targets` for `count` workers. REQUIRES: all other members are set.
   void prepare_workers(std::uint32_t count) {
     workers.clear();
     targets.clear();
     for (const RuleAction& action : actions) targets.push_back(target_of(action));
-    targets.push_back(target_of(fallback));
+    targets.insert(targets.end(), kPacketKinds, target_of(fallback));
     for (std::uint32_t worker = 0; worker < count; ++worker) {
       auto rules = std::make_unique<WorkerRule[]>(protected_index() + 1);
       for (std::size_t i = 0; i < actions.size(); ++i) rules[i].action = actions[i];
-      rules[fallback_index()].action = fallback;
+      for (std::size_t i = 0; i < kPacketKinds; ++i) {
+        rules[fallback_index() + i].action = fallback;
+      }
       workers.push_back(std::move(rules));
     }
   }

@@ -200,6 +200,8 @@ bool is_made_by(const FlowKey& key, const FlowTemplateKey& flow_template) {
 CommonFlowKey common_of(const CommonFlowKey& common, const FlowTemplateKey& other) {
   CommonFlowKey result = common;
   result.key.parts &= other.parts;
+  // Addresses of a tunnel say nothing of those inside.
+  if (((common.key.parts ^ other.parts) & FlowTemplateKey::kInner) != 0) result.nothing = true;
   if (common.nothing || common.key.kind == other.kind) {
     result.key.ipv4_prefix_length =
         std::min(common.key.ipv4_prefix_length, other.ipv4_prefix_length);

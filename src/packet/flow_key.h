@@ -29,6 +29,9 @@ struct FlowTemplateKey {
   static constexpr std::uint8_t kVlan = 1;
   static constexpr std::uint8_t kInnerVlan = 2;
   static constexpr std::uint8_t kIngressPort = 4;
+  /// Addresses, protocol and ports are those of the innermost packet (packet/tunnels.h). Who calls
+  /// make_flow_key() gives it those headers.
+  static constexpr std::uint8_t kInner = 8;
 
   FlowKeyKind kind = FlowKeyKind::kFiveTuple;
   /// kSource and kDestination: how many bits of the address are used, 0 to 32 and 0 to 128.

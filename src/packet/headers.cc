@@ -19,8 +19,14 @@ constexpr std::size_t kTagBytes = 4;        // IEEE 802.1Q, 9.3
 constexpr std::size_t kIpv4Bytes = 20;      // RFC 791, 3.1
 constexpr std::size_t kIpv6Bytes = 40;      // RFC 8200, 3
 constexpr std::size_t kExtensionBytes = 8;  // RFC 8200, 4: the shortest, and the unit of length
+constexpr std::size_t kPppoeBytes = 8;      // RFC 2516, 4: and the PPP protocol
+constexpr std::size_t kLabelBytes = 4;      // RFC 3032, 2.1
 constexpr std::size_t kPortBytes = 4;
 constexpr std::size_t kIcmpBytes = 2;  // Type and code: RFC 792, RFC 4443
+
+constexpr std::size_t kShortestFrameBytes = 60;  // IEEE 802.3, 4A.4.2, without FCS
+constexpr std::uint16_t kPppIpv4 = 0x0021;       // RFC 1332
+constexpr std::uint16_t kPppIpv6 = 0x0057;       // RFC 5072
 
 // One bit for each IP protocol.
 using ProtocolSet = std::array<std::uint64_t, 4>;
@@ -48,14 +54,13 @@ class Parser {
       : headers_(headers), bytes_(bytes.data()), size_(bytes.size()), end_(frame_bytes) {}
 
   void run() {
-    if (read_ethernet()) {
-      if (headers_.ether_type == ether_type::kIpv4) {
-        read_ipv4();
-      } else if (headers_.ether_type == ether_type::kIpv6) {
-        read_ipv6();
-      }
-    }
+    if (read_ethernet()) read_payload();
     if (headers_.ip_version == IpVersion::kNone) read_mac_addresses();
+  }
+  // Without Ethernet: the bytes begin behind an EtherType.
+  void run_behind(std::uint16_t ether_type) {
+    headers_.ether_type = ether_type;
+    if (read_tags(0)) read_payload();
   }
 
  private:
@@ -82,17 +87,73 @@ class Parser {
   bool read_ethernet() {
     if (!reaches(kEthernetBytes)) return false;
     headers_.ether_type = load_be16(bytes_ + 2 * kMacBytes);
-    std::size_t offset = kEthernetBytes;
+    return read_tags(kEthernetBytes);
+  }
+
+  bool read_tags(std::size_t offset) {
     if (is_tag(headers_.ether_type)) {
       if (!read_tag(offset, headers_.vlan_id)) return false;
       offset += kTagBytes;
       if (is_tag(headers_.ether_type)) {
         if (!read_tag(offset, headers_.inner_vlan_id)) return false;
         offset += kTagBytes;
+        for (int tags = 2; is_tag(headers_.ether_type) && tags < kMaxTags; ++tags) {
+          std::uint16_t passed_over = 0;
+          if (!read_tag(offset, passed_over)) return false;
+          offset += kTagBytes;
+        }
       }
     }
     headers_.l3_offset = static_cast<std::uint16_t>(offset);
     return true;
+  }
+
+  void read_payload() {
+    if (headers_.ether_type == ether_type::kIpv4) {
+      read_ipv4(headers_.l3_offset);
+    } else if (headers_.ether_type == ether_type::kIpv6) {
+      read_ipv6(headers_.l3_offset);
+    } else if (headers_.ether_type == ether_type::kPppoeSession) {
+      read_pppoe();
+    } else if (headers_.ether_type == ether_type::kMpls ||
+               headers_.ether_type == ether_type::kMplsUpstream) {
+      read_mpls();
+    }
+  }
+
+  void read_pppoe() {
+    const std::size_t begin = headers_.l3_offset;
+    if (!reaches(begin + kPppoeBytes)) return;
+    const std::uint8_t* pppoe = bytes_ + begin;
+    // Version and type 1, code 0.
+    if (load_be16(pppoe) != 0x1100) return;
+    // The length is that of the PPP protocol and what follows.
+    end_ = std::min(end_, begin + kPppoeBytes - 2 + load_be16(pppoe + 4));
+    const std::uint16_t protocol = load_be16(pppoe + 6);
+    if (protocol == kPppIpv4) read_ipv4(begin + kPppoeBytes);
+    if (protocol == kPppIpv6) read_ipv6(begin + kPppoeBytes);
+  }
+
+  // Nothing says what is behind the last label. A packet of IP begins with its version and has the
+  // length that is left, but for padding; a pseudowire seldom looks like that (RFC 8469).
+  void read_mpls() {
+    std::size_t offset = headers_.l3_offset;
+    for (int labels = 0;; ++labels) {
+      if (labels == kMaxLabels || !reaches(offset + kLabelBytes)) return;
+      offset += kLabelBytes;
+      if ((bytes_[offset - 2] & 1) != 0) break;  // Bottom of stack: RFC 3032, 2.1
+    }
+    if (!reaches(offset + kIpv4Bytes)) return;
+    const std::size_t left = end_ - offset;
+    const auto is_length = [left](std::size_t length) {
+      return length <= left && left - length < kShortestFrameBytes;
+    };
+    const std::uint8_t* ip = bytes_ + offset;
+    if (ip[0] >> 4 == 4) {
+      if (is_length(load_be16(ip + 2))) read_ipv4(offset);
+    } else if (ip[0] >> 4 == 6) {
+      if (is_length(kIpv6Bytes + load_be16(ip + 4))) read_ipv6(offset);
+    }
   }
 
   bool read_tag(std::size_t offset, std::uint16_t& vlan_id) {
@@ -108,8 +169,7 @@ class Parser {
     return true;
   }
 
-  void read_ipv4() {
-    const std::size_t begin = headers_.l3_offset;
+  void read_ipv4(std::size_t begin) {
     if (!reaches(begin + kIpv4Bytes)) return;
     const std::uint8_t* ip = bytes_ + begin;
     if (!read_version(ip, IpVersion::kV4)) return;
@@ -128,8 +188,7 @@ class Parser {
     read_transport(begin + header_bytes);
   }
 
-  void read_ipv6() {
-    const std::size_t begin = headers_.l3_offset;
+  void read_ipv6(std::size_t begin) {
     if (!reaches(begin + kIpv6Bytes)) return;
     const std::uint8_t* ip = bytes_ + begin;
     if (!read_version(ip, IpVersion::kV6)) return;
@@ -176,6 +235,7 @@ class Parser {
 
   void read_transport(std::size_t offset) {
     if (headers_.fragment) return;
+    headers_.l4_offset = static_cast<std::uint16_t>(offset);
     if (contains(kHavePorts, headers_.ip_protocol)) {
       if (!reaches(offset + kPortBytes)) return;
       headers_.src_port = load_be16(bytes_ + offset);
@@ -204,6 +264,12 @@ void parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes,
   static constexpr Headers kUnread{};
   headers = kUnread;
   Parser(bytes, frame_bytes, headers).run();
+}
+
+void parse_payload(std::uint16_t ether_type, std::span<const std::uint8_t> bytes,
+                   std::uint32_t payload_bytes, Headers& headers) {
+  headers = Headers{};
+  Parser(bytes, payload_bytes, headers).run_behind(ether_type);
 }
 
 }  // namespace drip

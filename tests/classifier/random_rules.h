@@ -127,6 +127,13 @@ inline bool in_prefix(const IpPrefix& prefix, IpVersion version, const IpAddress
   return true;
 }
 
+/// IP behind PPPoE and MPLS is matched by their EtherType and by its own.
+inline bool fits_type(const Match& match, const Headers& headers) {
+  if (!match.ether_type || *match.ether_type == headers.ether_type) return true;
+  return (*match.ether_type == 0x0800 && headers.ip_version == IpVersion::kV4) ||
+         (*match.ether_type == 0x86dd && headers.ip_version == IpVersion::kV6);
+}
+
 inline bool fits(const Match& match, const Headers& headers, std::uint16_t ingress_port) {
   const auto equal_or_unset = [](const auto& wanted, auto value) {
     return !wanted || *wanted == value;
@@ -147,8 +154,7 @@ inline bool fits(const Match& match, const Headers& headers, std::uint16_t ingre
          equal_or_unset(match.vlan_id, headers.vlan_id) &&
          equal_or_unset(match.inner_vlan_id, headers.inner_vlan_id) &&
          equal_or_unset(match.dscp, headers.dscp) &&
-         equal_or_unset(match.ingress_port, ingress_port) &&
-         equal_or_unset(match.ether_type, headers.ether_type);
+         equal_or_unset(match.ingress_port, ingress_port) && fits_type(match, headers);
 }
 
 inline std::uint32_t linear_search(std::span<const ClassifierRule> rules, const Headers& headers,

@@ -56,6 +56,52 @@ TEST_F(DripctlRuleTest, AddSendsEveryMatch) {
             "revision 0\n");
 }
 
+TEST_F(DripctlRuleTest, AddSendsWhatLooksDeeper) {
+  const Outcome outcome = dripctl(
+      "rule add r --src 192.0.2.0/24,2001:db8::/32 --dst-list servers --tcp-flags syn,-ack "
+      "--src-mac 02:00:00:00:00:00/24 --inner --drop");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(asked<v1::SetRuleRequest>().rule().DebugString(), text<v1::Rule>(R"(
+    rule_id: "r" drop: true
+    match {
+      src_prefixes: "192.0.2.0/24" src_prefixes: "2001:db8::/32" dst_list: "servers"
+      tcp_flags: 2 tcp_flags_mask: 18 src_mac: "02:00:00:00:00:00/24" inner: true
+    })"));
+  EXPECT_EQ(outcome.out,
+            "rule r replaced: inner src 192.0.2.0/24,2001:db8::/32 dst list servers tcp-flags "
+            "syn,-ack src-mac 02:00:00:00:00:00/24 -> drop, revision 0\n");
+}
+
+TEST_F(DripctlRuleTest, AddSendsIcmpAndWhatFlowsDifferIn) {
+  EXPECT_EQ(dripctl("rule add r --icmp 3/4 --per-flow link --by vlan,inner-vlan,port --rate 1mbit "
+                    "--capacity 9 --max-flows 8 --overflow drop")
+                .exit_code,
+            0);
+  const auto sent = asked<v1::SetRuleRequest>();
+  const v1::Rule& rule = sent.rule();
+  EXPECT_EQ(rule.match().icmp_type(), 3U);
+  EXPECT_EQ(rule.match().icmp_code(), 4U);
+  EXPECT_EQ(rule.per_flow().key(), v1::FLOW_KEY_LINK);
+  EXPECT_TRUE(rule.per_flow().by_vlan() && rule.per_flow().by_inner_vlan() &&
+              rule.per_flow().by_ingress_port());
+  EXPECT_EQ(rule.per_flow().overflow(), v1::FLOW_OVERFLOW_DROP);
+  for (const char* const wrong : {"--icmp 256", "--icmp 3/", "--tcp-flags syn,foo", "--by mac"}) {
+    EXPECT_EQ(dripctl(std::string("rule add r --drop ") + wrong).exit_code, 2) << wrong;
+  }
+}
+
+TEST_F(DripctlRuleTest, ListsAreSetFromArgumentsAndFiles) {
+  const std::string path =
+      file("list.txt", "# customers\n10.0.0.1 10.0.0.2  # two\n\n2001:db8::/32\n");
+  EXPECT_EQ(dripctl("list set l --file " + path).exit_code, 0);
+  EXPECT_EQ(asked<v1::SetAddressListRequest>().DebugString(), text<v1::SetAddressListRequest>(R"(
+    mode: ADDRESS_LIST_MODE_REPLACE
+    list { name: "l" prefixes: "10.0.0.1" prefixes: "10.0.0.2" prefixes: "2001:db8::/32" })"));
+  EXPECT_EQ(dripctl("list add l 10.0.0.3 10.0.0.4").exit_code, 0);
+  EXPECT_EQ(asked<v1::SetAddressListRequest>().list().prefixes_size(), 2);
+  EXPECT_EQ(dripctl("list set l --file /nowhere").exit_code, 2);
+}
+
 TEST_F(DripctlRuleTest, NamesAreTheSameInUpperCase) {
   const Outcome outcome = dripctl("rule add r --proto TCP --dscp AF31 --ether-type IPv4 --pass");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

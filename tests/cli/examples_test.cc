@@ -24,6 +24,9 @@ class ExamplesTest : public DripctlTest {
     for (const char* name : {"rules.toml", "rules.json"}) {
       std::ofstream(directory_ / name) << (std::string(name) == "rules.json" ? "{}" : "rules = []");
     }
+    for (const char* name : {"customers.txt", "offices.txt"}) {
+      std::ofstream(directory_ / name) << "192.0.2.0/24\n";
+    }
     v1::AllowRequestResponse allowed;
     allowed.set_allowed(true);
     server_->reply(allowed);
@@ -92,7 +95,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 21);
+  EXPECT_EQ(subcommands, 27);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {

@@ -105,6 +105,18 @@ class FakeServer::Shaper : public ShaperService::Service {
                     DeleteRuleResponse* reply) override {
     return script_->answer(request, reply);
   }
+  Status SetAddressList(ServerContext*, const SetAddressListRequest* request,
+                        SetAddressListResponse* reply) override {
+    return script_->answer(request, reply);
+  }
+  Status DeleteAddressList(ServerContext*, const DeleteAddressListRequest* request,
+                           DeleteAddressListResponse* reply) override {
+    return script_->answer(request, reply);
+  }
+  Status ListAddressLists(ServerContext*, const ListAddressListsRequest* request,
+                          ListAddressListsResponse* reply) override {
+    return script_->answer(request, reply);
+  }
   Status ListRules(ServerContext*, const ListRulesRequest* request,
                    ListRulesResponse* reply) override {
     return script_->answer(request, reply);

@@ -2,10 +2,12 @@
 // Where packets go by rules, protected traffic and ports, on one fused thread.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <utility>
 #include <vector>
 
 #include "harness.h"
+#include "support/encapsulate.h"
 #include "support/frame_builder.h"
 
 namespace drip::datapath {
@@ -64,6 +66,16 @@ class RxWorkerTest : public testing::Test {
     const WorkerRule& one = h.rules().workers[0][index];
     return {one.packets.get(), one.bytes.get()};
   }
+  // Of all kinds of packets.
+  std::pair<std::uint64_t, std::uint64_t> default_hits() const {
+    std::pair<std::uint64_t, std::uint64_t> sum;
+    for (std::size_t kind = 0; kind < kPacketKinds; ++kind) {
+      const auto [packets, bytes] = hits(h.rules().fallback_index(static_cast<PacketKind>(kind)));
+      sum.first += packets;
+      sum.second += bytes;
+    }
+    return sum;
+  }
   void TearDown() override {
     EXPECT_TRUE(h.balanced());
     EXPECT_EQ(h.ports.alive(), h.transmitter.waiting_packets());
@@ -80,6 +92,41 @@ TEST_F(RxWorkerTest, NothingIsReceivedBeforeThereAreRules) {
   h.set_rules({}, {}, pass());
   EXPECT_TRUE(h.lcore.poll_once());
   EXPECT_EQ(h.ports.sent(1).size(), 1U);
+}
+
+TEST_F(RxWorkerTest, APacketBehindAnyHeaderGoesToTheBucketOfARuleThatLooksInside) {
+  const std::uint32_t slot = h.add_bucket(slow(1000));
+  ClassifierRule customer;
+  customer.match.inner = true;
+  customer.match.src_prefix = IpPrefix::of(IpVersion::kV4, {10, 0, 0, 1}, 32);
+  h.set_rules(std::vector{customer}, {into(slot)}, drop());
+  const Bytes frame = FrameBuilder().ipv4({}).ports(1, 2).raw(Bytes(40, 0)).build();
+  std::uint64_t frames = 0;
+  for (const Encapsulated& each : encapsulated(frame)) {
+    h.ports.arrive(0, each.frame);
+    ++frames;
+  }
+  poll();
+  EXPECT_EQ(hits(0).first, frames);
+  EXPECT_EQ(h.bucket(slot).admitted.get(), frames);
+  EXPECT_GT(frames, 100U);
+}
+
+TEST_F(RxWorkerTest, WhatTheDefaultTakesIsCountedByKind) {
+  h.set_rules({}, {}, pass());
+  const Bytes frame = FrameBuilder().ipv4({}).ports(1, 2).raw(Bytes(40, 0)).build();
+  std::array<std::uint64_t, kPacketKinds> expected{};
+  for (const Encapsulated& each : encapsulated(frame)) {
+    h.ports.arrive(0, each.frame);
+    const Headers headers = parse_frame(each.frame, static_cast<std::uint32_t>(each.frame.size()));
+    ++expected[static_cast<std::size_t>(packet_kind(headers))];
+  }
+  poll();
+  for (std::size_t kind = 0; kind < kPacketKinds; ++kind) {
+    EXPECT_EQ(hits(h.rules().fallback_index(static_cast<PacketKind>(kind))).first, expected[kind])
+        << kind;
+  }
+  EXPECT_GT(expected[static_cast<std::size_t>(PacketKind::kTunnel)], 10U);
 }
 
 TEST_F(RxWorkerTest, EachRuleAppliesItsActionAndIsCounted) {
@@ -99,7 +146,7 @@ TEST_F(RxWorkerTest, EachRuleAppliesItsActionAndIsCounted) {
   EXPECT_EQ(hits(1), Hits(5, 550));
   EXPECT_EQ(hits(2), Hits(5, 600));
   EXPECT_EQ(hits(3), Hits(5, 650));
-  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(5, 700));
+  EXPECT_EQ(default_hits(), Hits(5, 700));
   EXPECT_EQ(hits(h.rules().protected_index()), Hits(0, 0));
   EXPECT_EQ(h.bucket(first).admitted.get(), 5U);
   EXPECT_EQ(h.bucket(second).admitted.get(), 10U);
@@ -143,7 +190,7 @@ TEST_F(RxWorkerTest, ControlTrafficPassesAFullBucket) {
   poll();
   EXPECT_EQ(h.ports.sent(1).size(), 5U);  // And the first packet, which found the bucket idle.
   EXPECT_EQ(hits(h.rules().protected_index()), Hits(4, 280));
-  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(10, 1000));
+  EXPECT_EQ(default_hits(), Hits(10, 1000));
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 
@@ -163,7 +210,7 @@ TEST_F(RxWorkerTest, ControlTrafficIsShapedIfItIsNotProtected) {
   for (int i = 0; i < 10; ++i) h.ports.arrive(0, arp());
   poll();
   EXPECT_EQ(hits(h.rules().protected_index()), Hits(0, 0));
-  EXPECT_EQ(hits(h.rules().fallback_index()), Hits(10, 600));
+  EXPECT_EQ(default_hits(), Hits(10, 600));
   EXPECT_EQ(h.drops(DropReason::kBucketFull), 8U);
 }
 

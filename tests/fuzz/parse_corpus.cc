@@ -9,8 +9,10 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "support/encapsulate.h"
 #include "support/frame_builder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -19,6 +21,11 @@ namespace {
 
 std::vector<drip::Bytes> seeds() {
   std::vector<drip::Bytes> seeds = drip::sample_frames();
+  for (const std::size_t sample : {0, 11}) {  // UDP over IPv4 and over IPv6.
+    for (drip::Encapsulated& each : drip::encapsulated(seeds[sample])) {
+      seeds.push_back(std::move(each.frame));
+    }
+  }
   for (drip::Bytes& seed : seeds) seed.insert(seed.begin(), {1, 0});
   return seeds;
 }

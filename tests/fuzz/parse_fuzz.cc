@@ -12,12 +12,17 @@
 #include "packet/control_traffic.h"
 #include "packet/flow_key.h"
 #include "packet/header_invariants.h"
+#include "packet/tunnels.h"
 
 namespace {
 
 const drip::Classifier& classifier() {
   static const drip::Classifier kClassifier = [] {
-    std::vector<drip::ClassifierRule> rules(3);
+    std::vector<drip::ClassifierRule> rules(6);
+    rules[3].match.inner = true;
+    rules[3].match.src_prefix = *drip::IpPrefix::parse("198.51.100.0/24");
+    rules[4].match.tcp_flags = drip::TcpFlags{2, 18};
+    rules[5].match.icmp_type = 8;
     rules[0].match.dst_port = {80, 443};
     rules[1].match.src_prefix = *drip::IpPrefix::parse("10.0.0.0/8");
     rules[2].match.dst_prefix = *drip::IpPrefix::parse("2001:db8::/32");
@@ -50,7 +55,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(!is_control || bytes.size() >= 6, "control traffic has at least an address");
   require(is_control == drip::is_listed_control_traffic(headers, bytes),
           "the filter says what the list says");
-  const std::uint32_t rule = classifier().classify(headers, 0);
+  drip::Headers inner;
+  std::uint32_t begin = 0;
+  if (drip::parse_inner(bytes, frame_bytes, headers, inner, &begin)) {
+    require(begin < bytes.size(), "a packet in a tunnel begins inside of the frame");
+    const char* const broken_inner = drip::broken_invariant(inner, bytes.subspan(begin));
+    require(broken_inner == nullptr, broken_inner);
+  } else {
+    require(inner == headers, "what is no tunnel is its own innermost packet");
+  }
+  const std::uint32_t rule = classifier().classify(headers, 0, bytes, frame_bytes);
   require(rule != 0 || headers.ports_valid, "a rule with ports fits packets with ports");
   for (const auto kind : {drip::FlowKeyKind::kFiveTuple, drip::FlowKeyKind::kSource,
                           drip::FlowKeyKind::kDestination}) {

@@ -18,10 +18,14 @@ inline const char* broken_invariant(const Headers& headers, std::span<const std:
   if (has_tag && headers.vlan_id > 4095) return "a VLAN id has 12 bits";
   if (headers.l3_offset > bytes.size()) return "the offset is inside of the frame";
   if (is_ip && headers.l3_offset + 20U > bytes.size()) return "IP has a header";
-  if (headers.ip_version == IpVersion::kV4 && headers.ether_type != 0x0800)
-    return "IPv4 has its EtherType";
-  if (headers.ip_version == IpVersion::kV6 && headers.ether_type != 0x86dd)
-    return "IPv6 has its EtherType";
+  const bool may_carry_ip =
+      headers.ether_type == 0x8864 || headers.ether_type == 0x8847 || headers.ether_type == 0x8848;
+  if (headers.ip_version == IpVersion::kV4 && headers.ether_type != 0x0800 && !may_carry_ip)
+    return "IPv4 has its EtherType, or is behind PPPoE or MPLS";
+  if (headers.ip_version == IpVersion::kV6 && headers.ether_type != 0x86dd && !may_carry_ip)
+    return "IPv6 has its EtherType, or is behind PPPoE or MPLS";
+  if (headers.l4_offset > bytes.size()) return "what IP carries begins inside of the frame";
+  if (headers.l4_offset != 0 && (headers.fragment || !is_ip)) return "only whole IP carries it";
   if (headers.dscp > 63) return "DSCP has 6 bits";
   if (!is_ip &&
       (headers.ports_valid || headers.fragment || headers.icmp_valid || headers.ip_protocol != 0)) {

@@ -274,7 +274,7 @@ TEST(ConfigFile, TheExampleIsInForce) {
   Client client(dripd.address());
   const auto rules = client.call(&v1::ShaperService::Stub::ListRules, std::string());
   EXPECT_EQ(rules.default_bucket_id(), "rest");
-  EXPECT_EQ(rules.rules_size(), 5);
+  EXPECT_EQ(rules.rules_size(), 6);
   EXPECT_EQ(client.call(&v1::ShaperService::Stub::ListBuckets, std::string()).buckets_size(), 4);
 }
 

@@ -27,6 +27,7 @@ Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
   print_line(fmt::format("bucket {} {}: {}, capacity {}", reply.bucket().bucket_id(),
                          reply.created() ? "created" : "changed", rates_in_words(config),
                          config.capacity()));
+  print_warnings(reply.warnings());
   return Exit::kOk;
 }
 

@@ -9,6 +9,7 @@ namespace drip::cli {
 void add_bucket_command(CommandLine* line);
 void add_request_command(CommandLine* line);
 void add_rule_command(CommandLine* line);
+void add_list_command(CommandLine* line);
 void add_port_command(CommandLine* line);
 void add_lcore_command(CommandLine* line);
 void add_cluster_command(CommandLine* line);

@@ -27,6 +27,7 @@ Exit apply(Session& session, const v1::SetRulesRequest& request) {
     print_line(fmt::format("{} rules set, {}, revision {}", rule_set.rules_size(),
                            rest.empty() ? "the rest passes" : "the rest into bucket " + rest,
                            reply.revision()));
+    print_warnings(reply.warnings());
   }
   return Exit::kOk;
 }
@@ -99,6 +100,7 @@ Exit add(Session& session, const v1::Rule& rule) {
     print_line(fmt::format("rule {} {}: {} -> {}, revision {}", rule.rule_id(),
                            reply.created() ? "added" : "replaced", match_in_words(rule.match()),
                            action_in_words(rule), reply.revision()));
+    print_warnings(reply.warnings());
   }
   return Exit::kOk;
 }
@@ -111,6 +113,20 @@ Exit remove(Session& session, const v1::DeleteRuleRequest& request) {
     print_line(fmt::format("rule {} deleted, revision {}", request.rule_id(), reply.revision()));
   }
   return Exit::kOk;
+}
+
+std::string kinds_in_words(const v1::DefaultCounts& counts) {
+  std::string words;
+  const auto add = [&words](std::uint64_t count, const char* kind) {
+    if (count > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, kind);
+  };
+  add(counts.mpls(), "behind MPLS");
+  add(counts.pppoe(), "behind PPPoE");
+  add(counts.non_ip(), "without IP");
+  add(counts.fragments(), "fragments");
+  add(counts.tunnels(), "in tunnels");
+  add(counts.other(), "other");
+  return words;
 }
 
 void print_table(const v1::ListRulesResponse& list) {
@@ -134,6 +150,13 @@ void print_table(const v1::ListRulesResponse& list) {
   table.add({"-", "default", "the rest", rest.empty() ? "pass" : "bucket " + rest,
              fmt::format("{}", list.default_packets()), "-", "-", "-"});
   table.print();
+  for (const v1::RuleStatus& status : list.rules()) {
+    for (const std::string& warning : status.warnings()) {
+      print_line(fmt::format("warning: {}: {}", status.rule().rule_id(), warning));
+    }
+  }
+  const std::string kinds = kinds_in_words(list.default_counts());
+  if (!kinds.empty()) print_line("the default took " + kinds);
   print_line(fmt::format("revision {}", list.revision()));
   print_line(protection_in_words(list));
 }

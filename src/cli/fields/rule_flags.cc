@@ -2,7 +2,13 @@
 // The flags of `rule add`, and how each is parsed.
 #include "cli/fields/rule_flags.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "cli/fields/bucket_settings.h"
@@ -64,19 +70,85 @@ Parsed<std::uint32_t> parse_dscp(std::string_view text) {
   return not_allowed<std::uint32_t>(text, "0 to 63, cs0 to cs7, af11 to af43 or ef");
 }
 
+struct IcmpType {
+  std::uint32_t type = 0;
+  std::optional<std::uint32_t> code;
+};
+
+Parsed<IcmpType> parse_icmp(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto type = parse_integer(text.substr(0, slash), 0, 255);
+  if (slash == std::string_view::npos) {
+    if (type) return IcmpType{static_cast<std::uint32_t>(*type), {}};
+  } else if (const auto code = parse_integer(text.substr(slash + 1), 0, 255); type && code) {
+    return IcmpType{static_cast<std::uint32_t>(*type), static_cast<std::uint32_t>(*code)};
+  }
+  return not_allowed<IcmpType>(text, "a type or TYPE/CODE, both 0 to 255");
+}
+
+struct TcpFlagBits {
+  std::uint32_t set = 0;
+  std::uint32_t mask = 0;
+};
+
+Parsed<TcpFlagBits> parse_tcp_flags(std::string_view text) {
+  TcpFlagBits flags;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::string name = absl::AsciiStrToLower(std::string(text.substr(begin, end - begin)));
+    const bool unset = name.starts_with('-');
+    if (unset) name.erase(0, 1);
+    const auto* const known =
+        std::find_if(std::begin(kTcpFlags), std::end(kTcpFlags),
+                     [&](const TcpFlagName& flag) { return name == flag.name; });
+    if (known == std::end(kTcpFlags)) {
+      return not_allowed<TcpFlagBits>(
+          text, "fin, syn, rst, psh, ack, urg, ece, cwr, each with or without a minus sign");
+    }
+    flags.mask |= known->bit;
+    if (!unset) flags.set |= known->bit;
+    begin = end + 1;
+  }
+  return flags;
+}
+
+template <typename Set>
+void add_text(CLI::App* app, const std::string& name, const std::string& type,
+              const std::string& help, Set set) {
+  app->add_option_function<std::string>(name, set, help)->type_name(type);
+}
+
+// One prefix is one field, several are a list.
+template <typename SetOne, typename Add>
+void add_prefixes(CLI::App* app, const std::string& name, const std::string& help, SetOne set_one,
+                  Add add) {
+  app->add_option_function<std::vector<std::string>>(
+         name,
+         [set_one, add](const std::vector<std::string>& prefixes) {
+           if (prefixes.size() == 1) return set_one(prefixes.front());
+           for (const std::string& prefix : prefixes) add(prefix);
+         },
+         help)
+      ->delimiter(',')
+      ->expected(1)
+      ->type_name("PREFIX[,...]");
+}
+
 void add_match_flags(CLI::App* app, const std::shared_ptr<v1::Match>& match) {
   CLI::Option_group* group =
       app->add_option_group("Match", "Properties of the packet; all that are given must match");
-  group
-      ->add_option_function<std::string>(
-          "--src", [match](const std::string& prefix) { match->set_src_prefix(prefix); },
-          "Source address: 192.0.2.0/24, 2001:db8::/32")
-      ->type_name("PREFIX");
-  group
-      ->add_option_function<std::string>(
-          "--dst", [match](const std::string& prefix) { match->set_dst_prefix(prefix); },
-          "Destination address")
-      ->type_name("PREFIX");
+  add_prefixes(
+      group, "--src", "Source address: 192.0.2.0/24, 2001:db8::/32, or several with commas",
+      [match](const std::string& prefix) { match->set_src_prefix(prefix); },
+      [match](const std::string& prefix) { match->add_src_prefixes(prefix); });
+  add_prefixes(
+      group, "--dst", "Destination address",
+      [match](const std::string& prefix) { match->set_dst_prefix(prefix); },
+      [match](const std::string& prefix) { match->add_dst_prefixes(prefix); });
+  add_text(group, "--src-list", "NAME", "Source address in this list (see `list`)",
+           [match](const std::string& name) { match->set_src_list(name); });
+  add_text(group, "--dst-list", "NAME", "Destination address in this list",
+           [match](const std::string& name) { match->set_dst_list(name); });
   add_parsed(group, "--proto", "NAME|N", "tcp, udp, sctp, icmp, icmpv6, gre, esp, ospf or a number",
              parse_protocol, [match](std::uint32_t number) { match->set_ip_protocol(number); });
   add_parsed(group, "--sport", "PORTS", "Source port: 53 or 1000-2000", parse_port_range,
@@ -91,11 +163,27 @@ void add_match_flags(CLI::App* app, const std::shared_ptr<v1::Match>& match) {
              [match](std::uint32_t dscp) { match->set_dscp(dscp); });
   add_parsed(group, "--ether-type", "NAME|0xN", "ipv4, ipv6, arp, mpls or a number",
              parse_ether_type, [match](std::uint32_t type) { match->set_ether_type(type); });
-  group
-      ->add_option_function<std::string>(
-          "--port", [match](const std::string& name) { match->set_ingress_port(name); },
-          "Port on which the packet arrived")
-      ->type_name("NAME");
+  add_parsed(group, "--icmp", "TYPE[/CODE]", "ICMP or ICMPv6 type, and code: 3/4", parse_icmp,
+             [match](const IcmpType& icmp) {
+               match->set_icmp_type(icmp.type);
+               if (icmp.code) match->set_icmp_code(*icmp.code);
+             });
+  add_parsed(group, "--tcp-flags", "NAMES",
+             "TCP flags that are set, with a minus sign those that are not: syn,-ack",
+             parse_tcp_flags, [match](const TcpFlagBits& flags) {
+               match->set_tcp_flags(flags.set);
+               match->set_tcp_flags_mask(flags.mask);
+             });
+  add_text(group, "--src-mac", "MAC", "Source MAC address, or its first bits: 02:00:00:00:00:00/24",
+           [match](const std::string& mac) { match->set_src_mac(mac); });
+  add_text(group, "--dst-mac", "MAC", "Destination MAC address",
+           [match](const std::string& mac) { match->set_dst_mac(mac); });
+  add_text(group, "--port", "NAME", "Port on which the packet arrived",
+           [match](const std::string& name) { match->set_ingress_port(name); });
+  group->add_flag_callback(
+      "--inner", [match] { match->set_inner(true); },
+      "Addresses and above are those inside of VXLAN, GTP-U, GRE, IP in IP; without a tunnel the "
+      "packet's own");
 }
 
 // Returns --per-flow, which other flags need.
@@ -109,11 +197,16 @@ CLI::Option* add_action_flags(CLI::App* app, const std::shared_ptr<v1::Rule>& ru
       ->type_name("ID");
   CLI::Option* per_flow = add_parsed(
       group, "--per-flow", "KEY",
-      "Put packets into a bucket for each flow: five-tuple, source or destination",
+      "Put packets into a bucket for each flow: five-tuple, source, destination, source-mac, "
+      "destination-mac, or link (only what --by names)",
       [](std::string_view text) {
-        static constexpr Choice<v1::FlowKey> kKeys[] = {{"five-tuple", v1::FLOW_KEY_FIVE_TUPLE},
-                                                        {"source", v1::FLOW_KEY_SOURCE},
-                                                        {"destination", v1::FLOW_KEY_DESTINATION}};
+        static constexpr Choice<v1::FlowKey> kKeys[] = {
+            {"five-tuple", v1::FLOW_KEY_FIVE_TUPLE},
+            {"source", v1::FLOW_KEY_SOURCE},
+            {"destination", v1::FLOW_KEY_DESTINATION},
+            {"source-mac", v1::FLOW_KEY_SOURCE_MAC},
+            {"destination-mac", v1::FLOW_KEY_DESTINATION_MAC},
+            {"link", v1::FLOW_KEY_LINK}};
         return parse_choice(text, kKeys);
       },
       [rule](v1::FlowKey key) { rule->mutable_per_flow()->set_key(key); });
@@ -133,6 +226,31 @@ Parsed<std::chrono::nanoseconds> parse_idle_timeout(std::string_view text) {
   return span;
 }
 
+struct FlowParts {
+  bool vlan = false;
+  bool inner_vlan = false;
+  bool port = false;
+};
+
+Parsed<FlowParts> parse_parts(std::string_view text) {
+  FlowParts parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = text.substr(begin, end - begin);
+    if (part == "vlan") {
+      parts.vlan = true;
+    } else if (part == "inner-vlan") {
+      parts.inner_vlan = true;
+    } else if (part == "port") {
+      parts.port = true;
+    } else {
+      return not_allowed<FlowParts>(text, "vlan, inner-vlan, port, with commas between them");
+    }
+    begin = end + 1;
+  }
+  return parts;
+}
+
 void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flows,
                     CLI::Option* per_flow) {
   CLI::Option_group* group = app->add_option_group(
@@ -148,6 +266,16 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
                            [flows](std::uint32_t bits) { flows->set_ipv4_prefix_length(bits); });
   add_whole<std::uint32_t>(group, "--prefix6", "Bits of an IPv6 address that identify the flow",
                            [flows](std::uint32_t bits) { flows->set_ipv6_prefix_length(bits); });
+  add_parsed(group, "--by", "PARTS",
+             "Flows differ in these as well: vlan, inner-vlan, port, with commas", parse_parts,
+             [flows](const FlowParts& parts) {
+               flows->set_by_vlan(parts.vlan);
+               flows->set_by_inner_vlan(parts.inner_vlan);
+               flows->set_by_ingress_port(parts.port);
+             });
+  group->add_flag_callback(
+      "--inner-key", [flows] { flows->set_inner(true); },
+      "Addresses and ports of the key are those inside of a tunnel");
   add_parsed(
       group, "--overflow", "WAY",
       "Packets of flows beyond the maximum: shared (one bucket for all of them), drop, pass or "

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "drip/v1/shaper.pb.h"
 
@@ -17,6 +19,16 @@ struct ProtocolName {
 inline constexpr ProtocolName kProtocols[] = {
     {"icmp", 1}, {"tcp", 6},     {"udp", 17},  {"gre", 47},
     {"esp", 50}, {"icmpv6", 58}, {"ospf", 89}, {"sctp", 132},
+};
+
+// In the order of their bits, RFC 9293, 3.1.
+struct TcpFlagName {
+  std::string_view name;
+  std::uint32_t bit;
+};
+inline constexpr TcpFlagName kTcpFlags[] = {
+    {"fin", 1},  {"syn", 2},  {"rst", 4},  {"psh", 8},
+    {"ack", 16}, {"urg", 32}, {"ece", 64}, {"cwr", 128},
 };
 
 // The rule that the flags describe.

@@ -25,7 +25,44 @@ std::string ports_in_words(const v1::PortRange& range) {
                                        : fmt::format("{}-{}", range.first(), range.last());
 }
 
-std::string key_in_words(const v1::FlowTemplate& flows) {
+// A few are shown, many are counted.
+std::string addresses_in_words(const std::string& first,
+                               const google::protobuf::RepeatedPtrField<std::string>& more,
+                               const std::string& list) {
+  constexpr int kShown = 3;
+  std::string words = first;
+  for (int i = 0; i < more.size() && i < kShown; ++i) {
+    words += (words.empty() ? "" : ",") + more[i];
+  }
+  if (more.size() > kShown) words += fmt::format(" and {} more", more.size() - kShown);
+  if (!list.empty()) words += (words.empty() ? "list " : " or list ") + list;
+  return words;
+}
+
+std::string flags_in_words(const v1::Match& match) {
+  const std::uint32_t mask =
+      match.has_tcp_flags_mask() ? match.tcp_flags_mask() : match.tcp_flags();
+  std::string words;
+  for (const TcpFlagName& flag : kTcpFlags) {
+    if ((mask & flag.bit) == 0) continue;
+    words += fmt::format("{}{}{}", words.empty() ? "" : ",",
+                         (match.tcp_flags() & flag.bit) != 0 ? "" : "-", flag.name);
+  }
+  return words;
+}
+
+std::string parts_in_words(const v1::FlowTemplate& flows) {
+  std::string words;
+  const auto add = [&words](const char* part) {
+    words += (words.empty() ? "" : " and ") + std::string(part);
+  };
+  if (flows.by_vlan()) add("vlan");
+  if (flows.by_inner_vlan()) add("inner vlan");
+  if (flows.by_ingress_port()) add("port");
+  return words;
+}
+
+std::string kind_in_words(const v1::FlowTemplate& flows) {
   std::string prefixes;
   if (flows.has_ipv4_prefix_length()) prefixes += fmt::format("/{}", flows.ipv4_prefix_length());
   if (flows.has_ipv6_prefix_length()) {
@@ -36,9 +73,23 @@ std::string key_in_words(const v1::FlowTemplate& flows) {
       return "source" + prefixes;
     case v1::FLOW_KEY_DESTINATION:
       return "destination" + prefixes;
+    case v1::FLOW_KEY_SOURCE_MAC:
+      return "source MAC";
+    case v1::FLOW_KEY_DESTINATION_MAC:
+      return "destination MAC";
+    case v1::FLOW_KEY_LINK:
+      return "";
     default:
       return "five-tuple";
   }
+}
+
+std::string key_in_words(const v1::FlowTemplate& flows) {
+  std::string words = kind_in_words(flows);
+  if (flows.inner()) words = "inner " + words;
+  const std::string parts = parts_in_words(flows);
+  if (!parts.empty()) words += (words.empty() ? "" : " and ") + parts;
+  return words;
 }
 
 std::string overflow_in_words(v1::FlowOverflow way) {
@@ -63,10 +114,22 @@ std::string match_in_words(const v1::Match& match) {
   };
   if (match.has_ether_type()) add(fmt::format("ether-type {:#06x}", match.ether_type()));
   if (match.has_ip_protocol()) add(protocol_in_words(match.ip_protocol()));
-  if (!match.src_prefix().empty()) add("src " + match.src_prefix());
+  if (match.inner()) add("inner");
+  const std::string sources =
+      addresses_in_words(match.src_prefix(), match.src_prefixes(), match.src_list());
+  if (!sources.empty()) add("src " + sources);
   if (match.has_src_port()) add("sport " + ports_in_words(match.src_port()));
-  if (!match.dst_prefix().empty()) add("dst " + match.dst_prefix());
+  const std::string destinations =
+      addresses_in_words(match.dst_prefix(), match.dst_prefixes(), match.dst_list());
+  if (!destinations.empty()) add("dst " + destinations);
   if (match.has_dst_port()) add("dport " + ports_in_words(match.dst_port()));
+  if (match.has_icmp_type()) {
+    add(match.has_icmp_code() ? fmt::format("icmp {}/{}", match.icmp_type(), match.icmp_code())
+                              : fmt::format("icmp {}", match.icmp_type()));
+  }
+  if (match.has_tcp_flags()) add("tcp-flags " + flags_in_words(match));
+  if (!match.src_mac().empty()) add("src-mac " + match.src_mac());
+  if (!match.dst_mac().empty()) add("dst-mac " + match.dst_mac());
   if (match.has_vlan_id()) add(fmt::format("vlan {}", match.vlan_id()));
   if (match.has_inner_vlan_id()) add(fmt::format("inner-vlan {}", match.inner_vlan_id()));
   if (match.has_dscp()) add(fmt::format("dscp {}", match.dscp()));

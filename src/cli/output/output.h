@@ -20,6 +20,8 @@ nlohmann::ordered_json to_json(const google::protobuf::Message& message);
 void print(const nlohmann::ordered_json& json);
 void print(const google::protobuf::Message& message);
 void print_line(const std::string& line);
+// To standard error, a line each.
+void print_warnings(const google::protobuf::RepeatedPtrField<std::string>& warnings);
 
 // A table whose columns are as wide as their widest cell.
 class Table {

@@ -10,6 +10,7 @@
 #include "control/config/rule_store.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
+#include "control/model/expand_rule.h"
 #include "drip/v1/rate_limiter.pb.h"
 #include "drip/v1/shaper.pb.h"
 
@@ -47,6 +48,11 @@ v1::RuleSet message_of_rules(const control::RuleSetSpec& rules) {
   message.set_protect_control_traffic(rules.protect_control_traffic);
   for (const std::string& entry : rules.control_protocols.entries()) {
     message.add_control_protocols(entry);
+  }
+  for (const auto& [name, prefixes] : rules.lists) {
+    v1::AddressList& list = *message.add_address_lists();
+    list.set_name(name);
+    for (const IpPrefix& prefix : *prefixes) list.add_prefixes(prefix.to_text());
   }
   return message;
 }
@@ -150,6 +156,11 @@ absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
   }
   if (!rules.default_bucket_id.empty() && !config.buckets.contains(rules.default_bucket_id)) {
     return not_found(joined(rules.path, "default_bucket_id"), "bucket", rules.default_bucket_id);
+  }
+  // Lists that there are not.
+  for (const control::RuleSpec& rule : rules.rules) {
+    const auto matches = control::expand_rule(rule, rules.lists);
+    if (!matches.ok()) return matches.status();
   }
   v1::SetRulesRequest request;
   *request.mutable_rule_set() = message_of_rules(rules);

@@ -65,6 +65,9 @@ absl::Status Configuration::replace(FileConfig file) {
   const std::vector<BucketEntryRef> removed = removed_from_file(names);
   const RuleSetSpec none;
   const bool replace_rules = file.rules || file_had_rules_;
+  // Lists that the file does not name stay as they are.
+  if (file.rules)
+    file.rules->lists.insert(rules_.rules().lists.begin(), rules_.rules().lists.end());
   const RuleSetSpec& rules = file.rules ? *file.rules : replace_rules ? none : rules_.rules();
   for (const BucketEntryRef& bucket : removed) {
     if (absl::Status status = check_unused("buckets", bucket->id(), rules); !status.ok()) {

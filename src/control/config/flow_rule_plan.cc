@@ -43,8 +43,7 @@ const FlowRule* FlowRulePlan::kept_for(const RuleSpec& rule, const RuleSetSpec& 
       continue;
     }
     if (old.id == rule.id) return &*old_flow_rules_[i];
-    const bool is_the_same = old.match == rule.match && old.ingress_port == rule.ingress_port &&
-                             old.per_flow()->key == rule.per_flow()->key;
+    const bool is_the_same = old.same_match(rule) && old.per_flow()->key == rule.per_flow()->key;
     if (!is_the_same || renamed != nullptr) continue;
     const bool is_gone = std::ranges::find(rules.rules, old.id, &RuleSpec::id) == rules.rules.end();
     const bool is_taken =

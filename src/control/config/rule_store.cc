@@ -9,6 +9,8 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "classifier/classifier.h"
+#include "control/config/rule_warnings.h"
+#include "control/model/expand_rule.h"
 
 namespace drip::control {
 namespace {
@@ -100,13 +102,21 @@ absl::StatusOr<RuleAction> RuleStore::action_of(const RuleSpec& rule) const {
 absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSpec& rules) const {
   auto snapshot = std::make_shared<RuleSnapshot>();
   std::vector<ClassifierRule> classified;
-  for (const RuleSpec& rule : rules.rules) {
-    ClassifierRule& compiled = classified.emplace_back(ClassifierRule{rule.match, rule.priority});
+  for (std::uint32_t index = 0; index < rules.rules.size(); ++index) {
+    const RuleSpec& rule = rules.rules[index];
+    std::optional<std::uint16_t> port;
     if (!rule.ingress_port.empty()) {
-      compiled.match.ingress_port = engine_.find_port(rule.ingress_port);
-      if (!compiled.match.ingress_port) {
+      port = engine_.find_port(rule.ingress_port);
+      if (!port) {
         return not_found(joined(rule.path, "match.ingress_port"), "port", rule.ingress_port);
       }
+    }
+    absl::StatusOr<std::vector<Match>> matches =
+        expand_rule(rule, rules.lists, kMaxMatches - classified.size());
+    if (!matches.ok()) return matches.status();
+    for (Match& match : *matches) {
+      match.ingress_port = port;
+      classified.push_back({std::move(match), rule.priority, index});
     }
     const absl::StatusOr<RuleAction> action = action_of(rule);
     if (!action.ok()) return action.status();
@@ -141,6 +151,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   if (!before.ok()) return before.status();
 
   keep_hits(rules);
+  warnings_.reset();
   flow_rules_ = plan.commit();
   snapshot_ = std::move(snapshot);
   rules_ = std::move(rules);
@@ -188,8 +199,20 @@ void RuleStore::keep_hits(const RuleSetSpec& next) {
   for (const RuleSpec& rule : next.rules) {
     if (const auto sum = sums.find(rule.id); sum != sums.end()) kept_hits_.insert(*sum);
   }
-  kept_default_ = kept_default_ + snapshot_hits(snapshot_->fallback_index());
+  for (std::size_t kind = 0; kind < kPacketKinds; ++kind) {
+    kept_default_[kind] = kept_default_[kind] +
+                          snapshot_hits(snapshot_->fallback_index(static_cast<PacketKind>(kind)));
+  }
   kept_protected_ = kept_protected_ + snapshot_hits(snapshot_->protected_index());
+}
+
+const std::vector<std::vector<std::string>>& RuleStore::warnings() const {
+  if (!warnings_) warnings_ = warnings_of_rules(rules_, longest_frame_of(engine_));
+  return *warnings_;
+}
+
+std::vector<std::string> RuleStore::warnings_of(std::string_view id) const {
+  return warnings_of_rule(rules_, id, longest_frame_of(engine_));
 }
 
 std::vector<RuleState> RuleStore::list() const {
@@ -198,6 +221,7 @@ std::vector<RuleState> RuleStore::list() const {
     RuleState& state = states.emplace_back();
     state.rule = &rules_.rules[i];
     state.hits = snapshot_hits(i);
+    state.warnings = warnings()[i];
     if (const auto kept = kept_hits_.find(state.rule->id); kept != kept_hits_.end()) {
       state.hits = state.hits + kept->second;
     }
@@ -208,9 +232,17 @@ std::vector<RuleState> RuleStore::list() const {
   return states;
 }
 
+HitTotals RuleStore::default_hits(PacketKind kind) const {
+  const HitTotals kept = kept_default_[static_cast<std::size_t>(kind)];
+  return snapshot_ == nullptr ? kept : kept + snapshot_hits(snapshot_->fallback_index(kind));
+}
+
 HitTotals RuleStore::default_hits() const {
-  return snapshot_ == nullptr ? kept_default_
-                              : kept_default_ + snapshot_hits(snapshot_->fallback_index());
+  HitTotals sum;
+  for (std::size_t kind = 0; kind < kPacketKinds; ++kind) {
+    sum = sum + default_hits(static_cast<PacketKind>(kind));
+  }
+  return sum;
 }
 
 HitTotals RuleStore::protected_hits() const {

@@ -2,9 +2,11 @@
 // The rule set as configured, the snapshot of it that the workers use, and the rules' hit counters.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,8 @@ struct HitTotals {
 struct RuleState {
   const RuleSpec* rule = nullptr;  ///< Valid until the rules change.
   HitTotals hits;
-  FlowRuleStats flows;  ///< Of a per-flow rule.
+  FlowRuleStats flows;                ///< Of a per-flow rule.
+  std::vector<std::string> warnings;  ///< See rule_warnings.h.
 };
 
 /// What sends packets to the bucket, for the text of errors: `rule "a"`, `the default`.
@@ -60,12 +63,18 @@ class RuleStore {
   /// In the order in which the classifier tries the rules.
   [[nodiscard]] std::vector<RuleState> list() const;
   [[nodiscard]] HitTotals default_hits() const;
+  [[nodiscard]] HitTotals default_hits(PacketKind kind) const;
+  /// By the index of the rule: see rule_warnings.h. Kept until the rules change.
+  [[nodiscard]] const std::vector<std::vector<std::string>>& warnings() const;
+  /// The same for one rule, at less cost.
+  [[nodiscard]] std::vector<std::string> warnings_of(std::string_view id) const;
   [[nodiscard]] HitTotals protected_hits() const;
 
   /// By index in rules().rules.
   [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
 
  private:
+  mutable std::optional<std::vector<std::vector<std::string>>> warnings_;
   // Everything but the numbers of the per-flow rules.
   [[nodiscard]] absl::StatusOr<std::shared_ptr<RuleSnapshot>> compile(
       const RuleSetSpec& rules) const;
@@ -85,7 +94,7 @@ class RuleStore {
   std::uint64_t revision_ = 0;
   // Hits of the snapshots before the present one, by rule id.
   std::map<std::string, HitTotals> kept_hits_;
-  HitTotals kept_default_;
+  std::array<HitTotals, kPacketKinds> kept_default_{};
   HitTotals kept_protected_;
 };
 

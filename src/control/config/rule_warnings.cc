@@ -2,6 +2,12 @@
 // Looks for what is probably not as the operator means it.
 #include "control/config/rule_warnings.h"
 
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <variant>
+
 #include "base/text.h"
 
 namespace drip::control {
@@ -23,7 +29,141 @@ std::string_view overflow_in_words(RuleSpec::Overflow overflow) {
   return "go to the default";
 }
 
+constexpr std::uint32_t kEthernetBytes = 14;
+
+bool contains(const IpPrefix& outer, const IpPrefix& inner) {
+  return outer.version() == inner.version() && outer.length() <= inner.length() &&
+         IpPrefix::of(inner.version(), inner.address(), outer.length()) == outer;
+}
+
+// Whether each address that `inner` stands for is one that `outer` stands for. Lists count as equal
+// or unknown.
+bool covers(const std::vector<IpPrefix>& outer, const std::string& outer_list,
+            const std::vector<IpPrefix>& inner, const std::string& inner_list) {
+  if (outer.empty() && outer_list.empty()) return true;
+  if (inner.empty() && inner_list.empty()) return false;
+  if (!inner_list.empty() && inner_list != outer_list) return false;
+  return std::ranges::all_of(inner, [&](const IpPrefix& each) {
+    return std::ranges::any_of(outer, [&](const IpPrefix& wide) { return contains(wide, each); });
+  });
+}
+
+template <typename T>
+bool covers(const std::optional<T>& outer, const std::optional<T>& inner) {
+  return !outer || outer == inner;
+}
+
+bool covers(const std::optional<PortRange>& outer, const std::optional<PortRange>& inner) {
+  return !outer || (inner && outer->first <= inner->first && inner->last <= outer->last);
+}
+
+bool covers(const std::optional<MacPrefix>& outer, const std::optional<MacPrefix>& inner) {
+  return !outer || (inner && outer->length <= inner->length &&
+                    (outer->address ^ inner->address) >> (48 - outer->length) == 0);
+}
+
+bool covers(const std::optional<TcpFlags>& outer, const std::optional<TcpFlags>& inner) {
+  return !outer || (inner && (outer->mask & ~inner->mask) == 0 &&
+                    ((outer->set ^ inner->set) & outer->mask) == 0);
+}
+
+// Whether every packet that matches `inner` matches `outer`.
+bool covers(const RuleSpec& outer, const RuleSpec& inner) {
+  const Match& a = outer.match;
+  const Match& b = inner.match;
+  // The two look at different headers of a tunnel, unless neither looks at any of them.
+  if (a.inner != b.inner) return false;
+  return covers(outer.src_prefixes, outer.src_list, inner.src_prefixes, inner.src_list) &&
+         covers(outer.dst_prefixes, outer.dst_list, inner.dst_prefixes, inner.dst_list) &&
+         covers(a.ip_protocol, b.ip_protocol) && covers(a.src_port, b.src_port) &&
+         covers(a.dst_port, b.dst_port) && covers(a.vlan_id, b.vlan_id) &&
+         covers(a.inner_vlan_id, b.inner_vlan_id) && covers(a.dscp, b.dscp) &&
+         covers(a.ether_type, b.ether_type) && covers(a.icmp_type, b.icmp_type) &&
+         covers(a.icmp_code, b.icmp_code) && covers(a.tcp_flags, b.tcp_flags) &&
+         covers(a.src_mac, b.src_mac) && covers(a.dst_mac, b.dst_mac) &&
+         (outer.ingress_port.empty() || outer.ingress_port == inner.ingress_port);
+}
+
+bool passes(const RuleSpec& rule) { return std::holds_alternative<RuleSpec::Pass>(rule.action); }
+
+// In the order in which they are tried.
+std::vector<std::size_t> order_of(const RuleSetSpec& rules) {
+  std::vector<std::size_t> order(rules.rules.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater{},
+                           [&](std::size_t index) { return rules.rules[index].priority; });
+  return order;
+}
+
+// `order[place]` is the rule; those before it are tried first.
+std::vector<std::string> warnings_at(const RuleSetSpec& rules,
+                                     const std::vector<std::size_t>& order, std::size_t place,
+                                     std::uint32_t longest_frame) {
+  const RuleSpec& rule = rules.rules[order[place]];
+  std::vector<std::string> warnings;
+  if (const RuleSpec::PerFlow* const per_flow = rule.per_flow()) {
+    warnings = warnings_of_bucket(per_flow->bucket, longest_frame);
+  }
+  for (std::size_t i = 0; i < place; ++i) {
+    const RuleSpec& earlier = rules.rules[order[i]];
+    if (!covers(earlier, rule)) continue;
+    warnings.push_back(joined("hidden: every packet that it matches is matched by ", earlier.id,
+                              ", which is tried first"));
+    return warnings;
+  }
+  if (passes(rule) || (!rule.match.src_port && !rule.match.dst_port)) return warnings;
+  // Fragments match no ports: what becomes of those that the rule would match without them?
+  RuleSpec fragments = rule;
+  fragments.match.src_port.reset();
+  fragments.match.dst_port.reset();
+  const auto taker = std::ranges::find_if(order, [&](std::size_t index) {
+    return index != order[place] && covers(rules.rules[index], fragments);
+  });
+  const bool pass =
+      taker == order.end() ? rules.default_bucket_id.empty() : passes(rules.rules[*taker]);
+  if (pass) {
+    warnings.push_back(joined("fragments match no ports: those of its packets pass unshaped by ",
+                              taker == order.end() ? "the default" : rules.rules[*taker].id));
+  }
+  return warnings;
+}
+
 }  // namespace
+
+std::uint32_t longest_frame_of(const Engine& engine) {
+  std::uint32_t mtu = 0;
+  for (const PortStats& port : engine.ports()) mtu = std::max(mtu, port.mtu);
+  return mtu == 0 ? 0 : mtu + kEthernetBytes;
+}
+
+std::vector<std::string> warnings_of_bucket(const BucketSettings& settings,
+                                            std::uint32_t longest_frame) {
+  if (settings.capacity_bytes == 0 || longest_frame == 0) return {};
+  const std::int64_t wire_bytes =
+      std::int64_t{std::max(longest_frame, settings.min_frame_bytes)} + settings.overhead_bytes;
+  if (wire_bytes <= static_cast<std::int64_t>(settings.capacity_bytes)) return {};
+  return {joined("capacity_bytes ", settings.capacity_bytes, ": the longest frame of the ports, ",
+                 wire_bytes, " wire bytes, never fits, not even into the empty bucket")};
+}
+
+std::vector<std::vector<std::string>> warnings_of_rules(const RuleSetSpec& rules,
+                                                        std::uint32_t longest_frame) {
+  std::vector<std::vector<std::string>> warnings(rules.rules.size());
+  const std::vector<std::size_t> order = order_of(rules);
+  for (std::size_t place = 0; place < std::min(order.size(), kMostCompared); ++place) {
+    warnings[order[place]] = warnings_at(rules, order, place, longest_frame);
+  }
+  return warnings;
+}
+
+std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules, std::string_view id,
+                                          std::uint32_t longest_frame) {
+  const std::vector<std::size_t> order = order_of(rules);
+  const auto place =
+      std::ranges::find_if(order, [&](std::size_t index) { return rules.rules[index].id == id; });
+  if (place == order.end()) return {};
+  return warnings_at(rules, order, static_cast<std::size_t>(place - order.begin()), longest_frame);
+}
 
 std::vector<std::string> warnings_of_refused_flows(const std::vector<RuleState>& rules,
                                                    TimePoint now) {

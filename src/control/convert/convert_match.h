@@ -6,15 +6,18 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "classifier/match.h"
+#include "control/model/rule_spec.h"
 #include "drip/v1/shaper.pb.h"
 
 namespace drip::control {
 
-/// Reads all fields but ingress_port, whose name the caller keeps. INVALID_ARGUMENT as read_rule().
-/// `rule_path` is the path of the rule in the request, with a dot at its end.
-[[nodiscard]] absl::StatusOr<Match> read_match(const v1::Match& match, std::string_view rule_path);
+/// Reads all fields into `rule`. INVALID_ARGUMENT as read_rule(). Whether port and lists exist is
+/// not checked.
+[[nodiscard]] absl::Status read_match(const v1::Match& match, RuleSpec& rule);
 
-void write_match(const Match& match, const std::string& ingress_port, v1::Match& message);
+void write_match(const RuleSpec& rule, v1::Match& message);
+
+/// "192.0.2.0/24"; INVALID_ARGUMENT naming the field.
+[[nodiscard]] absl::StatusOr<IpPrefix> read_prefix(std::string_view field, const std::string& text);
 
 }  // namespace drip::control

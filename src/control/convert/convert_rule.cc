@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_enum.h"
 #include "control/convert/convert_match.h"
+#include "control/model/expand_rule.h"
 
 namespace drip::control {
 namespace {
@@ -23,7 +25,17 @@ constexpr std::uint32_t kIpv6Bits = 128;
 constexpr EnumPair<FlowKeyKind> kFlowKeys[] = {
     {FlowKeyKind::kFiveTuple, v1::FLOW_KEY_FIVE_TUPLE},
     {FlowKeyKind::kSource, v1::FLOW_KEY_SOURCE},
-    {FlowKeyKind::kDestination, v1::FLOW_KEY_DESTINATION}};
+    {FlowKeyKind::kDestination, v1::FLOW_KEY_DESTINATION},
+    {FlowKeyKind::kSourceMac, v1::FLOW_KEY_SOURCE_MAC},
+    {FlowKeyKind::kDestinationMac, v1::FLOW_KEY_DESTINATION_MAC},
+    {FlowKeyKind::kLink, v1::FLOW_KEY_LINK}};
+constexpr const char* kFlowKeyNames =
+    "FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), FLOW_KEY_DESTINATION (3), "
+    "FLOW_KEY_SOURCE_MAC (4), FLOW_KEY_DESTINATION_MAC (5), FLOW_KEY_LINK (6)";
+
+bool has_address(FlowKeyKind kind) {
+  return kind == FlowKeyKind::kSource || kind == FlowKeyKind::kDestination;
+}
 
 constexpr EnumPair<RuleSpec::Overflow> kOverflows[] = {
     {RuleSpec::Overflow::kShared, v1::FLOW_OVERFLOW_SHARED},
@@ -35,20 +47,17 @@ absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std:
   FlowTemplateKey key;
   std::optional<FlowKeyKind> kind;
   absl::Status status =
-      read_enum(joined(path, "key"), static_cast<int>(flow.key()), kFlowKeys,
-                "FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), FLOW_KEY_DESTINATION (3)", kind);
+      read_enum(joined(path, "key"), static_cast<int>(flow.key()), kFlowKeys, kFlowKeyNames, kind);
   if (!status.ok()) return status;
-  if (!kind) {
-    return missing(joined(path, "key"),
-                   "FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE or FLOW_KEY_DESTINATION");
-  }
+  if (!kind) return missing(joined(path, "key"), kFlowKeyNames);
   key.kind = *kind;
   const auto read_length = [&](std::string_view name, bool present, std::uint32_t length,
                                std::uint32_t bits, std::uint8_t& to) -> absl::Status {
     if (!present) return absl::OkStatus();
     const std::string field = joined(path, name);
-    if (key.kind == FlowKeyKind::kFiveTuple) {
-      return not_allowed(field, joined(length), "unset with FLOW_KEY_FIVE_TUPLE");
+    if (!has_address(key.kind)) {
+      return not_allowed(field, joined(length),
+                         "only with FLOW_KEY_SOURCE and FLOW_KEY_DESTINATION");
     }
     absl::Status in_range =
         check_range(field, std::uint64_t{length}, std::uint64_t{0}, std::uint64_t{bits}, " bits");
@@ -62,6 +71,19 @@ absl::StatusOr<FlowTemplateKey> read_flow_key(const v1::FlowTemplate& flow, std:
                          flow.ipv6_prefix_length(), kIpv6Bits, key.ipv6_prefix_length);
   }
   if (!status.ok()) return status;
+  if (flow.by_vlan()) key.parts |= FlowTemplateKey::kVlan;
+  if (flow.by_inner_vlan()) key.parts |= FlowTemplateKey::kInnerVlan;
+  if (flow.by_ingress_port()) key.parts |= FlowTemplateKey::kIngressPort;
+  if (key.kind == FlowKeyKind::kLink && key.parts == 0) {
+    return missing(joined(path, "by_vlan"),
+                   "with FLOW_KEY_LINK one of by_vlan, by_inner_vlan, by_ingress_port");
+  }
+  if (!flow.inner()) return key;
+  if (key.kind != FlowKeyKind::kFiveTuple && !has_address(key.kind)) {
+    return not_allowed(joined(path, "inner"), "true",
+                       "only with FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE and FLOW_KEY_DESTINATION");
+  }
+  key.parts |= FlowTemplateKey::kInner;
   return key;
 }
 
@@ -129,13 +151,30 @@ absl::StatusOr<RuleSpec> read_rule(const v1::Rule& rule, std::string_view path) 
   spec.priority = rule.priority();
   absl::Status status = check_name(joined(path, "rule_id"), rule.rule_id());
   if (!status.ok()) return status;
-  const absl::StatusOr<Match> match = read_match(rule.match(), path);
-  if (!match.ok()) return match.status();
-  spec.match = *match;
-  spec.ingress_port = rule.match().ingress_port();
+  status = read_match(rule.match(), spec);
+  if (!status.ok()) return status;
   status = read_action(rule, path, spec);
   if (!status.ok()) return status;
   return spec;
+}
+
+absl::StatusOr<AddressList> read_address_list(const v1::AddressList& list, std::string_view path) {
+  if (absl::Status status = check_name(joined(path, "name"), list.name()); !status.ok()) {
+    return status;
+  }
+  if (static_cast<std::size_t>(list.prefixes_size()) > kMaxListEntries) {
+    return not_allowed(joined(path, "prefixes"), joined(list.prefixes_size(), " prefixes"),
+                       joined("at most ", kMaxListEntries));
+  }
+  std::vector<IpPrefix> prefixes;
+  prefixes.reserve(static_cast<std::size_t>(list.prefixes_size()));
+  for (int i = 0; i < list.prefixes_size(); ++i) {
+    const auto prefix = read_prefix(joined(path, "prefixes[", i, "]"), list.prefixes(i));
+    if (!prefix.ok()) return prefix.status();
+    prefixes.push_back(*prefix);
+  }
+  sort_prefixes(prefixes);
+  return std::make_shared<const std::vector<IpPrefix>>(std::move(prefixes));
 }
 
 absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::string_view path) {
@@ -165,6 +204,15 @@ absl::StatusOr<RuleSetSpec> read_rule_set(const v1::RuleSet& rule_set, std::stri
     }
     spec.rules.push_back(*std::move(rule));
   }
+  for (int i = 0; i < rule_set.address_lists_size(); ++i) {
+    const std::string list_path = joined(path, "address_lists[", i, "].");
+    absl::StatusOr<AddressList> list = read_address_list(rule_set.address_lists(i), list_path);
+    if (!list.ok()) return list.status();
+    const std::string& name = rule_set.address_lists(i).name();
+    if (!spec.lists.try_emplace(name, *std::move(list)).second) {
+      return not_allowed(joined(list_path, "name"), quoted(name), "each name once");
+    }
+  }
   return spec;
 }
 
@@ -172,7 +220,12 @@ namespace {
 
 void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
   flow.set_key(write_enum<v1::FlowKey>(per_flow.key.kind, kFlowKeys));
-  if (per_flow.key.kind != FlowKeyKind::kFiveTuple) {
+  const std::uint8_t parts = per_flow.key.parts;
+  flow.set_by_vlan((parts & FlowTemplateKey::kVlan) != 0);
+  flow.set_by_inner_vlan((parts & FlowTemplateKey::kInnerVlan) != 0);
+  flow.set_by_ingress_port((parts & FlowTemplateKey::kIngressPort) != 0);
+  flow.set_inner((parts & FlowTemplateKey::kInner) != 0);
+  if (has_address(per_flow.key.kind)) {
     flow.set_ipv4_prefix_length(per_flow.key.ipv4_prefix_length);
     flow.set_ipv6_prefix_length(per_flow.key.ipv6_prefix_length);
   }
@@ -187,7 +240,7 @@ void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
 void write_rule(const RuleSpec& spec, v1::Rule& rule) {
   rule.set_rule_id(spec.id);
   rule.set_priority(spec.priority);
-  write_match(spec.match, spec.ingress_port, *rule.mutable_match());
+  write_match(spec, *rule.mutable_match());
   if (const RuleSpec::ToBucket* to_bucket = spec.to_bucket()) {
     rule.set_bucket_id(to_bucket->bucket_id);
   } else if (const RuleSpec::PerFlow* per_flow = spec.per_flow()) {

@@ -10,6 +10,9 @@
 
 namespace drip::control {
 
+/// INVALID_ARGUMENT as read_rule().
+[[nodiscard]] absl::StatusOr<AddressList> read_address_list(const v1::AddressList& list,
+                                                            std::string_view path);
 /// INVALID_ARGUMENT, naming field, value and what is allowed, if a field is out of range. `path` is
 /// the path of the message in the request, with a dot at its end.
 [[nodiscard]] absl::StatusOr<RuleSpec> read_rule(const v1::Rule& rule, std::string_view path);

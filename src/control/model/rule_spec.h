@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,16 +48,37 @@ struct RuleSpec {
   /// The path of the rule in the request, for the text of errors: "rule_set.rules[2].".
   std::string path;
   std::int32_t priority = 0;
-  Match match;  ///< Without ingress_port, whose name is below.
+  /// Without ingress_port, whose name is below, and without prefixes, which may be several.
+  Match match;
   std::string ingress_port;
+  std::vector<IpPrefix> src_prefixes;
+  std::vector<IpPrefix> dst_prefixes;
+  std::string src_list;  ///< The name of an address list; empty: none.
+  std::string dst_list;
   std::variant<Pass, Drop, ToBucket, PerFlow> action;
 
+  [[nodiscard]] bool same_match(const RuleSpec& other) const {
+    return match == other.match && ingress_port == other.ingress_port &&
+           src_prefixes == other.src_prefixes && dst_prefixes == other.dst_prefixes &&
+           src_list == other.src_list && dst_list == other.dst_list;
+  }
   [[nodiscard]] const PerFlow* per_flow() const { return std::get_if<PerFlow>(&action); }
   [[nodiscard]] const ToBucket* to_bucket() const { return std::get_if<ToBucket>(&action); }
 };
 
+/// Sorted, without duplicates. Shared, since rule sets are copied to be changed.
+using AddressList = std::shared_ptr<const std::vector<IpPrefix>>;
+/// By name.
+using AddressLists = std::map<std::string, AddressList, std::less<>>;
+
+/// By IP version, address and length.
+[[nodiscard]] bool precedes(const IpPrefix& a, const IpPrefix& b);
+/// In that order, each once.
+void sort_prefixes(std::vector<IpPrefix>& prefixes);
+
 struct RuleSetSpec {
   std::vector<RuleSpec> rules;
+  AddressLists lists;
   /// The path of the rule set in the request, as in RuleSpec: "rule_set.".
   std::string path;
   std::string default_bucket_id;  ///< For packets that match no rule; empty: they pass.

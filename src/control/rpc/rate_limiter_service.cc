@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "base/text.h"
+#include "control/config/rule_warnings.h"
 #include "control/convert/convert_bucket.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_page.h"
@@ -114,6 +115,10 @@ absl::Status configure_bucket(const ServicesContext& context,
   const absl::StatusOr<BucketEntryRef> bucket =
       context.buckets.get("bucket_id", request.bucket_id());
   if (!bucket.ok()) return bucket.status();
+  for (const std::string& warning :
+       warnings_of_bucket((*bucket)->settings(), longest_frame_of(context.engine))) {
+    response.add_warnings(warning);
+  }
   RequestQueues& queues = (*bucket)->queues();
   // What waits in a queue of the other kind drains.
   if (queues_before != nullptr && queues_before != &queues) {

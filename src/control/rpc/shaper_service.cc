@@ -16,6 +16,7 @@
 #include "control/convert/convert_rule.h"
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
+#include "control/rpc/address_lists.h"
 #include "control/rpc/node_warnings.h"
 #include "control/rpc/unary_call.h"
 #include "control/rpc/watch_buckets.h"
@@ -38,6 +39,14 @@ absl::Status configure_buckets(const ServicesContext& context,
   if (!applied.ok()) return applied.status();
   response.set_created(applied->created);
   response.set_changed(applied->changed);
+  const std::uint32_t longest = longest_frame_of(context.engine);
+  for (const BucketPatch& patch : patches) {
+    const BucketEntryRef bucket = context.buckets.find(patch.id);
+    if (bucket == nullptr) continue;
+    for (const std::string& warning : warnings_of_bucket(bucket->settings(), longest)) {
+      response.add_warnings(joined("bucket ", patch.id, ": ", warning));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -65,12 +74,23 @@ absl::Status set_rules(const ServicesContext& context, const v1::SetRulesRequest
                        v1::SetRulesResponse& response, ConfigurationChanges::Deadline deadline) {
   absl::StatusOr<RuleSetSpec> rules = read_rule_set(request.rule_set(), "rule_set.");
   if (!rules.ok()) return rules.status();
+  // Lists that are not named stay as they are.
+  context.configuration.with_rules([&](const RuleStore& store) {
+    rules->lists.insert(store.rules().lists.begin(), store.rules().lists.end());
+  });
   const auto revision = context.changes.set_rules(
       *std::move(rules),
       request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt,
       deadline);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
+  context.configuration.with_rules([&](const RuleStore& store) {
+    for (std::size_t i = 0; i < store.warnings().size(); ++i) {
+      for (const std::string& warning : store.warnings()[i]) {
+        response.add_warnings(joined("rule ", store.rules().rules[i].id, ": ", warning));
+      }
+    }
+  });
   return absl::OkStatus();
 }
 
@@ -78,10 +98,14 @@ absl::Status set_rule(const ServicesContext& context, const v1::SetRuleRequest& 
                       v1::SetRuleResponse& response, ConfigurationChanges::Deadline deadline) {
   absl::StatusOr<RuleSpec> rule = read_rule(request.rule(), "rule.");
   if (!rule.ok()) return rule.status();
+  const std::string id = rule->id;
   const auto revision = context.changes.set_rule(*std::move(rule), deadline);
   if (!revision.ok()) return revision.status();
   response.set_revision(revision->number);
   response.set_created(revision->created);
+  context.configuration.with_rules([&](const RuleStore& store) {
+    for (std::string& warning : store.warnings_of(id)) response.add_warnings(std::move(warning));
+  });
   return absl::OkStatus();
 }
 
@@ -105,6 +129,7 @@ absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& r
       status.set_flows(state.flows.flows);
       status.set_flows_created(state.flows.created);
       status.set_flows_refused(state.flows.refused);
+      for (const std::string& warning : state.warnings) status.add_warnings(warning);
     }
     response.set_default_bucket_id(rules.rules().default_bucket_id);
     response.set_protect_control_traffic(rules.rules().protect_control_traffic);
@@ -115,6 +140,14 @@ absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& r
     }
     response.set_revision(rules.revision());
     response.set_default_packets(rules.default_hits().packets);
+    const auto count = [&](PacketKind kind) { return rules.default_hits(kind).packets; };
+    v1::DefaultCounts& counts = *response.mutable_default_counts();
+    counts.set_mpls(count(PacketKind::kMpls));
+    counts.set_pppoe(count(PacketKind::kPppoe));
+    counts.set_non_ip(count(PacketKind::kNonIp));
+    counts.set_fragments(count(PacketKind::kFragment));
+    counts.set_tunnels(count(PacketKind::kTunnel));
+    counts.set_other(count(PacketKind::kOther));
     response.set_protected_packets(rules.protected_hits().packets);
   });
   return absl::OkStatus();
@@ -190,6 +223,29 @@ grpc::ServerUnaryReactor* ShaperService::DeleteRule(grpc::CallbackServerContext*
   return answer_in_order(call, context_.change_thread, [=, this] {
     return delete_rule(context_, *request, *response, call->deadline());
   });
+}
+
+grpc::ServerUnaryReactor* ShaperService::SetAddressList(grpc::CallbackServerContext* call,
+                                                        const v1::SetAddressListRequest* request,
+                                                        v1::SetAddressListResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return set_address_list(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::DeleteAddressList(
+    grpc::CallbackServerContext* call, const v1::DeleteAddressListRequest* request,
+    v1::DeleteAddressListResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this] {
+    return delete_address_list(context_, *request, *response, call->deadline());
+  });
+}
+
+grpc::ServerUnaryReactor* ShaperService::ListAddressLists(
+    grpc::CallbackServerContext* call, const v1::ListAddressListsRequest* request,
+    v1::ListAddressListsResponse* response) {
+  return answer_in_order(call, context_.work,
+                         [=, this] { return list_address_lists(context_, *request, *response); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* call,

@@ -33,6 +33,15 @@ class ShaperService final : public v1::ShaperService::CallbackService {
   grpc::ServerUnaryReactor* DeleteRule(grpc::CallbackServerContext* call,
                                        const v1::DeleteRuleRequest* request,
                                        v1::DeleteRuleResponse* response) override;
+  grpc::ServerUnaryReactor* SetAddressList(grpc::CallbackServerContext* call,
+                                           const v1::SetAddressListRequest* request,
+                                           v1::SetAddressListResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteAddressList(grpc::CallbackServerContext* call,
+                                              const v1::DeleteAddressListRequest* request,
+                                              v1::DeleteAddressListResponse* response) override;
+  grpc::ServerUnaryReactor* ListAddressLists(grpc::CallbackServerContext* call,
+                                             const v1::ListAddressListsRequest* request,
+                                             v1::ListAddressListsResponse* response) override;
   grpc::ServerUnaryReactor* ListRules(grpc::CallbackServerContext* call,
                                       const v1::ListRulesRequest* request,
                                       v1::ListRulesResponse* response) override;

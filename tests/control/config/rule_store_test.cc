@@ -73,8 +73,10 @@ TEST_F(ConfigurationTest, ARuleThatKeepsItsIdKeepsItsHits) {
   engine_.count_hits(0, 0, 10, 1000);
   engine_.count_hits(1, 0, 5, 500);
   engine_.count_hits(0, 1, 7, 700);
-  engine_.count_hits(0, 2, 3, 300);  // The fallback.
-  engine_.count_hits(1, 3, 2, 200);  // Protected.
+  const auto snapshot = engine_.rules();
+  engine_.count_hits(0, snapshot->fallback_index(), 2, 200);
+  engine_.count_hits(0, snapshot->fallback_index(PacketKind::kTunnel), 1, 100);
+  engine_.count_hits(1, snapshot->protected_index(), 2, 200);
   EXPECT_EQ(hits("a").packets, 15U);
   EXPECT_EQ(hits("a").bytes, 1500U);
   ASSERT_TRUE(
@@ -88,6 +90,8 @@ TEST_F(ConfigurationTest, ARuleThatKeepsItsIdKeepsItsHits) {
   EXPECT_EQ(hits("b").packets, 0U) << "not the same rule: it was deleted in between";
   configuration_.with_rules([](const RuleStore& rules) {
     EXPECT_EQ(rules.default_hits().packets, 3U);
+    EXPECT_EQ(rules.default_hits(PacketKind::kTunnel).packets, 1U);
+    EXPECT_EQ(rules.default_hits(PacketKind::kOther).packets, 0U);
     EXPECT_EQ(rules.protected_hits().packets, 2U);
   });
 }
@@ -179,6 +183,135 @@ TEST_F(ConfigurationTest, FlowRulesStayWithTheirIdOrTheirMatch) {
   EXPECT_EQ(engine_.rules()->actions[1].flow_rule, first);
   ASSERT_TRUE(set_rules("").ok());
   EXPECT_TRUE(engine_.flow_rules().empty());
+}
+
+// ---- Several prefixes, and lists
+
+TEST_F(ConfigurationTest, ARuleWithSeveralPrefixesIsOneRule) {
+  ASSERT_TRUE(set_rules("address_lists { name: 'l' prefixes: '192.0.2.0/24' } rules { rule_id: 'a' "
+                        "drop: true match { src_prefixes: '10.0.0.0/8' src_prefixes: "
+                        "'2001:db8::/32' src_list: 'l' } } rules { rule_id: 'b' pass: true }")
+                  .ok());
+  const auto rules = engine_.rules();
+  ASSERT_EQ(rules->actions.size(), 2U);
+  const auto rule_of = [&](const char* from) {
+    Headers headers;
+    const IpPrefix prefix = *IpPrefix::parse(from);
+    headers.ip_version = prefix.version();
+    headers.src_address = prefix.address();
+    return rules->classifier.classify(headers, 0);
+  };
+  EXPECT_EQ(rule_of("10.1.2.3"), 0U);
+  EXPECT_EQ(rule_of("2001:db8::1"), 0U);
+  EXPECT_EQ(rule_of("192.0.2.9"), 0U);
+  EXPECT_EQ(rule_of("192.0.3.9"), 1U);
+}
+
+TEST_F(ConfigurationTest, AListThatThereIsNotIsAnErrorAndAnEmptyOneMatchesNothing) {
+  const absl::Status status = set_rule("rule_id: 'a' drop: true match { dst_list: 'l' }");
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(message_of(status), "rule.match.dst_list: no address list is named \"l\"");
+  ASSERT_TRUE(set_rules("address_lists { name: 'l' } rules { rule_id: 'a' drop: true match { "
+                        "dst_list: 'l' } }")
+                  .ok());
+  Headers headers;
+  headers.ip_version = IpVersion::kV4;
+  EXPECT_EQ(engine_.rules()->classifier.classify(headers, 0), kNoRule);
+}
+
+// ---- Warnings
+
+class RuleWarningsTest : public ConfigurationTest {
+ protected:
+  static constexpr std::uint32_t kLongest = 1514;
+
+  static std::vector<std::string> warnings(const std::string& rules) {
+    const RuleSetSpec set = rule_set(rules);
+    std::vector<std::string> all;
+    for (const auto& of_rule : warnings_of_rules(set, kLongest)) {
+      all.insert(all.end(), of_rule.begin(), of_rule.end());
+    }
+    std::vector<std::string> one_by_one;
+    for (const RuleSpec& rule : set.rules) {
+      for (std::string& warning : warnings_of_rule(set, rule.id, kLongest)) {
+        one_by_one.push_back(std::move(warning));
+      }
+    }
+    EXPECT_EQ(all, one_by_one);
+    return all;
+  }
+};
+
+TEST_F(RuleWarningsTest, ARuleThatAnEarlierOneHidesWholly) {
+  const std::string first = "rules { rule_id: 'first' drop: true match { ";
+  const std::string second = "} } rules { rule_id: 'second' pass: true match { ";
+  const std::vector<std::string> hidden = {
+      "hidden: every packet that it matches is matched by first, which is tried first"};
+  const std::vector<std::pair<std::string, std::string>> table = {
+      {"", "ip_protocol: 6"},
+      {"src_prefix: '10.0.0.0/8'", "src_prefix: '10.1.0.0/16' dscp: 5"},
+      {"src_prefixes: '10.0.0.0/8' src_prefixes: '2001:db8::/32'",
+       "src_prefixes: '10.1.0.0/16' src_prefixes: '2001:db8:1::/48'"},
+      {"dst_port { first: 1 last: 99 }", "dst_port { first: 5 last: 6 } ip_protocol: 6"},
+      {"tcp_flags: 2", "tcp_flags: 2 tcp_flags_mask: 18"},
+      {"src_mac: '02:00:00:00:00:00/24'", "src_mac: '02:00:00:00:00:01'"},
+      {"ingress_port: 'lan'", "ingress_port: 'lan' vlan_id: 5"},
+      {"inner: true", "inner: true dscp: 5"},
+  };
+  const std::string end = "} } default_bucket_id: 'rest'";
+  for (const auto& [outer, inner] : table) {
+    EXPECT_EQ(warnings(first + outer + second + inner + end), hidden) << outer;
+    EXPECT_TRUE(warnings(first + inner + second + outer + end).empty()) << outer;
+  }
+  // In the order in which they are tried, not in that of the set.
+  EXPECT_TRUE(warnings("rules { rule_id: 'a' pass: true } rules { rule_id: 'b' priority: 1 pass: "
+                       "true match { dscp: 1 } }")
+                  .empty());
+  EXPECT_TRUE(warnings(first + "inner: true" + second + "dscp: 5 } }").empty());
+}
+
+TEST_F(RuleWarningsTest, FragmentsThatPassBesideARuleWithPorts) {
+  const std::string web =
+      "rules { rule_id: 'web' drop: true match { ip_protocol: 6 dst_port { first: 80 last: 80 } } "
+      "} ";
+  EXPECT_EQ(warnings(web),
+            std::vector<std::string>{"fragments match no ports: those of its packets "
+                                     "pass unshaped by the default"});
+  EXPECT_TRUE(warnings(web + "default_bucket_id: 'rest'").empty());
+  EXPECT_TRUE(
+      warnings(web + "rules { rule_id: 'tcp' drop: true match { ip_protocol: 6 } }").empty());
+  EXPECT_EQ(warnings(web + "rules { rule_id: 'tcp' pass: true match { ip_protocol: 6 } } "
+                           "default_bucket_id: 'rest'"),
+            std::vector<std::string>{
+                "fragments match no ports: those of its packets pass unshaped by tcp"});
+}
+
+TEST_F(RuleWarningsTest, ACapacityThatNoLongFrameFits) {
+  const std::string flow =
+      "rules { rule_id: 'f' per_flow { key: 2 max_flows: 1 bucket { capacity: 9 leak_rate: 1 ";
+  EXPECT_EQ(warnings(flow + "capacity_bytes: 1513 } } }"),
+            std::vector<std::string>{"capacity_bytes 1513: the longest frame of the ports, 1514 "
+                                     "wire bytes, never fits, not even into the empty bucket"});
+  EXPECT_TRUE(warnings(flow + "capacity_bytes: 1514 } } }").empty());
+  EXPECT_EQ(warnings(flow + "capacity_bytes: 1514 overhead_bytes: 24 } } }").size(), 1U);
+  BucketSettings settings;
+  settings.capacity_bytes = 10;
+  EXPECT_TRUE(warnings_of_bucket(settings, 0).empty()) << "a node without ports";
+  EXPECT_EQ(longest_frame_of(engine_), 0U);
+  engine_.port_stats[1].mtu = 9000;
+  EXPECT_EQ(longest_frame_of(engine_), 9014U);
+}
+
+TEST_F(RuleWarningsTest, AreKeptUntilTheRulesChange) {
+  ASSERT_TRUE(
+      set_rules("rules { rule_id: 'a' pass: true } rules { rule_id: 'b' drop: true }").ok());
+  configuration_.with_rules([](const RuleStore& rules) {
+    EXPECT_EQ(rules.list()[1].warnings.size(), 1U);
+    EXPECT_TRUE(rules.warnings_of("a").empty());
+  });
+  ASSERT_TRUE(configuration_.delete_rule("a").ok());
+  configuration_.with_rules(
+      [](const RuleStore& rules) { EXPECT_TRUE(rules.list()[0].warnings.empty()); });
 }
 
 TEST_F(ConfigurationTest, ProtectedProtocolsAreThoseOfTheRuleSet) {

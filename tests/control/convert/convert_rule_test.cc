@@ -56,7 +56,7 @@ TEST(ReadRule, ErrorsNameFieldValueAndRange) {
       {to + "ether_type: 1535 }", "rule.match.ether_type: 1535 is not allowed: 1536 to 65535"},
       {to + "src_prefix: '10.0.0.0/8' dst_prefix: '2001:db8::/32' }", "rule.match...."},
       {flow + "max_flows: 1 }",
-       "rule.per_flow.key: missing: FLOW_KEY_FIVE_TUPLE, FLOW_KEY_SOURCE or FLOW_KEY_DESTINATION"},
+       "rule.per_flow.key: missing: FLOW_KEY_FIVE_TUPLE (1), FLOW_KEY_SOURCE (2), ..."},
       {flow + "key: 1 }", "rule.per_flow.max_flows: 0 is not allowed: 1 to 1048576 flows"},
       {flow + "key: 1 max_flows: 1048577 }",
        "rule.per_flow.max_flows: 1048577 is not allowed: 1 to 1048576 flows"},
@@ -65,7 +65,27 @@ TEST(ReadRule, ErrorsNameFieldValueAndRange) {
       {flow + "key: 3 max_flows: 1 ipv6_prefix_length: 129 }",
        "rule.per_flow.ipv6_prefix_length: 129 is not allowed: 0 to 128 bits"},
       {flow + "key: 1 max_flows: 1 ipv4_prefix_length: 24 }",
-       "rule.per_flow.ipv4_prefix_length: 24 is not allowed: unset with FLOW_KEY_FIVE_TUPLE"},
+       "rule.per_flow.ipv4_prefix_length: 24 is not allowed: only with FLOW_KEY_SOURCE and "
+       "FLOW_KEY_DESTINATION"},
+      {flow + "key: 6 max_flows: 1 }",
+       "rule.per_flow.by_vlan: missing: with FLOW_KEY_LINK one of by_vlan, ..."},
+      {flow + "key: 4 inner: true max_flows: 1 }",
+       "rule.per_flow.inner: true is not allowed: only with FLOW_KEY_FIVE_TUPLE, ..."},
+      {to + "icmp_type: 256 }", "rule.match.icmp_type: 256 is not allowed: 0 to 255"},
+      {to + "icmp_code: 1 }", "rule.match.icmp_code: 1 without a type is not allowed; ..."},
+      {to + "tcp_flags: 0 }", "rule.match.tcp_flags_mask: 0 is not allowed: 1 to 255"},
+      {to + "tcp_flags: 256 }", "rule.match.tcp_flags: 256 is not allowed: 0 to 255"},
+      {to + "tcp_flags: 3 tcp_flags_mask: 1 }", "rule.match.tcp_flags_mask: 1 is not allowed; ..."},
+      {to + "src_mac: '02:00:00:00:00' }",
+       "rule.match.src_mac: \"02:00:00:00:00\" is not allowed: a MAC address such as ..."},
+      {to + "src_mac: '02:00:00:00:00:01/24' }", "rule.match.src_mac: ..."},
+      {to + "dst_mac: '02:00:00:00:00:0g' }", "rule.match.dst_mac: ..."},
+      {to + "dst_mac: '02:00:00:00:00:00/49' }", "rule.match.dst_mac: ..."},
+      {to + "src_prefixes: '10.0.0.0/8' src_prefixes: '10.0.0.1/8' }",
+       "rule.match.src_prefixes[1]: '10.0.0.1/8' is not a network..."},
+      {to + "dst_list: '?' }", "rule.match.dst_list: \"?\" is not allowed: ..."},
+      {to + "src_prefixes: '10.0.0.0/8' dst_prefixes: '2001:db8::/32' }",
+       "rule.match.dst_prefix: 2001:db8::/32 is not allowed; ..."},
       {flow + "key: 1 max_flows: 1 idle_timeout_ms: 99 }",
        "rule.per_flow.idle_timeout_ms: 99 is not allowed: 100 to 86400000 ms"},
       {"rule_id: 'r' per_flow { key: 1 max_flows: 1 bucket { leak_rate: 1 } }",
@@ -95,6 +115,28 @@ TEST(ReadRuleSet, ErrorsNameTheRuleAndAnIdThatIsThereTwice) {
       "rule_set.default_bucket_id: \" \" is not allowed: ...", "");
 }
 
+TEST(ReadRuleSet, ListsAreSortedAndEachPrefixIsThereOnce) {
+  const auto set = read_rule_set(
+      message<v1::RuleSet>("address_lists { name: 'l' prefixes: '2001:db8::/32' prefixes: "
+                           "'10.0.0.0/8' prefixes: '10.0.0.0/8' prefixes: '9.9.9.9' }"),
+      "rule_set.");
+  ASSERT_TRUE(set.ok()) << set.status();
+  const std::vector<IpPrefix>& list = *set->lists.at("l");
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_EQ(list[0].to_text(), "9.9.9.9/32");
+  EXPECT_EQ(list[2].to_text(), "2001:db8::/32");
+  const auto refused = [](const std::string& text, const std::string& wanted) {
+    expect_message(read_rule_set(message<v1::RuleSet>(text), "rule_set.").status(), wanted, text);
+  };
+  refused("address_lists { name: 'l' prefixes: '10.0.0.0/8' prefixes: 'x' }",
+          "rule_set.address_lists[0].prefixes[1]: 'x' ...");
+  refused("address_lists { name: 'l' } address_lists { name: 'l' }",
+          "rule_set.address_lists[1].name: \"l\" is not allowed: each name once");
+  refused("address_lists { }", "rule_set.address_lists[0].name: \"\" is not allowed: ...");
+  refused("control_protocols: 'arp' control_protocols: 'dns'",
+          "rule_set.control_protocols[1]: \"dns\" is not allowed: none, or a name, ...");
+}
+
 TEST(ReadRuleSet, ProtectsControlTrafficByDefault) {
   EXPECT_TRUE(read_rule_set(v1::RuleSet(), "")->protect_control_traffic);
   EXPECT_FALSE(read_rule_set(message<v1::RuleSet>("protect_control_traffic: false"), "")
@@ -108,6 +150,14 @@ TEST(WriteRule, GivesBackWhatWasRead) {
         "ip_protocol: 17 src_port { first: 1 last: 2 } dst_port { first: 53 last: 53 } "
         "vlan_id: 0 inner_vlan_id: 4095 dscp: 46 ingress_port: 'wan' ether_type: 2048 }",
         "rule_id: 'r' bucket_id: 'b' match { src_prefix: '2001:db8::/32' ip_protocol: 0 }",
+        "rule_id: 'r' pass: true match { icmp_type: 3 icmp_code: 4 src_mac: '02:00:00:00:00:01' "
+        "dst_mac: '02:00:00:00:00:00/24' inner: true }",
+        "rule_id: 'r' pass: true match { tcp_flags: 2 tcp_flags_mask: 18 src_prefixes: "
+        "'10.0.0.0/8' src_prefixes: '2001:db8::/32' src_list: 'a' dst_list: 'b' }",
+        "rule_id: 'r' match {} per_flow { key: 6 max_flows: 9 idle_timeout_ms: 100 bucket { "
+        "capacity: 1 leak_rate: 1 leak_rate_bps: 0 capacity_bytes: 0 overhead_bytes: 0 "
+        "min_frame_bytes: 0 departure: 2 max_catchup_ns: 100000000 } overflow: 1 by_vlan: true "
+        "by_inner_vlan: true by_ingress_port: true }",
         "rule_id: 'r' match {} per_flow { key: 2 ipv4_prefix_length: 24 ipv6_prefix_length: 0 "
         "max_flows: 9 idle_timeout_ms: 100 bucket { capacity: 1 leak_rate: 1 leak_rate_bps: 0 "
         "capacity_bytes: 0 overhead_bytes: 0 min_frame_bytes: 0 departure: 2 "

@@ -132,6 +132,75 @@ TEST_F(ShaperRpc, Rules) {
   expect_error(grpc::RESOURCE_EXHAUSTED, "1024 mbufs more would be needed");
 }
 
+TEST_F(ShaperRpc, AddressLists) {
+  const auto made = call(*shaper_, &Stub::SetAddressList,
+                         "list { name: 'l' prefixes: '10.0.0.1' prefixes: '10.0.0.2' }");
+  expect_ok();
+  EXPECT_TRUE(made.created());
+  EXPECT_EQ(made.entries(), 2U);
+  EXPECT_EQ(made.revision(), 1U);
+  call(*shaper_, &Stub::SetRule, "rule { rule_id: 'r' match { src_list: 'l' } drop: true }");
+  expect_ok();
+  const auto more = call(
+      *shaper_, &Stub::SetAddressList,
+      "mode: ADDRESS_LIST_MODE_ADD list { name: 'l' prefixes: '10.0.0.2' prefixes: '9.9.9.9' }");
+  EXPECT_EQ(more.entries(), 3U);
+  EXPECT_FALSE(more.created());
+  const auto fewer = call(*shaper_, &Stub::SetAddressList,
+                          "mode: ADDRESS_LIST_MODE_REMOVE list { name: 'l' prefixes: '10.0.0.1' "
+                          "prefixes: '8.8.8.8' }");
+  EXPECT_EQ(fewer.entries(), 2U);
+  // A new rule set leaves it as it is.
+  call(*shaper_, &Stub::SetRules,
+       "rule_set { rules { rule_id: 'r' match { src_list: 'l' } drop: true } }");
+  expect_ok();
+  const auto all = call(*shaper_, &Stub::ListAddressLists, "");
+  ASSERT_EQ(all.lists_size(), 1);
+  EXPECT_EQ(all.lists(0).entries(), 2U);
+  EXPECT_EQ(all.lists(0).rule_ids(0), "r");
+  EXPECT_EQ(all.prefixes_size(), 0);
+  const auto first = call(*shaper_, &Stub::ListAddressLists, "name: 'l' page_size: 1");
+  ASSERT_EQ(first.prefixes_size(), 1);
+  EXPECT_EQ(first.prefixes(0), "9.9.9.9/32");
+  const auto last = call(*shaper_, &Stub::ListAddressLists,
+                         "name: 'l' page_size: 1 page_token: '" + first.next_page_token() + "'");
+  ASSERT_EQ(last.prefixes_size(), 1);
+  EXPECT_EQ(last.prefixes(0), "10.0.0.2/32");
+  EXPECT_TRUE(last.next_page_token().empty());
+
+  call(*shaper_, &Stub::DeleteAddressList, "name: 'l'");
+  expect_error(grpc::FAILED_PRECONDITION, "name: \"l\" is named by rule \"r\"");
+  call(*shaper_, &Stub::DeleteRule, "rule_id: 'r'");
+  call(*shaper_, &Stub::DeleteAddressList, "name: 'l'");
+  expect_ok();
+  call(*shaper_, &Stub::ListAddressLists, "name: 'l'");
+  expect_error(grpc::NOT_FOUND, "name: no address list is named \"l\"");
+  call(*shaper_, &Stub::SetAddressList,
+       "mode: ADDRESS_LIST_MODE_REMOVE list { name: 'l' prefixes: '10.0.0.1' }");
+  expect_error(grpc::NOT_FOUND, "list.name: no address list is named \"l\"");
+  call(*shaper_, &Stub::SetAddressList, "list { name: 'l' prefixes: '10.0.0.1/8' }");
+  EXPECT_EQ(status_.error_code(), grpc::INVALID_ARGUMENT);
+}
+
+TEST_F(ShaperRpc, WarningsAreInTheReplies) {
+  engine_.port_stats[0].mtu = 1500;
+  const auto buckets = call(*shaper_, &Stub::ConfigureBuckets,
+                            "buckets { bucket_id: 'b' capacity: 9 leak_rate_bps: 1e6 "
+                            "capacity_bytes: 1000 }");
+  ASSERT_EQ(buckets.warnings_size(), 1);
+  EXPECT_TRUE(buckets.warnings(0).starts_with("bucket b: capacity_bytes 1000: the longest frame"));
+  const auto set = call(*shaper_, &Stub::SetRules,
+                        "rule_set { rules { rule_id: 'a' pass: true } "
+                        "rules { rule_id: 'h' drop: true match { dscp: 1 } } }");
+  ASSERT_EQ(set.warnings_size(), 1);
+  EXPECT_TRUE(set.warnings(0).starts_with("rule h: hidden: "));
+  const auto added = call(*shaper_, &Stub::SetRule, "rule { rule_id: 'i' drop: true }");
+  ASSERT_EQ(added.warnings_size(), 1);
+  const auto listed = call(*shaper_, &Stub::ListRules, "");
+  EXPECT_EQ(listed.rules(0).warnings_size(), 0);
+  EXPECT_EQ(listed.rules(1).warnings_size(), 1);
+}
+
 TEST_F(ShaperRpc, RulesAreReplacedOnlyAtTheExpectedRevision) {
   configure("bucket_id: 'web' capacity: 10 leak_rate_bps: 1e6");
   EXPECT_EQ(call(*shaper_, &Stub::SetRules, "rule_set {} expected_revision: 0").revision(), 1U);
