@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "cli/fields/bucket_settings.h"
@@ -122,16 +121,14 @@ void add_text(CLI::App* app, const std::string& name, const std::string& type,
 template <typename SetOne, typename Add>
 void add_prefixes(CLI::App* app, const std::string& name, const std::string& help, SetOne set_one,
                   Add add) {
-  app->add_option_function<std::vector<std::string>>(
-         name,
-         [set_one, add](const std::vector<std::string>& prefixes) {
-           if (prefixes.size() == 1) return set_one(prefixes.front());
-           for (const std::string& prefix : prefixes) add(prefix);
-         },
-         help)
-      ->delimiter(',')
-      ->expected(1)
-      ->type_name("PREFIX[,...]");
+  add_text(app, name, "PREFIX[,...]", help, [set_one, add](const std::string& text) {
+    if (text.find(',') == std::string::npos) return set_one(text);
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      add(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  });
 }
 
 void add_match_flags(CLI::App* app, const std::shared_ptr<v1::Match>& match) {
