@@ -7,7 +7,8 @@
 --          INSTANCE:state  what `fields` names, packed
 --          INSTANCE:line   a sorted set of what waits, by sequence: request ids, and of units without
 --                          a name a NUL and their sequence
---          INSTANCE:ids    request id -> 'sequence arrival'
+--          INSTANCE:ids    request id -> 'sequence arrival', and how long it is to be remembered
+--          INSTANCE:left   a sorted set of the ids that have left and are remembered, by until when
 -- KEYS[2]  the queues' time
 -- ARGV     operation, revision, period in us, its fraction in 2^-32 us, capacity, departure at the
 --          start of service (1) or at its end (0), then what the operation needs.
@@ -16,6 +17,8 @@
 -- to 2^53: a moment is below 2^51, and 2^20 units of the longest period (an hour) below 2^52, as is
 -- the sum of their fractions. So departures are as exact as the period, which is rounded once.
 local FRACTION = 4294967296
+-- Ids of one queue that are remembered; the first to be forgotten anyway goes first.
+local MOST_REMEMBERED = 100000
 
 local operation, revision = ARGV[1], tonumber(ARGV[2])
 -- By then the caller was told that there is no answer: nothing is admitted any more. By Redis's
@@ -52,8 +55,10 @@ if not instance then
 end
 local state_key, line, ids = key_of(instance, 'state'), key_of(instance, 'line'),
                              key_of(instance, 'ids')
+local left_key = key_of(instance, 'left')
 local fields = {'us', 'fraction', 'period_us', 'period_fraction', 'capacity', 'at_start', 'revision',
-                'seen', 'next', 'admitted', 'rejected', 'departed', 'dropped', 'last', 'created'}
+                'seen', 'next', 'admitted', 'rejected', 'departed', 'dropped', 'last', 'created',
+                'waited', 'remembering', 'forgotten'}
 local packed = redis.call('GET', state_key)
 local values = packed and cmsgpack.unpack(packed) or {}
 local state = {}
@@ -78,6 +83,33 @@ local backlog = redis.call('ZCARD', line)
 
 local function nameless(member) return string.byte(member, 1) == 0 end
 
+-- How long the id of what ids holds of it is to be remembered.
+local function remember_of(known) return tonumber(string.match(known, '^%d+ %d+ (%d+)')) or 0 end
+
+-- Those of `departed` whose ids are to be known for longer; the first of them left `rank` services
+-- after the point.
+local function remember(departed, ranks)
+  local known, kept = redis.call('HMGET', ids, unpack(departed)), {}
+  for i, text in ipairs(known) do
+    local span = text and remember_of(text) or 0
+    if span > 0 then
+      state.remembering = state.remembering - 1
+      kept[#kept + 1] = string.format('%.0f', ceil(advance(point, ranks[i], period)) + span)
+      kept[#kept + 1] = departed[i]
+    end
+  end
+  if #kept == 0 then return end
+  redis.call('ZADD', left_key, unpack(kept))
+  redis.call('ZREMRANGEBYSCORE', left_key, '-inf', string.format('%.0f', now))
+  local over = redis.call('ZCARD', left_key) - MOST_REMEMBERED
+  if over > 0 then
+    redis.call('ZREMRANGEBYRANK', left_key, 0, over - 1)
+    state.forgotten = state.forgotten + over
+  end
+  -- Longer than any id is remembered.
+  redis.call('EXPIRE', left_key, 90000)
+end
+
 -- What is due by now leaves.
 local function leak()
   if backlog == 0 or ceil(point) > now then return end
@@ -87,11 +119,17 @@ local function leak()
   while count < backlog and ceil(advance(point, count, period)) <= now do count = count + 1 end
   for first = 1, count, 1000 do
     local left = redis.call('ZPOPMIN', line, math.min(1000, count - first + 1))
-    local departed = {}
+    local departed, ranks = {}, {}
     for i = 1, #left, 2 do
-      if not nameless(left[i]) then departed[#departed + 1] = left[i] end
+      if not nameless(left[i]) then
+        departed[#departed + 1] = left[i]
+        ranks[#ranks + 1] = first - 1 + (i - 1) / 2
+      end
     end
-    if #departed > 0 then redis.call('HDEL', ids, unpack(departed)) end
+    if #departed > 0 then
+      if state.remembering > 0 then remember(departed, ranks) end
+      redis.call('HDEL', ids, unpack(departed))
+    end
   end
   backlog = backlog - count
   state.departed = state.departed + count
@@ -137,30 +175,66 @@ local function wait(rank)
 end
 local function in_service() return (state.at_start == 1 and ceil(point) > now) and 1 or 0 end
 
+-- Where those that come now begin: when the first of them starts, after `steps` services, and when
+-- the one with `rank` others of them before it starts.
+local function newcomers()
+  local first, steps = point, backlog
+  if backlog == 0 and ceil(point) <= now then first = {us = now, fraction = 0} end
+  if backlog > 0 and state.at_start == 0 then steps = backlog - 1 end
+  return function(rank) return math.max(ceil(advance(first, steps + rank, period)) - now, 0) end
+end
+
 -- Several, each by itself, in their order: how many, then of each its id (or nothing), how many
--- units and whether all or none of them. Answers for each: how many were admitted, what else (1: its
--- id waits already, 2: the others found no room), and of the first its sequence, position, wait and
--- time to its departure.
+-- units, whether all or none of them, the longest wait until a service may start and until the
+-- departure (or nothing), whether this is but a look, and how long its id is to be remembered. All
+-- times are in microseconds. Answers for each: how many were admitted, what else (1: its id waits
+-- already, 2: the others found no room, 3: they would wait too long, 4: its id has left and is
+-- remembered), and of the first its sequence, position, wait and time to its departure.
 if operation == 'admit' then
   local result = {'tickets', instance}
   local function answer(...)
     for _, value in ipairs({...}) do result[#result + 1] = value end
   end
   for item = 1, tonumber(ARGV[8]) do
-    local id, count = ARGV[6 + 3 * item], tonumber(ARGV[7 + 3 * item])
-    local all = ARGV[8 + 3 * item] == '1'
+    local at = 1 + 7 * item
+    local id, count, all = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3] == '1'
+    local most_start, most_departure = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+    local look, span = ARGV[at + 6] == '1', tonumber(ARGV[at + 7])
     local known = id ~= '' and redis.call('HGET', ids, id)
+    local until_when = id ~= '' and not known and redis.call('ZSCORE', left_key, id)
     if known then
       local rank = redis.call('ZRANK', line, id)
       answer(1, 1, tonumber(string.match(known, '^%d+')), rank + 1 + in_service(), wait(rank),
              departure(rank))
+    elseif until_when and tonumber(until_when) > now then
+      answer(1, 4, 0, 0, 0, 0)
     else
       local occupied = backlog + in_service()
       local room = math.max(state.capacity - occupied, 0)
       local taken = math.min(count, (all and room < count) and 0 or room)
-      state.rejected = state.rejected + count - taken
+      local what_else = taken < count and 2 or 0
+      local start = newcomers()
+      local served = state.at_start == 1 and 0 or 1
+      local function patient(rank)
+        return not (most_start and start(rank) > most_start) and
+               not (most_departure and start(rank + served) > most_departure)
+      end
+      if taken > 0 and not patient(taken - 1) then
+        local fitting = 0
+        while not all and patient(fitting) do fitting = fitting + 1 end
+        taken, what_else = fitting, 3
+      end
+      if not look then
+        if what_else == 3 then
+          state.waited = state.waited + count - taken
+        else
+          state.rejected = state.rejected + count - taken
+        end
+      end
       if taken == 0 then
-        answer(0, 2, 0, 0, 0, 0)
+        answer(0, what_else, 0, 0, what_else == 3 and start(0) or 0, 0)
+      elseif look then
+        answer(taken, what_else, 0, occupied + 1, start(0), start(served))
       else
         local sequence, until_start = state.next, nil
         if backlog == 0 then
@@ -176,10 +250,15 @@ if operation == 'admit' then
         end
         redis.call('ZADD', line, unpack(members))
         if id ~= '' then
-          redis.call('HSET', ids, id, members[1] .. ' ' .. string.format('%.0f', now))
+          local kept = members[1] .. ' ' .. string.format('%.0f', now)
+          if span > 0 then
+            kept = kept .. ' ' .. string.format('%.0f', span)
+            state.remembering = state.remembering + 1
+          end
+          redis.call('HSET', ids, id, kept)
         end
-        answer(taken, taken < count and 2 or 0, sequence, occupied + 1,
-               until_start or wait(backlog), departure(backlog))
+        answer(taken, what_else, sequence, occupied + 1, until_start or wait(backlog),
+               departure(backlog))
         state.next, state.admitted = sequence + taken, state.admitted + taken
         backlog = backlog + taken
       end
@@ -207,6 +286,7 @@ if operation == 'look' or operation == 'release' then
     save()
     return {'waits', ns(departure(rank))}
   end
+  if remember_of(known) > 0 then state.remembering = state.remembering - 1 end
   redis.call('ZREM', line, id)
   redis.call('HDEL', ids, id)
   redis.call('SET', key_of(instance, 'released:' .. sequence), '', 'EX', '600')
@@ -228,7 +308,7 @@ if operation == 'read' then
   return {'read', string.format('%.0f', state.admitted), string.format('%.0f', state.rejected),
           string.format('%.0f', state.departed), string.format('%.0f', state.dropped),
           tostring(backlog), ns(state.departed > 0 and now - state.last or 0),
-          ns(math.max(ceil(point) - now, 0))}
+          ns(math.max(ceil(point) - now, 0)), string.format('%.0f', state.waited)}
 end
 
 -- Where the next page begins (nothing: there is none), then of each its id, sequence, position, wait
@@ -251,7 +331,7 @@ if operation == 'list' then
           return result
         end
         listed = listed + 1
-        local arrival = string.match(redis.call('HGET', ids, id), ' (%d+)$')
+        local arrival = string.match(redis.call('HGET', ids, id), '^%d+ (%d+)')
         result[#result + 1] = id
         result[#result + 1] = some[i + 1]
         result[#result + 1] = tostring(rank + 1 + in_service())
@@ -276,7 +356,7 @@ if operation == 'remove' then
   redis.call('EXPIRE', KEYS[1] .. ':instances', 86400)
   local drop = ARGV[7] == '1'
   if drop then
-    redis.call('DEL', state_key, line, ids)
+    redis.call('DEL', state_key, line, ids, left_key)
     redis.call('SET', key_of(instance, 'dropped'), '', 'EX', '600')
     return {'removed', tostring(backlog), '0'}
   end

@@ -258,7 +258,8 @@ RedisCommand QueueBatcher::command_for(const Sent& sent) const {
   std::vector<QueueUnits> units;
   Deadline deadline = first.deadline;
   for (const QueueCall& call : sent.calls) {
-    units.push_back({call.admission.request_id, call.admission.count, call.admission.all_or_none});
+    units.push_back({call.admission.request_id, call.admission.count, call.admission.all_or_none,
+                     call.admission.terms});
     deadline = std::min(deadline, call.deadline);
   }
   // At `time_seen_` Redis's clock was past redis_us(), so at the deadline it will be past this.

@@ -55,6 +55,11 @@ class Words {
   bool good_ = true;
 };
 
+// In whole microseconds, as all of the script; empty: none.
+std::string limit_us(Duration limit) {
+  return limit == WaitLimits::kNone ? std::string() : joined(limit.ns / 1000);
+}
+
 absl::Status deleted() { return absl::NotFoundError("bucket_id: the bucket was deleted"); }
 
 }  // namespace
@@ -106,11 +111,15 @@ ScriptCall QueueCalls::call(const QueueBucket& bucket, std::string_view operatio
 ScriptCall QueueCalls::admit(const QueueBucket& bucket, std::span<const QueueUnits> units,
                              std::uint64_t expiry_us) const {
   std::vector<std::string> more = {joined(expiry_us), joined(units.size())};
-  more.reserve(2 + 3 * units.size());
+  more.reserve(2 + 7 * units.size());
   for (const QueueUnits& each : units) {
     more.emplace_back(each.request_id);
     more.push_back(joined(each.count));
     more.emplace_back(each.all_or_none ? "1" : "0");
+    more.push_back(limit_us(each.terms.limits.start));
+    more.push_back(limit_us(each.terms.limits.departure));
+    more.emplace_back(each.terms.peek ? "1" : "0");
+    more.push_back(joined(each.terms.remember.ns / 1000));
   }
   return call(bucket, "admit", std::move(more));
 }
@@ -146,8 +155,10 @@ absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& 
   for (control::SharedTicket& ticket : tickets) {
     ticket.admitted = static_cast<std::uint32_t>(words.count(at));
     const std::uint64_t what_else = words.count(at + 1);
-    ticket.duplicate = what_else == 1;
+    ticket.duplicate = what_else == 1 || what_else == 4;
+    ticket.has_left = what_else == 4;
     if (what_else == 2) ticket.reason = RejectReason::kFull;
+    if (what_else == 3) ticket.reason = RejectReason::kWaitTooLong;
     ticket.key = {std::string(words.text(1)), words.count(at + 2)};
     ticket.position = words.count(at + 3);
     ticket.wait = {words.number(at + 4) * 1000};
@@ -192,6 +203,7 @@ absl::StatusOr<control::SharedStats> stats_of(const RedisReply& reply, const Que
   stats.backlog = words.count(5);
   result.since_last_departure = {words.number(6)};
   result.until_departure = {words.number(7)};
+  stats.rejected[static_cast<std::size_t>(RejectReason::kWaitTooLong)] = words.count(8);
   stats.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
   if (!words.good()) return malformed();
   return result;

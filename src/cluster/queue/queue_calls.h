@@ -40,6 +40,7 @@ struct QueueUnits {
   std::string_view request_id;  ///< Or empty.
   std::uint32_t count = 1;
   bool all_or_none = false;
+  control::AdmitTerms terms{};
 };
 
 /// Makes the calls about one cluster's shared queues. Immutable.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/model/admit_terms.h"
 #include "control/model/bucket_state.h"
 #include "control/model/shared_buckets.h"
 #include "drip/time.h"
@@ -21,16 +22,6 @@ namespace drip::control {
 
 class AdmissionBatch;
 class BucketEntry;
-
-/// What a caller asks for beside the admission itself.
-struct AdmitTerms {
-  WaitLimits limits;
-  /// How long the id is known after the request has left: until then it is the same request, and
-  /// not charged again. Zero: not at all.
-  Duration remember;
-  /// Only tells what would happen: nothing is charged, counted or remembered.
-  bool peek = false;
-};
 
 /// One request or, in a batch, several units without a name.
 struct AdmitRequest {

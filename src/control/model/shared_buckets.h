@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/model/admit_terms.h"
 #include "control/model/bucket_sharing.h"
 #include "drip/bucket_settings.h"
 #include "engine/engine.h"
@@ -61,9 +62,10 @@ struct SharedRequestKey {
 struct SharedTicket {
   RejectReason reason = RejectReason::kAdmitted;  ///< Why not all units were admitted.
   bool duplicate = false;
+  bool has_left = false;       ///< The duplicate has left, and its id is remembered.
   std::uint32_t admitted = 0;  ///< How many units; the rest is about the first of them.
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
-  Duration wait;               ///< Until its service starts.
+  Duration wait;               ///< Until its service starts; also of kWaitTooLong.
   Duration until_departure;
   SharedRequestKey key;
 };
@@ -122,6 +124,7 @@ class SharedBuckets {
     std::string request_id;   ///< The same one, while it waits, is the same request. May be empty.
     std::uint32_t count = 1;  ///< 1 with a request_id.
     bool all_or_none = false;
+    AdmitTerms terms;
     Done<SharedTicket> done;
   };
 

@@ -46,6 +46,7 @@ void AdmissionBatch::add_shared(SharedQueues& queues, BucketEntry& bucket,
   admission.request_id = request.request_id;
   admission.count = request.count;
   admission.all_or_none = request.all_or_none;
+  admission.terms = request.terms;
   admission.done = [this, entry = shared_.size()](const absl::StatusOr<SharedTicket>& ticket) {
     shared_answered(entry, ticket);
   };

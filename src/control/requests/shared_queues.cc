@@ -43,14 +43,6 @@ QueuePage page_of(const SharedQueuePage& shared, TimePoint now) {
   return page;
 }
 
-absl::Status check_terms(const AdmitTerms& terms) {
-  if (!terms.peek && terms.remember.ns == 0 && terms.limits.start == WaitLimits::kNone) {
-    return absl::OkStatus();
-  }
-  return absl::UnimplementedError(
-      "max_wait_ns, peek, remember_ns: not for a bucket whose queue is in Redis (exact sharing)");
-}
-
 }  // namespace
 
 Ticket ticket_of(const SharedTicket& shared) {
@@ -58,6 +50,7 @@ Ticket ticket_of(const SharedTicket& shared) {
   ticket.admission = {shared.reason, shared.position, shared.wait};
   ticket.admitted = shared.admitted;
   ticket.duplicate = shared.duplicate;
+  ticket.has_left = shared.has_left;
   return ticket;
 }
 
@@ -74,11 +67,11 @@ bool SharedQueues::falls_back(const BucketEntry& bucket, const absl::Status& sta
 
 void SharedQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) {
   if (decided_here(bucket)) return local_.admit(bucket, request, std::move(done));
-  if (absl::Status status = check_terms(request.terms); !status.ok()) return done(status);
   std::string id = request.request_id.empty() ? make_id() : std::string(request.request_id);
   std::vector<SharedBuckets::Admission> admissions(1);
   admissions.front().bucket = shared_bucket(bucket);
   admissions.front().request_id = id;
+  admissions.front().terms = request.terms;
   admissions.front().done = [this, kept = BucketEntryRef(&bucket), request, id = std::move(id),
                              done = std::move(done)](const absl::StatusOr<SharedTicket>& answer) {
     if (answer.ok()) {
@@ -97,22 +90,15 @@ void SharedQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<
 void SharedQueues::admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
                          std::size_t index) {
   if (decided_here(bucket)) return local_.admit(bucket, request, batch, index);
-  if (const absl::Status status = check_terms(request.terms); !status.ok()) {
-    return batch.fail(index, status);
-  }
   batch.add_shared(*this, bucket, request, index);
 }
 
 std::shared_ptr<AwaitedTurn> SharedQueues::await(BucketEntry& bucket, const AdmitRequest& request,
                                                  Done<TurnResult> done) {
   if (decided_here(bucket)) return local_.await(bucket, request, std::move(done));
-  if (absl::Status status = check_terms(request.terms); !status.ok()) {
-    done(status);
-    return nullptr;
-  }
   std::string id = request.request_id.empty() ? make_id() : std::string(request.request_id);
   auto turn = std::make_shared<SharedTurn>(*this, BucketEntryRef(&bucket), std::move(id),
-                                           request.wire_bytes, std::move(done));
+                                           request.wire_bytes, request.terms, std::move(done));
   turn->begin();
   return turn;
 }

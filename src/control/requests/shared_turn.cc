@@ -18,12 +18,13 @@ constexpr Duration kLookAtLeastEvery{1'000'000'000};
 }  // namespace
 
 SharedTurn::SharedTurn(SharedQueues& queues, BucketEntryRef bucket, std::string id,
-                       std::uint32_t wire_bytes, Done<TurnResult> done)
+                       std::uint32_t wire_bytes, const AdmitTerms& terms, Done<TurnResult> done)
     : queues_(queues),
       bucket_(std::move(bucket)),
       id_(std::move(id)),
       wire_bytes_(wire_bytes),
-      done_(std::move(done)) {}
+      done_(std::move(done)),
+      terms_(terms) {}
 
 bool SharedTurn::cancel(bool release) {
   Done<TurnResult> dropped;  // Destroyed outside the lock.
@@ -69,6 +70,7 @@ void SharedTurn::admit() {
   std::vector<SharedBuckets::Admission> admissions(1);
   admissions.front().bucket = shared_bucket(*bucket_);
   admissions.front().request_id = id_;
+  admissions.front().terms = terms_;
   admissions.front().done = [self =
                                  shared_from_this()](const absl::StatusOr<SharedTicket>& ticket) {
     self->admitted(ticket);
@@ -92,12 +94,17 @@ void SharedTurn::admitted(const absl::StatusOr<SharedTicket>& ticket) {
   }
   if (give_up) release(ticket->key);
   if (cancelled) return;
-  if (!allowed) {
+  if (!allowed || ticket->has_left) {
     TurnResult result;
     result.request_id = id_;
     result.reason = ticket->reason;
+    result.duplicate = ticket->duplicate;
+    result.wait = ticket->wait;
     return end(std::move(result));
   }
+  // Should it be lost, it is admitted again, however long that takes.
+  terms_.limits = {};
+  if (!has_arrived_) duplicate_ = ticket->duplicate;
   const TimePoint now = queues_.engine().now();
   if (!std::exchange(has_arrived_, true)) arrival_ = now;
   due_ = now + ticket->until_departure;
@@ -110,11 +117,11 @@ void SharedTurn::await_locally() {
     if (done_ == nullptr) return;
     is_local_ = true;
   }
-  std::shared_ptr<AwaitedTurn> local =
-      queues_.local().await(*bucket_, {.request_id = id_, .wire_bytes = wire_bytes_},
-                            [self = shared_from_this()](absl::StatusOr<TurnResult> result) {
-                              self->end(std::move(result));
-                            });
+  std::shared_ptr<AwaitedTurn> local = queues_.local().await(
+      *bucket_, {.request_id = id_, .wire_bytes = wire_bytes_, .terms = terms_},
+      [self = shared_from_this()](absl::StatusOr<TurnResult> result) {
+        self->end(std::move(result));
+      });
   bool release = false;
   {
     MutexLock lock(mutex_);
@@ -172,6 +179,7 @@ void SharedTurn::looked(const absl::StatusOr<SharedRequestStatus>& status) {
 void SharedTurn::leave(TimePoint now) {
   TurnResult result;
   result.request_id = id_;
+  result.duplicate = duplicate_;
   result.sojourn = now - arrival_;
   result.lateness = std::max(now - due_, Duration{});
   end(std::move(result));

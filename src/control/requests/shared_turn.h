@@ -27,7 +27,7 @@ class SharedTurn final : public AwaitedTurn, public std::enable_shared_from_this
  public:
   /// `queues` outlives it.
   SharedTurn(SharedQueues& queues, BucketEntryRef bucket, std::string id, std::uint32_t wire_bytes,
-             Done<TurnResult> done);
+             const AdmitTerms& terms, Done<TurnResult> done);
 
   void begin() { admit(); }
   [[nodiscard]] bool cancel(bool release) override;
@@ -57,8 +57,10 @@ class SharedTurn final : public AwaitedTurn, public std::enable_shared_from_this
   bool is_local_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Of the callback under way alone.
+  AdmitTerms terms_;  // Of the next admission.
   TimePoint arrival_, due_;
   bool has_arrived_ = false;
+  bool duplicate_ = false;
 };
 
 }  // namespace drip::control

@@ -292,6 +292,48 @@ TEST_F(SharedQueuesTest, ALostRequestIsAdmittedAgainUnlessItsBucketWasDeleted) {
   EXPECT_TRUE((*turn_)->dropped);
 }
 
+TEST_F(SharedQueuesTest, RedisLearnsTheTermsAndSaysWhatTheyMean) {
+  const BucketEntryRef bucket = make_bucket("b", FailurePolicy::kClosed);
+  AdmitRequest request{.request_id = "x"};
+  request.terms = {.limits = {.start = Duration{5}}, .remember = kSecond, .peek = true};
+  std::optional<Ticket> ticket;
+  const auto take = [&](const absl::StatusOr<Ticket>& answer) { ticket = *answer; };
+  bucket->queues().admit(*bucket, request, take);
+  EXPECT_EQ(shared_.admitted.front().terms.limits.start.ns, 5);
+  EXPECT_EQ(shared_.admitted.front().terms.remember, kSecond);
+  EXPECT_TRUE(shared_.admitted.front().terms.peek);
+  SharedTicket refused;
+  refused.reason = RejectReason::kWaitTooLong;
+  refused.wait = kSecond;
+  shared_.answer(refused);
+  EXPECT_EQ(ticket->admission.reason, RejectReason::kWaitTooLong);
+  EXPECT_EQ(ticket->admission.wait, kSecond);
+  // One that has left is not looked for any more.
+  std::optional<TurnResult> turn;
+  const auto awaited = bucket->queues().await(
+      *bucket, request, [&](const absl::StatusOr<TurnResult>& answer) { turn = *answer; });
+  EXPECT_EQ(shared_.admitted.front().terms.limits.start.ns, 5);
+  SharedTicket left;
+  left.admitted = 1;
+  left.duplicate = true;
+  left.has_left = true;
+  shared_.answer(left);
+  ASSERT_TRUE(turn);
+  EXPECT_EQ(turn->reason, RejectReason::kAdmitted);
+  EXPECT_TRUE(turn->duplicate);
+  EXPECT_TRUE(shared_.looks.empty());
+  // A lost one is admitted again, however long that takes.
+  turn.reset();
+  const auto lost = bucket->queues().await(
+      *bucket, request, [&](const absl::StatusOr<TurnResult>& answer) { turn = *answer; });
+  shared_.answer(ticket_at(0, kSecond));
+  shared_.answer_look(SharedRequestStatus{SharedRequestStatus::State::kLost, {}});
+  ASSERT_EQ(shared_.admitted.size(), 1U);
+  EXPECT_FALSE(shared_.admitted.front().terms.limits.any());
+  EXPECT_EQ(shared_.admitted.front().terms.remember, kSecond);
+  EXPECT_FALSE(turn);
+}
+
 TEST_F(SharedQueuesTest, ATurnThatAnotherCallerReleasedIsAborted) {
   const BucketEntryRef bucket = make_bucket("b", FailurePolicy::kClosed);
   const auto turn = await(bucket, "a");
