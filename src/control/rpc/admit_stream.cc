@@ -112,12 +112,12 @@ class AdmitStream final
 }  // namespace
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* open_admit_stream(
-    const ServicesContext& context, StreamSet& streams) {
+    const ServicesContext& context, StreamSet& streams, std::string_view peer) {
   auto stream = std::make_shared<AdmitStream>(context, streams);
-  if (streams.add(stream)) {
+  if (const absl::Status status = streams.add(stream, peer); status.ok()) {
     stream->begin();
   } else {
-    stream->end(stopping_status());
+    stream->end(to_grpc(status));
   }
   return stream.get();
 }

@@ -4,15 +4,17 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <string_view>
+
 #include "control/rpc/services_context.h"
 #include "control/rpc/stream_set.h"
 #include "drip/v1/rate_limiter.pb.h"
 
 namespace drip::control {
 
-/// The reactor of a new stream, which `streams` keeps until the call is done. On a node that is
-/// stopping it ends at once with UNAVAILABLE.
+/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// not be opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
-open_admit_stream(const ServicesContext& context, StreamSet& streams);
+open_admit_stream(const ServicesContext& context, StreamSet& streams, std::string_view peer);
 
 }  // namespace drip::control

@@ -3,6 +3,7 @@
 #include "control/rpc/await_turn.h"
 
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "control/convert/convert_bucket.h"
@@ -10,7 +11,6 @@
 #include "control/rpc/unary_call.h"
 
 namespace drip::control {
-namespace {
 
 void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response) {
   response.set_request_id(turn.request_id);
@@ -23,11 +23,16 @@ void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response) {
   response.set_lateness_ns(turn.lateness.ns);
 }
 
+namespace {
+
 class AwaitTurnCall final : public grpc::ServerUnaryReactor {
  public:
-  AwaitTurnCall(grpc::CallbackServerContext* call, bool release_on_cancel,
+  AwaitTurnCall(OpenCalls::Place place, grpc::CallbackServerContext* call, bool release_on_cancel,
                 v1::AwaitTurnResponse& response)
-      : call_(call), release_on_cancel_(release_on_cancel), response_(response) {}
+      : place_(std::move(place)),
+        call_(call),
+        release_on_cancel_(release_on_cancel),
+        response_(response) {}
 
   void begin(BucketEntry& bucket, const AdmitRequest& request) {
     turn_ =
@@ -45,6 +50,7 @@ class AwaitTurnCall final : public grpc::ServerUnaryReactor {
   }
   void OnDone() override { delete this; }
 
+  const OpenCalls::Place place_;
   grpc::CallbackServerContext* const call_;
   const bool release_on_cancel_;
   v1::AwaitTurnResponse& response_;
@@ -54,10 +60,11 @@ class AwaitTurnCall final : public grpc::ServerUnaryReactor {
 }  // namespace
 
 grpc::ServerUnaryReactor* await_turn(BucketEntry& bucket, const AdmitRequest& admit_request,
-                                     grpc::CallbackServerContext* call,
+                                     OpenCalls::Place place, grpc::CallbackServerContext* call,
                                      const v1::AwaitTurnRequest& request,
                                      v1::AwaitTurnResponse& response) {
-  auto reactor = std::make_unique<AwaitTurnCall>(call, request.release_on_cancel(), response);
+  auto reactor = std::make_unique<AwaitTurnCall>(std::move(place), call,
+                                                 request.release_on_cancel(), response);
   reactor->begin(bucket, admit_request);
   return reactor.release();
 }

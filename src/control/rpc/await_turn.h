@@ -7,13 +7,17 @@
 
 #include "control/config/bucket_entry.h"
 #include "control/model/request_queues.h"
+#include "control/rpc/open_calls.h"
 #include "drip/v1/rate_limiter.pb.h"
 
 namespace drip::control {
 
-/// The reactor of a new call; it deletes itself when the call is done.
+void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response);
+
+/// The reactor of a new call; it deletes itself when the call is done, and then gives `place` up.
 [[nodiscard]] grpc::ServerUnaryReactor* await_turn(BucketEntry& bucket,
                                                    const AdmitRequest& admit_request,
+                                                   OpenCalls::Place place,
                                                    grpc::CallbackServerContext* call,
                                                    const v1::AwaitTurnRequest& request,
                                                    v1::AwaitTurnResponse& response);

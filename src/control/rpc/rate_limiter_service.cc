@@ -21,36 +21,13 @@
 #include "control/model/request_queues.h"
 #include "control/rpc/admit_stream.h"
 #include "control/rpc/await_turn.h"
+#include "control/rpc/read_request.h"
 #include "control/rpc/rpc_status.h"
+#include "control/rpc/turn_stream.h"
 #include "control/rpc/unary_call.h"
 
 namespace drip::control {
 namespace {
-
-// A request that is valid for a bucket that exists.
-struct Admissible {
-  BucketEntryRef bucket;
-  AdmitRequest request;
-};
-
-template <class Message>
-absl::StatusOr<Admissible> read_request(const ServicesContext& context, const Message& message) {
-  if (absl::Status status = check_request_id("request_id", message.request_id()); !status.ok()) {
-    return status;
-  }
-  absl::StatusOr<BucketEntryRef> bucket = context.buckets.get("bucket_id", message.bucket_id());
-  if (!bucket.ok()) return bucket.status();
-  const std::optional<std::uint32_t> bytes =
-      message.has_bytes() ? std::optional(message.bytes()) : std::nullopt;
-  const absl::StatusOr<std::uint32_t> wire_bytes =
-      read_wire_bytes(bytes, (*bucket)->settings(), message.bucket_id());
-  if (!wire_bytes.ok()) return wire_bytes.status();
-  const absl::StatusOr<AdmitTerms> terms = terms_of(message);
-  if (!terms.ok()) return terms.status();
-  return Admissible{
-      *std::move(bucket),
-      {.request_id = message.request_id(), .wire_bytes = *wire_bytes, .terms = *terms}};
-}
 
 void write_ticket(const Ticket& ticket, v1::AllowRequestResponse& response) {
   const Admission& admission = ticket.admission;
@@ -186,7 +163,7 @@ absl::Status get_cluster_shares(const ServicesContext& context,
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
                                                            const v1::AllowRequestRequest* request,
                                                            v1::AllowRequestResponse* response) {
-  absl::StatusOr<Admissible> admissible = read_request(context_, *request);
+  absl::StatusOr<Admissible> admissible = read_request(context_, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
   admissible->request.terms.peek = request->peek();
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
@@ -202,17 +179,26 @@ grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerC
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
 RateLimiterService::AllowRequests(grpc::CallbackServerContext* call) {
-  return open_admit_stream(context_, streams_);
+  return open_admit_stream(context_, streams_, call->peer());
+}
+
+grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>*
+RateLimiterService::AwaitTurns(grpc::CallbackServerContext* call) {
+  return open_turn_stream(context_, streams_, call);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerContext* call,
                                                         const v1::AwaitTurnRequest* request,
                                                         v1::AwaitTurnResponse* response) {
-  const absl::StatusOr<Admissible> admissible = read_request(context_, *request);
+  const absl::StatusOr<Admissible> admissible =
+      read_request(context_, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
+  absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(call->peer());
+  if (!place.ok()) return answer(call, place.status());
   AdmitRequest admit_request = admissible->request;
   admit_request.terms.limits.departure = time_left(*call);
-  return await_turn(*admissible->bucket, admit_request, call, *request, *response);
+  return await_turn(*admissible->bucket, admit_request, *std::move(place), call, *request,
+                    *response);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(

@@ -24,6 +24,8 @@ class RateLimiterService final : public v1::RateLimiterService::CallbackService 
   grpc::ServerUnaryReactor* AwaitTurn(grpc::CallbackServerContext* call,
                                       const v1::AwaitTurnRequest* request,
                                       v1::AwaitTurnResponse* response) override;
+  grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>* AwaitTurns(
+      grpc::CallbackServerContext* call) override;
   grpc::ServerUnaryReactor* GetBucketStatus(grpc::CallbackServerContext* call,
                                             const v1::GetBucketStatusRequest* request,
                                             v1::GetBucketStatusResponse* response) override;

@@ -198,7 +198,7 @@ grpc::ServerUnaryReactor* ShaperService::ListBuckets(grpc::CallbackServerContext
 
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::WatchBuckets(
     grpc::CallbackServerContext* call, const v1::WatchBucketsRequest* request) {
-  return open_watch_stream(context_, streams_, *request);
+  return open_watch_stream(context_, streams_, call->peer(), *request);
 }
 
 grpc::ServerUnaryReactor* ShaperService::SetRules(grpc::CallbackServerContext* call,

@@ -10,15 +10,20 @@
 
 namespace drip::control {
 
-bool StreamSet::add(std::shared_ptr<Stream> stream) {
+absl::Status StreamSet::add(std::shared_ptr<Stream> stream, std::string_view peer) {
   Stream* const address = stream.get();
+  absl::StatusOr<OpenCalls::Place> place = calls_.enter(peer);
   MutexLock lock(mutex_);
-  streams_.emplace(address, std::move(stream));
-  return !stopped_;
+  Kept& kept = streams_[address];
+  kept.stream = std::move(stream);
+  if (stopped_) return node_stopping();
+  if (!place.ok()) return place.status();
+  kept.place = *std::move(place);
+  return absl::OkStatus();
 }
 
 void StreamSet::forget(Stream& stream) {
-  std::shared_ptr<Stream> last;  // Released outside the lock.
+  Kept last;  // Released outside the lock.
   MutexLock lock(mutex_);
   const auto known = streams_.find(&stream);
   last = std::move(known->second);
@@ -30,7 +35,7 @@ void StreamSet::stop() {
   {
     MutexLock lock(mutex_);
     stopped_ = true;
-    for (const auto& [address, stream] : streams_) streams.push_back(stream);
+    for (const auto& [address, kept] : streams_) streams.push_back(kept.stream);
   }
   // Without the lock: a stream may end, and be forgotten, within.
   for (const std::shared_ptr<Stream>& stream : streams) stream->end(to_grpc(node_stopping()));

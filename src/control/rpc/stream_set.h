@@ -6,8 +6,11 @@
 
 #include <map>
 #include <memory>
+#include <string_view>
 
+#include "absl/status/status.h"
 #include "base/mutex.h"
+#include "control/rpc/open_calls.h"
 
 namespace drip::control {
 
@@ -22,17 +25,29 @@ class Stream {
 /// Keeps all streams of a node, so that a stop can end them. Thread safe; outlives the streams.
 class StreamSet {
  public:
-  /// Keeps the stream until forget(). False: the node is stopping and the stream is to be ended.
-  [[nodiscard]] bool add(std::shared_ptr<Stream> stream);
+  explicit StreamSet(const OpenCalls::Limits& limits) : calls_(limits) {}
+
+  /// Keeps the stream until forget(), as an open call of `peer`. An error is what the stream is to
+  /// be ended with: UNAVAILABLE if the node is stopping, or that of OpenCalls.
+  [[nodiscard]] absl::Status add(std::shared_ptr<Stream> stream, std::string_view peer);
   /// Destroys the stream unless somebody else has it.
   void forget(Stream& stream);
   /// Ends all streams with UNAVAILABLE. What a stream is answering at this moment is still
   /// answered.
   void stop();
 
+  /// Of the node, streams or not.
+  [[nodiscard]] OpenCalls& calls() { return calls_; }
+
  private:
+  struct Kept {
+    std::shared_ptr<Stream> stream;
+    OpenCalls::Place place;
+  };
+
+  OpenCalls calls_;
   Mutex mutex_;
-  std::map<Stream*, std::shared_ptr<Stream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::map<Stream*, Kept> streams_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -142,12 +142,13 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
 }  // namespace
 
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
-    const ServicesContext& context, StreamSet& streams, const v1::WatchBucketsRequest& request) {
+    const ServicesContext& context, StreamSet& streams, std::string_view peer,
+    const v1::WatchBucketsRequest& request) {
   auto stream = std::make_shared<WatchStream>(context, streams);
-  if (streams.add(stream)) {
+  if (const absl::Status status = streams.add(stream, peer); status.ok()) {
     stream->begin(request);
   } else {
-    stream->Finish(stopping_status());
+    stream->Finish(to_grpc(status));
   }
   return stream.get();
 }

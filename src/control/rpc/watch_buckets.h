@@ -4,15 +4,18 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <string_view>
+
 #include "control/rpc/services_context.h"
 #include "control/rpc/stream_set.h"
 #include "drip/v1/shaper.pb.h"
 
 namespace drip::control {
 
-/// The reactor of a new stream, which `streams` keeps until the call is done. On a node that is
-/// stopping it ends at once with UNAVAILABLE.
+/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// not be opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
-    const ServicesContext& context, StreamSet& streams, const v1::WatchBucketsRequest& request);
+    const ServicesContext& context, StreamSet& streams, std::string_view peer,
+    const v1::WatchBucketsRequest& request);
 
 }  // namespace drip::control

@@ -89,6 +89,7 @@ struct Node::Parts {
                 cluster->changes() != nullptr ? *cluster->changes() : local_changes,
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts},
+        streams(options.server.open_calls),
         rate_limiter(context, streams),
         shaper(context, streams) {
     if (SharedBuckets* const shared = cluster->shared_buckets()) {

@@ -19,7 +19,10 @@ constexpr int kKeepaliveMs = 60'000;
 
 void set_limits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(options.max_receive_bytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
+  // gRPC holds back what is over this, on the client's side and until it times out. So that open
+  // calls never are, there is room for all of the node and as many that are answered at once.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(2 * options.open_calls.node));
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                              static_cast<int>(options.handshake_timeout.count()));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);

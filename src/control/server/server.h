@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "control/rpc/open_calls.h"
 #include "control/server/acceptor.h"
 
 namespace drip::control {
@@ -22,8 +23,8 @@ struct ServerOptions {
   std::vector<std::string> addresses = {"127.0.0.1:50051"};
   /// Of one message. A configuration of 65536 buckets takes about 10 MiB.
   int max_receive_bytes = 64 << 20;
-  /// Concurrent calls on one connection; each waiting AwaitTurn is one.
-  int max_concurrent_streams = 16384;
+  /// Calls that stay open: AwaitTurn and streams. More are refused.
+  OpenCalls::Limits open_calls;
   /// Memory for the buffers of all connections.
   std::size_t memory_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
