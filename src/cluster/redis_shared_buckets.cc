@@ -27,6 +27,11 @@ void RedisSharedBuckets::stop() {
 
 void RedisSharedBuckets::write_status(control::ClusterStatus& status) const {
   clock_steps_.write(NodeTime::now(), status);
+  std::string obstacle = agent_.obstacle();
+  if (!status.connected || obstacle.empty()) return;
+  // A part of the node is cut off, and the operator is told so as of a whole one.
+  status.connected = false;
+  status.cut_off_reason = std::move(obstacle);
 }
 
 template <class Result, class Convert>

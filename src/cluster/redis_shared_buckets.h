@@ -26,7 +26,7 @@ class RedisSharedBuckets final : public control::SharedBuckets {
   void start();
   /// Pending calls end with UNAVAILABLE. Idempotent.
   void stop();
-  /// What the queues know of Redis's clock. Thread safe.
+  /// What the queues know of Redis's clock, and whether shares cannot be leased. Thread safe.
   void write_status(control::ClusterStatus& status) const;
 
   void admit(std::vector<Admission> admissions) override;

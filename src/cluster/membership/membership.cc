@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "cluster/membership/membership_scripts.h"
+#include "cluster/membership/server_check.h"
 #include "cluster/redis/reply_reader.h"
 
 namespace drip::cluster {
@@ -195,6 +196,19 @@ void Membership::update_view() {
   }
   log_leader_change(before, *view);
   on_head_(view->config);
+  check_server_once();
+}
+
+void Membership::check_server_once() {
+  if (checked_connection_ == link_.connections()) return;
+  checked_connection_ = link_.connections();
+  std::vector<std::string> warnings = check_server(link_, keys_.prefix);
+  {
+    MutexLock lock(mutex_);
+    if (warnings_ == warnings) return;
+    warnings_ = warnings;
+  }
+  for (const std::string& warning : warnings) write_log(LogLevel::kWarning, "cluster: " + warning);
 }
 
 void Membership::log_leader_change(const View& before, const View& now) {
@@ -256,6 +270,7 @@ control::ClusterStatus Membership::status() const {
   status.connected = !cut_off();
   status.knowledge_age = age();
   status.config_revision = view_.config.revision;
+  status.warnings = warnings_;
   if (!last_status_.ok()) status.cut_off_reason = message_of(last_status_);
   const bool has_leader = steady_clock::now() < view_.sent + view_.lease_left;
   for (const Member& known : view_.members) {

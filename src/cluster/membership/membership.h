@@ -100,6 +100,7 @@ class Membership {
   void update_view();
   [[nodiscard]] absl::StatusOr<View> send_heartbeat(bool draining);
   [[nodiscard]] static absl::StatusOr<View> read_view(const RedisReply& reply, Deadline sent);
+  void check_server_once();
   void log_leader_change(const View& before, const View& now);
   void leave();
   [[nodiscard]] std::string record();
@@ -115,6 +116,7 @@ class Membership {
 
   // Used by the thread only.
   RedisLink link_;
+  std::uint64_t checked_connection_ = 0;  // RedisLink::connections() when check_server() was done.
   std::uint64_t highest_epoch_ = 0;
   control::NodeTotals totals_;
   Deadline totals_read_{};
@@ -122,7 +124,8 @@ class Membership {
   mutable Mutex mutex_;
   Condition changed_;
   View view_ ABSL_GUARDED_BY(mutex_);
-  absl::Status last_status_ ABSL_GUARDED_BY(mutex_);  // Of the last heartbeat.
+  absl::Status last_status_ ABSL_GUARDED_BY(mutex_);           // Of the last heartbeat.
+  std::vector<std::string> warnings_ ABSL_GUARDED_BY(mutex_);  // Of the server that was joined.
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool heartbeat_now_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

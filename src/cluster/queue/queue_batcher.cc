@@ -39,6 +39,11 @@ bool lacks_clock(const RedisReply& reply) {
   return reply.error() != nullptr && reply.error()->text.starts_with("NOCLOCK");
 }
 
+absl::Status refused(const QueueCall& call, const absl::Status& why) {
+  return {why.code(), joined("bucket ", call.admission.bucket.id,
+                             ": Redis refuses the call: ", message_of(why))};
+}
+
 bool ended(const QueueCall& call) { return !call.done && !call.admission.done; }
 
 }  // namespace
@@ -290,7 +295,8 @@ void QueueBatcher::receive() {
     }
     if (!reply.ok()) return drop_link(reply.status());
     // This server cannot do it: perhaps the one that is found next can.
-    if (const absl::Status status = status_of(*reply); absl::IsUnavailable(status)) {
+    if (const absl::Status status = status_of(*reply);
+        absl::IsUnavailable(status) || absl::IsUnauthenticated(status)) {
       return drop_link(status);
     }
     Sent sent = std::move(sent_.front());
@@ -310,10 +316,16 @@ void QueueBatcher::take(Sent sent, const RedisReply& reply) {
     for (QueueCall& call : sent.calls) call.by_hash = false;
     return send_again(std::move(sent.calls));
   }
-  // Redis has no memory left, or this node no right: for the caller that is as if it were down.
   if (const absl::Status status = status_of(reply); !status.ok()) {
     for (QueueCall& call : sent.calls) {
-      if (!ended(call)) fail(call, status);
+      if (ended(call)) continue;
+      // Redis has no memory left: for the caller that is as if it were down. A right or a command
+      // that is missing is this call's alone: the bucket goes on.
+      if (is_refused_to_all(status)) {
+        fail(call, status);
+      } else {
+        end_call(call, refused(call, status));
+      }
     }
     return;
   }

@@ -158,8 +158,31 @@ absl::Status RedisConnection::greet(const RedisOptions& options, Deadline deadli
     const auto reply = run_one({"SELECT", std::to_string(url.database)}, deadline);
     if (!reply.ok()) return located(peer_, reply.status());
   }
-  const auto pong = run_one({"PING"}, deadline);
-  return pong.ok() ? absl::OkStatus() : located(peer_, pong.status());
+  const std::array<RedisCommand, 2> questions{{{"PING"}, {"HELLO"}}};
+  const auto answers = run(questions, deadline);
+  if (!answers.ok()) return answers.status();
+  if (auto status = status_of(answers->front()); !status.ok()) return located(peer_, status);
+  return take_hello(answers->back());
+}
+
+// Names and values by turns: "version", "7.0.15", "mode", "standalone", and others. Every user may
+// ask for it, from Redis 6.0 on; where it is refused nothing is known.
+absl::Status RedisConnection::take_hello(const RedisReply& hello) {
+  const auto* const fields = hello.array();
+  if (fields == nullptr) return absl::OkStatus();
+  for (std::size_t i = 0; i + 1 < fields->size(); i += 2) {
+    const std::string* const name = (*fields)[i].text();
+    const std::string* const value = (*fields)[i + 1].text();
+    if (name == nullptr || value == nullptr) continue;
+    if (*name == "version") server_version_ = *value;
+    if (*name == "mode" && *value == "cluster") {
+      return absl::UnimplementedError(joined(
+          "Redis at ", peer_,
+          ": a Redis Cluster (cluster-enabled yes), which spreads keys over several servers; Drip "
+          "needs one server, or a master by Sentinel"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RedisConnection::check_is_master(Deadline deadline) {

@@ -60,12 +60,15 @@ class RedisConnection {
   [[nodiscard]] absl::StatusOr<RedisReply> run_one(const RedisCommand& command, Deadline deadline);
 
   /// AUTH, CLIENT SETNAME, SELECT, as the URL asks; then PING, which detects a server that is
-  /// stopped while its kernel still accepts. UNAUTHENTICATED, or Redis's error.
+  /// stopped while its kernel still accepts, and HELLO. UNAUTHENTICATED, or Redis's error;
+  /// UNIMPLEMENTED for a Redis Cluster, and for a server that lacks what Drip's scripts use.
   [[nodiscard]] absl::Status greet(const RedisOptions& options, Deadline deadline);
   /// UNAVAILABLE unless ROLE says that it is a master.
   [[nodiscard]] absl::Status check_is_master(Deadline deadline);
 
   [[nodiscard]] const std::string& peer() const { return peer_; }
+  /// "7.0.15", by HELLO; empty where that is refused.
+  [[nodiscard]] const std::string& server_version() const { return server_version_; }
 
  private:
   struct FreeReader {
@@ -74,9 +77,11 @@ class RedisConnection {
 
   RedisConnection(std::unique_ptr<ByteStream> stream, std::string peer);
   [[nodiscard]] absl::StatusOr<RedisReply> read_reply(Deadline deadline);
+  [[nodiscard]] absl::Status take_hello(const RedisReply& hello);
 
   const std::unique_ptr<ByteStream> stream_;
   const std::string peer_;
+  std::string server_version_;
   const std::unique_ptr<redisReader, FreeReader> reader_;
 };
 

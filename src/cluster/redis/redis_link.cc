@@ -61,6 +61,7 @@ absl::Status RedisLink::connect(std::optional<Deadline> deadline) {
   }
   connection_ = *std::move(connection);
   peer_ = connection_->peer();
+  server_version_ = connection_->server_version();
   ++connections_;
   return absl::OkStatus();
 }

@@ -71,6 +71,8 @@ class RedisLink {
   [[nodiscard]] bool connected() const { return connection_ != nullptr; }
   /// The server of the present or last connection; empty if there was none.
   [[nodiscard]] const std::string& peer() const { return peer_; }
+  /// Of that server, by HELLO; empty if it is not known.
+  [[nodiscard]] const std::string& server_version() const { return server_version_; }
   /// How many connections were made: a change means that something may have been missed.
   [[nodiscard]] std::uint64_t connections() const { return connections_; }
   /// When the next call may try to connect; in the past if it may now.
@@ -84,6 +86,7 @@ class RedisLink {
   RedisOptions options_;
   std::unique_ptr<RedisConnection> connection_;
   std::string peer_;
+  std::string server_version_;
   std::uint64_t connections_ = 0;
   std::chrono::milliseconds backoff_{0};
   Deadline next_attempt_{};

@@ -42,14 +42,20 @@ inline constexpr std::string_view kFencedCode = "FENCED";
 ///
 ///     FENCED                                        FAILED_PRECONDITION
 ///     NOAUTH, WRONGPASS                             UNAUTHENTICATED
-///     NOPERM                                        PERMISSION_DENIED
+///     NOPERM, DENIED                                PERMISSION_DENIED
 ///     OOM                                           RESOURCE_EXHAUSTED
-///     READONLY, NOREPLICAS, LOADING, MASTERDOWN, BUSY, MISCONF, TRYAGAIN, CLUSTERDOWN
-///                                                   UNAVAILABLE
+///     READONLY, NOREPLICAS, LOADING, MASTERDOWN, BUSY, UNKILLABLE, MISCONF, TRYAGAIN,
+///     CLUSTERDOWN                                   UNAVAILABLE
+///     MOVED, ASK, CROSSSLOT (of a Redis Cluster)    UNIMPLEMENTED
 ///     others                                        INTERNAL
 ///
+/// A command's error inside of a script counts as the command's, though Redis up to 6.2 wraps it.
 /// The message is Redis's own.
 [[nodiscard]] absl::Status status_of(const RedisReply& reply);
+
+/// Whether the server cannot serve at present, whoever asks and whatever for (UNAVAILABLE, and
+/// RESOURCE_EXHAUSTED: it has no memory left). What else is refused is refused to one call.
+[[nodiscard]] bool is_refused_to_all(const absl::Status& status);
 
 /// Whether the error means that this server is not, or no longer, the master to write to.
 [[nodiscard]] bool is_from_wrong_server(const RedisReply& reply);

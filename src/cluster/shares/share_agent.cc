@@ -153,14 +153,28 @@ bool ShareAgent::find_run_id(Deadline deadline) {
   const auto info = link_.command({"INFO", "server"}, deadline);
   if (!info.ok() || info->text() == nullptr) {
     last_error_ = std::string(info.ok() ? "INFO has no text" : message_of(info.status()));
+    if (link_.connected() && !is_refused_to_all(info.status())) {
+      set_obstacle(joined("Redis at ", link_.peer(),
+                          " refuses INFO, which tells one process of Redis from another: split "
+                          "buckets stay at their failure policy (",
+                          last_error_, ")"));
+    }
     return false;
   }
   const std::string& text = *info->text();
   const std::size_t begin = text.find("run_id:");
   if (begin == std::string::npos) return false;
+  set_obstacle("");
   run_id_ = text.substr(begin + 7, text.find_first_of("\r\n", begin) - begin - 7);
   run_id_of_connection_ = link_.connections();
   return true;
+}
+
+void ShareAgent::set_obstacle(std::string why) {
+  MutexLock lock(mutex_);
+  if (obstacle_ == why) return;
+  obstacle_ = std::move(why);
+  if (!obstacle_.empty()) write_log(LogLevel::kWarning, joined("shares: ", obstacle_));
 }
 
 void ShareAgent::exchange(std::chrono::milliseconds patience) {
@@ -353,6 +367,11 @@ std::optional<control::ShareState> ShareAgent::share_of(std::string_view bucket_
   const auto state = states_.find(bucket_id);
   if (state == states_.end()) return std::nullopt;
   return state->second;
+}
+
+std::string ShareAgent::obstacle() const {
+  MutexLock lock(mutex_);
+  return obstacle_;
 }
 
 std::vector<control::BucketShares> ShareAgent::shares() const {

@@ -59,6 +59,8 @@ class ShareAgent {
   // Thread safe.
   [[nodiscard]] std::optional<control::ShareState> share_of(std::string_view bucket_id) const;
   [[nodiscard]] std::vector<control::BucketShares> shares() const;
+  /// Why no share can be leased though Redis answers; empty if nothing is in the way.
+  [[nodiscard]] std::string obstacle() const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -78,6 +80,7 @@ class ShareAgent {
   void tick();
   [[nodiscard]] std::chrono::nanoseconds keep_alive_period() const;
   [[nodiscard]] bool find_run_id(Deadline deadline);
+  void set_obstacle(std::string why);
   void measure(TimePoint now);
   void exchange(std::chrono::milliseconds patience);
   void lead(std::chrono::milliseconds patience);
@@ -115,6 +118,7 @@ class ShareAgent {
   mutable Mutex mutex_;
   std::map<std::string, control::ShareState, std::less<>> states_ ABSL_GUARDED_BY(mutex_);
   std::vector<control::BucketShares> shares_ ABSL_GUARDED_BY(mutex_);
+  std::string obstacle_ ABSL_GUARDED_BY(mutex_);
   Condition changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

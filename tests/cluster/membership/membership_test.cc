@@ -137,6 +137,20 @@ TEST(Membership, RecoveryEndsInTimeThoughRedissClockWasSetBack) {
   });
 }
 
+TEST(Membership, ARightThatIsMissingIsNamed) {
+  RedisServer redis;
+  auto all = started(redis, "a");
+  EXPECT_THAT((*all)->status().warnings, testing::IsEmpty());
+  (*all)->stop();
+  redis.cli({"ACL", "SETUSER", "default", "-zrange", "-xadd"});
+  auto some = started(redis, "b");
+  wait_until("the rights are checked", [&] { return !(*some)->status().warnings.empty(); });
+  EXPECT_TRUE((*some)->status().connected);
+  EXPECT_THAT((*some)->status().warnings,
+              testing::ElementsAre(HasSubstr(" refuses ZRANGE: "), HasSubstr(" refuses XADD: ")));
+  EXPECT_EQ(redis.cli({"KEYS", "*check*"}), "\n") << "nothing of the check stays";
+}
+
 TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   RedisServer redis;
   auto a = started(redis, "a");

@@ -254,6 +254,21 @@ TEST(RedisLink, TlsWithACertificateOfOurOwn) {
   EXPECT_TRUE(RedisLink(options).connect().ok()) << RedisLink(options).connect();
 }
 
+TEST(RedisLink, ARedisClusterIsRefusedWithASentence) {
+  RedisServer redis({"--cluster-enabled", "yes"});
+  RedisLink link(options_of(redis.url()));
+  const absl::Status status = link.connect();
+  EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a Redis Cluster (cluster-enabled yes)"));
+}
+
+TEST(RedisLink, KnowsTheVersionOfItsServer) {
+  RedisServer redis;
+  RedisLink link(options_of(redis.url()));
+  ASSERT_TRUE(link.connect().ok());
+  EXPECT_THAT(redis.cli({"INFO", "server"}), HasSubstr("redis_version:" + link.server_version()));
+}
+
 TEST(RedisLink, WhatIsNoRedisIsFoundOut) {
   RedisServer redis({"--protected-mode", "no"});
   // A port that speaks TLS answers plain text with an alert.

@@ -37,6 +37,34 @@ std::vector<std::string> documented_user() {
   return words;
 }
 
+// One call that Redis refuses concerns nobody else.
+TEST(ClusterAcl, ARefusedListShutsNoQueue) {
+  RedisServer redis;
+  redis.cli({"ACL", "SETUSER", "d", "on", ">p", "~*", "&*", "+@all", "-zrange"});
+  ClusterNodes nodes;
+  nodes.push_back(std::make_unique<ClusterNode>("redis://d:p@" + redis.address(), "n1"));
+  set_exact_bucket(nodes, *nodes[0], exact_bucket("b", 100, 0.01));
+  allow_named(*nodes[0], "b", "r0");
+  v1::GetQueuedRequestsRequest list;
+  list.set_bucket_id("b");
+  v1::GetQueuedRequestsResponse page;
+  const grpc::Status status = nodes[0]->client().status_of(&Limiter::GetQueuedRequests, list, page);
+  EXPECT_EQ(status.error_code(), grpc::PERMISSION_DENIED) << status.error_message();
+  EXPECT_TRUE(allow_named(*nodes[0], "b", "r1").allowed());
+  EXPECT_EQ(nodes[0]->client().bucket("b").policy_changes(), 0U);
+  EXPECT_EQ(nodes[0]->status().warnings_size(), 1);
+}
+
+TEST(ClusterAcl, WithoutInfoTheNodeSaysWhySharesAreNotLeased) {
+  RedisServer redis({"--rename-command", "INFO", ""});
+  ClusterNodes nodes;
+  nodes.push_back(std::make_unique<ClusterNode>(redis.url(), "n1"));
+  wait_until("it says so", [&] {
+    const v1::GetClusterStatusResponse status = nodes[0]->status();
+    return !status.connected() && status.cut_off_reason().find("refuses INFO") != std::string::npos;
+  });
+}
+
 TEST(ClusterAcl, TheDocumentedUserMayDoAllThatANodeDoes) {
   RedisServer redis;
   const std::vector<std::string> user = documented_user();
@@ -76,6 +104,7 @@ TEST(ClusterAcl, TheDocumentedUserMayDoAllThatANodeDoes) {
   });
   EXPECT_TRUE(Awaited(*nodes[1], "split", "turn").status().ok());
 
+  EXPECT_EQ(nodes[0]->status().warnings_size(), 0);
   const std::string leader = common_leader(nodes);
   const std::unique_ptr<ClusterNode> stopped = take_leader(nodes, leader);
   stopped->process().stop();
