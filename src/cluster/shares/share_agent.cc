@@ -23,6 +23,11 @@ namespace {
 constexpr double kPeriodsOfMemory = 2;
 constexpr std::uint64_t kTicksPerLook = 10;
 constexpr std::chrono::milliseconds kConnectTimeout{250};
+// What an exchange may take longer for each bucket in it, at most a quarter of the lease.
+constexpr std::chrono::microseconds kPatienceForABucket{20};
+// So many buckets that change at once have a line each in the log; more of them have one together.
+constexpr std::size_t kMostLines = 10;
+constexpr std::size_t kNamedTogether = 3;
 
 std::uint64_t random_generation() {
   std::random_device device;
@@ -101,12 +106,7 @@ void ShareAgent::tick() {
     if (Clock::now() - last_exchange_ < keep_alive_period()) return publish(engine_.now());
   }
   last_exchange_ = Clock::now();
-  std::int64_t patience_ns =
-      leased_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
-  for (const auto& [id, leased] : leased_) {
-    patience_ns = std::min(patience_ns, leased.sharing.decide_within.ns);
-  }
-  const std::chrono::milliseconds patience(std::max<std::int64_t>(patience_ns / 1'000'000, 1));
+  const std::chrono::milliseconds patience = this->patience();
   const TimePoint begun = engine_.now();
   exchange(patience);
   if (unanswered_since_) unanswered_since_ = std::min(*unanswered_since_, begun);
@@ -117,6 +117,17 @@ void ShareAgent::tick() {
   }
   ++ticks_;
   publish(engine_.now());
+}
+
+std::chrono::milliseconds ShareAgent::patience() const {
+  std::int64_t ns =
+      leased_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
+  for (const auto& [id, leased] : leased_) ns = std::min(ns, leased.sharing.decide_within.ns);
+  const std::chrono::nanoseconds more = std::min<std::chrono::nanoseconds>(
+      kPatienceForABucket * static_cast<std::int64_t>(leased_.size()), keep_alive_period());
+  return std::max(
+      std::chrono::milliseconds(1),
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(ns) + more));
 }
 
 void ShareAgent::measure(TimePoint now) {
@@ -228,6 +239,7 @@ RateLease ShareAgent::lease_of(const std::string& id, const Leased& leased) cons
 
 void ShareAgent::apply_policies(TimePoint now) {
   const bool lease_over = now >= holder_.ends().share;
+  std::map<std::pair<PolicyState, bool>, std::vector<const std::string*>> changed;
   for (auto& [id, leased] : leased_) {
     const bool unreachable =
         unanswered_since_ && now - *unanswered_since_ >= leased.sharing.decide_within;
@@ -236,12 +248,25 @@ void ShareAgent::apply_policies(TimePoint now) {
     // The first state is no change, unless it is a fault.
     if (leased.state || state != PolicyState::kShared) {
       ++leased.policy_changes;
-      write_log(state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning,
-                joined("bucket ", id, ": leaks ", description_of(state),
-                       unreachable ? joined("; Redis does not answer: ", last_error_)
-                                   : std::string(lease_over ? "; it has no lease" : "")));
+      changed[{state, unreachable}].push_back(&id);
     }
     leased.state = state;
+  }
+  for (const auto& [how, ids] : changed) {
+    const auto& [state, unreachable] = how;
+    const LogLevel level = state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning;
+    const std::string rest =
+        joined("leaks ", description_of(state),
+               unreachable ? joined("; Redis does not answer: ", last_error_)
+                           : std::string(lease_over ? "; it has no lease" : ""));
+    if (ids.size() <= kMostLines) {
+      for (const std::string* const id : ids) write_log(level, joined("bucket ", *id, ": ", rest));
+      continue;
+    }
+    std::string some;
+    for (std::size_t i = 0; i < kNamedTogether; ++i) some += *ids[i] + ", ";
+    write_log(level, joined("buckets ", some, "and ", ids.size() - kNamedTogether, " others: each ",
+                            rest));
   }
 }
 

@@ -42,7 +42,9 @@ struct ShareLeader {
 };
 
 /// One thread, `drip-shares`, with its own link. It waits for Redis no longer than the shortest
-/// `decide_within` of the buckets with leased shares. The polling threads end leases by themselves.
+/// `decide_within` of the buckets with leased shares, and a little for each of them, which Redis
+/// and the network need for so long an exchange while all is well. The polling threads end leases
+/// by themselves.
 class ShareAgent {
  public:
   /// The thread calls `leader`, which must not block.
@@ -79,6 +81,7 @@ class ShareAgent {
   void run();
   void tick();
   [[nodiscard]] std::chrono::nanoseconds keep_alive_period() const;
+  [[nodiscard]] std::chrono::milliseconds patience() const;
   [[nodiscard]] bool find_run_id(Deadline deadline);
   void set_obstacle(std::string why);
   void measure(TimePoint now);
