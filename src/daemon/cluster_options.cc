@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Checks the options of the cluster, and reads the password.
+// Checks the options of the cluster, and reads the password for the first time.
 #include "daemon/cluster_options.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/errors.h"
+#include "cluster/redis/password_file.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {
@@ -30,22 +31,6 @@ absl::StatusOr<milliseconds> read_ms(const char* flag, Duration value, milliseco
   const milliseconds ms(value.ns / 1'000'000);
   if (ms >= least && ms <= most) return ms;
   return check_range(flag, ms.count(), least.count(), most.count(), " ms");
-}
-
-// The first line of the file.
-absl::StatusOr<std::string> read_password(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!file || !std::getline(file, line)) {
-    return not_allowed("--cluster-password-file", quoted(path),
-                       "a file that can be read, with one line");
-  }
-  while (line.ends_with('\r') || line.ends_with('\n')) line.pop_back();
-  if (line.empty()) {
-    return not_allowed("--cluster-password-file", quoted(path),
-                       "its first line holds the password");
-  }
-  return line;
 }
 
 absl::Status set_times(const ClusterOptions& options, cluster::MembershipOptions& result) {
@@ -97,9 +82,10 @@ absl::StatusOr<cluster::MembershipOptions> membership_options(const ClusterOptio
       return absl::InvalidArgumentError(
           "--cluster-password-file: the URL holds a password already; give one of them");
     }
-    auto password = read_password(options.password_file);
+    auto password = cluster::read_password_file(options.password_file);
     if (!password.ok()) return password.status();
     result.redis.url.password = *std::move(password);
+    result.redis.password_file = options.password_file;
   }
   if (auto status = set_tls(options, result.redis); !status.ok()) return status;
   if (auto status = set_times(options, result); !status.ok()) return status;

@@ -127,7 +127,8 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
                  "host:port or unix:PATH to serve gRPC on; repeatable [127.0.0.1:50051]");
   app.add_option("--node-id", flags.node_id, "name of this node [the host's name]");
   app.add_option("--advertise", flags.advertise,
-                 "address at which clients reach this node [the first of --listen]");
+                 "HOST:PORT at which others reach this node [the first of --listen that"
+                 " can be dialled]");
   app.add_option("--port", flags.ports,
                  "NAME=DEVICE: a PCI address or a DPDK virtual device; repeatable");
   app.add_option("--pair", flags.pairs,

@@ -97,6 +97,11 @@ absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) 
   if (options.cluster.url.empty()) return nullptr;
   auto membership = membership_options(options.cluster, options.node_id, options.advertise);
   if (!membership.ok()) return membership.status();
+  if (options.advertise.empty()) {
+    write_log(LogLevel::kWarning,
+              "cluster: this node has no address that others can dial: it listens on wildcards, "
+              "unix sockets or port 0 only; name one by --advertise HOST:PORT");
+  }
   return [membership = *membership](const control::ClusterParts& parts) {
     return std::make_unique<cluster::RedisCluster>(membership, parts);
   };

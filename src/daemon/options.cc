@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <set>
 
+#include "daemon/advertise.h"
 #include "daemon/config_file.h"
 #include "daemon/flags.h"
 #include "fmt/format.h"
@@ -25,7 +26,7 @@ Examples:
                                          a bump in the wire between two ports of a NIC
   dripd --port a=net_af_xdp0,iface=eth1 --port b=net_af_xdp1,iface=eth2 --pair a:b --cpus 1
                                          between two kernel interfaces, polled on CPU 1
-  dripd --cluster redis://10.0.0.1 --node-id n1 --advertise 10.0.0.2:50051
+  dripd --cluster redis://10.0.0.1 --node-id n1 --listen 10.0.0.2:50051
                                          one of several nodes that share a configuration
   dripd --config /etc/drip/dripd.toml    options, buckets and rules from a file
 Signals: SIGTERM and SIGINT drain and stop, SIGHUP reads the file's buckets and rules again.)";
@@ -72,7 +73,13 @@ CommandLine read_command_line(int argc, char** argv) {
   }
   result.options.memory.packets.data_bytes = data_bytes_for(result.options);
   if (result.options.node_id.empty()) result.options.node_id = host_name();
-  if (result.options.advertise.empty()) result.options.advertise = result.options.listen.front();
+  if (result.options.advertise.empty()) {
+    result.options.advertise = advertised_by_default(result.options.listen);
+  } else if (auto status = check_advertise(result.options.advertise); !status.ok()) {
+    fmt::print(stderr, "dripd: {}\n", std::string(status.message()));
+    result.exit = EarlyExit{2};
+    return result;
+  }
   if (auto status = check(result.options); !status.ok()) {
     fmt::print(stderr, "dripd: {}\n", std::string(status.message()));
     result.exit = EarlyExit{2};

@@ -43,7 +43,8 @@ struct MemoryOptions {
 
 struct Options {
   std::string node_id;    ///< By default the host's name.
-  std::string advertise;  ///< By default the first address of `listen`.
+  std::string advertise;  ///< HOST:PORT; by default the first of `listen` that others
+                          ///< can dial. Empty: there is none.
   std::vector<std::string> listen = {"127.0.0.1:50051"};
   Duration drain_bound{5'000'000'000};
   std::string log_level = "info";

@@ -21,6 +21,9 @@ namespace drip::cluster {
 
 struct RedisOptions {
   RedisUrl url;
+  /// Read before each connection, so that a password can be changed while the node runs; the URL's
+  /// is used where there is none, or while it cannot be read.
+  std::string password_file;
   TlsFiles tls;  ///< For rediss:// and sentinels://.
   /// Seen in CLIENT LIST; no spaces.
   std::string client_name = "drip";

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cluster/redis/password_file.h"
 #include "cluster/redis/redis_sentinel.h"
 
 namespace drip::cluster {
@@ -29,6 +30,11 @@ RedisLink::RedisLink(RedisOptions options)
     : options_(std::move(options)), random_(std::random_device{}()) {}
 
 absl::StatusOr<std::unique_ptr<RedisConnection>> RedisLink::make_connection(Deadline deadline) {
+  if (!options_.password_file.empty()) {
+    if (auto password = read_password_file(options_.password_file); password.ok()) {
+      options_.url.password = *std::move(password);
+    }
+  }
   if (options_.url.by_sentinel()) return connect_by_sentinel(options_, deadline);
   RedisTarget target;
   target.unix_path = options_.url.unix_path;

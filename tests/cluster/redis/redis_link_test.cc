@@ -11,6 +11,7 @@
 
 #include "cluster/redis_options.h"
 #include "support/redis_server.h"
+#include "support/temporary_directory.h"
 #include "support/wait_until.h"
 
 namespace drip::cluster {
@@ -252,6 +253,20 @@ TEST(RedisLink, TlsWithACertificateOfOurOwn) {
       << RedisLink(options).connect();
   options.tls = {ours.cert, ours.cert, ours.key};
   EXPECT_TRUE(RedisLink(options).connect().ok()) << RedisLink(options).connect();
+}
+
+TEST(RedisLink, ReadsThePasswordFileForEachConnection) {
+  RedisServer redis({"--requirepass", "old"});
+  const TemporaryDirectory directory;
+  RedisOptions options = options_of(redis.url());
+  options.password_file = directory.write("password", "old\n");
+  RedisLink link(options);
+  ASSERT_TRUE(link.connect().ok()) << link.connect();
+  ASSERT_TRUE(link.command({"CONFIG", "SET", "requirepass", "new"}).ok());
+  link.disconnect();
+  EXPECT_TRUE(absl::IsUnauthenticated(link.connect()));
+  directory.write("password", "new\n");
+  reconnect(link);
 }
 
 TEST(RedisLink, ARedisClusterIsRefusedWithASentence) {

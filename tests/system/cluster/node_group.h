@@ -63,8 +63,8 @@ class ClusterNode {
  private:
   static std::vector<std::string> flags(const std::string& redis_url, const std::string& id,
                                         std::vector<std::string> more) {
-    more.insert(more.end(),
-                {"--cluster", redis_url, "--node-id", id, "--advertise", id, "--drain", "0s"});
+    more.insert(more.end(), {"--cluster", redis_url, "--node-id", id, "--advertise",
+                             id + ".test:50051", "--drain", "0s"});
     return more;
   }
 
