@@ -48,8 +48,9 @@ ROOMS = {
         },
         {"absl", "fmt", "numa"},
     ),
+    "src/netdev": ({"base", "drip"}, {"absl", "fmt", "bpf"}),
     "src/dpdk": (
-        {"datapath/poll_engine", "datapath", "engine", "base", "drip"},
+        {"datapath/poll_engine", "datapath", "engine", "netdev", "base", "drip"},
         {"absl", "fmt", "rte", "bpf"},
     ),
     "src/control/model": (

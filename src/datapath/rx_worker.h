@@ -101,13 +101,15 @@ class RxWorker {
     const RuleSnapshot& rules = *rules_;
     WorkerRule* const actions = rules.workers[number_].get();
     const std::uint16_t egress = io_.egress(ingress);
+    const std::uint32_t longest = io_.longest_frame(ingress);
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const FrameBytes& frame = burst_.frames[i];
       const Headers& headers = burst_.headers[i];
       const Arrival arrival{packets[i], frame.frame_bytes, ingress, egress, now, now};
-      if (egress == kNoPort) [[unlikely]] {
-        dispatcher_.drop(arrival, DropReason::kNoEgress);
-      } else if (is_control_traffic(headers, frame.bytes, rules.control_protocols)) [[unlikely]] {
+      if (frame.frame_bytes > longest && drops_long_frame(arrival, frame)) [[unlikely]] {
+        continue;
+      }
+      if (is_control_traffic(headers, frame.bytes, rules.control_protocols)) [[unlikely]] {
         count(actions[rules.protected_index()], arrival);
         dispatcher_.pass(arrival, true, rules);
       } else {
@@ -116,6 +118,13 @@ class RxWorker {
         dispatcher_.dispatch(rule.action, arrival, headers, rules);
       }
     }
+  }
+
+  // Before a rule counts it or a bucket charges it: it would not leave whole.
+  bool drops_long_frame(const Arrival& arrival, const FrameBytes& frame) {
+    const auto reason = io_.check_long_frame(arrival.ingress, frame);
+    if (reason) dispatcher_.drop(arrival, *reason);
+    return reason.has_value();
   }
 
   static void count(WorkerRule& rule, const Arrival& arrival) {

@@ -16,7 +16,9 @@ namespace drip::datapath {
 
 /// Packets that the NIC does not take stay, in order, and are offered again at the next flush: a
 /// packet that has departed from its bucket is not dropped. While a port has no room, the
-/// transmitter holds back those buckets whose head leaves by that port. Belongs to one transmitter.
+/// transmitter holds back those buckets whose head leaves by that port. A port that sends nothing,
+/// because its link is down, is given nothing and has no room, so that no more than a burst waits
+/// here for it and all else in its bucket, on schedule. Belongs to one transmitter.
 template <class Io>
 class TxBuffer {
  public:
@@ -28,10 +30,10 @@ class TxBuffer {
   TxBuffer(Io& io, std::uint16_t ports) : io_(io), ports_(ports) {}
 
   [[nodiscard]] bool has_room(std::uint16_t port) const {
-    return ports_[port].count + kReserved < kSlots;
+    return ports_[port].count + kReserved < ports_[port].slots;
   }
   [[nodiscard]] bool has_reserved_room(std::uint16_t port) const {
-    return ports_[port].count < kSlots;
+    return ports_[port].count < ports_[port].slots;
   }
 
   /// REQUIRES: has_room() or has_reserved_room().
@@ -56,6 +58,7 @@ class TxBuffer {
       for (std::uint32_t i = 0; i < pending.count; ++i) drop(pending.packets[i]);
       dropped += pending.count;
       pending.count = 0;
+      pending.slots = kSlots;
     }
     waiting_.set(0);
     return dropped;
@@ -64,6 +67,7 @@ class TxBuffer {
   /// Any thread.
   [[nodiscard]] std::uint64_t waiting() const { return waiting_.get(); }
   [[nodiscard]] std::uint64_t sent() const { return sent_.get(); }
+  [[nodiscard]] std::uint64_t sent(std::uint16_t port) const { return ports_[port].sent.get(); }
   [[nodiscard]] std::uint64_t retries(std::uint16_t port) const {
     return ports_[port].retries.get();
   }
@@ -72,14 +76,22 @@ class TxBuffer {
   struct alignas(kCacheLineBytes) Pending {
     std::array<void*, kSlots> packets;
     std::uint32_t count = 0;
+    std::uint32_t slots = kSlots;  // 0 while the port sends nothing; then count > 0.
     Counter retries;
+    Counter sent;
   };
 
   void flush(std::uint16_t port) {
     Pending& pending = ports_[port];
+    if (!io_.takes(port)) [[unlikely]] {
+      pending.slots = 0;
+      return;
+    }
+    pending.slots = kSlots;
     const std::uint32_t taken =
         io_.tx(port, std::span<void*>(pending.packets.data(), pending.count));
     sent_.add(taken);
+    pending.sent.add(taken);
     if (taken < pending.count) {
       pending.retries.add(1);
       if (taken > 0) {

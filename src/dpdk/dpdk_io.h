@@ -5,12 +5,16 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "datapath/packet_io.h"
+#include "dpdk/port_gate.h"
 #include "drip/unit_ref.h"
 
 namespace drip::dpdk {
@@ -22,23 +26,25 @@ class DpdkIo {
  public:
   struct RxQueue {
     std::uint16_t port;
-    std::uint16_t device;
     std::uint16_t queue;
   };
 
-  /// `devices`, `egress`: by port. `tx_queue`: this thread's, on every device.
-  DpdkIo(std::vector<RxQueue> rx_queues, const std::vector<std::uint16_t>& devices,
+  /// `gates`, `egress`: by port; `gates` outlives this object. `tx_queue`: this thread's, on every
+  /// device.
+  DpdkIo(std::vector<RxQueue> rx_queues, const PortGate* gates,
          const std::vector<std::uint16_t>& egress, std::uint16_t tx_queue)
-      : rx_queues_(std::move(rx_queues)), tx_queue_(tx_queue) {
-    std::copy(devices.begin(), devices.end(), devices_.begin());
+      : rx_queues_(std::move(rx_queues)), gates_(gates), tx_queue_(tx_queue) {
     std::copy(egress.begin(), egress.end(), egress_.begin());
   }
 
   std::uint32_t rx(std::uint16_t number, std::span<void*> packets) {
     const RxQueue& from = rx_queues_[number];
+    const std::uint16_t device = read(gates_[from.port].device);
+    if (device == kNoDevice) [[unlikely]]
+      return 0;
     auto** const mbufs = reinterpret_cast<rte_mbuf**>(packets.data());
-    const std::uint16_t count = rte_eth_rx_burst(from.device, from.queue, mbufs,
-                                                 static_cast<std::uint16_t>(packets.size()));
+    const std::uint16_t count =
+        rte_eth_rx_burst(device, from.queue, mbufs, static_cast<std::uint16_t>(packets.size()));
     for (std::uint16_t i = 0; i < count; ++i) {
       // Some drivers strip VLAN tags although they were told not to; the tag must be forwarded.
       if ((mbufs[i]->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0) [[unlikely]] {
@@ -49,10 +55,15 @@ class DpdkIo {
     return count;
   }
 
+  /// REQUIRES: takes(port) was true in this loop.
   std::uint32_t tx(std::uint16_t port, std::span<void*> packets) {
-    return rte_eth_tx_burst(devices_[port], tx_queue_, reinterpret_cast<rte_mbuf**>(packets.data()),
+    const std::uint16_t device = read(gates_[port].device);
+    if (device == kNoDevice) [[unlikely]]
+      return 0;
+    return rte_eth_tx_burst(device, tx_queue_, reinterpret_cast<rte_mbuf**>(packets.data()),
                             static_cast<std::uint16_t>(packets.size()));
   }
+  [[nodiscard]] bool takes(std::uint16_t port) const { return read(gates_[port].takes); }
 
   void free(std::span<void*> packets) {
     rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(packets.data()),
@@ -74,11 +85,21 @@ class DpdkIo {
     return rx_queues_[number].port;
   }
   [[nodiscard]] std::uint16_t egress(std::uint16_t port) const { return egress_[port]; }
+  [[nodiscard]] std::uint32_t longest_frame(std::uint16_t ingress) const {
+    return read(gates_[ingress].longest_forwarded);
+  }
+  [[nodiscard]] std::optional<DropReason> check_long_frame(std::uint16_t ingress,
+                                                           const datapath::FrameBytes& frame) const;
 
  private:
+  template <class T>
+  static T read(const std::atomic<T>& value) {
+    return value.load(std::memory_order_relaxed);
+  }
+
   std::vector<RxQueue> rx_queues_;
+  const PortGate* gates_;
   std::uint16_t tx_queue_;
-  std::array<std::uint16_t, kMaxPorts> devices_{};
   std::array<std::uint16_t, kMaxPorts> egress_{};
 };
 static_assert(datapath::PacketIo<DpdkIo>);

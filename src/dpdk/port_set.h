@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +18,8 @@
 #include "datapath/poll_engine/poll_thread.h"
 #include "datapath/poll_engine/ports.h"
 #include "dpdk/dpdk_io.h"
+#include "dpdk/kernel_side.h"
+#include "dpdk/port_gate.h"
 
 struct rte_mempool;
 struct rte_eth_conf;
@@ -70,7 +74,7 @@ class PortSet final : public datapath::Ports {
     return static_cast<std::uint16_t>(ports_.size());
   }
   [[nodiscard]] std::vector<std::string> names() const override;
-  [[nodiscard]] std::vector<PortStats> read() const override;
+  [[nodiscard]] std::vector<PortStats> read(std::span<const std::uint64_t> sent) const override;
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return packets_for_buckets_; }
   [[nodiscard]] std::uint64_t packets() const override;
   [[nodiscard]] std::uint64_t packets_free() const override;
@@ -81,30 +85,59 @@ class PortSet final : public datapath::Ports {
  private:
   struct OpenPort {
     PortSpec spec;
-    std::uint16_t device = 0;
+    std::uint16_t device = kNoDevice;
     std::uint16_t rx_queues = 0;
     std::string driver;
-    std::atomic<bool> link_up{false};
-    std::atomic<std::uint64_t> link_changes{0};
+    bool has_mtu = false;  // Frames longer than its MTU do not leave.
+    std::optional<KernelSide> kernel;
+    // Of a device without a kernel interface.
+    bool link_up = false;
+    bool link_known = false;
+    std::uint64_t link_changes = 0;
+
+    [[nodiscard]] netdev::LinkState state() const;
+    [[nodiscard]] std::uint32_t mtu() const;  // 0: unknown.
   };
 
   PortSet() = default;
   absl::Status create_pool(const PacketMemory& memory, int numa_node);
+  void assign_queues(const std::vector<datapath::LcorePlan>& lcores,
+                     const std::vector<std::uint16_t>& egress);
+
+  // ---- port_open.cc
   /// Before the device is configured. An error if the device or the packet buffers do not allow the
   /// MTU.
   static absl::Status set_mtu(const PortSpec& spec, const PacketMemory& memory,
                               const rte_eth_dev_info& info, rte_eth_conf& configuration);
-  absl::Status open_port(OpenPort& port, const PacketMemory& memory, std::uint16_t workers,
-                         std::uint16_t transmitters);
-  void assign_queues(const std::vector<datapath::LcorePlan>& lcores,
-                     const std::vector<std::uint16_t>& egress);
-  void watch_links();
+  absl::Status open_port(OpenPort& port);
+  absl::Status open_device(OpenPort& port);
+  static void close_device(OpenPort& port);
 
+  // ---- port_links.cc
+  void watch_links();
+  /// Reads link states and MTUs, and tells the polling threads.
+  void refresh_links();
+  void refresh_link(OpenPort& port);
+  void apply(const netdev::LinkEvent& event);
+  static void log_link(const OpenPort& port);
+  void update_gates();
+
+  PacketMemory memory_;
+  std::uint16_t workers_ = 0;
+  std::uint16_t transmitters_ = 0;
+  std::vector<std::uint16_t> egress_;
   std::vector<std::unique_ptr<OpenPort>> ports_;
+  std::unique_ptr<PortGate[]> gates_;
   std::vector<DpdkIo> ios_;
   rte_mempool* pool_ = nullptr;
   std::uint64_t packets_for_buckets_ = 0;
   bool hugepages_ = false;
+
+  /// Null without ports on kernel interfaces. wait() is called by link_watcher_ alone, the rest by
+  /// whoever holds mutex_.
+  std::unique_ptr<netdev::Kernel> kernel_;
+  /// Guards the contents of ports_, but for what never changes after open().
+  mutable std::mutex mutex_;
   std::atomic<bool> stop_{false};
   std::thread link_watcher_;
 };

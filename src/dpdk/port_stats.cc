@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Statistics and link state of ports.
+// Statistics of ports, from their drivers and from the kernel.
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
-#include <chrono>
-#include <thread>
+#include <algorithm>
 
+#include "dpdk/device_string.h"
 #include "dpdk/port_set.h"
 #include "fmt/format.h"
 
 namespace drip::dpdk {
 namespace {
-
-constexpr std::chrono::milliseconds kLinkInterval{200};
 
 std::string mac_text(std::uint16_t device) {
   rte_ether_addr address{};
@@ -22,15 +20,57 @@ std::string mac_text(std::uint16_t device) {
                      b[5]);
 }
 
-bool link_is_up(std::uint16_t device, std::uint64_t* bps) {
+std::uint64_t link_speed(std::uint16_t device) {
   rte_eth_link link{};
-  if (rte_eth_link_get_nowait(device, &link) != 0) return false;
-  if (bps != nullptr) {
-    *bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
-               ? 0
-               : std::uint64_t{link.link_speed} * 1'000'000;
+  if (rte_eth_link_get_nowait(device, &link) != 0 || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN) {
+    return 0;
   }
-  return link.link_status == RTE_ETH_LINK_UP;
+  return std::uint64_t{link.link_speed} * 1'000'000;
+}
+
+// Virtual devices count what they receive and send; what they lose is lost elsewhere, and they do
+// not know of it.
+void read_device(const std::string& device_string, std::uint16_t device, PortStats& stats) {
+  rte_eth_stats counters{};
+  if (device == kNoDevice || rte_eth_stats_get(device, &counters) != 0) {
+    stats.unknown_counters = {"rx_packets", "rx_bytes",  "tx_packets", "tx_bytes",
+                              "rx_missed",  "rx_errors", "tx_errors",  "rx_no_mbuf"};
+    return;
+  }
+  stats.rx_packets = counters.ipackets;
+  stats.rx_bytes = counters.ibytes;
+  stats.tx_packets = counters.opackets;
+  stats.tx_bytes = counters.obytes;
+  stats.rx_missed = counters.imissed;
+  stats.rx_errors = counters.ierrors;
+  stats.tx_errors = counters.oerrors;
+  stats.rx_no_mbuf = counters.rx_nombuf;
+  if (!is_pci(device_string)) stats.unknown_counters = {"rx_missed"};
+}
+
+// The drivers over kernel interfaces count what they take and what they put into a ring. What
+// became of it the kernel knows: at the sockets what found no room, at the interface what was sent.
+// `sent`: what the driver has taken.
+void correct(const KernelSide& kernel, std::uint64_t missed_at_sockets, bool zero_copy,
+             std::uint64_t sent, PortStats& stats) {
+  const netdev::LinkCounters& counters = kernel.tracker.counters();
+  const std::uint64_t missed_at_interface = counters.rx_dropped + counters.rx_missed;
+  // A virtual interface counts as dropped what an AF_XDP socket did not take, too.
+  stats.rx_missed = kernel.driver == KernelDriver::kAfXdp
+                        ? std::max(missed_at_sockets, missed_at_interface)
+                        : missed_at_sockets + missed_at_interface;
+  stats.rx_errors = counters.rx_errors;
+  // AF_XDP's driver counts here what it has not taken yet.
+  stats.tx_errors = counters.tx_dropped + counters.tx_errors;
+  // The host may send by the interface as well. Without a copy the interface may count nothing.
+  if (zero_copy) {
+    stats.tx_packets = sent - std::min(sent, stats.tx_errors);
+  } else {
+    stats.tx_packets = std::min(sent, counters.tx_packets);
+    stats.tx_bytes = std::min(stats.tx_bytes, counters.tx_bytes);
+  }
+  // A frame without a buffer stays in the ring, and one without a place there is missed.
+  stats.unknown_counters = {"rx_no_mbuf"};
 }
 
 }  // namespace
@@ -41,49 +81,42 @@ std::vector<std::string> PortSet::names() const {
   return names;
 }
 
-std::vector<PortStats> PortSet::read() const {
+std::vector<PortStats> PortSet::read(std::span<const std::uint64_t> sent) const {
+  const std::lock_guard lock(mutex_);
   std::vector<PortStats> ports;
-  for (const auto& port : ports_) {
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    OpenPort& port = *ports_[i];
     PortStats& stats = ports.emplace_back();
-    stats.name = port->spec.name;
-    stats.device = port->spec.device;
-    stats.driver = port->driver;
-    stats.peer = port->spec.peer;
-    stats.mac_address = mac_text(port->device);
-    std::uint16_t mtu = 0;
-    if (rte_eth_dev_get_mtu(port->device, &mtu) == 0) stats.mtu = mtu;
-    stats.link_up = link_is_up(port->device, &stats.link_bps);
-    stats.numa_node = rte_eth_dev_socket_id(port->device);
-    stats.rx_queues = port->rx_queues;
-    stats.link_changes = port->link_changes;
-    rte_eth_stats device{};
-    if (rte_eth_stats_get(port->device, &device) == 0) {
-      stats.rx_packets = device.ipackets;
-      stats.rx_bytes = device.ibytes;
-      stats.tx_packets = device.opackets;
-      stats.tx_bytes = device.obytes;
-      stats.rx_missed = device.imissed;
-      stats.rx_errors = device.ierrors;
-      stats.tx_errors = device.oerrors;
-      stats.rx_no_mbuf = device.rx_nombuf;
+    stats.name = port.spec.name;
+    stats.device = port.spec.device;
+    stats.driver = port.driver;
+    stats.peer = port.spec.peer;
+    stats.mtu = port.mtu();
+    stats.link_up = port.state() == netdev::LinkState::kUp;
+    stats.gone = port.state() == netdev::LinkState::kGone;
+    stats.numa_node = port.device == kNoDevice ? -1 : rte_eth_dev_socket_id(port.device);
+    stats.rx_queues = port.rx_queues;
+    stats.mac_address = port.device == kNoDevice ? "" : mac_text(port.device);
+    read_device(port.spec.device, port.device, stats);
+    if (!port.kernel) {
+      if (stats.link_up) stats.link_bps = link_speed(port.device);
+      stats.link_changes = port.link_changes;
+      continue;
     }
+    if (!stats.gone) {
+      if (const auto link = kernel_->find(port.kernel->tracker.index()); link.ok()) {
+        port.kernel->tracker.observe_counters(*link);
+      }
+      stats.link_bps = kernel_->speed(port.kernel->tracker.link().name);
+    }
+    stats.link_changes = port.kernel->tracker.changes();
+    correct(*port.kernel, port.kernel->sockets.missed(), port.kernel->sockets.zero_copy(), sent[i],
+            stats);
   }
   return ports;
 }
 
 std::uint64_t PortSet::packets() const { return pool_->size; }
 std::uint64_t PortSet::packets_free() const { return rte_mempool_avail_count(pool_); }
-
-// Not every driver reports changes, so all are polled.
-void PortSet::watch_links() {
-  for (const auto& port : ports_) port->link_up = link_is_up(port->device, nullptr);
-  while (!stop_) {
-    std::this_thread::sleep_for(kLinkInterval);
-    for (const auto& port : ports_) {
-      const bool up = link_is_up(port->device, nullptr);
-      if (port->link_up.exchange(up) != up) ++port->link_changes;
-    }
-  }
-}
 
 }  // namespace drip::dpdk

@@ -22,12 +22,15 @@ enum class DropReason : std::uint8_t {
   kTxFull,           ///< Not shaped, and the bursts of its egress port were full.
   kHandOffFull,      ///< The hand-off ring to its transmitter was full.
   kShutdown,         ///< It still waited at the end of the drain time of a stopping node.
+  kEgressMtu,        ///< Longer than the MTU of its egress port allows.
+  kRxTruncated,      ///< As long as the driver's receive slot, which cuts what is longer.
 };
-inline constexpr std::size_t kDropReasons = 10;
+inline constexpr std::size_t kDropReasons = 12;
 
 inline constexpr std::array<std::string_view, kDropReasons> kDropReasonNames = {
-    "bucket_full", "bucket_full_bytes", "bucket_draining", "bucket_deleted", "rule_drop",
-    "too_long",    "no_egress",         "tx_full",         "hand_off_full",  "shutdown"};
+    "bucket_full",   "bucket_full_bytes", "bucket_draining", "bucket_deleted",
+    "rule_drop",     "too_long",          "no_egress",       "tx_full",
+    "hand_off_full", "shutdown",          "egress_mtu",      "rx_truncated"};
 
 /// The drop reason of a packet that its bucket has rejected. REQUIRES: not kAdmitted.
 [[nodiscard]] constexpr DropReason drop_reason(RejectReason reason) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "drip/bucket_counters.h"
 #include "drip/histogram.h"
@@ -40,6 +41,7 @@ struct PortStats {
   std::string name, device, driver, mac_address, peer;
   std::uint32_t mtu = 0;
   bool link_up = false;
+  bool gone = false;           ///< Its kernel interface does not exist any more; then not link_up.
   std::uint64_t link_bps = 0;  ///< 0: unknown.
   std::int32_t numa_node = -1;
   std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
@@ -47,6 +49,9 @@ struct PortStats {
   std::uint64_t tx_retries = 0;  ///< Bursts that the port did not take whole.
   std::uint64_t link_changes = 0;
   std::uint32_t rx_queues = 0;
+  /// Those of the counters above, by their names in the API, that neither driver nor kernel keeps:
+  /// 0 does not mean that nothing happened.
+  std::vector<std::string> unknown_counters;
 };
 
 /// One polling thread.

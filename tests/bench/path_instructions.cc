@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,12 +38,17 @@ struct CountingSink {
     sent += packets.size();
     return static_cast<std::uint32_t>(packets.size());
   }
+  [[nodiscard]] bool takes(std::uint16_t) const { return true; }
   void free(std::span<void*> packets) { dropped += packets.size(); }
   FrameBytes frame(void*) { return {}; }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 0; }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return 0; }
   [[nodiscard]] std::uint16_t egress(std::uint16_t) const { return 0; }
+  [[nodiscard]] std::uint32_t longest_frame(std::uint16_t) const { return UINT32_MAX; }
+  [[nodiscard]] std::optional<DropReason> check_long_frame(std::uint16_t, const FrameBytes&) const {
+    return {};
+  }
 };
 static_assert(PacketIo<CountingSink>);
 

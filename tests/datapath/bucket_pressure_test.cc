@@ -41,6 +41,49 @@ TEST_F(BucketPressureTest, ABlockedPortHoldsOnlyItsOwnPackets) {
   expect_order(1);
 }
 
+// What a port has been given while its link was down would leave at once when it is up again.
+TEST_F(BucketPressureTest, AfterALinkWasDownDeparturesKeepToTheScheduleAndMaxCatchup) {
+  BucketSettings settings = bits(4096, 8e6);  // 100 bytes: 100 us.
+  settings.max_catchup = Duration{10 * kMillisecond.ns};
+  use(settings);
+  arrive(3000);
+  h.run_for(Duration{20 * kMillisecond.ns}, Duration{10'000});
+  const std::size_t before = h.ports.sent(1).size();
+  h.ports.set_link(1, false);
+  h.run_for(Duration{100 * kMillisecond.ns}, Duration{10'000});
+  EXPECT_EQ(h.ports.sent(1).size(), before);
+  // No more than the burst of one loop has left the bucket.
+  EXPECT_LE(h.transmitter.tx_buffer().waiting(), TxBuffer<FakeIo>::kBurst);
+  EXPECT_EQ(h.transmitter.tx_buffer().retries(1), 0U);
+  h.ports.set_link(1, true);
+  const TimePoint up = h.time;
+  h.run_for(Duration{50 * kMillisecond.ns}, Duration{10'000});
+  // Of any 10 ms: 100 that are due, 100 that are caught up once, and the burst that waited.
+  const auto left = left_after(up);
+  for (std::size_t first = before; first < left.size(); ++first) {
+    const auto within =
+        std::count_if(left.begin() + static_cast<std::ptrdiff_t>(first), left.end(),
+                      [&](std::int64_t at) { return at < left[first] + 10 * kMillisecond.ns; });
+    ASSERT_LE(within, 100 + 100 + TxBuffer<FakeIo>::kBurst) << first;
+  }
+  EXPECT_GE(left.size() - before, 500U + 100U);
+  EXPECT_LE(left.size() - before, 500U + 100U + TxBuffer<FakeIo>::kBurst + 1);
+  expect_order(1);
+  EXPECT_TRUE(h.balanced());
+}
+
+TEST_F(BucketPressureTest, WhatIsNotShapedIsDroppedWhileTheLinkIsDown) {
+  use(bits(16, 8e6));
+  h.set_rules({}, {}, RuleAction{});
+  h.ports.set_link(1, false);
+  arrive(1000);
+  EXPECT_LE(h.transmitter.tx_buffer().waiting(), TxBuffer<FakeIo>::kBurst);
+  EXPECT_EQ(h.drops(DropReason::kTxFull), 1000 - h.transmitter.tx_buffer().waiting());
+  h.ports.set_link(1, true);
+  arrive(10);
+  EXPECT_EQ(h.transmitter.tx_buffer().waiting(), 0U);
+}
+
 struct RunningClock {
   TimePoint* time;
   TimePoint now() { return *time = *time + Duration{200}; }

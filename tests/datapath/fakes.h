@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -38,6 +39,8 @@ class FakeIo {
 
   FakeIo(std::uint16_t ports, TimePoint* time) : time_(time), incoming_(ports), sent_(ports) {
     room_.assign(ports, SIZE_MAX);
+    down_.assign(ports, false);
+    longest_.assign(ports, UINT32_MAX);
     for (std::uint16_t i = 0; i < ports; ++i) egress_.push_back(i ^ 1);
   }
   ~FakeIo() {
@@ -74,6 +77,7 @@ class FakeIo {
     }
     return count;
   }
+  [[nodiscard]] bool takes(std::uint16_t port) const { return !down_[port]; }
   void free(std::span<void*> packets) {
     for (void* const address : packets) delete static_cast<FakePacket*>(address);
     alive_ -= packets.size();
@@ -89,10 +93,23 @@ class FakeIo {
   }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t queue) const { return queue; }
   [[nodiscard]] std::uint16_t egress(std::uint16_t port) const { return egress_[port]; }
+  [[nodiscard]] std::uint32_t longest_frame(std::uint16_t port) const {
+    return egress_[port] == kNoPort ? 0 : longest_[egress_[port]];
+  }
+  /// As of an egress whose MTU allows VLAN tags beside it: 4 bytes more.
+  [[nodiscard]] std::optional<DropReason> check_long_frame(std::uint16_t port,
+                                                           const FrameBytes& frame) const {
+    if (egress_[port] == kNoPort) return DropReason::kNoEgress;
+    if (frame.frame_bytes <= longest_frame(port) + 4) return {};
+    return DropReason::kEgressMtu;
+  }
 
   void set_egress(std::uint16_t port, std::uint16_t egress) { egress_[port] = egress; }
   /// How many more packets the port takes; SIZE_MAX: any number.
   void set_room(std::uint16_t port, std::size_t packets) { room_[port] = packets; }
+  /// The port sends nothing while its link is down.
+  void set_link(std::uint16_t port, bool up) { down_[port] = !up; }
+  void set_longest_frame(std::uint16_t egress, std::uint32_t bytes) { longest_[egress] = bytes; }
   /// How many have arrived and not been received yet.
   [[nodiscard]] std::size_t queued(std::uint16_t port) const { return incoming_[port].size(); }
   [[nodiscard]] const std::vector<Sent>& sent(std::uint16_t port) const { return sent_[port]; }
@@ -105,6 +122,8 @@ class FakeIo {
   std::vector<std::deque<FakePacket*>> incoming_;
   std::vector<std::vector<Sent>> sent_;
   std::vector<std::size_t> room_;
+  std::vector<bool> down_;
+  std::vector<std::uint32_t> longest_;
   std::vector<std::uint16_t> egress_;
   std::uint64_t next_id_ = 0;
   std::uint64_t alive_ = 0;

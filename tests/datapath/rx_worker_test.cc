@@ -226,6 +226,29 @@ TEST_F(RxWorkerTest, PacketsOfAPortWithoutPeerAreDropped) {
   EXPECT_EQ(h.bucket(slot).admitted.get(), 1U);
 }
 
+TEST_F(RxWorkerTest, FramesTooLongForTheEgressAreDroppedBeforeAnythingCountsThem) {
+  const std::uint32_t slot = h.add_bucket(slow(100));
+  h.send_all_to(slot);
+  h.ports.set_longest_frame(1, 114);
+  h.ports.arrive(0, frame_to(1, 114));
+  h.ports.arrive(0, frame_to(1, 118));  // What a VLAN tag adds.
+  h.ports.arrive(0, frame_to(1, 119));
+  auto long_arp = arp();
+  long_arp.resize(200);
+  h.ports.arrive(0, long_arp);          // Control traffic as well.
+  h.ports.arrive(1, frame_to(1, 500));  // The other way is another port.
+  poll();
+  EXPECT_EQ(h.drops(DropReason::kEgressMtu), 2U);
+  EXPECT_EQ(h.counters.dropped_bytes[static_cast<std::size_t>(DropReason::kEgressMtu)].get(), 319U);
+  EXPECT_EQ(h.bucket(slot).admitted.get(), 3U);
+  EXPECT_EQ(hits(h.rules().fallback_index()), (Hits{3, 114 + 118 + 500}));
+  h.ports.set_longest_frame(1, 1514);
+  h.ports.arrive(0, frame_to(1, 119));
+  poll();
+  EXPECT_EQ(h.drops(DropReason::kEgressMtu), 2U);
+  EXPECT_EQ(h.bucket(slot).admitted.get(), 4U);
+}
+
 TEST_F(RxWorkerTest, HairpinLeavesByItsIngressPort) {
   h.ports.set_egress(0, 0);
   h.send_all_to(h.add_bucket(slow(100)));

@@ -91,6 +91,25 @@ TEST_F(TxBufferTest, PacketsThatThePortDoesNotTakeStayInOrderAndAreCounted) {
   EXPECT_EQ(buffer.retries(0) + buffer.retries(2), 0U);
 }
 
+TEST_F(TxBufferTest, APortWhoseLinkIsDownIsGivenNothingAndHasNoRoom) {
+  ports.set_link(1, false);
+  add(1, 3);
+  EXPECT_TRUE(buffer.has_room(1));
+  buffer.flush();
+  EXPECT_FALSE(buffer.has_room(1));
+  EXPECT_FALSE(buffer.has_reserved_room(1));
+  EXPECT_TRUE(buffer.has_room(2));
+  EXPECT_EQ(buffer.waiting(), 3U);
+  EXPECT_EQ(buffer.sent(), 0U);
+  EXPECT_EQ(buffer.retries(1), 0U);
+  ports.set_link(1, true);
+  buffer.flush();
+  EXPECT_TRUE(buffer.has_room(1));
+  EXPECT_EQ(ports.sent(1).size(), 3U);
+  EXPECT_EQ(buffer.sent(1), 3U);
+  EXPECT_EQ(buffer.sent(2), 0U);
+}
+
 TEST_F(TxBufferTest, DroppedPacketsAreFreedOnceAndTheBufferIsEmpty) {
   ports.set_room(1, 0);
   ports.set_room(2, 0);

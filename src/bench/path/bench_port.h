@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -99,6 +100,7 @@ class alignas(kCacheLineBytes) BenchPort {
     }
     return static_cast<std::uint32_t>(mbufs.size());
   }
+  [[nodiscard]] bool takes(std::uint16_t) const { return true; }
   void free(std::span<void*> packets) {
     dropped_ += packets.size();
     pool_->give({reinterpret_cast<rte_mbuf**>(packets.data()), packets.size()});
@@ -113,6 +115,11 @@ class alignas(kCacheLineBytes) BenchPort {
   [[nodiscard]] std::uint16_t rx_queues() const { return 1; }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return 0; }
   [[nodiscard]] std::uint16_t egress(std::uint16_t) const { return 0; }
+  [[nodiscard]] std::uint32_t longest_frame(std::uint16_t) const { return UINT32_MAX; }
+  [[nodiscard]] std::optional<DropReason> check_long_frame(std::uint16_t,
+                                                           const datapath::FrameBytes&) const {
+    return {};
+  }
 
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }

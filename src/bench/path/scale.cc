@@ -31,7 +31,9 @@ class SourcePorts final : public datapath::Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 1; }
   [[nodiscard]] std::vector<std::string> names() const override { return {"source"}; }
-  [[nodiscard]] std::vector<PortStats> read() const override { return {PortStats{}}; }
+  [[nodiscard]] std::vector<PortStats> read(std::span<const std::uint64_t>) const override {
+    return {PortStats{}};
+  }
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return ~0ULL >> 1; }
   [[nodiscard]] std::uint64_t packets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets_free() const override { return 0; }

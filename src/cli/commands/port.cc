@@ -2,8 +2,11 @@
 // The command `port`: list.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/quantity.h"
 #include "cli/commands/commands.h"
@@ -13,8 +16,15 @@ namespace drip::cli {
 namespace {
 
 std::string link_in_words(const v1::Port& port) {
-  if (!port.link_up()) return "down";
+  if (!port.link_up()) return port.link_state() == "gone" ? "gone" : "down";
   return port.link_bps() == 0 ? "up" : format_bit_rate(static_cast<double>(port.link_bps()));
+}
+
+// "-" for a counter that nobody keeps.
+std::string counter(const v1::Port& port, std::string_view name, std::uint64_t value) {
+  const auto& unknown = port.unknown_counters();
+  if (std::find(unknown.begin(), unknown.end(), name) != unknown.end()) return "-";
+  return fmt::format("{}", value);
 }
 
 Exit list(Session& session, bool names_only) {
@@ -43,10 +53,12 @@ Exit list(Session& session, bool names_only) {
   for (const v1::Port& port : reply.ports()) {
     table.add({port.name(), port.device(), link_in_words(port), or_dash(port.peer()),
                fmt::format("{}", port.numa_node()), fmt::format("{}", port.mtu()),
-               fmt::format("{}", port.rx_packets()), fmt::format("{}", port.tx_packets()),
-               fmt::format("{}", port.rx_missed()), fmt::format("{}", port.rx_errors()),
-               fmt::format("{}", port.rx_no_mbuf()), fmt::format("{}", port.tx_errors()),
-               fmt::format("{}", port.tx_retries())});
+               counter(port, "rx_packets", port.rx_packets()),
+               counter(port, "tx_packets", port.tx_packets()),
+               counter(port, "rx_missed", port.rx_missed()),
+               counter(port, "rx_errors", port.rx_errors()),
+               counter(port, "rx_no_mbuf", port.rx_no_mbuf()),
+               counter(port, "tx_errors", port.tx_errors()), fmt::format("{}", port.tx_retries())});
   }
   table.print();
   return Exit::kOk;

@@ -55,6 +55,8 @@ void write_port(const PortStats& stats, v1::Port& port) {
   port.set_tx_retries(stats.tx_retries);
   port.set_link_changes(stats.link_changes);
   port.set_rx_queues(stats.rx_queues);
+  port.set_link_state(stats.gone ? "gone" : stats.link_up ? "up" : "down");
+  for (const std::string& name : stats.unknown_counters) port.add_unknown_counters(name);
 }
 
 void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore) {

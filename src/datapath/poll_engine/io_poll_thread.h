@@ -110,6 +110,9 @@ class IoPollThread final : public PollThread {
     }
     return stats;
   }
+  [[nodiscard]] std::uint64_t sent(std::uint16_t port) const override {
+    return transmitter_->tx_buffer().sent(port);
+  }
   [[nodiscard]] std::uint64_t tx_retries(std::uint16_t port) const override {
     return transmitter_->tx_buffer().retries(port);
   }

@@ -111,7 +111,11 @@ std::uint64_t PollEngine::drain_and_stop(Duration bound) {
 }
 
 std::vector<PortStats> PollEngine::ports() const {
-  std::vector<PortStats> ports = ports_.read();
+  std::vector<std::uint64_t> sent(port_names_.size());
+  for (std::uint16_t port = 0; port < sent.size(); ++port) {
+    for (const PollThread* const thread : transmitters_) sent[port] += thread->sent(port);
+  }
+  std::vector<PortStats> ports = ports_.read(sent);
   for (std::uint16_t port = 0; port < ports.size(); ++port) {
     for (const PollThread* const thread : transmitters_) {
       ports[port].tx_retries += thread->tx_retries(port);

@@ -106,6 +106,7 @@ class PollThread {
 
   [[nodiscard]] virtual LcoreStats stats() const = 0;
   /// Of transmitters.
+  [[nodiscard]] virtual std::uint64_t sent(std::uint16_t port) const = 0;
   [[nodiscard]] virtual std::uint64_t tx_retries(std::uint16_t port) const = 0;
   [[nodiscard]] virtual LeaseList& leases() = 0;
 };

@@ -11,7 +11,9 @@ class NoPorts final : public Ports {
  public:
   [[nodiscard]] std::uint16_t count() const override { return 0; }
   [[nodiscard]] std::vector<std::string> names() const override { return {}; }
-  [[nodiscard]] std::vector<PortStats> read() const override { return {}; }
+  [[nodiscard]] std::vector<PortStats> read(std::span<const std::uint64_t>) const override {
+    return {};
+  }
   [[nodiscard]] std::uint64_t packets_for_buckets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets() const override { return 0; }
   [[nodiscard]] std::uint64_t packets_free() const override { return 0; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,9 @@ class Ports {
 
   [[nodiscard]] virtual std::uint16_t count() const = 0;
   [[nodiscard]] virtual std::vector<std::string> names() const = 0;
-  /// Without tx_retries, which the polling threads count.
-  [[nodiscard]] virtual std::vector<PortStats> read() const = 0;
+  /// `sent`: by port, the packets that the devices have taken from the polling threads. Without
+  /// tx_retries, which the polling threads count.
+  [[nodiscard]] virtual std::vector<PortStats> read(std::span<const std::uint64_t> sent) const = 0;
   /// Packet buffers that buckets may hold: all but those that devices and bursts keep in use.
   [[nodiscard]] virtual std::uint64_t packets_for_buckets() const = 0;
   [[nodiscard]] virtual std::uint64_t packets() const = 0;

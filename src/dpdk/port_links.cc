@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Link states and MTUs of ports: watched, logged, and told to the polling threads.
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/log.h"
+#include "dpdk/port_set.h"
+
+namespace drip::dpdk {
+namespace {
+
+// How long a change may stay unseen of a device that does not report it. The kernel reports its
+// interfaces' changes at once; they are read as often all the same, in case a report was lost.
+constexpr Duration kInterval{200'000'000};
+
+constexpr std::uint32_t kEthernetHeader = 14;
+constexpr std::uint32_t kVlanTag = 4;
+
+// A device without link states is always up.
+bool device_is_up(std::uint16_t device) {
+  rte_eth_link link{};
+  const int error = rte_eth_link_get_nowait(device, &link);
+  return error == 0 ? link.link_status == RTE_ETH_LINK_UP : error == -ENOTSUP;
+}
+
+// VLAN tags that an egress takes beside its MTU. The kernel allows one on its virtual interfaces
+// and for AF_PACKET (is_skb_forwardable(), packet_snd()); NICs take two.
+std::uint32_t tag_bytes(const std::optional<KernelSide>& kernel) {
+  if (!kernel) return 2 * kVlanTag;
+  const bool one =
+      kernel->driver == KernelDriver::kAfPacket || !kernel->tracker.link().kind.empty();
+  return one ? kVlanTag : 2 * kVlanTag;
+}
+
+}  // namespace
+
+void PortSet::watch_links() {
+  while (!stop_) {
+    std::vector<netdev::LinkEvent> events;
+    if (kernel_ != nullptr) {
+      events = kernel_->wait(kInterval);
+    } else {
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kInterval.ns));
+    }
+    const std::lock_guard lock(mutex_);
+    for (const netdev::LinkEvent& event : events) apply(event);
+    refresh_links();
+  }
+}
+
+void PortSet::apply(const netdev::LinkEvent& event) {
+  for (const auto& port : ports_) {
+    if (!port->kernel || port->kernel->tracker.index() != event.link.index) continue;
+    netdev::LinkTracker& tracker = port->kernel->tracker;
+    const bool changed = tracker.observe(event.link);
+    if (event.gone ? tracker.observe_gone() : changed) log_link(*port);
+  }
+}
+
+void PortSet::refresh_links() {
+  for (const auto& port : ports_) refresh_link(*port);
+  update_gates();
+}
+
+void PortSet::refresh_link(OpenPort& port) {
+  if (port.kernel) {
+    netdev::LinkTracker& tracker = port.kernel->tracker;
+    if (tracker.state() == netdev::LinkState::kGone) return;
+    const auto link = kernel_->find(tracker.index());
+    if (link.ok() ? tracker.observe(*link)
+                  : absl::IsNotFound(link.status()) && tracker.observe_gone()) {
+      log_link(port);
+    }
+    return;
+  }
+  const bool up = device_is_up(port.device);
+  if (std::exchange(port.link_up, up) == up) return;
+  if (port.link_known) ++port.link_changes;
+  if (port.link_known || !up) log_link(port);
+  port.link_known = true;
+}
+
+void PortSet::log_link(const OpenPort& port) {
+  const netdev::LinkState state = port.state();
+  const std::string& where = port.kernel ? port.kernel->interface : port.spec.device;
+  if (state == netdev::LinkState::kUp) {
+    log_info("port {} ({}): link up", port.spec.name, where);
+  } else if (state == netdev::LinkState::kDown) {
+    log_warning("port {} ({}): link down; packets for it wait in their buckets", port.spec.name,
+                where);
+  } else {
+    log_warning("port {} ({}): the interface is gone; packets for it wait in their buckets",
+                port.spec.name, where);
+  }
+}
+
+// Each value is written only if it is another one: the polling threads read its cache line.
+void PortSet::update_gates() {
+  const auto set = [](auto& value, auto to) {
+    if (value.load(std::memory_order_relaxed) != to) value.store(to, std::memory_order_relaxed);
+  };
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const OpenPort& port = *ports_[i];
+    PortGate& gate = gates_[i];
+    std::uint32_t longest = UINT32_MAX;
+    if (port.has_mtu) longest = port.mtu() + kEthernetHeader;
+    const bool cuts = port.kernel && port.kernel->driver == KernelDriver::kAfPacket;
+    set(gate.longest_sent, longest);
+    set(gate.tag_bytes, tag_bytes(port.kernel));
+    set(gate.truncated_from, cuts ? af_packet_slot_bytes(port.spec.device) : UINT32_MAX);
+    set(gate.device, port.device);
+    set(gate.takes, port.device != kNoDevice && port.state() == netdev::LinkState::kUp);
+  }
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const std::uint32_t longest_received = gates_[i].truncated_from - 1;
+    set(gates_[i].longest_forwarded,
+        egress_[i] == datapath::kNoPort
+            ? 0
+            : std::min(gates_[egress_[i]].longest_sent.load(), longest_received));
+  }
+}
+
+netdev::LinkState PortSet::OpenPort::state() const {
+  if (kernel) return kernel->tracker.state();
+  return link_up ? netdev::LinkState::kUp : netdev::LinkState::kDown;
+}
+
+std::uint32_t PortSet::OpenPort::mtu() const {
+  if (kernel) return kernel->tracker.link().mtu;
+  std::uint16_t mtu = 0;
+  return device != kNoDevice && rte_eth_dev_get_mtu(device, &mtu) == 0 ? mtu : 0;
+}
+
+}  // namespace drip::dpdk

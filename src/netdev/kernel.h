@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The interface to the kernel's network interfaces, so that tests can use others.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "drip/time.h"
+#include "netdev/link.h"
+
+namespace drip::netdev {
+
+/// Offloads by which an interface gives frames that were on no wire, or without what they carried.
+enum class Offload : std::uint8_t { kGro, kLro, kTso, kRxVlan };
+/// Their names in ethtool(8), for `ethtool -K`.
+inline constexpr std::array<std::string_view, 4> kOffloadNames = {"gro", "lro", "tso", "rxvlan"};
+[[nodiscard]] constexpr std::string_view name_of(Offload offload) {
+  return kOffloadNames[static_cast<std::size_t>(offload)];
+}
+
+/// Queues in use, as `ethtool -l` counts them: a driver has combined ones, or rx and tx ones.
+struct Channels {
+  std::uint32_t combined = 0, rx = 0, tx = 0;
+  bool operator==(const Channels&) const = default;
+  /// Receive queues.
+  [[nodiscard]] std::uint32_t receiving() const { return combined + rx; }
+};
+
+/// Calls may come from any thread, one at a time. Names longer than the kernel's 15 characters are
+/// not found.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+
+  /// NOT_FOUND if there is none.
+  [[nodiscard]] virtual absl::StatusOr<Link> find(const std::string& name) = 0;
+  [[nodiscard]] virtual absl::StatusOr<Link> find(int index) = 0;
+  /// "192.0.2.1/24", IPv4 and IPv6.
+  [[nodiscard]] virtual std::vector<std::string> addresses(int index) = 0;
+  /// Whether the kernel forwards IPv4 or IPv6 that comes in by the interface.
+  [[nodiscard]] virtual bool forwards(const std::string& name) = 0;
+  /// Bits a second; 0: unknown.
+  [[nodiscard]] virtual std::uint64_t speed(const std::string& name) = 0;
+
+  /// None if the driver has no such offload.
+  [[nodiscard]] virtual std::optional<bool> offload(const std::string& name, Offload offload) = 0;
+  virtual absl::Status set_offload(const std::string& name, Offload offload, bool on) = 0;
+  /// None if the driver does not tell: it has one queue.
+  [[nodiscard]] virtual std::optional<Channels> channels(const std::string& name) = 0;
+  virtual absl::Status set_channels(const std::string& name, const Channels& channels) = 0;
+  virtual absl::Status set_mtu(const std::string& name, std::uint32_t mtu) = 0;
+  virtual absl::Status set_promiscuous(const std::string& name, bool on) = 0;
+
+  /// Changes of any interface since the last call; waits up to `patience` for the first. Some may
+  /// be lost while there are very many: read what matters now and then as well.
+  virtual std::vector<LinkEvent> wait(Duration patience) = 0;
+};
+
+/// The kernel itself, by rtnetlink and ethtool's ioctl, in this thread's network namespace.
+/// UNAVAILABLE if it lets no socket be opened.
+absl::StatusOr<std::unique_ptr<Kernel>> open_kernel();
+
+}  // namespace drip::netdev
