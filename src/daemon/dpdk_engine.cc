@@ -33,6 +33,7 @@ class DpdkEngine final : public RunningEngine {
   Engine& engine() override { return engine_; }
   [[nodiscard]] std::vector<std::string> warnings() const override {
     std::vector<std::string> warnings = engine_.warnings();
+    warnings.insert(warnings.end(), ports_->warnings().begin(), ports_->warnings().end());
     if (!eal_.hugepages()) {
       warnings.emplace_back(
           "no hugepages: packets lie in 4-KiB pages, which costs throughput (docs/deploy.md)");

@@ -129,8 +129,9 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--advertise", flags.advertise,
                  "HOST:PORT at which others reach this node [the first of --listen that"
                  " can be dialled]");
-  app.add_option("--port", flags.ports,
-                 "NAME=DEVICE: a PCI address or a DPDK virtual device; repeatable");
+  app.add_option(
+      "--port", flags.ports,
+      "NAME=DEVICE: a kernel interface, a PCI address or a DPDK virtual device; repeatable");
   app.add_option("--pair", flags.pairs,
                  "A:B: packets received on one port are sent on the other; repeatable");
   app.add_option("--hairpin", flags.hairpins,

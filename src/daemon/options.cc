@@ -12,6 +12,7 @@
 #include "daemon/advertise.h"
 #include "daemon/config_file.h"
 #include "daemon/flags.h"
+#include "dpdk/device_string.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {
@@ -24,7 +25,7 @@ Examples:
   dripd --listen unix:/run/drip.sock     the same on a Unix socket
   dripd --port lan=0000:03:00.0 --port wan=0000:03:00.1 --pair lan:wan
                                          a bump in the wire between two ports of a NIC
-  dripd --port a=net_af_xdp0,iface=eth1 --port b=net_af_xdp1,iface=eth2 --pair a:b --cpus 1
+  dripd --port a=eth1 --port b=eth2 --pair a:b --cpus 1
                                          between two kernel interfaces, polled on CPU 1
   dripd --cluster redis://10.0.0.1 --node-id n1 --listen 10.0.0.2:50051
                                          one of several nodes that share a configuration
@@ -44,6 +45,20 @@ std::uint32_t data_bytes_for(const Options& options) {
     if (port.mtu != 0) bytes = std::max(bytes, dpdk::longest_frame(port.mtu));
   }
   return bytes;
+}
+
+// `--port lan=eth1`: a queue for each transmitter, which is what the driver asks for.
+void take_interfaces(Options& options) {
+  const PlacementOptions& placement = options.placement;
+  const std::size_t queues = placement.fused_cpus.size() + placement.transmitter_cpus.size();
+  std::set<std::string> named;
+  for (const dpdk::PortSpec& port : options.ports) named.insert(dpdk::device_name(port.device));
+  unsigned number = 0;
+  for (dpdk::PortSpec& port : options.ports) {
+    if (!dpdk::is_interface(port.device)) continue;
+    while (named.contains(fmt::format("net_af_xdp{}", number))) ++number;
+    port.device = dpdk::device_for_interface(port.device, number++, queues);
+  }
 }
 
 }  // namespace
@@ -71,6 +86,7 @@ CommandLine read_command_line(int argc, char** argv) {
     result.exit = EarlyExit{code == 0 ? 0 : 2};
     return result;
   }
+  take_interfaces(result.options);
   result.options.memory.packets.data_bytes = data_bytes_for(result.options);
   if (result.options.node_id.empty()) result.options.node_id = host_name();
   if (result.options.advertise.empty()) {
@@ -88,7 +104,7 @@ CommandLine read_command_line(int argc, char** argv) {
 }
 
 absl::Status check(const Options& options) {
-  std::set<std::string> names, devices;
+  std::set<std::string> names, devices, interfaces;
   for (const dpdk::PortSpec& port : options.ports) {
     if (!names.insert(port.name).second) {
       return absl::InvalidArgumentError(fmt::format("port {}: named twice", port.name));
@@ -99,6 +115,13 @@ absl::Status check(const Options& options) {
           "port {}: device '{}' is another port's already; allowed: each once, virtual ones with "
           "numbers, such as net_af_xdp0 and net_af_xdp1",
           port.name, device));
+    }
+    const auto interface = dpdk::device_argument(port.device, "iface");
+    if (interface && dpdk::kernel_driver(port.device) != dpdk::KernelDriver::kNone &&
+        !interfaces.insert(*interface).second) {
+      return absl::InvalidArgumentError(
+          fmt::format("port {}: interface '{}' is another port's already; allowed: each once",
+                      port.name, *interface));
     }
     if (port.peer.empty()) {
       return absl::InvalidArgumentError(fmt::format(

@@ -5,6 +5,8 @@
 
 #include <charconv>
 
+#include "fmt/format.h"
+
 namespace drip::dpdk {
 
 std::string device_name(std::string_view device) {
@@ -34,6 +36,16 @@ KernelDriver kernel_driver(std::string_view device) {
     return KernelDriver::kAfPacket;
   }
   return KernelDriver::kNone;
+}
+
+bool is_interface(std::string_view device) {
+  return !device.starts_with("net_") && device.find_first_of(":,") == std::string_view::npos;
+}
+
+std::string device_for_interface(std::string_view interface, unsigned number, std::size_t queues) {
+  std::string device = fmt::format("net_af_xdp{},iface={}", number, interface);
+  if (queues > 1) device += fmt::format(",queue_count={}", queues);
+  return device;
 }
 
 std::uint32_t af_packet_slot_bytes(std::string_view device) {

@@ -2,6 +2,7 @@
 // DPDK's device strings: "0000:03:00.0", "net_af_xdp0,iface=eth1,queue_count=2".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,12 @@ namespace drip::dpdk {
 enum class KernelDriver : std::uint8_t { kNone, kAfXdp, kAfPacket };
 /// The driver, if it is one that works over an interface of the kernel.
 [[nodiscard]] KernelDriver kernel_driver(std::string_view device);
+
+/// The name of a kernel interface alone, which is no device string.
+[[nodiscard]] bool is_interface(std::string_view device);
+/// The device string for it: AF_XDP, as virtual device `number`, with `queues` queues.
+[[nodiscard]] std::string device_for_interface(std::string_view interface, unsigned number,
+                                               std::size_t queues);
 
 /// From this length on a received frame may have been cut by net_af_packet: the room for it in a
 /// slot of the kernel's ring.

@@ -2,13 +2,16 @@
 // Starts EAL with little: no configuration files, no multi-process mode, no polling lcores.
 #include "dpdk/eal.h"
 
+#include <linux/mman.h>
 #include <pthread.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_version.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "dpdk/eal_log.h"
@@ -23,17 +26,36 @@ std::string cpu_list(const std::vector<unsigned>& cpus) {
   return fmt::format("{}", fmt::join(cpus, ","));
 }
 
-}  // namespace
-
-std::uint64_t free_hugepage_bytes() {
-  std::ifstream file("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+std::uint64_t read_hugepages(const char* name) {
+  std::ifstream file(std::string("/sys/kernel/mm/hugepages/hugepages-2048kB/") + name);
   std::uint64_t pages = 0;
   file >> pages;
-  return pages * kHugepageBytes;
+  return pages;
+}
+
+// Whether the kernel gives so much now: it refuses what others have reserved, and what a control
+// group may not have. EAL cannot be started a second time if it fails.
+bool can_map_hugepages(std::uint64_t bytes) {
+  const std::uint64_t rounded = (bytes + kHugepageBytes - 1) / kHugepageBytes * kHugepageBytes;
+  void* const memory = mmap(nullptr, rounded, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  munmap(memory, rounded);
+  return true;
+}
+
+}  // namespace
+
+// A page that a process has mapped and not touched yet is still free, but reserved for it.
+std::uint64_t free_hugepage_bytes() {
+  const std::uint64_t free = read_hugepages("free_hugepages");
+  return (free - std::min(free, read_hugepages("resv_hugepages"))) * kHugepageBytes;
 }
 
 absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
-  const bool enough_hugepages = free_hugepage_bytes() >= options.memory_bytes;
+  const bool enough_hugepages = options.hugepages != Hugepages::kNever &&
+                                free_hugepage_bytes() >= options.memory_bytes &&
+                                can_map_hugepages(options.memory_bytes);
   if (options.hugepages == Hugepages::kAlways && !enough_hugepages) {
     return absl::FailedPreconditionError(fmt::format(
         "hugepages: {} MiB are needed and {} MiB are free; write {} to /proc/sys/vm/nr_hugepages, "
@@ -41,7 +63,7 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
         options.memory_bytes >> 20, free_hugepage_bytes() >> 20,
         (options.memory_bytes + kHugepageBytes - 1) / kHugepageBytes));
   }
-  const bool hugepages = options.hugepages != Hugepages::kNever && enough_hugepages;
+  const bool hugepages = enough_hugepages;
 
   const std::uint64_t bytes = hugepages ? options.memory_bytes : options.small_page_bytes;
 

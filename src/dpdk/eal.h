@@ -42,7 +42,7 @@ class Eal {
   bool hugepages_;
 };
 
-/// Bytes in free 2-MiB hugepages.
+/// Bytes in 2-MiB hugepages that are free and that nobody has reserved.
 std::uint64_t free_hugepage_bytes();
 
 }  // namespace drip::dpdk

@@ -2,12 +2,17 @@
 // The kernel's side of a port that works over a kernel interface: link, counters, sockets.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "dpdk/device_string.h"
 #include "engine/stats.h"
 #include "netdev/kernel.h"
 #include "netdev/link_tracker.h"
+#include "netdev/preparation.h"
 #include "netdev/socket_counters.h"
 
 namespace drip::dpdk {
@@ -20,6 +25,11 @@ struct KernelSide {
   KernelDriver driver;
   netdev::LinkTracker tracker;
   netdev::SocketCounters sockets;
+  std::uint64_t missed_before = 0;  ///< At sockets that are closed.
+  std::optional<netdev::Preparation> preparation;
+  /// After an attempt to open the port again that failed.
+  std::chrono::steady_clock::time_point next_attempt;
+  std::string last_error;
 };
 
 }  // namespace drip::dpdk

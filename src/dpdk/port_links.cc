@@ -16,6 +16,9 @@ namespace {
 // interfaces' changes at once; they are read as often all the same, in case a report was lost.
 constexpr Duration kInterval{200'000'000};
 
+// Between attempts to open a port again.
+constexpr std::chrono::seconds kReopenInterval{5};
+
 constexpr std::uint32_t kEthernetHeader = 14;
 constexpr std::uint32_t kVlanTag = 4;
 
@@ -55,8 +58,9 @@ void PortSet::apply(const netdev::LinkEvent& event) {
   for (const auto& port : ports_) {
     if (!port->kernel || port->kernel->tracker.index() != event.link.index) continue;
     netdev::LinkTracker& tracker = port->kernel->tracker;
-    const bool changed = tracker.observe(event.link);
-    if (event.gone ? tracker.observe_gone() : changed) log_link(*port);
+    if (event.gone ? tracker.observe_gone(event.link) : tracker.observe_state(event.link)) {
+      log_link(*port);
+    }
   }
 }
 
@@ -68,7 +72,7 @@ void PortSet::refresh_links() {
 void PortSet::refresh_link(OpenPort& port) {
   if (port.kernel) {
     netdev::LinkTracker& tracker = port.kernel->tracker;
-    if (tracker.state() == netdev::LinkState::kGone) return;
+    if (tracker.state() == netdev::LinkState::kGone) return take_again(port);
     const auto link = kernel_->find(tracker.index());
     if (link.ok() ? tracker.observe(*link)
                   : absl::IsNotFound(link.status()) && tracker.observe_gone()) {
@@ -81,6 +85,24 @@ void PortSet::refresh_link(OpenPort& port) {
   if (port.link_known) ++port.link_changes;
   if (port.link_known || !up) log_link(port);
   port.link_known = true;
+}
+
+void PortSet::take_again(OpenPort& port) {
+  KernelSide& kernel = *port.kernel;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < kernel.next_attempt) return;
+  const auto link = kernel_->find(kernel.interface);
+  if (!link.ok()) return;
+  if (const absl::Status status = reopen(port, *link); !status.ok()) {
+    kernel.next_attempt = now + kReopenInterval;
+    const std::string message(status.message());
+    if (std::exchange(kernel.last_error, message) != message) log_error("{}", message);
+    return;
+  }
+  kernel.last_error.clear();
+  log_info("port {} ({}): is open again on the interface that has come back", port.spec.name,
+           kernel.interface);
+  log_link(port);
 }
 
 void PortSet::log_link(const OpenPort& port) {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "dpdk/device_string.h"
 #include "dpdk/port_set.h"
@@ -34,6 +36,29 @@ absl::Status refuse_probe(const PortSpec& port, int error) {
                   "the rights that each device needs",
                   port.name, port.device, what));
 }
+
+// Frames that the MTU allows and the driver has no room for are lost; it says so, or they are
+// counted as rx_truncated.
+void warn_of_lengths(const PortSpec& spec, const PacketMemory& memory, const netdev::Link& link,
+                     std::vector<std::string>& warnings) {
+  const std::uint32_t longest = link.mtu + 14 + 4;
+  if (kernel_driver(spec.device) == KernelDriver::kAfXdp && longest > memory.data_bytes) {
+    warnings.push_back(
+        fmt::format("port {0}: {1} has an MTU of {2}, and frames longer than {3} bytes are missed: "
+                    "--mtu {0}={2}, or --mbuf-data {4}",
+                    spec.name, link.name, link.mtu, memory.data_bytes, longest));
+  }
+  const std::uint32_t slot = af_packet_slot_bytes(spec.device);
+  if (kernel_driver(spec.device) == KernelDriver::kAfPacket && longest >= slot) {
+    warnings.push_back(fmt::format(
+        "port {}: {} has an MTU of {}, and af_packet drops frames of {} bytes and more; "
+        "use af_xdp (--port {}={}), or framesz= and blocksz= in the device string",
+        spec.name, link.name, link.mtu, slot, spec.name, link.name));
+  }
+}
+
+// net_af_xdp does not give back what its fill and transmit rings hold.
+constexpr std::uint64_t kLostBuffers = 2048 + 1024;
 
 }  // namespace
 
@@ -82,10 +107,60 @@ absl::Status PortSet::open_port(OpenPort& port) {
   if (!link.ok()) return refuse(spec, link.status());
   port.has_mtu = true;
   port.kernel.emplace(*interface, driver, *link);
+  if (auto status = open_over_kernel(port, *link); !status.ok()) return status;
+  for (const std::string& warning : port.kernel->preparation->warnings()) {
+    warnings_.push_back(fmt::format("port {}: {}", spec.name, warning));
+  }
+  warn_of_lengths(spec, memory_, port.kernel->tracker.link(), warnings_);
+  return absl::OkStatus();
+}
+
+absl::Status PortSet::open_over_kernel(OpenPort& port, const netdev::Link& link) {
+  KernelSide& kernel = *port.kernel;
+  const bool is_xdp = kernel.driver == KernelDriver::kAfXdp;
+  std::uint32_t queues = 1;
+  if (const auto count = device_argument(port.spec.device, "queue_count")) {
+    (void)std::from_chars(count->data(), count->data() + count->size(), queues);
+  }
+  auto preparation = netdev::Preparation::apply(
+      *kernel_, link, is_xdp ? netdev::Access::kXdp : netdev::Access::kPacket, queues);
+  if (!preparation.ok()) return refuse(port.spec, preparation.status());
+  kernel.preparation = *std::move(preparation);
   const std::vector<int> other_sockets = netdev::packet_sockets();
-  if (auto status = open_device(port); !status.ok()) return status;
-  port.kernel->sockets = netdev::SocketCounters(other_sockets);
-  port.kernel->sockets.ignore_outgoing();
+  if (auto status = open_device(port); !status.ok()) {
+    close_device(port);
+    if (!is_xdp || link.kind != "veth") return status;
+    return {status.code(),
+            fmt::format("{}; if the other end of this veth has several transmit queues, AF_XDP "
+                        "needs it to have one: ethtool -L PEER tx 1",
+                        std::string(status.message()))};
+  }
+  kernel.sockets = netdev::SocketCounters(other_sockets);
+  kernel.sockets.ignore_outgoing();
+  return absl::OkStatus();
+}
+
+// The old device is closed when no thread is in a call to it any more.
+absl::Status PortSet::reopen(OpenPort& port, const netdev::Link& link) {
+  const std::uint64_t lost = port.kernel->driver == KernelDriver::kAfXdp ? kLostBuffers : 0;
+  const std::uint64_t packets = packets_for_buckets_;
+  if (lost >= packets) {
+    return absl::ResourceExhaustedError(
+        fmt::format("port {}: {} packet buffers are left and {} are needed; restart dripd",
+                    port.spec.name, packets, lost));
+  }
+  if (port.device != kNoDevice) {
+    const std::uint16_t device = std::exchange(port.device, kNoDevice);
+    update_gates();
+    if (barrier_) barrier_();
+    port.device = device;
+    packets_for_buckets_ = packets - lost;
+    close_device(port);
+  }
+  port.kernel->preparation.reset();
+  if (auto status = open_over_kernel(port, link); !status.ok()) return status;
+  port.kernel->tracker.follow(link);
+  update_gates();
   return absl::OkStatus();
 }
 
@@ -165,15 +240,22 @@ absl::Status PortSet::open_device(OpenPort& port) {
 }
 
 void PortSet::close_device(OpenPort& port) {
-  if (port.device == kNoDevice) return;
-  if (port.kernel) port.kernel->sockets = {};
-  rte_eth_dev_info info{};
-  const bool known = rte_eth_dev_info_get(port.device, &info) == 0;
-  rte_eth_dev_stop(port.device);
-  rte_eth_dev_close(port.device);
-  // Otherwise DPDK would keep the device, and it could not be opened again.
-  if (known && info.device != nullptr) (void)rte_dev_remove(info.device);
-  port.device = kNoDevice;
+  if (port.device != kNoDevice) {
+    rte_eth_stats counters{};
+    if (rte_eth_stats_get(port.device, &counters) == 0) add_counters(counters, port.closed);
+    if (port.kernel) {
+      port.kernel->missed_before += port.kernel->sockets.missed();
+      port.kernel->sockets = {};
+    }
+    rte_eth_dev_info info{};
+    const bool known = rte_eth_dev_info_get(port.device, &info) == 0;
+    rte_eth_dev_stop(port.device);
+    rte_eth_dev_close(port.device);
+    // Otherwise DPDK would keep the device, and it could not be opened again.
+    if (known && info.device != nullptr) (void)rte_dev_remove(info.device);
+    port.device = kNoDevice;
+  }
+  if (port.kernel && port.kernel->preparation) port.kernel->preparation->restore(*kernel_);
 }
 
 }  // namespace drip::dpdk

@@ -148,6 +148,11 @@ PortSet::~PortSet() {
   rte_mempool_free(pool_);
 }
 
+void PortSet::set_barrier(std::function<void()> barrier) {
+  const std::lock_guard lock(mutex_);
+  barrier_ = std::move(barrier);
+}
+
 void PortSet::thread_begins(std::uint32_t) {
   // For the mempool's per-thread cache; the pool works without it as well.
   (void)rte_thread_register();

@@ -24,6 +24,7 @@
 struct rte_mempool;
 struct rte_eth_conf;
 struct rte_eth_dev_info;
+struct rte_eth_stats;
 
 namespace drip::dpdk {
 
@@ -55,6 +56,9 @@ struct PacketMemory {
   [[nodiscard]] std::uint64_t small_page_bytes() const;
 };
 
+/// Adds a device's own counters.
+void add_counters(const rte_eth_stats& counters, PortStats& stats);
+
 /// Owns devices and packet buffers, and a DpdkIo for each polling thread.
 class PortSet final : public datapath::Ports {
  public:
@@ -79,6 +83,9 @@ class PortSet final : public datapath::Ports {
   [[nodiscard]] std::uint64_t packets() const override;
   [[nodiscard]] std::uint64_t packets_free() const override;
   [[nodiscard]] bool hugepages() const override { return hugepages_; }
+  /// What the operator should know of the ports, with the commands that cure it. Of the start.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  void set_barrier(std::function<void()> barrier) override;
   void thread_begins(std::uint32_t lcore) override;
   void thread_ends(std::uint32_t lcore) override;
 
@@ -90,6 +97,7 @@ class PortSet final : public datapath::Ports {
     std::string driver;
     bool has_mtu = false;  // Frames longer than its MTU do not leave.
     std::optional<KernelSide> kernel;
+    PortStats closed;  // Counters of the devices that it had before.
     // Of a device without a kernel interface.
     bool link_up = false;
     bool link_known = false;
@@ -111,13 +119,18 @@ class PortSet final : public datapath::Ports {
                               const rte_eth_dev_info& info, rte_eth_conf& configuration);
   absl::Status open_port(OpenPort& port);
   absl::Status open_device(OpenPort& port);
-  static void close_device(OpenPort& port);
+  /// Looks at the kernel's side and makes it fit, then opens the device over it.
+  absl::Status open_over_kernel(OpenPort& port, const netdev::Link& link);
+  void close_device(OpenPort& port);
+  /// Of a port whose interface has gone, on another one of that name. No thread polls it meanwhile.
+  absl::Status reopen(OpenPort& port, const netdev::Link& link);
 
   // ---- port_links.cc
   void watch_links();
   /// Reads link states and MTUs, and tells the polling threads.
   void refresh_links();
   void refresh_link(OpenPort& port);
+  void take_again(OpenPort& port);
   void apply(const netdev::LinkEvent& event);
   static void log_link(const OpenPort& port);
   void update_gates();
@@ -130,7 +143,8 @@ class PortSet final : public datapath::Ports {
   std::unique_ptr<PortGate[]> gates_;
   std::vector<DpdkIo> ios_;
   rte_mempool* pool_ = nullptr;
-  std::uint64_t packets_for_buckets_ = 0;
+  std::atomic<std::uint64_t> packets_for_buckets_{0};
+  std::vector<std::string> warnings_;
   bool hugepages_ = false;
 
   /// Null without ports on kernel interfaces. wait() is called by link_watcher_ alone, the rest by
@@ -138,6 +152,7 @@ class PortSet final : public datapath::Ports {
   std::unique_ptr<netdev::Kernel> kernel_;
   /// Guards the contents of ports_, but for what never changes after open().
   mutable std::mutex mutex_;
+  std::function<void()> barrier_;  // Null until polling threads run.
   std::atomic<bool> stop_{false};
   std::thread link_watcher_;
 };

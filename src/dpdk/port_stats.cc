@@ -10,6 +10,18 @@
 #include "fmt/format.h"
 
 namespace drip::dpdk {
+
+void add_counters(const rte_eth_stats& counters, PortStats& stats) {
+  stats.rx_packets += counters.ipackets;
+  stats.rx_bytes += counters.ibytes;
+  stats.tx_packets += counters.opackets;
+  stats.tx_bytes += counters.obytes;
+  stats.rx_missed += counters.imissed;
+  stats.rx_errors += counters.ierrors;
+  stats.tx_errors += counters.oerrors;
+  stats.rx_no_mbuf += counters.rx_nombuf;
+}
+
 namespace {
 
 std::string mac_text(std::uint16_t device) {
@@ -37,14 +49,7 @@ void read_device(const std::string& device_string, std::uint16_t device, PortSta
                               "rx_missed",  "rx_errors", "tx_errors",  "rx_no_mbuf"};
     return;
   }
-  stats.rx_packets = counters.ipackets;
-  stats.rx_bytes = counters.ibytes;
-  stats.tx_packets = counters.opackets;
-  stats.tx_bytes = counters.obytes;
-  stats.rx_missed = counters.imissed;
-  stats.rx_errors = counters.ierrors;
-  stats.tx_errors = counters.oerrors;
-  stats.rx_no_mbuf = counters.rx_nombuf;
+  add_counters(counters, stats);
   if (!is_pci(device_string)) stats.unknown_counters = {"rx_missed"};
 }
 
@@ -86,7 +91,7 @@ std::vector<PortStats> PortSet::read(std::span<const std::uint64_t> sent) const 
   std::vector<PortStats> ports;
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     OpenPort& port = *ports_[i];
-    PortStats& stats = ports.emplace_back();
+    PortStats& stats = ports.emplace_back(port.closed);
     stats.name = port.spec.name;
     stats.device = port.spec.device;
     stats.driver = port.driver;
@@ -110,8 +115,8 @@ std::vector<PortStats> PortSet::read(std::span<const std::uint64_t> sent) const 
       stats.link_bps = kernel_->speed(port.kernel->tracker.link().name);
     }
     stats.link_changes = port.kernel->tracker.changes();
-    correct(*port.kernel, port.kernel->sockets.missed(), port.kernel->sockets.zero_copy(), sent[i],
-            stats);
+    correct(*port.kernel, port.kernel->missed_before + port.kernel->sockets.missed(),
+            port.kernel->sockets.zero_copy(), sent[i], stats);
   }
   return ports;
 }

@@ -33,8 +33,15 @@ struct Channels {
   [[nodiscard]] std::uint32_t receiving() const { return combined + rx; }
 };
 
-/// Calls may come from any thread, one at a time. Names longer than the kernel's 15 characters are
-/// not found.
+/// XDP programs that are attached to an interface.
+struct XdpPrograms {
+  std::vector<std::string> names;
+  /// They are libxdp's, which adds and removes them one by one.
+  bool replaceable = false;
+};
+
+/// Calls may come from any thread, one at a time; wait() beside another. Names longer than the
+/// kernel's 15 characters are not found.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -57,6 +64,13 @@ class Kernel {
   virtual absl::Status set_channels(const std::string& name, const Channels& channels) = 0;
   virtual absl::Status set_mtu(const std::string& name, std::uint32_t mtu) = 0;
   virtual absl::Status set_promiscuous(const std::string& name, bool on) = 0;
+
+  [[nodiscard]] virtual XdpPrograms xdp_programs(int index) = 0;
+  /// Detaches whatever is attached.
+  virtual absl::Status remove_xdp_program(int index) = 0;
+  /// Whether an AF_XDP socket has the interface's queue 0. May wait two seconds: the kernel gives
+  /// up that of a process that was killed some time later.
+  [[nodiscard]] virtual bool xdp_queue_is_taken(int index) = 0;
 
   /// Changes of any interface since the last call; waits up to `patience` for the first. Some may
   /// be lost while there are very many: read what matters now and then as well.

@@ -29,10 +29,18 @@ void LinkTracker::observe_counters(const Link& link) {
 bool LinkTracker::observe(const Link& link) {
   observe_counters(link);
   link_ = link;
-  return state_ != LinkState::kGone && enter(state_of(link));
+  return observe_state(link);
 }
 
 bool LinkTracker::observe_gone() { return enter(LinkState::kGone); }
+
+bool LinkTracker::observe_gone(const Link& last) {
+  if (state_ != LinkState::kGone && last.counters.tx_packets >= link_.counters.tx_packets &&
+      last.counters.rx_packets >= link_.counters.rx_packets) {
+    observe_counters(last);
+  }
+  return observe_gone();
+}
 
 bool LinkTracker::follow(const Link& link) {
   link_ = link;

@@ -22,10 +22,16 @@ class LinkTracker {
 
   /// The interface is as `link` says. REQUIRES: link.index == index(). True if its state changed.
   bool observe(const Link& link);
+  /// Its state alone: a report of a change may be older than what was read since.
+  bool observe_state(const Link& link) {
+    return state_ != LinkState::kGone && enter(state_of(link));
+  }
   /// Its counters alone.
   void observe_counters(const Link& link);
   /// The interface has gone; true if that is new.
   bool observe_gone();
+  /// The same, with its last counters.
+  bool observe_gone(const Link& last);
   /// The port has opened again on another interface. True if the state changed.
   bool follow(const Link& link);
 

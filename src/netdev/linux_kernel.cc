@@ -18,6 +18,7 @@
 #include "netdev/ethtool.h"
 #include "netdev/kernel.h"
 #include "netdev/link_message.h"
+#include "netdev/xdp.h"
 
 namespace drip::netdev {
 namespace {
@@ -107,6 +108,10 @@ class LinuxKernel final : public Kernel {
   absl::Status set_promiscuous(const std::string& name, bool on) override {
     return ethtool_.set_promiscuous(name, on);
   }
+
+  XdpPrograms xdp_programs(int index) override { return attached_xdp_programs(index); }
+  absl::Status remove_xdp_program(int index) override { return detach_xdp_program(index); }
+  bool xdp_queue_is_taken(int index) override { return netdev::xdp_queue_is_taken(index); }
 
   std::vector<LinkEvent> wait(Duration patience) override {
     std::vector<LinkEvent> events;

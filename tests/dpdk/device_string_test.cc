@@ -26,6 +26,16 @@ TEST(DeviceStringTest, KindsOfDevices) {
   EXPECT_EQ(kernel_driver("net_tap0,iface=a"), KernelDriver::kNone);
 }
 
+TEST(DeviceStringTest, AnInterfaceAloneIsAfXdp) {
+  EXPECT_TRUE(is_interface("eth1"));
+  EXPECT_TRUE(is_interface("lan.100"));
+  EXPECT_FALSE(is_interface("0000:03:00.0"));
+  EXPECT_FALSE(is_interface("net_null0"));
+  EXPECT_FALSE(is_interface("eth_af_packet0,iface=a"));
+  EXPECT_EQ(device_for_interface("eth1", 3, 1), "net_af_xdp3,iface=eth1");
+  EXPECT_EQ(device_for_interface("eth1", 0, 2), "net_af_xdp0,iface=eth1,queue_count=2");
+}
+
 // Measured with frames of 2040 bytes: the default slot gives 1982 of them.
 TEST(DeviceStringTest, RoomInASlotOfAfPacket) {
   EXPECT_EQ(af_packet_slot_bytes("net_af_packet0,iface=a"), 1982U);

@@ -57,6 +57,22 @@ TEST(LinkTrackerTest, CountersCountFromTheOpeningOverAllInterfaces) {
   EXPECT_EQ(tracker.state(), LinkState::kUp);
 }
 
+TEST(LinkTrackerTest, AReportThatIsOlderThanWhatWasReadChangesNoCounter) {
+  LinkTracker tracker(link(3, true, true, 1000));
+  tracker.observe(link(3, true, true, 1010));
+  EXPECT_TRUE(tracker.observe_state(link(3, false, false, 1005)));
+  tracker.observe(link(3, false, false, 1012));
+  EXPECT_EQ(tracker.counters().tx_packets, 12U);
+  EXPECT_TRUE(tracker.observe_gone(link(3, false, false, 1011)));
+  EXPECT_EQ(tracker.counters().tx_packets, 12U);
+}
+
+TEST(LinkTrackerTest, TheLastCountersOfAnInterfaceComeWithItsEnd) {
+  LinkTracker tracker(link(3, true, true, 1000));
+  EXPECT_TRUE(tracker.observe_gone(link(3, false, false, 1020)));
+  EXPECT_EQ(tracker.counters().tx_packets, 20U);
+}
+
 TEST(LinkTrackerTest, ADriverThatCountsFromZeroAgainIsNoLeapBack) {
   LinkTracker tracker(link(3, true, true, 1000));
   tracker.observe(link(3, true, true, 1010));

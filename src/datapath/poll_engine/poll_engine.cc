@@ -67,7 +67,11 @@ void PollEngine::start() {
     running_.emplace_back([this, i] { run_thread(*threads_[i], i); });
   }
   // After its first job a thread has no more warnings to report.
-  for (const auto& thread : threads_) thread->mailbox.run([](TimePoint) {});
+  const auto barrier = [this] {
+    for (const auto& thread : threads_) thread->mailbox.run([](TimePoint) {});
+  };
+  barrier();
+  ports_.set_barrier(barrier);
 }
 
 void PollEngine::run_thread(PollThread& thread, std::uint32_t number) {
@@ -98,6 +102,7 @@ std::uint64_t PollEngine::drain_and_stop(Duration bound) {
   while (clock_.now() < deadline && !idle()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  ports_.set_barrier(nullptr);
   stop_ = true;
   for (std::thread& running : running_) running.join();
   // The mailboxes are closed, so these jobs run on this thread. Packets that are still between

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ class Ports {
   [[nodiscard]] virtual std::uint64_t packets() const = 0;
   [[nodiscard]] virtual std::uint64_t packets_free() const = 0;
   [[nodiscard]] virtual bool hugepages() const = 0;
+
+  /// `barrier` returns when each polling thread has begun a new loop since it was called; null:
+  /// none polls any more. Waits for a call of the barrier that was set before.
+  virtual void set_barrier(std::function<void()> barrier) {}
 
   virtual void thread_begins(std::uint32_t lcore) = 0;
   virtual void thread_ends(std::uint32_t lcore) = 0;
