@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "base/errors.h"
-#include "cluster/redis/password_file.h"
+#include "base/password_file.h"
 #include "fmt/format.h"
 
 namespace drip::daemon {
@@ -82,7 +82,7 @@ absl::StatusOr<cluster::MembershipOptions> membership_options(const ClusterOptio
       return absl::InvalidArgumentError(
           "--cluster-password-file: the URL holds a password already; give one of them");
     }
-    auto password = cluster::read_password_file(options.password_file);
+    auto password = read_password_file(options.password_file);
     if (!password.ok()) return password.status();
     result.redis.url.password = *std::move(password);
     result.redis.password_file = options.password_file;

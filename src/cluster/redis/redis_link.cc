@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "cluster/redis/password_file.h"
+#include "base/password_file.h"
 #include "cluster/redis/redis_sentinel.h"
 
 namespace drip::cluster {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads the first line.
-#include "cluster/redis/password_file.h"
+#include "base/password_file.h"
 
 #include <fstream>
 
 #include "base/errors.h"
 
-namespace drip::cluster {
+namespace drip {
 
 absl::StatusOr<std::string> read_password_file(const std::string& path) {
   std::ifstream file(path);
@@ -23,4 +23,4 @@ absl::StatusOr<std::string> read_password_file(const std::string& path) {
   return line;
 }
 
-}  // namespace drip::cluster
+}  // namespace drip

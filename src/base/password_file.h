@@ -6,9 +6,9 @@
 
 #include "absl/status/statusor.h"
 
-namespace drip::cluster {
+namespace drip {
 
 /// The first line of the file. INVALID_ARGUMENT if it cannot be read or is empty.
 [[nodiscard]] absl::StatusOr<std::string> read_password_file(const std::string& path);
 
-}  // namespace drip::cluster
+}  // namespace drip
