@@ -69,8 +69,22 @@ ROOMS = {
         {"control/config", "control/model", "engine", "classifier", "base", "drip", "proto"},
         {"absl", "fmt", "grpc"},
     ),
+    "src/control/rpc/calls": (
+        {
+            "control/convert",
+            "control/config",
+            "control/model",
+            "control/requests",
+            "engine",
+            "base",
+            "drip",
+            "proto",
+        },
+        {"absl", "fmt", "grpc"},
+    ),
     "src/control/rpc": (
         {
+            "control/rpc/calls",
             "control/convert",
             "control/config",
             "control/model",
@@ -85,6 +99,7 @@ ROOMS = {
     "src/control/server": (
         {
             "control/rpc",
+            "control/rpc/calls",
             "control/convert",
             "control/config",
             "control/model",

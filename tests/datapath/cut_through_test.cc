@@ -229,17 +229,25 @@ TEST(RuleSnapshotTest, EachWorkerHasItsOwnCountsAndAllActions) {
     EXPECT_EQ(mine[0].action.kind, RuleAction::Kind::kDrop);
     EXPECT_EQ(mine[1].action.kind, RuleAction::Kind::kBucket);
     EXPECT_EQ(mine[1].action.bucket, (BucketRef{1, 7}));
-    EXPECT_EQ(mine[rules.fallback_index()].action.kind, RuleAction::Kind::kFlows);
-    EXPECT_EQ(mine[rules.fallback_index()].action.flow_rule, 5U);
+    for (std::size_t kind = 0; kind < kPacketKinds; ++kind) {
+      const WorkerRule& fallback = mine[rules.fallback_index(static_cast<PacketKind>(kind))];
+      EXPECT_EQ(fallback.action.kind, RuleAction::Kind::kFlows);
+      EXPECT_EQ(fallback.action.flow_rule, 5U);
+    }
     EXPECT_EQ(mine[1].packets.get(), worker == 0 ? 1U : 0U);
     EXPECT_EQ(mine[rules.protected_index()].packets.get(), 0U);
   }
   constexpr BucketRef kNone = RuleSnapshot::kNoBucket;
-  EXPECT_EQ(rules.targets, (std::vector<BucketRef>{kNone, {1, 7}, kNone}));
+  const auto targets = [](BucketRef fallback) {
+    std::vector<BucketRef> result{kNone, {1, 7}};
+    result.insert(result.end(), kPacketKinds, fallback);
+    return result;
+  };
+  EXPECT_EQ(rules.targets, targets(kNone));
   // Prepared again: what there was is gone.
   rules.fallback = {RuleAction::Kind::kBucket, {0, 3}, 0};
   rules.prepare_workers(1);
-  EXPECT_EQ(rules.targets, (std::vector<BucketRef>{kNone, {1, 7}, {0, 3}}));
+  EXPECT_EQ(rules.targets, targets({0, 3}));
   ASSERT_EQ(rules.workers.size(), 1U);
   EXPECT_EQ(rules.workers[0][1].packets.get(), 0U);
 }

@@ -241,7 +241,7 @@ TEST_F(RxWorkerTest, FramesTooLongForTheEgressAreDroppedBeforeAnythingCountsThem
   EXPECT_EQ(h.drops(DropReason::kEgressMtu), 2U);
   EXPECT_EQ(h.counters.dropped_bytes[static_cast<std::size_t>(DropReason::kEgressMtu)].get(), 319U);
   EXPECT_EQ(h.bucket(slot).admitted.get(), 3U);
-  EXPECT_EQ(hits(h.rules().fallback_index()), (Hits{3, 114 + 118 + 500}));
+  EXPECT_EQ(hits(h.rules().fallback_index(PacketKind::kOther)), (Hits{3, 114 + 118 + 500}));
   h.ports.set_longest_frame(1, 1514);
   h.ports.arrive(0, frame_to(1, 119));
   poll();

@@ -105,11 +105,19 @@ TEST(Headers, ReadsOneAndTwoTagsOfEveryKind) {
   }
 }
 
-TEST(Headers, StopsAtTheThirdTag) {
-  const Headers headers = parse(
-      FrameBuilder().tag(0x88a8, 1).tag(0x8100, 2).tag(0x8100, 3).ipv4({}).ports(1, 2).build());
-  EXPECT_EQ(headers.ether_type, 0x8100);
-  EXPECT_EQ(headers.ip_version, IpVersion::kNone);
+TEST(Headers, ReadsFurtherTagsAndStopsAtTheNinth) {
+  for (int tags = 3; tags <= 9; ++tags) {
+    FrameBuilder frame;
+    frame.tag(0x88a8, 1);
+    for (int tag = 2; tag <= tags; ++tag) frame.tag(0x8100, static_cast<std::uint16_t>(tag));
+    const Headers headers = parse(frame.ipv4({}).ports(1, 2).build());
+    const bool read = tags <= 8;
+    EXPECT_EQ(headers.ether_type, read ? 0x0800 : 0x8100) << tags;
+    EXPECT_EQ(headers.ip_version, read ? IpVersion::kV4 : IpVersion::kNone) << tags;
+    // A rule sees the outer two.
+    EXPECT_EQ(headers.vlan_id, 1) << tags;
+    EXPECT_EQ(headers.inner_vlan_id, 2) << tags;
+  }
 }
 
 TEST(Headers, FragmentsOfIpv4HaveNoPorts) {

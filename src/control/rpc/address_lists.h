@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "control/config/configuration_changes.h"
-#include "control/rpc/services_context.h"
+#include "control/rpc/calls/services_context.h"
 #include "drip/v1/shaper.pb.h"
 
 namespace drip::control {

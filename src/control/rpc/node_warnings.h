@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "control/rpc/services_context.h"
+#include "control/rpc/calls/services_context.h"
 
 namespace drip::control {
 

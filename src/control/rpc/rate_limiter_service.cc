@@ -19,12 +19,12 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/model/request_queues.h"
-#include "control/rpc/admit_stream.h"
-#include "control/rpc/await_turn.h"
-#include "control/rpc/read_request.h"
-#include "control/rpc/rpc_status.h"
-#include "control/rpc/turn_stream.h"
-#include "control/rpc/unary_call.h"
+#include "control/rpc/calls/admit_stream.h"
+#include "control/rpc/calls/await_turn.h"
+#include "control/rpc/calls/read_request.h"
+#include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/turn_stream.h"
+#include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 namespace {

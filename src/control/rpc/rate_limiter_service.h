@@ -2,8 +2,8 @@
 // drip.v1.RateLimiterService: requests through leaky buckets.
 #pragma once
 
-#include "control/rpc/services_context.h"
-#include "control/rpc/stream_set.h"
+#include "control/rpc/calls/services_context.h"
+#include "control/rpc/calls/stream_set.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 
 namespace drip::control {

@@ -17,9 +17,9 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
+#include "control/rpc/calls/unary_call.h"
+#include "control/rpc/calls/watch_buckets.h"
 #include "control/rpc/node_warnings.h"
-#include "control/rpc/unary_call.h"
-#include "control/rpc/watch_buckets.h"
 
 namespace drip::control {
 namespace {

@@ -2,8 +2,8 @@
 // drip.v1.ShaperService: the shaper as a whole.
 #pragma once
 
-#include "control/rpc/services_context.h"
-#include "control/rpc/stream_set.h"
+#include "control/rpc/calls/services_context.h"
+#include "control/rpc/calls/stream_set.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
 namespace drip::control {

@@ -18,10 +18,10 @@
 #include "control/model/epoch_clock.h"
 #include "control/requests/local_queues.h"
 #include "control/requests/shared_queues.h"
+#include "control/rpc/calls/services_context.h"
+#include "control/rpc/calls/stream_set.h"
 #include "control/rpc/rate_limiter_service.h"
-#include "control/rpc/services_context.h"
 #include "control/rpc/shaper_service.h"
-#include "control/rpc/stream_set.h"
 #include "control/server/grpc_log.h"
 
 namespace drip::control {

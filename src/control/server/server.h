@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "control/rpc/open_calls.h"
+#include "control/rpc/calls/open_calls.h"
 #include "control/server/acceptor.h"
 
 namespace drip::control {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "control/rpc/turn_stream.h"
+#include "control/rpc/calls/turn_stream.h"
 #include "control/support/node_fixture.h"
 
 namespace drip::control {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Looks each entry's bucket up, adds the entry to the batch, and writes the answers.
-#include "control/rpc/admit_message.h"
+#include "control/rpc/calls/admit_message.h"
 
 #include <algorithm>
 #include <optional>

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "base/errors.h"
 #include "base/work_thread.h"
-#include "control/rpc/rpc_status.h"
+#include "control/rpc/calls/rpc_status.h"
 #include "engine/call_types.h"
 
 namespace drip::control {

@@ -7,8 +7,8 @@
 
 #include <cstddef>
 
-#include "control/rpc/services_context.h"
-#include "control/rpc/stream_set.h"
+#include "control/rpc/calls/services_context.h"
+#include "control/rpc/calls/stream_set.h"
 #include "drip/v1/rate_limiter.pb.h"
 
 namespace drip::control {

@@ -7,7 +7,7 @@
 
 #include "control/config/bucket_entry.h"
 #include "control/model/request_queues.h"
-#include "control/rpc/open_calls.h"
+#include "control/rpc/calls/open_calls.h"
 #include "drip/v1/rate_limiter.pb.h"
 
 namespace drip::control {

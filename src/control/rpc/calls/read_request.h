@@ -12,7 +12,7 @@
 #include "control/config/bucket_entry.h"
 #include "control/convert/convert_bucket.h"
 #include "control/model/request_queues.h"
-#include "control/rpc/services_context.h"
+#include "control/rpc/calls/services_context.h"
 
 namespace drip::control {
 

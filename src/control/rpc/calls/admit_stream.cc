@@ -4,15 +4,15 @@
 //
 // At most one answer is being written and one more is ready: only then the next message is read. So
 // a caller who does not read its answers is not read from either.
-#include "control/rpc/admit_stream.h"
+#include "control/rpc/calls/admit_stream.h"
 
 #include <array>
 #include <memory>
 #include <utility>
 
-#include "control/rpc/admit_message.h"
-#include "control/rpc/rpc_status.h"
-#include "control/rpc/unary_call.h"
+#include "control/rpc/calls/admit_message.h"
+#include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 namespace {

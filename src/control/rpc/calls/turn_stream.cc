@@ -3,7 +3,7 @@
 // is being written; results that come meanwhile go together into the next one. Nothing is read
 // while many results wait to be written, so a caller who does not read them is not read from
 // either.
-#include "control/rpc/turn_stream.h"
+#include "control/rpc/calls/turn_stream.h"
 
 #include <cstdint>
 #include <deque>
@@ -17,11 +17,11 @@
 #include "base/mutex.h"
 #include "base/text.h"
 #include "control/convert/convert_bucket.h"
-#include "control/rpc/admit_message.h"
-#include "control/rpc/await_turn.h"
-#include "control/rpc/read_request.h"
-#include "control/rpc/rpc_status.h"
-#include "control/rpc/unary_call.h"
+#include "control/rpc/calls/admit_message.h"
+#include "control/rpc/calls/await_turn.h"
+#include "control/rpc/calls/read_request.h"
+#include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
-#include "control/rpc/open_calls.h"
+#include "control/rpc/calls/open_calls.h"
 
 namespace drip::control {
 

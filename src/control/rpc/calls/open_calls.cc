@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Calls by connection.
-#include "control/rpc/open_calls.h"
+#include "control/rpc/calls/open_calls.h"
 
 #include "absl/status/status.h"
 #include "base/text.h"

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // AwaitTurn as a reactor that the departure or a cancellation finishes, whichever is first.
-#include "control/rpc/await_turn.h"
+#include "control/rpc/calls/await_turn.h"
 
 #include <memory>
 #include <utility>
 
 #include "absl/status/statusor.h"
 #include "control/convert/convert_bucket.h"
-#include "control/rpc/rpc_status.h"
-#include "control/rpc/unary_call.h"
+#include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "control/config/bucket_entry.h"
 #include "control/requests/admission_batch.h"
-#include "control/rpc/services_context.h"
+#include "control/rpc/calls/services_context.h"
 #include "drip/bucket_settings.h"
 #include "drip/v1/rate_limiter.pb.h"
 

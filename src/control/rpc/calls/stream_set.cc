@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Streams by address.
-#include "control/rpc/stream_set.h"
+#include "control/rpc/calls/stream_set.h"
 
 #include <utility>
 #include <vector>
 
 #include "base/errors.h"
-#include "control/rpc/rpc_status.h"
+#include "control/rpc/calls/rpc_status.h"
 
 namespace drip::control {
 

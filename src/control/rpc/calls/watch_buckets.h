@@ -6,8 +6,8 @@
 
 #include <string_view>
 
-#include "control/rpc/services_context.h"
-#include "control/rpc/stream_set.h"
+#include "control/rpc/calls/services_context.h"
+#include "control/rpc/calls/stream_set.h"
 #include "drip/v1/shaper.pb.h"
 
 namespace drip::control {

@@ -3,7 +3,7 @@
 //
 // Exactly one step is pending at any time, and only a step ends the stream; a cancel or a stop just
 // cuts the sleep short. So nothing is finished twice, or used after its end.
-#include "control/rpc/watch_buckets.h"
+#include "control/rpc/calls/watch_buckets.h"
 
 #include <grpcpp/alarm.h>
 
@@ -17,8 +17,8 @@
 #include "control/convert/convert_bucket.h"
 #include "control/convert/convert_page.h"
 #include "control/model/epoch_clock.h"
-#include "control/rpc/rpc_status.h"
-#include "control/rpc/unary_call.h"
+#include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 namespace {
