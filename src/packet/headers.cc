@@ -129,9 +129,13 @@ class Parser {
     if (load_be16(pppoe) != 0x1100) return;
     // The length is that of the PPP protocol and what follows.
     end_ = std::min(end_, begin + kPppoeBytes - 2 + load_be16(pppoe + 4));
-    const std::uint16_t protocol = load_be16(pppoe + 6);
-    if (protocol == kPppIpv4) read_ipv4(begin + kPppoeBytes);
-    if (protocol == kPppIpv6) read_ipv6(begin + kPppoeBytes);
+    // An odd first octet is the whole of a compressed protocol (RFC 1661, 6.5), which RFC 2516
+    // advises against and does not forbid.
+    const bool compressed = (pppoe[6] & 1) != 0;
+    const std::uint16_t protocol = compressed ? pppoe[6] : load_be16(pppoe + 6);
+    const std::size_t payload = begin + kPppoeBytes - static_cast<std::size_t>(compressed);
+    if (protocol == kPppIpv4) read_ipv4(payload);
+    if (protocol == kPppIpv6) read_ipv6(payload);
   }
 
   // Nothing says what is behind the last label. A packet of IP begins with its version and has the

@@ -83,6 +83,20 @@ TEST(Tunnels, PppoeAndMplsKeepTheirEtherType) {
   }
 }
 
+TEST(Tunnels, ACompressedPppProtocolIsRead) {
+  for (const Bytes& customer : customers()) {
+    for (const Encapsulation& each : encapsulations()) {
+      if (std::string(each.name) != "PPPoE") continue;
+      Bytes frame = each.wrap(customer);
+      constexpr std::ptrdiff_t kLength = 14 + 4, kProtocol = 14 + 6;
+      ASSERT_EQ(frame[kProtocol], 0);
+      frame.erase(frame.begin() + kProtocol);
+      --frame[kLength + 1];
+      expect_same_packet(parse(frame), parse(customer), "compressed");
+    }
+  }
+}
+
 TEST(Tunnels, AFrameThatEndsAnywhereIsReadAsFarAsItGoes) {
   for (const Encapsulated& each : encapsulated(customers()[0])) {
     for (std::size_t size = 0; size <= each.frame.size(); ++size) {

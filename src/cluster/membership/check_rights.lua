@@ -18,7 +18,8 @@ end
 
 for _, call in ipairs({{'TIME'}, {'GET', text}, {'EXISTS', text}, {'EXPIRE', text, 1},
     {'HGET', hash, 'a'}, {'HMGET', hash, 'a'}, {'HGETALL', hash}, {'HVALS', hash}, {'HDEL', hash, 'a'},
-    {'ZCARD', set}, {'ZPOPMIN', set}, {'ZRANK', set, 'a'}, {'ZREM', set, 'a'},
+    {'ZCARD', set}, {'ZPOPMIN', set}, {'ZRANK', set, 'a'}, {'ZSCORE', set, 'a'}, {'ZREM', set, 'a'},
+    {'ZREMRANGEBYRANK', set, 0, 0}, {'ZREMRANGEBYSCORE', set, 0, 0},
     {'ZRANGE', set, '0', '+inf', 'BYSCORE', 'LIMIT', 0, 1}, {'XRANGE', stream, '-', '+'}}) do
   try(unpack(call))
 end

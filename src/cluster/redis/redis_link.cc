@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
 #include "base/password_file.h"
+#include "base/text.h"
 #include "cluster/redis/redis_sentinel.h"
 
 namespace drip::cluster {

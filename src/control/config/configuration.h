@@ -119,6 +119,7 @@ class Configuration {
   std::uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   // What the file of the last replace() had.
   std::set<std::string> file_buckets_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> file_lists_ ABSL_GUARDED_BY(mutex_);
   bool file_had_rules_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -63,12 +63,19 @@ absl::Status Configuration::replace(FileConfig file) {
   const absl::StatusOr<std::vector<BucketPatch>> patches = differing(file.buckets);
   if (!patches.ok()) return patches.status();
   const std::vector<BucketEntryRef> removed = removed_from_file(names);
-  const RuleSetSpec none;
-  const bool replace_rules = file.rules || file_had_rules_;
-  // Lists that the file does not name stay as they are.
-  if (file.rules)
-    file.rules->lists.insert(rules_.rules().lists.begin(), rules_.rules().lists.end());
-  const RuleSetSpec& rules = file.rules ? *file.rules : replace_rules ? none : rules_.rules();
+  const bool file_has_rules = file.rules.has_value();
+  const bool replace_rules = file_has_rules || file_had_rules_;
+  std::set<std::string> list_names;
+  if (file_has_rules) {
+    for (const auto& [name, list] : file.rules->lists) list_names.insert(name);
+  }
+  RuleSetSpec rules =
+      replace_rules ? std::move(file.rules).value_or(RuleSetSpec()) : rules_.rules();
+  // Lists that were set by calls stay as they are; those that the file named before and does not
+  // now are gone.
+  for (const auto& [name, list] : rules_.rules().lists) {
+    if (!file_lists_.contains(name)) rules.lists.emplace(name, list);
+  }
   for (const BucketEntryRef& bucket : removed) {
     if (absl::Status status = check_unused("buckets", bucket->id(), rules); !status.ok()) {
       return status;
@@ -78,7 +85,7 @@ absl::Status Configuration::replace(FileConfig file) {
   BucketRollback rollback(buckets_, *patches);
   if (const auto applied = buckets_.apply(*patches); !applied.ok()) return applied.status();
   if (replace_rules) {
-    if (absl::Status status = rules_.replace(rules); !status.ok()) {
+    if (absl::Status status = rules_.replace(std::move(rules)); !status.ok()) {
       rollback.undo();
       return status;
     }
@@ -86,7 +93,8 @@ absl::Status Configuration::replace(FileConfig file) {
   if (!patches->empty()) set_revision(*patches, 0);
   for (const BucketEntryRef& bucket : removed) buckets_.remove(bucket, false);
   file_buckets_ = std::move(names);
-  file_had_rules_ = file.rules.has_value();
+  file_lists_ = std::move(list_names);
+  file_had_rules_ = file_has_rules;
   return absl::OkStatus();
 }
 

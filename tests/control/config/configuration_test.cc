@@ -103,6 +103,39 @@ TEST_F(ConfigurationTest, ReplaceAppliesTheFile) {
   EXPECT_EQ(buckets_.size(), 1U);
 }
 
+TEST_F(ConfigurationTest, ReplaceRemovesListsThatOnlyTheFileBeforeNamed) {
+  const auto lists = [&] {
+    std::vector<std::string> names;
+    configuration_.with_rules([&](const RuleStore& store) {
+      for (const auto& [name, list] : store.rules().lists) names.push_back(name);
+    });
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  const auto file = [](const std::string& text) { return FileConfig{{}, rule_set(text)}; };
+  ASSERT_TRUE(configuration_
+                  .replace(file("address_lists { name: 'old' prefixes: '192.0.2.0/24' }"
+                                "address_lists { name: 'kept' prefixes: '192.0.2.0/24' }"))
+                  .ok());
+  // Another one by a call.
+  ASSERT_TRUE(set_rules("address_lists { name: 'old' prefixes: '192.0.2.0/24' }"
+                        "address_lists { name: 'kept' prefixes: '192.0.2.0/24' }"
+                        "address_lists { name: 'called' prefixes: '198.51.100.0/24' }")
+                  .ok());
+  EXPECT_EQ(lists(), (Names{"called", "kept", "old"}));
+  // A rule that names what the file has no longer is an error, and nothing changes.
+  EXPECT_FALSE(
+      configuration_.replace(file("rules { rule_id: 'x' match { src_list: 'old' } pass: true }"))
+          .ok());
+  EXPECT_EQ(lists(), (Names{"called", "kept", "old"}));
+  ASSERT_TRUE(
+      configuration_.replace(file("address_lists { name: 'kept' prefixes: '192.0.2.0/24' }")).ok());
+  EXPECT_EQ(lists(), (Names{"called", "kept"}));
+  // Without rules at all: those of the file are gone, and those of calls stay.
+  ASSERT_TRUE(configuration_.replace({{}, {}}).ok());
+  EXPECT_EQ(lists(), Names{"called"});
+}
+
 TEST_F(ConfigurationTest, ReplaceIsAllOrNothing) {
   ASSERT_TRUE(configuration_
                   .replace({patches({"bucket_id: 'a' capacity: 1 leak_rate: 1",
