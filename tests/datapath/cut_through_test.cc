@@ -238,7 +238,7 @@ TEST(RuleSnapshotTest, EachWorkerHasItsOwnCountsAndAllActions) {
     EXPECT_EQ(mine[rules.protected_index()].packets.get(), 0U);
   }
   constexpr BucketRef kNone = RuleSnapshot::kNoBucket;
-  const auto targets = [](BucketRef fallback) {
+  const auto targets = [kNone](BucketRef fallback) {
     std::vector<BucketRef> result{kNone, {1, 7}};
     result.insert(result.end(), kPacketKinds, fallback);
     return result;
