@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The settings of a fair queue, their limits, and what becomes of a packet that does not depart.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "drip/bucket_settings.h"
+#include "drip/queue/cobalt.h"
+#include "drip/queue/queue_key.h"
+#include "drip/queue/queue_slots.h"
+#include "drip/queue/tins.h"
+#include "drip/result.h"
+#include "drip/settings_check.h"
+
+namespace drip {
+
+/// Why a queue drops a packet.
+enum class QueueDrop : std::uint8_t {
+  kOverflow,      ///< The queue was full, and this was the head of the flow with the most bytes.
+  kAqm,           ///< The AQM signals congestion to a sender without ECN, or to none that responds.
+  kMaxWait,       ///< It has waited for longer than max_wait.
+  kNoMemory,      ///< The core's pools are used up: it was not queued.
+  kQueueRemoved,  ///< The queue was removed with what waited in it.
+};
+inline constexpr std::size_t kQueueDrops = 5;
+
+inline constexpr std::uint32_t kMinQuantum = 64;
+/// A packet's wait is known up to 4.9 hours.
+inline constexpr Duration kMaxMaxWait{3'600'000'000'000};
+
+struct FairQueueSettings {
+  std::uint32_t capacity = 1024;     ///< Packets that may wait: 1 to kMaxCapacity.
+  std::uint64_t capacity_bytes = 0;  ///< Wire bytes that may wait, below 2^32; 0: no such bound.
+  std::uint32_t quantum = 1514;      ///< Wire bytes a flow and round: kMinQuantum to 65,535.
+  Isolation isolation = Isolation::kFlow;
+  TinMode tins = TinMode::kNone;
+  bool codel = false;                 ///< COBALT; without it nothing is marked but for L4S.
+  Duration target{5'000'000};         ///< Sojourn that COBALT puts up with: up to `interval`.
+  Duration interval{100'000'000};     ///< The longest usual round-trip time of the senders.
+  Duration l4s_threshold{1'000'000};  ///< ECT(1) is marked beyond this sojourn; 0: as ECT(0).
+  Duration max_wait;                  ///< What has waited longer is dropped; 0: no such bound.
+  /// Of the leaf, and the largest packet: the defaults of COBALT follow from them where they are
+  /// slower than `target` allows. 0: not known.
+  double bits_per_second = 0;
+  std::uint32_t packet_bytes = 1514;
+};
+
+[[nodiscard]] inline std::optional<Error> check(const FairQueueSettings& settings) {
+  using internal::check_range;
+  if (auto error = check_range("capacity", settings.capacity, 1U, kMaxCapacity)) return error;
+  if (auto error = check_range("capacity_bytes", settings.capacity_bytes, std::uint64_t{0},
+                               std::uint64_t{0xffff'ffff})) {
+    return error;
+  }
+  if (auto error = check_range("quantum", settings.quantum, kMinQuantum, 65'535U)) return error;
+  if (auto error = check_range("interval_ns", settings.interval.ns, std::int64_t{1'000},
+                               CobaltParameters::kMaxInterval.ns)) {
+    return error;
+  }
+  if (auto error =
+          check_range("target_ns", settings.target.ns, std::int64_t{1'000}, settings.interval.ns)) {
+    return error;
+  }
+  if (auto error = check_range("l4s_threshold_ns", settings.l4s_threshold.ns, std::int64_t{0},
+                               kMaxMaxWait.ns)) {
+    return error;
+  }
+  return check_range("max_wait_ns", settings.max_wait.ns, std::int64_t{0}, kMaxMaxWait.ns);
+}
+
+/// What the queue goes by: made from the settings once, and shared by all leaves that have them.
+struct FairQueueProfile {
+  std::array<CobaltParameters, kMaxTins> aqm;
+  Tins tins;
+  FairQueueSettings settings;
+
+  /// REQUIRES: check(settings) has no error.
+  static FairQueueProfile of(const FairQueueSettings& settings) {
+    FairQueueProfile profile{{}, tins_of(settings.tins), settings};
+    if (profile.settings.capacity_bytes == 0) profile.settings.capacity_bytes = 0xffff'ffff;
+    for (std::size_t tin = 0; tin < profile.tins.count; ++tin) {
+      const auto share = static_cast<double>(1U << profile.tins.share_log2[tin]);
+      profile.aqm[tin] =
+          CobaltParameters::of_rate(settings.bits_per_second / share, settings.packet_bytes,
+                                    settings.target, settings.interval);
+    }
+    return profile;
+  }
+};
+
+}  // namespace drip

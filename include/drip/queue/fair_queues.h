@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The fair queues of a core: which packet of a leaf departs next, and which do not depart at all.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "drip/counter.h"
+#include "drip/queue/fair_leaf.h"
+#include "drip/queue/fair_queue_settings.h"
+#include "drip/queue/flow_directory.h"
+#include "drip/queue/queue_random.h"
+#include "drip/queue/queue_slots.h"
+#include "drip/queue/record_pool.h"
+
+namespace drip {
+
+/// Where dropped packets go: `dropped(unit, reason)` takes the packet over.
+template <class T>
+concept QueueDropSink = requires(T sink, UnitRef unit, QueueDrop reason) {
+  { sink.dropped(unit, reason) } -> std::same_as<void>;
+};
+
+/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 152 a leaf, 288 a tin. The
+/// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
+/// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
+struct FairQueueSizes {
+  std::uint32_t packets = 1U << 16;  ///< That wait: 1 to kMaxQueueIndex, as all below.
+  std::uint32_t flows = 1U << 16;    ///< That have packets or AQM state.
+  std::uint32_t hosts = 1U << 17;    ///< With Isolation::kHosts: addresses, on either side.
+  std::uint32_t leaves = 1U << 12;   ///< With packets.
+  std::uint32_t tins = 1U << 12;     ///< With packets.
+};
+
+/// The packet that departs next.
+struct QueueHead {
+  enum class Status : std::uint8_t {
+    kPacket,  ///< There is one.
+    kEmpty,   ///< No packet waits.
+    kAgain,   ///< Much was dropped or put away: to bound a call's time, ask again.
+  };
+  Status status = Status::kEmpty;
+  bool mark = false;  ///< To be marked Congestion Experienced when it departs.
+  UnitRef unit{};
+  TimePoint arrival{};  ///< Up to 63 ns before it was queued.
+};
+
+/// Within a leaf: tins by priority up to their shares, as CAKE has them; within a tin DRR++ by
+/// flow, flows that are new first (RFC 8290, section 4.2), with the quantum divided by the load of
+/// the flow's busier host if hosts are isolated (CAKE's triple isolation); within a flow first in,
+/// first out. COBALT (cobalt.h) decides at the head of each flow when its packet is about to
+/// depart. A queue that is full drops the head of the flow with the most bytes.
+///
+/// It does not know who serves the leaves, nor when: enqueue(), then head() when a packet may
+/// depart, as often as its egress has no room, then dequeue().
+///
+/// Belongs to one thread; the counters may be read by others. Nothing is allocated after
+/// construction. The time never goes backwards. A call takes O(1): at most kMostVisits flows are
+/// looked at, or packets dropped.
+class FairQueues {
+ public:
+  static constexpr int kMostVisits = 64;
+  /// Flows of idle leaves that one enqueue() puts away.
+  static constexpr int kPutAwayAtEnqueue = 4;
+
+  struct Counters {
+    std::array<Counter, kQueueDrops> drops;
+    Counter marks;
+  };
+
+  /// `seed` keys the hash; from the system's random source, but in tests.
+  FairQueues(const FairQueueSizes& sizes, std::uint64_t seed)
+      : slots_(sizes.packets),
+        directory_(sizes.flows, sizes.hosts, seed),
+        leaves_(sizes.leaves),
+        tins_(sizes.tins),
+        random_(seed | 1) {}
+  FairQueues(const FairQueues&) = delete;
+  FairQueues& operator=(const FairQueues&) = delete;
+
+  /// Queues a packet that has just arrived. False: it was dropped for want of memory. A queue that
+  /// is full drops another packet, or this one. `tin`: by profile.tins.of_dscp.
+  template <QueueDropSink Sink>
+  bool enqueue(FairLeaf& leaf, const FairQueueProfile& profile, UnitRef unit, const QueueKey& key,
+               std::uint32_t tin, Ecn ecn, TimePoint now, Sink& sink) {
+    assert(tin < profile.tins.count);
+    if (put_away_first_ != kNoIndex) [[unlikely]]
+      go_on_putting_away(now);
+    const QueueIndex slot = slots_.allocate();
+    const QueueIndex index = slot != kNoIndex ? flow_of(leaf, profile, key, tin, now) : kNoIndex;
+    if (index == kNoIndex) [[unlikely]] {
+      if (slot != kNoIndex) slots_.release(slot);
+      drop(unit, QueueDrop::kNoMemory, sink);
+      return false;
+    }
+    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    TinBacklog& in = tins_[backlog.tins[tin]];
+    if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
+    slots_[slot] = QueueSlot(unit, now, ecn);
+    FlowRecord& flow = flows()[index];
+    auto tail = static_cast<QueueIndex>(flow.tail);
+    slots_.append(tail, slot);
+    flow.tail = tail & kMaxQueueIndex;
+    flow.bytes += unit.wire_bytes();
+    backlog.sizes.grown(flows(), index);
+    backlog.bytes += unit.wire_bytes();
+    leaf.packets_.add(1);
+    if (is_full(leaf, backlog, profile)) [[unlikely]]
+      make_room(leaf, backlog, profile, now, sink);
+    return true;
+  }
+
+  /// The packet that departs next, to be taken by dequeue(). It stays the same, and its AQM is not
+  /// asked again, until it is taken.
+  template <QueueDropSink Sink>
+  [[nodiscard]] QueueHead head(FairLeaf& leaf, const FairQueueProfile& profile, TimePoint now,
+                               Sink& sink) {
+    if (leaf.backlog_ == kNoIndex) return {};
+    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    if (backlog.staged == kNoIndex) {
+      const QueueHead::Status status = stage(leaf, backlog, profile, now, sink);
+      if (status != QueueHead::Status::kPacket) return {status};
+    }
+    const QueueSlot& slot = slots_[backlog.staged];
+    return {QueueHead::Status::kPacket, backlog.staged_marked, slot.unit, slot.arrival(now)};
+  }
+  /// Takes the packet that head() has told. REQUIRES: it told one, and it was not taken yet.
+  UnitRef dequeue(FairLeaf& leaf, const FairQueueProfile& profile, TimePoint now) {
+    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    assert(backlog.staged != kNoIndex);
+    const UnitRef unit = slots_[backlog.staged].unit;
+    if (backlog.staged_marked) counters_.marks.add(1);
+    slots_.release(backlog.staged);
+    backlog.staged = kNoIndex;
+    backlog.served += unit.wire_bytes();
+    leave(leaf, backlog, unit);
+    if (leaf.packets() == 0) put_away(leaf, backlog, &profile, now);
+    return unit;
+  }
+
+  /// Drops all that waits, and forgets the leaf: after that it may be destroyed or used again.
+  /// O(packets + flows). Returns the number of packets.
+  template <QueueDropSink Sink>
+  std::uint32_t remove(FairLeaf& leaf, Sink& sink) {
+    const std::uint32_t count = leaf.packets();
+    leaf.epoch_ = (leaf.epoch_ + 1U) % FlowOwner::kEpochs;
+    if (leaf.backlog_ == kNoIndex) return count;
+    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    if (backlog.staged != kNoIndex) {
+      drop(slots_[backlog.staged].unit, QueueDrop::kQueueRemoved, sink);
+      slots_.release(backlog.staged);
+    }
+    for (const QueueIndex at : backlog.tins) {
+      while (at != kNoIndex && tins_[at].has_flows()) {
+        const QueueIndex index = tins_[at].front(flows());
+        FlowRecord& flow = flows()[index];
+        while (flow.has_packets()) drop_head(leaf, backlog, flow, QueueDrop::kQueueRemoved, sink);
+        tins_[at].pop(flows(), flow);
+        backlog.sizes.remove(flows(), index);
+        directory_.erase(index);
+      }
+    }
+    leaf.packets_.set(0);
+    leaf.flows_.set(0);
+    if (backlog.is_put_away) take_off_put_away(leaf.backlog_);
+    release_backlog(leaf);
+    return count;
+  }
+
+  /// Wire bytes that wait in a leaf.
+  [[nodiscard]] std::uint64_t bytes(const FairLeaf& leaf) {
+    return leaf.backlog_ == kNoIndex ? 0 : leaves_[leaf.backlog_].bytes;
+  }
+
+  // Any thread:
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// Packets that wait in all leaves.
+  [[nodiscard]] std::uint32_t packets_in_use() const { return slots_.used(); }
+  /// Flow records in use: with packets, with their turn, or with AQM state.
+  [[nodiscard]] std::uint32_t flows_in_use() const { return directory_.flows.used(); }
+  /// Flow records with AQM state that were needed for other flows.
+  [[nodiscard]] std::uint64_t forgotten_flows() const { return directory_.forgotten(); }
+
+ private:
+  [[nodiscard]] FlowTable& flows() { return directory_.flows; }
+
+  // ---- Arrival
+
+  // The flow of a packet, which is in its tin's lists from now on. kNoIndex: no memory.
+  QueueIndex flow_of(FairLeaf& leaf, const FairQueueProfile& profile, const QueueKey& key,
+                     std::uint32_t tin, TimePoint now) {
+    if (leaf.backlog_ == kNoIndex) {
+      leaf.backlog_ = leaves_.allocate();
+      if (leaf.backlog_ == kNoIndex) [[unlikely]]
+        return kNoIndex;
+      leaves_[leaf.backlog_].leaf = &leaf;
+    }
+    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    if (backlog.tins[tin] == kNoIndex) backlog.tins[tin] = tins_.allocate();
+    FlowDirectory::Found found;
+    if (backlog.tins[tin] != kNoIndex) [[likely]] {
+      found = directory_.find_or_insert({leaf.id_, leaf.epoch_, tin}, key,
+                                        profile.settings.isolation, profile.aqm[tin], now);
+    }
+    if (found.index == kNoIndex) [[unlikely]] {
+      if (leaf.packets() == 0 && leaf.flows() == 0) release_backlog(leaf);
+      return kNoIndex;
+    }
+    FlowRecord& flow = flows()[found.index];
+    if (flow.flow_state() == FlowState::kOld) [[likely]] {
+      directory_.count_at_hosts(flow, true);
+    } else if (flow.flow_state() != FlowState::kNew) {
+      if (!found.is_new) directory_.take_back(found.index, profile.aqm[tin], now);
+      flow.set_state(FlowState::kNew);
+      flow.deficit = static_cast<std::int32_t>(quantum(profile) / directory_.load_of(flow));
+      append_linked(flows(), tins_[backlog.tins[tin]].new_flows, found.index);
+      leaf.flows_.add(1);
+    }
+    return found.index;
+  }
+  static bool is_full(const FairLeaf& leaf, const LeafBacklog& backlog,
+                      const FairQueueProfile& profile) {
+    return leaf.packets() > profile.settings.capacity ||
+           backlog.bytes > profile.settings.capacity_bytes;
+  }
+  template <class Sink>
+  void make_room(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile& profile,
+                 TimePoint now, Sink& sink) {
+    while (is_full(leaf, backlog, profile)) {
+      const QueueIndex index = backlog.sizes.fattest(flows());
+      if (index == kNoIndex) return;  // What is left is staged: it departs next.
+      FlowRecord& flow = flows()[index];
+      if (profile.settings.codel) {
+        CobaltState aqm = flow.aqm();
+        aqm.overflowed(profile.aqm[flow.owner.tin()], now);
+        flow.set_aqm(aqm);
+      }
+      drop_head(leaf, backlog, flow, QueueDrop::kOverflow, sink);
+    }
+  }
+
+  // ---- Departure
+
+  // Chooses the packet that departs next and takes it out of its flow's queue.
+  template <class Sink>
+  QueueHead::Status stage(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile& profile,
+                          TimePoint now, Sink& sink) {
+    for (int visits = 0; visits < kMostVisits; ++visits) {
+      if (leaf.packets() == 0) {
+        put_away(leaf, backlog, &profile, now);
+        return QueueHead::Status::kEmpty;
+      }
+      const std::uint32_t at = backlog.choose_tin(tins_);
+      TinBacklog& tin = tins_[backlog.tins[at]];
+      const QueueIndex index = tin.front(flows());
+      FlowRecord& flow = flows()[index];
+      if (flow.deficit <= 0) {
+        tin.pop(flows(), flow);
+        become_old(flow);
+        tin.old_flows.insert(flows(), index, quantum(profile), directory_.load_of(flow));
+      } else if (!flow.has_packets()) {
+        tin.pop(flows(), flow);
+        if (flow.flow_state() == FlowState::kNew) {
+          // Not given up at once: it would be new again with its next packet, and go before all
+          // others time and again (RFC 8290, section 4.2).
+          become_old(flow);
+          tin.old_flows.insert_unpaid(flows(), index);
+        } else {
+          retire(leaf, backlog, index, &profile, now);
+        }
+      } else if (try_stage(leaf, backlog, flow, profile, now, sink)) {
+        backlog.charge(tin, profile.tins.share_log2[at], slots_[backlog.staged].unit.wire_bytes());
+        return QueueHead::Status::kPacket;
+      }
+    }
+    return QueueHead::Status::kAgain;
+  }
+  // Stages the head of a flow, or drops it.
+  template <class Sink>
+  bool try_stage(FairLeaf& leaf, LeafBacklog& backlog, FlowRecord& flow,
+                 const FairQueueProfile& profile, TimePoint now, Sink& sink) {
+    const QueueSlot& slot = slots_[slots_.first(static_cast<QueueIndex>(flow.tail))];
+    const Duration sojourn = slot.sojourn(now);
+    const Duration max_wait = profile.settings.max_wait;
+    if (max_wait.ns > 0 && sojourn > max_wait) [[unlikely]] {
+      drop_head(leaf, backlog, flow, QueueDrop::kMaxWait, sink);
+      return false;
+    }
+    const AqmVerdict verdict = decide(flow, profile, slot.ecn(), sojourn, now);
+    if (verdict == AqmVerdict::kDrop) [[unlikely]] {
+      drop_head(leaf, backlog, flow, QueueDrop::kAqm, sink);
+      return false;
+    }
+    backlog.staged = take(backlog, flow);
+    backlog.staged_marked = verdict == AqmVerdict::kMark;
+    flow.deficit -= static_cast<std::int32_t>(slots_[backlog.staged].unit.wire_bytes()
+                                              << FlowRecord::kDeficitShift);
+    return true;
+  }
+  AqmVerdict decide(FlowRecord& flow, const FairQueueProfile& profile, Ecn ecn, Duration sojourn,
+                    TimePoint now) {
+    // L4S (RFC 9331, section 5): marked at once above a low threshold of its own, not by CoDel.
+    const Duration l4s_threshold = profile.settings.l4s_threshold;
+    const bool is_l4s = ecn == Ecn::kEct1 && l4s_threshold.ns > 0;
+    AqmVerdict verdict = AqmVerdict::kPass;
+    if (profile.settings.codel) {
+      CobaltState aqm = flow.aqm();
+      const bool is_last = slots_.first(static_cast<QueueIndex>(flow.tail)) == flow.tail;
+      verdict = aqm.decide(profile.aqm[flow.owner.tin()], now, is_l4s ? Duration{} : sojourn, ecn,
+                           is_last, random_);
+      flow.set_aqm(aqm);
+    }
+    const bool mark_l4s = is_l4s && sojourn > l4s_threshold;
+    return mark_l4s && verdict == AqmVerdict::kPass ? AqmVerdict::kMark : verdict;
+  }
+
+  // ---- Flows
+
+  void become_old(FlowRecord& flow) {
+    flow.set_state(FlowState::kOld);
+    if (flow.has_packets()) directory_.count_at_hosts(flow, true);
+  }
+  // A flow without packets that is in no list any more. `profile` may be null.
+  void retire(FairLeaf& leaf, LeafBacklog& backlog, QueueIndex index,
+              const FairQueueProfile* profile, TimePoint now) {
+    backlog.sizes.remove(flows(), index);
+    leaf.flows_.set(leaf.flows() - 1);
+    FlowRecord& flow = flows()[index];
+    CobaltState aqm = flow.aqm();
+    if (aqm.at_rest()) return directory_.erase(index);
+    if (profile != nullptr) {
+      aqm.emptied(profile->aqm[flow.owner.tin()], now);
+    } else {
+      aqm.set_aside(now);
+    }
+    flow.set_aqm(aqm);
+    directory_.set_aside(index);
+  }
+  // The leaf has no packets: gives its flows up, the rest of more than kMostVisits later.
+  void put_away(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile* profile,
+                TimePoint now) {
+    if (retire_some(leaf, backlog, profile, now, kMostVisits)) {
+      if (!backlog.is_put_away) release_backlog(leaf);
+      return;
+    }
+    if (backlog.is_put_away) return;
+    backlog.is_put_away = true;
+    backlog.next_put_away = put_away_first_;
+    put_away_first_ = leaf.backlog_;
+  }
+  // Whether no flow is left.
+  bool retire_some(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile* profile,
+                   TimePoint now, int most) {
+    for (const QueueIndex at : backlog.tins) {
+      while (at != kNoIndex && tins_[at].has_flows()) {
+        if (most-- == 0) return false;
+        const QueueIndex index = tins_[at].front(flows());
+        tins_[at].pop(flows(), flows()[index]);
+        retire(leaf, backlog, index, profile, now);
+      }
+    }
+    return true;
+  }
+  void go_on_putting_away(TimePoint now) {
+    const QueueIndex index = put_away_first_;
+    LeafBacklog& backlog = leaves_[index];
+    FairLeaf& leaf = *backlog.leaf;
+    if (leaf.packets() == 0 && !retire_some(leaf, backlog, nullptr, now, kPutAwayAtEnqueue)) {
+      return;
+    }
+    take_off_put_away(index);
+    if (leaf.packets() == 0) release_backlog(leaf);
+  }
+  void take_off_put_away(QueueIndex index) {
+    QueueIndex* link = &put_away_first_;
+    while (*link != index) link = &leaves_[*link].next_put_away;
+    *link = leaves_[index].next_put_away;
+    leaves_[index].is_put_away = false;
+  }
+  void release_backlog(FairLeaf& leaf) {
+    for (const QueueIndex tin : leaves_[leaf.backlog_].tins) {
+      if (tin != kNoIndex) tins_.release(tin);
+    }
+    leaves_.release(leaf.backlog_);
+    leaf.backlog_ = kNoIndex;
+  }
+  static std::uint32_t quantum(const FairQueueProfile& profile) {
+    return profile.settings.quantum << FlowRecord::kDeficitShift;
+  }
+
+  // ---- Packets
+
+  QueueIndex take(const LeafBacklog& backlog, FlowRecord& flow) {
+    auto tail = static_cast<QueueIndex>(flow.tail);
+    const QueueIndex slot = slots_.take_first(tail);
+    flow.tail = tail & kMaxQueueIndex;
+    flow.bytes -= slots_[slot].unit.wire_bytes();
+    tins_[backlog.tins[flow.owner.tin()]].packets -= 1;
+    return slot;
+  }
+  void leave(FairLeaf& leaf, LeafBacklog& backlog, UnitRef unit) {
+    backlog.bytes -= unit.wire_bytes();
+    leaf.packets_.set(leaf.packets() - 1);
+  }
+  template <class Sink>
+  void drop_head(FairLeaf& leaf, LeafBacklog& backlog, FlowRecord& flow, QueueDrop reason,
+                 Sink& sink) {
+    const QueueIndex slot = take(backlog, flow);
+    const UnitRef unit = slots_[slot].unit;
+    slots_.release(slot);
+    leave(leaf, backlog, unit);
+    drop(unit, reason, sink);
+  }
+  template <class Sink>
+  void drop(UnitRef unit, QueueDrop reason, Sink& sink) {
+    counters_.drops[static_cast<std::size_t>(reason)].add(1);
+    sink.dropped(unit, reason);
+  }
+
+  QueueSlots slots_;
+  FlowDirectory directory_;
+  RecordPool<LeafBacklog> leaves_;
+  RecordPool<TinBacklog> tins_;
+  QueueRandom random_;
+  // Leaves without packets whose flows have not all been given up, linked by next_put_away.
+  QueueIndex put_away_first_ = kNoIndex;
+  Counters counters_;
+};
+
+}  // namespace drip
