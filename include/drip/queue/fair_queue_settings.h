@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The settings of a fair queue, their limits, and what becomes of a packet that does not depart.
+// The settings of a fair queue, their limits, and what a queue makes of them.
 #pragma once
 
 #include <array>
@@ -16,16 +16,6 @@
 #include "drip/settings_check.h"
 
 namespace drip {
-
-/// Why a queue drops a packet.
-enum class QueueDrop : std::uint8_t {
-  kOverflow,      ///< The queue was full, and this was the head of the flow with the most bytes.
-  kAqm,           ///< The AQM signals congestion to a sender without ECN, or to none that responds.
-  kMaxWait,       ///< It has waited for longer than max_wait.
-  kNoMemory,      ///< The core's pools are used up: it was not queued.
-  kQueueRemoved,  ///< The queue was removed with what waited in it.
-};
-inline constexpr std::size_t kQueueDrops = 5;
 
 inline constexpr std::uint32_t kMinQuantum = 64;
 /// A packet's wait is known up to 4.9 hours.

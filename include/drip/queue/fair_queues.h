@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,17 +12,12 @@
 #include "drip/queue/fair_leaf.h"
 #include "drip/queue/fair_queue_settings.h"
 #include "drip/queue/flow_directory.h"
+#include "drip/queue/queue_drop.h"
 #include "drip/queue/queue_random.h"
 #include "drip/queue/queue_slots.h"
 #include "drip/queue/record_pool.h"
 
 namespace drip {
-
-/// Where dropped packets go: `dropped(unit, reason)` takes the packet over.
-template <class T>
-concept QueueDropSink = requires(T sink, UnitRef unit, QueueDrop reason) {
-  { sink.dropped(unit, reason) } -> std::same_as<void>;
-};
 
 /// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 152 a leaf, 288 a tin. The
 /// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
@@ -34,19 +28,6 @@ struct FairQueueSizes {
   std::uint32_t hosts = 1U << 17;    ///< With Isolation::kHosts: addresses, on either side.
   std::uint32_t leaves = 1U << 12;   ///< With packets.
   std::uint32_t tins = 1U << 12;     ///< With packets.
-};
-
-/// The packet that departs next.
-struct QueueHead {
-  enum class Status : std::uint8_t {
-    kPacket,  ///< There is one.
-    kEmpty,   ///< No packet waits.
-    kAgain,   ///< Much was dropped or put away: to bound a call's time, ask again.
-  };
-  Status status = Status::kEmpty;
-  bool mark = false;  ///< To be marked Congestion Experienced when it departs.
-  UnitRef unit{};
-  TimePoint arrival{};  ///< Up to 63 ns before it was queued.
 };
 
 /// Within a leaf: tins by priority up to their shares, as CAKE has them; within a tin DRR++ by

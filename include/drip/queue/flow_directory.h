@@ -34,6 +34,8 @@ class FlowDirectory {
         return find_or_insert(owner, QueueHash::host(key.source, key.version), aqm, now);
       case Isolation::kDestination:
         return find_or_insert(owner, QueueHash::host(key.destination, key.version), aqm, now);
+      case Isolation::kNone:
+        return find_or_insert(owner, ShortKey{}, aqm, now);
       case Isolation::kHosts:
         break;
     }

@@ -18,6 +18,7 @@ enum class Isolation : std::uint8_t {
   kSource,       ///< Source addresses.
   kDestination,  ///< Destination addresses.
   kHosts,        ///< Hosts, on both sides, and the flows of each host.
+  kNone,         ///< Nothing: one first in, first out queue, for its AQM.
 };
 
 /// The flow of a packet, as its headers name it. Fields that are absent are 0; equal bytes are
