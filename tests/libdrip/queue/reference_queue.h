@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "drip/queue/fair_queue_settings.h"
+#include "drip/queue/queue_drop.h"
 #include "drip/queue/queue_random.h"
 
 namespace drip::test {
