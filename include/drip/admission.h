@@ -57,12 +57,11 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
   return RejectReason::kAdmitted;
 }
 
-/// Whether a packet that arrived now would depart at once: the server is idle, and units depart
-/// when their service starts. A bucket that needs more checks than these does not cut through.
-[[nodiscard]] inline bool can_cut_through(const Bucket& bucket, TimePoint now) {
+/// Whether a packet may depart at once if the schedule allows: none waits, and units depart when
+/// their service starts.
+[[nodiscard]] inline bool may_cut_through(const Bucket& bucket) {
   return bucket.backlog.get() == 0 && bucket.departure == Departure::kAtStart &&
-         bucket.state.load(std::memory_order_relaxed) == BucketPhase::kActive &&
-         (bucket.leased | bucket.bounded_bytes) == 0 && bucket.schedule.due() <= now;
+         bucket.state.load(std::memory_order_relaxed) == BucketPhase::kActive;
 }
 
 /// How long a unit would wait until its service starts that was admitted now, or behind `more`

@@ -7,6 +7,7 @@
 
 #include "drip/bucket.h"
 #include "drip/timing_wheel.h"
+#include "drip/tree/tree_node.h"
 
 namespace drip {
 
@@ -17,6 +18,7 @@ struct BucketArray {
   Bucket* buckets = nullptr;
   LatencyHistograms* histograms = nullptr;
   std::uint32_t size = 0;
+  TreeArrays trees = {};
 
   [[nodiscard]] Bucket& operator[](std::uint32_t slot) const { return buckets[slot]; }
   /// A new bucket in a slot that is free. The histograms are written only if they were used before.

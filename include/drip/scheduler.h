@@ -2,6 +2,7 @@
 // The scheduler of a table of leaky buckets: admits units and decides which departs when.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include "drip/histogram.h"
 #include "drip/internal/bucket_changes.h"
 #include "drip/timing_wheel.h"
+#include "drip/tree/bucket_tree.h"
 #include "drip/unit_ref.h"
 
 namespace drip {
@@ -31,7 +33,8 @@ concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration l
 
 /// Owns the schedule of the buckets in a BucketArray. A bucket is either empty, paused, or on the
 /// timing wheel with one entry, for its head; so insert, remove and "which is due" cost O(1)
-/// however many units wait.
+/// however many units wait. Buckets may form trees (BucketTree): then the schedules of all nodes on
+/// a unit's path decide when it departs, and siblings share by guarantee, priority and weight.
 ///
 /// Belongs to one thread; other threads may only read the buckets' counters. Nothing is allocated
 /// after construction, nothing blocks, and no clock is read: each call is given the time, which
@@ -54,7 +57,10 @@ class Scheduler {
 
   /// `buckets` must outlive the scheduler. `moved` is for who calls release(): see there.
   Scheduler(BucketArray buckets, TimePoint now, UnitMoved moved = nullptr)
-      : buckets_(buckets), wheel_(buckets.size, now, BucketHooks{buckets.buckets}), moved_(moved) {}
+      : buckets_(buckets),
+        wheel_(buckets.size, now, BucketHooks{buckets.buckets}),
+        tree_(buckets, wheel_),
+        moved_(moved) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
@@ -79,17 +85,24 @@ class Scheduler {
     bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
   }
 
-  /// Whether a packet that arrived now would depart at once; see drip::can_cut_through().
+  /// Whether a packet that arrived now would depart at once: it needs no queue (see
+  /// drip::may_cut_through()), and its schedule is due; in a tree those of its whole path.
   [[nodiscard]] bool can_cut_through(std::uint32_t slot, TimePoint now) const {
-    return drip::can_cut_through(buckets_[slot], now) && admitting_;
+    const Bucket& bucket = buckets_[slot];
+    if (!may_cut_through(bucket)) return false;
+    if ((bucket.leased | bucket.bounded_bytes | bucket.in_tree) != 0) [[unlikely]]
+      return can_cut_through_tree(bucket, slot, now);
+    return bucket.schedule.due() <= now && admitting_;
   }
   /// Admits a unit that departs at once, past ring and wheel; the caller sends it now. REQUIRES:
   /// can_cut_through(slot, now); arrival <= now; wire_bytes <= kMaxWireBytes.
   void cut_through(std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival, TimePoint now) {
     Bucket& bucket = buckets_[slot];
+    if (bucket.in_tree != 0) [[unlikely]]
+      return cut_through_tree(slot, wire_bytes, arrival, now);
     count_admitted(bucket, wire_bytes);
     bucket.schedule.begin(arrival, {}, Departure::kAtStart);
-    depart(bucket, slot, wire_bytes, arrival, now);
+    depart(bucket, slot, wire_bytes, Departure::kAtStart, arrival, now);
     publish_departure(bucket);
   }
   /// Admits a unit that arrived at `entry.arrival`, or rejects and counts it. `wire_bytes` is that
@@ -106,7 +119,7 @@ class Scheduler {
     if (bucket.backlog.get() == 1) {
       bucket.schedule.begin(bucket.schedule_time(entry.arrival), bucket.periods.service(wire_bytes),
                             bucket.departure);
-      put_on_wheel(bucket, slot);
+      schedule_head(bucket, slot, entry.arrival);
     }
     return reason;
   }
@@ -132,13 +145,9 @@ class Scheduler {
       skip_released(bucket);
       take_off_wheel(bucket, slot);
       replace_head(bucket, wire_bytes, now);
-      if (bucket.backlog.get() > 0) {
-        put_on_wheel(bucket, slot);
-      } else {
-        retire_if_drained(bucket);
-      }
+      reschedule(bucket, slot, now);
+      if (bucket.backlog.get() == 0) retire_if_drained(bucket);
     }
-    publish_departure(bucket);
   }
 
   /// Whether the ring can take another eighth of its size before it is compacted. If not, and it is
@@ -164,6 +173,7 @@ class Scheduler {
   /// the next round. REQUIRES: limits.buckets <= kBucketsARound.
   template <DepartureSink Sink>
   Round serve_due(TimePoint now, Sink& sink, Limits limits = kDefaultLimits) {
+    if (!tree_.empty()) return serve_due_with_trees(now, sink, limits);
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));
     for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
@@ -182,10 +192,16 @@ class Scheduler {
   }
   /// When the next unit is due, exactly if that is within some milliseconds of the last call of
   /// serve_due(); otherwise idle_until().
-  [[nodiscard]] std::optional<TimePoint> next_departure() const { return wheel_.next_due(); }
+  [[nodiscard]] std::optional<TimePoint> next_departure() const {
+    const TreeStates& trees = tree_.states();
+    return trees.run_queue().empty() ? wheel_.next_due() : trees.ready_since();
+  }
   /// A time before which nothing is due, at most 17 s from the last call of serve_due(); none if
   /// nothing is on the wheel.
-  [[nodiscard]] std::optional<TimePoint> idle_until() const { return wheel_.idle_until(); }
+  [[nodiscard]] std::optional<TimePoint> idle_until() const {
+    const TreeStates& trees = tree_.states();
+    return trees.run_queue().empty() ? wheel_.idle_until() : trees.ready_since();
+  }
 
   // ---- Configuration
 
@@ -195,13 +211,32 @@ class Scheduler {
                  std::uint32_t ring_slots, TimePoint now) {
     Bucket& bucket = buckets_.construct(slot);
     new (&bucket.ring) BucketRing(ring, ring_slots);
-    bucket.schedule = VirtualSchedule(now);
-    store_settings(bucket, settings);
-    if (settings.rate_is_leased) drip::pause(bucket, now);
-    publish_departure(bucket);
-    bucket.state.store(BucketPhase::kActive, std::memory_order_release);
-    live_buckets_.add(1);
+    begin_bucket(bucket, settings, now);
     return bucket;
+  }
+  /// An inner node of a tree in a free slot, as yet without parent and children: see set_node().
+  /// REQUIRES: drip::check_inner() has no error; an inner node is free.
+  Bucket& create_inner(std::uint32_t slot, const BucketSettings& settings, TimePoint now) {
+    Bucket& bucket = buckets_.construct(slot);
+    begin_bucket(bucket, settings, now);
+    tree_.join(slot, true);
+    return bucket;
+  }
+  /// Gives a bucket a parent or another one, or none, with what waits in it and all that is below
+  /// it, or changes how it shares. A leaf that has no parent is in no tree. REQUIRES:
+  /// TreeCheck::check_node() has no error.
+  void set_node(std::uint32_t slot, const NodeSettings& settings, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    if (bucket.in_tree == 0) {
+      if (settings.parent == kNoNode) return;
+      take_off_wheel(bucket, slot);
+      tree_.join(slot, false);
+    }
+    tree_.set(slot, settings, now);
+    if (settings.parent == kNoNode && !tree_.structure().is_inner(slot)) {
+      tree_.leave(slot);
+      reschedule(bucket, slot, now);
+    }
   }
   /// Changes a bucket and keeps its backlog. If `ring` is not null, moves what waits to that memory
   /// and returns the old one.
@@ -211,14 +246,16 @@ class Scheduler {
     RingEntry* const old = ring != nullptr ? bucket.ring.move_to(ring, ring_slots) : nullptr;
     take_off_wheel(bucket, slot);
     change_settings(bucket, settings, now);
-    reschedule(bucket, slot);
+    reschedule(bucket, slot, now);
     return old;
   }
-  /// Stops the departures of a bucket; what waits stays, and new units are admitted.
+  /// Stops the departures of a bucket, or of all that is below an inner node; what waits stays, and
+  /// new units are admitted.
   void pause(std::uint32_t slot, TimePoint now) {
-    take_off_wheel(buckets_[slot], slot);
-    drip::pause(buckets_[slot], now);
-    publish_departure(buckets_[slot]);
+    Bucket& bucket = buckets_[slot];
+    take_off_wheel(bucket, slot);
+    drip::pause(bucket, now);
+    reschedule(bucket, slot, now);
   }
   /// Other rates from now on, for a bucket of BucketSettings::rate_is_leased. Resumes a paused one.
   void set_rates(std::uint32_t slot, const ServicePeriods& periods, TimePoint now) {
@@ -231,7 +268,7 @@ class Scheduler {
     }
     take_off_wheel(bucket, slot);
     if (!same_rates) change_rates(bucket, periods, now);
-    reschedule(bucket, slot);
+    reschedule(bucket, slot, now);
   }
   /// A head that is late is due now: its lateness is not caught up.
   void forgo_lateness(std::uint32_t slot, TimePoint now) {
@@ -239,13 +276,14 @@ class Scheduler {
     const TimePoint at = bucket.schedule_time(now);
     take_off_wheel(bucket, slot);
     bucket.schedule.freeze(at, at);
-    reschedule(bucket, slot);
+    reschedule(bucket, slot, now);
   }
 
   // ---- The end of a bucket
 
-  /// Admits nothing from now on. When what waits has departed the state becomes kRetired, and slot
-  /// and ring may be used again. Returns how many units wait. A paused bucket does not drain.
+  /// Admits nothing from now on. When what waits has departed, and an inner node has no children
+  /// any more, the state becomes kRetired, and slot and ring may be used again. Returns how many
+  /// units wait. A paused bucket does not drain.
   std::uint32_t drain(std::uint32_t slot) {
     Bucket& bucket = buckets_[slot];
     bucket.state.store(BucketPhase::kDraining, std::memory_order_release);
@@ -267,6 +305,7 @@ class Scheduler {
       dropped(unit);
     }
     take_off_wheel(bucket, slot);
+    if (bucket.in_tree != 0 && !tree_.structure().is_inner(slot)) tree_.states().deactivate(slot);
     return count;
   }
   /// The same for all buckets.
@@ -288,8 +327,11 @@ class Scheduler {
   // ---- State
 
   [[nodiscard]] const BucketArray& buckets() const { return buckets_; }
+  [[nodiscard]] const BucketTree& tree() const { return tree_; }
   /// Whether no unit waits, but in paused buckets.
-  [[nodiscard]] bool idle() const { return wheel_.size() == 0; }
+  [[nodiscard]] bool idle() const {
+    return wheel_.size() == 0 && tree_.states().run_queue().empty();
+  }
   // Any thread:
   [[nodiscard]] std::uint64_t live_buckets() const { return live_buckets_.get(); }
   /// Of all units that have departed.
@@ -298,9 +340,20 @@ class Scheduler {
   [[nodiscard]] std::uint64_t lost_schedule_ns() const { return lost_schedule_ns_.get(); }
 
  private:
-  // Lets units of one bucket depart that are due; returns how many.
+  void begin_bucket(Bucket& bucket, const BucketSettings& settings, TimePoint now) {
+    bucket.schedule = VirtualSchedule(now);
+    store_settings(bucket, settings);
+    if (settings.rate_is_leased) drip::pause(bucket, now);
+    publish_departure(bucket);
+    bucket.state.store(BucketPhase::kActive, std::memory_order_release);
+    live_buckets_.add(1);
+  }
+
+  // Lets units of one bucket depart that are due; returns how many. Inline in both of its callers:
+  // a call costs a tenth of what it does.
   template <DepartureSink Sink>
-  std::uint32_t serve(std::uint32_t slot, TimePoint now, Sink& sink, std::uint32_t most) {
+  [[gnu::always_inline]] std::uint32_t serve(std::uint32_t slot, TimePoint now, Sink& sink,
+                                             std::uint32_t most) {
     Bucket& bucket = buckets_[slot];
     for (std::uint32_t count = 0; count < most;) {
       const RingEntry entry = bucket.ring.front();
@@ -309,7 +362,8 @@ class Scheduler {
         wheel_.insert_at(slot, now + kEgressRetry);
         return count;
       }
-      const Duration late = depart(bucket, slot, entry.unit.wire_bytes(), entry.arrival, now);
+      const Duration late =
+          depart(bucket, slot, entry.unit.wire_bytes(), bucket.departure, entry.arrival, now);
       bucket.ring.pop();
       leave_backlog(bucket);
       sink.departed(entry.unit, now, late);
@@ -331,54 +385,177 @@ class Scheduler {
     put_on_wheel(bucket, slot);
     return most;
   }
+
+  // serve_due() where some buckets are in trees. What is due is looked at in the order of due
+  // times, and the root that has become ready is served at once: so leaves pass an idle root in
+  // their order. Half of a round at the least is for roots that were ready before.
+  template <DepartureSink Sink>
+  [[gnu::noinline]] Round serve_due_with_trees(TimePoint now, Sink& sink, Limits limits) {
+    RunQueue& roots = tree_.states().run_queue();
+    std::uint32_t from_wheel = limits.buckets;
+    if (!roots.empty()) {
+      roots_first_ = !roots_first_;
+      from_wheel = (limits.buckets + static_cast<std::uint32_t>(roots_first_)) / 2;
+    }
+    std::array<std::uint32_t, kBucketsARound> due;
+    const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
+    for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Bucket& bucket = buckets_[due[i]];
+      if (bucket.in_tree != 0) __builtin_prefetch(&buckets_.trees.nodes[due[i]], 1);
+      bucket.ring.prefetch_front();
+      bucket.latencies.prefetch_histograms(buckets_.histograms[due[i]]);
+    }
+    Round round{0, static_cast<std::uint32_t>(count), count == from_wheel};
+    std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
+    for (std::size_t i = 0; i < count; ++i) {
+      if (buckets_[due[i]].in_tree == 0) {
+        const std::uint32_t departed = serve(due[i], now, sink, limits.units);
+        round.departed += departed;
+        round.more_is_due |= departed == limits.units;
+        ++visits;
+        continue;
+      }
+      tree_.states().on_due(due[i], now);
+      if (!roots.empty()) {
+        round.departed += serve_root(now, sink, limits.units);
+        ++visits;
+      }
+    }
+    for (; !roots.empty() && visits < limits.buckets; ++visits) {
+      round.departed += serve_root(now, sink, limits.units);
+    }
+    round.visited = std::max(round.visited, visits);
+    if (!roots.empty()) {
+      tree_.states().still_ready(now);
+      round.more_is_due = true;
+    }
+    if (const std::uint64_t lost_ns = tree_.service().take_lost_ns(); lost_ns > 0) [[unlikely]]
+      lost_schedule_ns_.add(lost_ns);
+    return round;
+  }
+  // Serves the root at the front of the run queue; returns how many units departed.
+  template <DepartureSink Sink>
+  std::uint32_t serve_root(TimePoint now, Sink& sink, std::uint32_t most) {
+    TreeStates& states = tree_.states();
+    const std::uint32_t root = states.run_queue().front();
+    std::uint32_t departed = 0;
+    for (std::uint32_t i = 0; i < most; ++i) {
+      const TreeService::Departed unit = tree_.service().serve(
+          root, now, now + kEgressRetry, [&](UnitRef head) { return sink.has_room(head); });
+      if (unit.leaf != kNoNode) [[likely]] {
+        Bucket& leaf = buckets_[unit.leaf];
+        const std::uint32_t wire_bytes = unit.entry.unit.wire_bytes();
+        count_departure(leaf, unit.leaf, wire_bytes, unit.entry.arrival, now, unit.late);
+        sink.departed(unit.entry.unit, now, unit.late);
+        ++departed;
+        if (leaf.backlog.get() == 0) retire_if_drained(leaf);
+      }
+      if (states.node(root).state != NodeState::kReady) return departed;
+    }
+    states.run_queue().rotate();
+    return departed;
+  }
+  // Buckets with a lease or a byte bound do not cut through.
+  [[gnu::noinline]] bool can_cut_through_tree(const Bucket& bucket, std::uint32_t slot,
+                                              TimePoint now) const {
+    return (bucket.leased | bucket.bounded_bytes) == 0 && admitting_ &&
+           tree_.service().can_cut_through(slot, now);
+  }
+  [[gnu::noinline]] void cut_through_tree(std::uint32_t slot, std::uint32_t wire_bytes,
+                                          TimePoint arrival, TimePoint now) {
+    count_admitted(buckets_[slot], wire_bytes);
+    const Duration late = tree_.service().cut_through(slot, wire_bytes, arrival, now);
+    count_departure(buckets_[slot], slot, wire_bytes, arrival, now, late);
+    publish_departure(buckets_[slot]);
+  }
   // The schedule lets a unit depart, and all is counted; returns how late it is.
-  Duration depart(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival,
-                  TimePoint now) {
+  Duration depart(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes, Departure departure,
+                  TimePoint arrival, TimePoint now) {
     const Duration late = now - bucket.schedule.due();
     // max_catchup lies on a cache line that is otherwise not needed here.
     const bool within_catchup = late.ns >> bucket.catchup_log2 == 0;
-    const Duration lost =
-        bucket.schedule.depart(now, bucket.periods.service(wire_bytes), bucket.departure,
-                               within_catchup ? late : bucket.max_catchup);
+    const Duration lost = bucket.schedule.depart(now, bucket.periods.service(wire_bytes), departure,
+                                                 within_catchup ? late : bucket.max_catchup);
     if (lost.ns > 0) [[unlikely]] {
       bucket.lost_schedule_ns.add(static_cast<std::uint64_t>(lost.ns));
       lost_schedule_ns_.add(static_cast<std::uint64_t>(lost.ns));
     }
     bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
+    count_departure(bucket, slot, wire_bytes, arrival, now, late);
+    return late;
+  }
+  void count_departure(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes,
+                       TimePoint arrival, TimePoint now, Duration late) {
     count_departed(bucket, wire_bytes);
     bucket.latencies.record(buckets_.histograms[slot], now, now - arrival, late);
     lateness_.record(late);
-    return late;
   }
 
   // Lets readers see when the head is due. The wheel goes by it as well, so for a bucket that is on
   // the wheel only if nothing has changed.
   static void publish_departure(Bucket& bucket) { bucket.hook.due = bucket.schedule.due(); }
-  // REQUIRES: a unit waits, and the bucket is not on the wheel.
+  // REQUIRES: a unit waits, and the bucket is in no tree and not on the wheel.
   void put_on_wheel(Bucket& bucket, std::uint32_t slot) {
     if (bucket.paused != 0) [[unlikely]]
       return;
     publish_departure(bucket);
     wheel_.insert(slot);
   }
-  void take_off_wheel(const Bucket& bucket, std::uint32_t slot) {
-    if (bucket.hook.scheduled()) wheel_.remove(slot);
+  // The same for any bucket, which has a head since `now`.
+  void schedule_head(Bucket& bucket, std::uint32_t slot, TimePoint now) {
+    if ((bucket.paused | bucket.in_tree) != 0) [[unlikely]]
+      return activate_node(bucket, slot, now);
+    publish_departure(bucket);
+    wheel_.insert(slot);
   }
-  void reschedule(Bucket& bucket, std::uint32_t slot) {
+  // Does nothing for a bucket that is in no tree.
+  [[gnu::noinline]] void activate_node(const Bucket& bucket, std::uint32_t slot, TimePoint now) {
+    if (bucket.in_tree != 0) tree_.states().activate(slot, now, FinePoint::of(now));
+  }
+  // A node of a tree may stay where it is: see reschedule().
+  void take_off_wheel(const Bucket& bucket, std::uint32_t slot) {
+    if (bucket.in_tree == 0 && bucket.hook.scheduled()) wheel_.remove(slot);
+  }
+  // The schedule or the head has changed.
+  void reschedule(Bucket& bucket, std::uint32_t slot, TimePoint now) {
+    if (bucket.in_tree != 0) return tree_.update(slot, now);
     if (bucket.backlog.get() > 0) put_on_wheel(bucket, slot);
     publish_departure(bucket);
   }
   void retire_if_drained(Bucket& bucket) {
     if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kDraining) [[likely]]
       return;
+    retire_node(bucket);
+  }
+  // An inner node is retired when its last child has been.
+  [[gnu::noinline]] void retire_node(Bucket& bucket) {
+    if (bucket.in_tree == 0) return retire(bucket);
+    auto slot = static_cast<std::uint32_t>(&bucket - buckets_.buckets);
+    const TreeStructure& structure = tree_.structure();
+    while (structure.children(slot) == 0 && buckets_[slot].backlog.get() == 0) {
+      const std::uint32_t parent = structure.parent(slot);
+      tree_.detach(slot);
+      tree_.leave(slot);
+      retire(buckets_[slot]);
+      if (parent == kNoNode ||
+          buckets_[parent].state.load(std::memory_order_relaxed) != BucketPhase::kDraining) {
+        return;
+      }
+      slot = parent;
+    }
+  }
+  void retire(Bucket& bucket) {
     bucket.state.store(BucketPhase::kRetired, std::memory_order_release);
     live_buckets_.set(live_buckets_.get() - 1);
   }
 
   BucketArray buckets_;
   TimingWheel<BucketHooks> wheel_;
+  BucketTree tree_;
   UnitMoved moved_;
   bool admitting_ = true;
+  bool roots_first_ = false;
   Counter live_buckets_;
   Counter lost_schedule_ns_;
   Histogram lateness_;

@@ -97,6 +97,12 @@ struct FinePoint {
     return {later.ns - earlier.ns - borrow, later.fraction - earlier.fraction};
   }
   static constexpr FinePoint of(TimePoint t) { return {t.ns, 0}; }
+  friend constexpr bool is_later(FinePoint a, FinePoint b) {
+    const auto borrow = static_cast<std::uint64_t>(a.fraction < b.fraction);
+    const auto whole = static_cast<std::int64_t>(a.ns - b.ns - borrow);
+    return whole > 0 || (whole == 0 && a.fraction != b.fraction);
+  }
+  friend constexpr FinePoint later_of(FinePoint a, FinePoint b) { return is_later(b, a) ? b : a; }
 
   /// The first whole nanosecond that is not before this point.
   [[nodiscard]] constexpr TimePoint ceil() const {

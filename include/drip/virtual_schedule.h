@@ -103,6 +103,16 @@ class VirtualSchedule {
     return lost;
   }
 
+  /// For a node of a tree: a unit passes at the START of its service, which does not begin before
+  /// `earliest`.
+  constexpr void pass(FinePoint earliest, FineSpan service) {
+    raise_to(earliest);
+    departure_time_ = departure_time_ + service;
+  }
+  constexpr void raise_to(FinePoint earliest) {
+    departure_time_ = later_of(departure_time_, earliest);
+  }
+
   /// The rates change at `now`, in the middle of a service that took `before` in all and takes
   /// `after` from now on: what is left of it is rescaled, so no unit leaves early and none is
   /// charged twice. A head that is due already stays due.

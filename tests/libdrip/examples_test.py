@@ -74,7 +74,7 @@ def check_headers(source, cflags, compilers, scratch):
         sys.exit(f"FAILED: installed are {installed}, include/drip has {wanted}")
     for name in installed:
         for header in re.findall(r"#include (\S+)", (include / name).read_text()):
-            if not re.fullmatch(r'<[a-z_]+>|"drip/(internal/)?[a-z_]+\.h"', header):
+            if not re.fullmatch(r'<[a-z_]+>|"drip/([a-z]+/)?[a-z_0-9]+\.h"', header):
                 sys.exit(f"FAILED: {name} includes {header}")
         unit = scratch / "header.cc"
         unit.write_text(f'#include <{name}>\n#include "{name}"\n')

@@ -15,7 +15,7 @@ namespace drip {
 
 /// Stores settings that are valid (bucket_settings.h); leaves the schedule as it is.
 inline void store_settings(Bucket& bucket, const BucketSettings& settings) {
-  bucket.capacity = settings.capacity & 0x1fff'ffffU;
+  bucket.capacity = settings.capacity & 0x0fff'ffffU;
   // The rates of a leased bucket are those of its lease, until the next one.
   if (!settings.rate_is_leased || bucket.leased == 0) {
     bucket.periods = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
