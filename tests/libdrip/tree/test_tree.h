@@ -152,6 +152,8 @@ class TestTree {
     }
   }
 
+  void one_round(TimePoint now) { scheduler_.serve_due(now, sink_); }
+
   // ---- State
 
   [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
