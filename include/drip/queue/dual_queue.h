@@ -77,9 +77,10 @@ class DualQueue {
       drop(unit, QueueDrop::kNoMemory, sink);
       return false;
     }
-    (*slots_)[slot] = QueueSlot(unit, now, ecn);
     // RFC 9332, section 2.3: CE may have been ECT(1) before.
-    slots_->append(tails_[(static_cast<unsigned>(ecn) & 1) != 0 ? kL4s : kClassic], slot);
+    QueueIndex& tail = tails_[(static_cast<unsigned>(ecn) & 1) != 0 ? kL4s : kClassic];
+    slots_->append(tail, slot, unit, now, ecn);
+    tail = slot;
     bytes_ += unit.wire_bytes();
     packets_.add(1);
     return true;

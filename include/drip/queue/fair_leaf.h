@@ -51,6 +51,11 @@ struct TinBacklog {
   QueueIndex new_flows = kNoIndex;  // The last one of a circular list.
   RoundCalendar old_flows;
 
+  /// The lines that the next service needs.
+  void prefetch() const {
+    __builtin_prefetch(this, 1);
+    __builtin_prefetch(&old_flows, 1);
+  }
   [[nodiscard]] bool has_flows() const { return new_flows != kNoIndex || !old_flows.empty(); }
   /// REQUIRES: has_flows().
   [[nodiscard]] QueueIndex front(FlowTable& flows) {
@@ -75,8 +80,10 @@ struct LeafBacklog {
   FairLeaf* leaf = nullptr;
   std::array<QueueIndex, kMaxTins> tins{};
   SizeClasses sizes;
-  /// The packet that departs next, out of its flow's queue; its AQM has decided.
-  QueueIndex staged = kNoIndex;
+  /// The packet that departs next, out of its flow's queue and its slot; its AQM has decided.
+  UnitRef staged;
+  TimePoint staged_arrival;
+  bool is_staged = false;
   bool staged_marked = false;
   bool is_put_away = false;  // In the list of leaves to put away.
   QueueIndex next_put_away = kNoIndex;

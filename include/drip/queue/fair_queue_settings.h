@@ -2,6 +2,7 @@
 // The settings of a fair queue, their limits, and what a queue makes of them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -66,10 +67,13 @@ struct FairQueueProfile {
   std::array<CobaltParameters, kMaxTins> aqm;
   Tins tins;
   FairQueueSettings settings;
+  /// Up to this sojourn nothing is to be marked or dropped of a flow without AQM state; the second
+  /// one is that of ECT(1).
+  std::array<Duration, 2> careless{};
 
   /// REQUIRES: check(settings) has no error.
   static FairQueueProfile of(const FairQueueSettings& settings) {
-    FairQueueProfile profile{{}, tins_of(settings.tins), settings};
+    FairQueueProfile profile{{}, tins_of(settings.tins), settings, {kMaxMaxWait, kMaxMaxWait}};
     if (profile.settings.capacity_bytes == 0) profile.settings.capacity_bytes = 0xffff'ffff;
     for (std::size_t tin = 0; tin < profile.tins.count; ++tin) {
       const auto share = static_cast<double>(1U << profile.tins.share_log2[tin]);
@@ -77,6 +81,9 @@ struct FairQueueProfile {
           CobaltParameters::of_rate(settings.bits_per_second / share, settings.packet_bytes,
                                     settings.target, settings.interval);
     }
+    // The first tin has the largest share, so the lowest threshold.
+    if (settings.codel) profile.careless.fill(profile.aqm[0].over_target);
+    if (settings.l4s_threshold.ns > 0) profile.careless[1] = settings.l4s_threshold;
     return profile;
   }
 };

@@ -19,7 +19,7 @@
 
 namespace drip {
 
-/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 152 a leaf, 288 a tin. The
+/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 168 a leaf, 288 a tin. The
 /// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
 /// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
 struct FairQueueSizes {
@@ -63,6 +63,23 @@ class FairQueues {
   FairQueues(const FairQueues&) = delete;
   FairQueues& operator=(const FairQueues&) = delete;
 
+  // Ask for the memory that head() will need of a leaf, one after the other, each for a burst of
+  // leaves. Guesses: a leaf with tins, or with new flows, is served right all the same.
+  void prefetch(const FairLeaf& leaf) {
+    if (leaf.backlog_ != kNoIndex) __builtin_prefetch(&leaves_[leaf.backlog_], 1);
+  }
+  void prefetch_tin(const FairLeaf& leaf) {
+    if (leaf.backlog_ != kNoIndex) tins_[leaves_[leaf.backlog_].tins[0]].prefetch();
+  }
+  void prefetch_flow(const FairLeaf& leaf) {
+    if (leaf.backlog_ != kNoIndex) __builtin_prefetch(&flows()[probable_flow(leaf)], 1);
+  }
+  void prefetch_packet(const FairLeaf& leaf) {
+    if (leaf.backlog_ == kNoIndex) return;
+    const FlowRecord& flow = flows()[probable_flow(leaf)];
+    __builtin_prefetch(&slots_[static_cast<QueueIndex>(flow.tail)], 1);
+  }
+
   /// Queues a packet that has just arrived. False: it was dropped for want of memory. A queue that
   /// is full drops another packet, or this one. `tin`: by profile.tins.of_dscp.
   template <QueueDropSink Sink>
@@ -81,11 +98,9 @@ class FairQueues {
     LeafBacklog& backlog = leaves_[leaf.backlog_];
     TinBacklog& in = tins_[backlog.tins[tin]];
     if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
-    slots_[slot] = QueueSlot(unit, now, ecn);
     FlowRecord& flow = flows()[index];
-    auto tail = static_cast<QueueIndex>(flow.tail);
-    slots_.append(tail, slot);
-    flow.tail = tail & kMaxQueueIndex;
+    slots_.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
+    flow.tail = slot & kMaxQueueIndex;
     flow.bytes += unit.wire_bytes();
     backlog.sizes.grown(flows(), index);
     backlog.bytes += unit.wire_bytes();
@@ -102,21 +117,21 @@ class FairQueues {
                                Sink& sink) {
     if (leaf.backlog_ == kNoIndex) return {};
     LeafBacklog& backlog = leaves_[leaf.backlog_];
-    if (backlog.staged == kNoIndex) {
+    if (!backlog.is_staged) {
       const QueueHead::Status status = stage(leaf, backlog, profile, now, sink);
-      if (status != QueueHead::Status::kPacket) return {status};
+      if (status != QueueHead::Status::kPacket) [[unlikely]]
+        return {status};
     }
-    const QueueSlot& slot = slots_[backlog.staged];
-    return {QueueHead::Status::kPacket, backlog.staged_marked, slot.unit, slot.arrival(now)};
+    return {QueueHead::Status::kPacket, backlog.staged_marked, backlog.staged,
+            backlog.staged_arrival};
   }
   /// Takes the packet that head() has told. REQUIRES: it told one, and it was not taken yet.
   UnitRef dequeue(FairLeaf& leaf, const FairQueueProfile& profile, TimePoint now) {
     LeafBacklog& backlog = leaves_[leaf.backlog_];
-    assert(backlog.staged != kNoIndex);
-    const UnitRef unit = slots_[backlog.staged].unit;
+    assert(backlog.is_staged);
+    const UnitRef unit = backlog.staged;
     if (backlog.staged_marked) counters_.marks.add(1);
-    slots_.release(backlog.staged);
-    backlog.staged = kNoIndex;
+    backlog.is_staged = false;
     backlog.served += unit.wire_bytes();
     leave(leaf, backlog, unit);
     if (leaf.packets() == 0) put_away(leaf, backlog, &profile, now);
@@ -131,15 +146,14 @@ class FairQueues {
     leaf.epoch_ = (leaf.epoch_ + 1U) % FlowOwner::kEpochs;
     if (leaf.backlog_ == kNoIndex) return count;
     LeafBacklog& backlog = leaves_[leaf.backlog_];
-    if (backlog.staged != kNoIndex) {
-      drop(slots_[backlog.staged].unit, QueueDrop::kQueueRemoved, sink);
-      slots_.release(backlog.staged);
-    }
+    if (backlog.is_staged) drop(backlog.staged, QueueDrop::kQueueRemoved, sink);
     for (const QueueIndex at : backlog.tins) {
       while (at != kNoIndex && tins_[at].has_flows()) {
         const QueueIndex index = tins_[at].front(flows());
         FlowRecord& flow = flows()[index];
-        while (flow.has_packets()) drop_head(leaf, backlog, flow, QueueDrop::kQueueRemoved, sink);
+        while (flow.has_packets()) {
+          drop_head(leaf, backlog, tins_[at], flow, QueueDrop::kQueueRemoved, sink);
+        }
         tins_[at].pop(flows(), flow);
         backlog.sizes.remove(flows(), index);
         directory_.erase(index);
@@ -159,7 +173,7 @@ class FairQueues {
 
   // Any thread:
   [[nodiscard]] const Counters& counters() const { return counters_; }
-  /// Packets that wait in all leaves.
+  /// Packets that wait in all leaves, but for one of each that departs next.
   [[nodiscard]] std::uint32_t packets_in_use() const { return slots_.used(); }
   /// Flow records in use: with packets, with their turn, or with AQM state.
   [[nodiscard]] std::uint32_t flows_in_use() const { return directory_.flows.used(); }
@@ -169,11 +183,15 @@ class FairQueues {
  private:
   [[nodiscard]] FlowTable& flows() { return directory_.flows; }
 
+  [[nodiscard]] QueueIndex probable_flow(const FairLeaf& leaf) {
+    return tins_[leaves_[leaf.backlog_].tins[0]].old_flows.probable_front();
+  }
+
   // ---- Arrival
 
   // The flow of a packet, which is in its tin's lists from now on. kNoIndex: no memory.
-  QueueIndex flow_of(FairLeaf& leaf, const FairQueueProfile& profile, const QueueKey& key,
-                     std::uint32_t tin, TimePoint now) {
+  [[gnu::always_inline]] QueueIndex flow_of(FairLeaf& leaf, const FairQueueProfile& profile,
+                                            const QueueKey& key, std::uint32_t tin, TimePoint now) {
     if (leaf.backlog_ == kNoIndex) {
       leaf.backlog_ = leaves_.allocate();
       if (leaf.backlog_ == kNoIndex) [[unlikely]]
@@ -181,7 +199,8 @@ class FairQueues {
       leaves_[leaf.backlog_].leaf = &leaf;
     }
     LeafBacklog& backlog = leaves_[leaf.backlog_];
-    if (backlog.tins[tin] == kNoIndex) backlog.tins[tin] = tins_.allocate();
+    if (backlog.tins[tin] == kNoIndex) [[unlikely]]
+      backlog.tins[tin] = tins_.allocate();
     FlowDirectory::Found found;
     if (backlog.tins[tin] != kNoIndex) [[likely]] {
       found = directory_.find_or_insert({leaf.id_, leaf.epoch_, tin}, key,
@@ -196,12 +215,17 @@ class FairQueues {
       directory_.count_at_hosts(flow, true);
     } else if (flow.flow_state() != FlowState::kNew) {
       if (!found.is_new) directory_.take_back(found.index, profile.aqm[tin], now);
-      flow.set_state(FlowState::kNew);
-      flow.deficit = static_cast<std::int32_t>(quantum(profile) / directory_.load_of(flow));
-      append_linked(flows(), tins_[backlog.tins[tin]].new_flows, found.index);
-      leaf.flows_.add(1);
+      begin(leaf, profile, tins_[backlog.tins[tin]], found.index);
     }
     return found.index;
+  }
+  // A flow that is in no list becomes a new one.
+  void begin(FairLeaf& leaf, const FairQueueProfile& profile, TinBacklog& tin, QueueIndex index) {
+    FlowRecord& flow = flows()[index];
+    flow.set_state(FlowState::kNew);
+    flow.deficit = static_cast<std::int32_t>(quantum(profile) / directory_.load_of(flow));
+    append_linked(flows(), tin.new_flows, index);
+    leaf.flows_.add(1);
   }
   static bool is_full(const FairLeaf& leaf, const LeafBacklog& backlog,
                       const FairQueueProfile& profile) {
@@ -220,7 +244,8 @@ class FairQueues {
         aqm.overflowed(profile.aqm[flow.owner.tin()], now);
         flow.set_aqm(aqm);
       }
-      drop_head(leaf, backlog, flow, QueueDrop::kOverflow, sink);
+      drop_head(leaf, backlog, tins_[backlog.tins[flow.owner.tin()]], flow, QueueDrop::kOverflow,
+                sink);
     }
   }
 
@@ -253,8 +278,10 @@ class FairQueues {
         } else {
           retire(leaf, backlog, index, &profile, now);
         }
-      } else if (try_stage(leaf, backlog, flow, profile, now, sink)) {
-        backlog.charge(tin, profile.tins.share_log2[at], slots_[backlog.staged].unit.wire_bytes());
+      } else if (try_stage(leaf, backlog, tin, flow, profile, now, sink)) {
+        if (profile.tins.count > 1) {
+          backlog.charge(tin, profile.tins.share_log2[at], backlog.staged.wire_bytes());
+        }
         return QueueHead::Status::kPacket;
       }
     }
@@ -262,28 +289,33 @@ class FairQueues {
   }
   // Stages the head of a flow, or drops it.
   template <class Sink>
-  bool try_stage(FairLeaf& leaf, LeafBacklog& backlog, FlowRecord& flow,
+  bool try_stage(FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
                  const FairQueueProfile& profile, TimePoint now, Sink& sink) {
     const QueueSlot& slot = slots_[slots_.first(static_cast<QueueIndex>(flow.tail))];
     const Duration sojourn = slot.sojourn(now);
     const Duration max_wait = profile.settings.max_wait;
     if (max_wait.ns > 0 && sojourn > max_wait) [[unlikely]] {
-      drop_head(leaf, backlog, flow, QueueDrop::kMaxWait, sink);
+      drop_head(leaf, backlog, tin, flow, QueueDrop::kMaxWait, sink);
       return false;
     }
-    const AqmVerdict verdict = decide(flow, profile, slot.ecn(), sojourn, now);
-    if (verdict == AqmVerdict::kDrop) [[unlikely]] {
-      drop_head(leaf, backlog, flow, QueueDrop::kAqm, sink);
-      return false;
+    AqmVerdict verdict = AqmVerdict::kPass;
+    if (sojourn > profile.careless[slot.ecn() == Ecn::kEct1] || flow.has_aqm_state()) [[unlikely]] {
+      verdict = decide(flow, profile, slot.ecn(), sojourn, now);
+      if (verdict == AqmVerdict::kDrop) {
+        drop_head(leaf, backlog, tin, flow, QueueDrop::kAqm, sink);
+        return false;
+      }
     }
-    backlog.staged = take(backlog, flow);
+    backlog.staged = take(tin, flow);
+    backlog.staged_arrival = now + Duration{-sojourn.ns};
     backlog.staged_marked = verdict == AqmVerdict::kMark;
-    flow.deficit -= static_cast<std::int32_t>(slots_[backlog.staged].unit.wire_bytes()
-                                              << FlowRecord::kDeficitShift);
+    backlog.is_staged = true;
+    flow.deficit -=
+        static_cast<std::int32_t>(backlog.staged.wire_bytes() << FlowRecord::kDeficitShift);
     return true;
   }
-  AqmVerdict decide(FlowRecord& flow, const FairQueueProfile& profile, Ecn ecn, Duration sojourn,
-                    TimePoint now) {
+  [[gnu::noinline]] AqmVerdict decide(FlowRecord& flow, const FairQueueProfile& profile, Ecn ecn,
+                                      Duration sojourn, TimePoint now) {
     // L4S (RFC 9331, section 5): marked at once above a low threshold of its own, not by CoDel.
     const Duration l4s_threshold = profile.settings.l4s_threshold;
     const bool is_l4s = ecn == Ecn::kEct1 && l4s_threshold.ns > 0;
@@ -375,24 +407,25 @@ class FairQueues {
 
   // ---- Packets
 
-  QueueIndex take(const LeafBacklog& backlog, FlowRecord& flow) {
+  // Takes the head of a flow out of its slot.
+  UnitRef take(TinBacklog& tin, FlowRecord& flow) {
     auto tail = static_cast<QueueIndex>(flow.tail);
     const QueueIndex slot = slots_.take_first(tail);
     flow.tail = tail & kMaxQueueIndex;
-    flow.bytes -= slots_[slot].unit.wire_bytes();
-    tins_[backlog.tins[flow.owner.tin()]].packets -= 1;
-    return slot;
+    const UnitRef unit = slots_[slot].unit;
+    slots_.release(slot);
+    flow.bytes -= unit.wire_bytes();
+    tin.packets -= 1;
+    return unit;
   }
   void leave(FairLeaf& leaf, LeafBacklog& backlog, UnitRef unit) {
     backlog.bytes -= unit.wire_bytes();
     leaf.packets_.set(leaf.packets() - 1);
   }
   template <class Sink>
-  void drop_head(FairLeaf& leaf, LeafBacklog& backlog, FlowRecord& flow, QueueDrop reason,
-                 Sink& sink) {
-    const QueueIndex slot = take(backlog, flow);
-    const UnitRef unit = slots_[slot].unit;
-    slots_.release(slot);
+  void drop_head(FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
+                 QueueDrop reason, Sink& sink) {
+    const UnitRef unit = take(tin, flow);
     leave(leaf, backlog, unit);
     drop(unit, reason, sink);
   }

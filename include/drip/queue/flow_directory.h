@@ -25,8 +25,18 @@ class FlowDirectory {
     bool is_new = false;          ///< It was not in the directory.
   };
   /// The flow of a packet; a new one has state kFree and is in no list. `aqm` is that of its tin.
-  [[nodiscard]] Found find_or_insert(FlowOwner owner, const QueueKey& key, Isolation isolation,
-                                     const CobaltParameters& aqm, TimePoint now) {
+  [[nodiscard, gnu::always_inline]] Found find_or_insert(FlowOwner owner, const QueueKey& key,
+                                                         Isolation isolation,
+                                                         const CobaltParameters& aqm,
+                                                         TimePoint now) {
+    if (isolation == Isolation::kFlow) [[likely]]
+      return find_or_insert(owner, hash_.flow(key), aqm, now);
+    return find_or_insert_otherwise(owner, key, isolation, aqm, now);
+  }
+  [[nodiscard, gnu::noinline]] Found find_or_insert_otherwise(FlowOwner owner, const QueueKey& key,
+                                                              Isolation isolation,
+                                                              const CobaltParameters& aqm,
+                                                              TimePoint now) {
     switch (isolation) {
       case Isolation::kFlow:
         return find_or_insert(owner, hash_.flow(key), aqm, now);
@@ -89,16 +99,16 @@ class FlowDirectory {
  private:
   enum class Side : std::uint8_t { kSource, kDestination };
 
-  Found find_or_insert(FlowOwner owner, const ShortKey& key, const CobaltParameters& aqm,
-                       TimePoint now) {
+  [[gnu::always_inline]] Found find_or_insert(FlowOwner owner, const ShortKey& key,
+                                              const CobaltParameters& aqm, TimePoint now) {
     const std::uint32_t hash = hash_(key, owner.bits());
     const QueueIndex index = flows.find(key, owner, hash);
     if (index != kNoIndex) [[likely]]
       return {index, false};
     return insert(owner, key, hash, aqm, now);
   }
-  Found insert(FlowOwner owner, const ShortKey& key, std::uint32_t hash,
-               const CobaltParameters& aqm, TimePoint now) {
+  [[gnu::noinline]] Found insert(FlowOwner owner, const ShortKey& key, std::uint32_t hash,
+                                 const CobaltParameters& aqm, TimePoint now) {
     if (decaying_.oldest() != kNoIndex) forget_oldest(aqm, now);
     if (flows.full()) [[unlikely]]
       return {};

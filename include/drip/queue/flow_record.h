@@ -75,6 +75,10 @@ struct alignas(kCacheLineBytes) FlowRecord {
   void set_state(FlowState to) { state = static_cast<std::uint64_t>(to) & 15; }
   [[nodiscard]] bool has_packets() const { return tail != kNoIndex; }
 
+  /// Whether its AQM has anything to go on with.
+  [[nodiscard]] bool has_aqm_state() const {
+    return (aqm_count | static_cast<std::uint32_t>(aqm_probability)) != 0 || aqm_dropping != 0;
+  }
   [[nodiscard]] CobaltState aqm() const {
     return {aqm_count, aqm_drop_next, aqm_blue_time, static_cast<std::uint16_t>(aqm_probability),
             aqm_dropping != 0};

@@ -69,10 +69,11 @@ class QueueHash {
   [[nodiscard]] ShortKey flow(const QueueKey& key) const {
     const std::uint64_t ends = key.source_port | std::uint64_t{key.destination_port} << 16 |
                                std::uint64_t{key.protocol} << 32;
-    if (key.version == 6) return digest(key, ends);
     const auto source = std::bit_cast<std::array<std::uint64_t, 2>>(key.source);
     const auto destination = std::bit_cast<std::array<std::uint64_t, 2>>(key.destination);
-    if (key.version == 4) return {source[0] | destination[0] << 32, ends | kIpv4 << 56};
+    if (key.version == 4) [[likely]]
+      return {source[0] | destination[0] << 32, ends | kIpv4 << 56};
+    if (key.version == 6) return digest(key, ends);
     constexpr std::uint64_t kMac = (std::uint64_t{1} << 48) - 1;
     // 48 bits, 48 bits, and the EtherType.
     return {(source[0] & kMac) | destination[0] << 48, (destination[0] >> 16 & 0xffff'ffffU) |
@@ -124,7 +125,7 @@ class QueueHash {
     z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
     return z ^ z >> 31;
   }
-  [[nodiscard]] ShortKey digest(const QueueKey& key, std::uint64_t ends) const {
+  [[nodiscard, gnu::noinline]] ShortKey digest(const QueueKey& key, std::uint64_t ends) const {
     const auto source = std::bit_cast<std::array<std::uint64_t, 2>>(key.source);
     const auto destination = std::bit_cast<std::array<std::uint64_t, 2>>(key.destination);
     const std::array<std::uint64_t, kInputs> input = {source[0], source[1], destination[0],

@@ -27,10 +27,10 @@ class QueueSlot {
   static constexpr unsigned kGrainLog2 = 6;
 
   QueueSlot() = default;
-  QueueSlot(UnitRef packet, TimePoint arrival, Ecn ecn)
+  QueueSlot(UnitRef packet, TimePoint arrival, Ecn ecn, QueueIndex next)
       : unit(packet),
-        bits_((arrival.ns >> kGrainLog2) << kArrivalShift | static_cast<std::uint64_t>(ecn)
-                                                                << kEcnShift) {}
+        bits_((arrival.ns >> kGrainLog2) << kArrivalShift |
+              static_cast<std::uint64_t>(ecn) << kEcnShift | next) {}
 
   /// How long it has waited, up to 63 ns more than that.
   [[nodiscard]] Duration sojourn(TimePoint now) const {
@@ -88,15 +88,12 @@ class QueueSlots {
     used_.set(used_.get() - 1);
   }
 
-  /// Appends to the circular list with this last slot; `last` becomes the new one.
-  void append(QueueIndex& last, QueueIndex index) {
-    if (last == kNoIndex) {
-      slots_[index].set_next(index);
-    } else {
-      slots_[index].set_next(slots_[last].next());
-      slots_[last].set_next(index);
-    }
-    last = index;
+  /// Fills a slot and appends it to the circular list whose last slot is `last`, of which it
+  /// becomes the last one.
+  void append(QueueIndex last, QueueIndex index, UnitRef unit, TimePoint arrival, Ecn ecn) {
+    const QueueIndex first = last == kNoIndex ? index : slots_[last].next();
+    slots_[index] = QueueSlot(unit, arrival, ecn, first);
+    if (last != kNoIndex) slots_[last].set_next(index);
   }
   [[nodiscard]] QueueIndex first(QueueIndex last) const { return slots_[last].next(); }
   /// Takes the first slot off; kNoIndex in `last` if it was the only one. REQUIRES: not empty.

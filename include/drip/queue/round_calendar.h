@@ -97,15 +97,23 @@ class RoundCalendar {
   template <class Records>
   [[nodiscard]] QueueIndex front(Records& records) {
     if (rounds_[round_ % kRounds] == kNoIndex) advance(records);
-    return first_linked(records, rounds_[round_ % kRounds]);
+    return first_;
   }
   /// Takes the flow off that front() has just told.
   template <class Records>
-  void pop(Records& records) {
+  void pop(const Records& records) {
     const std::uint32_t at = round_ % kRounds;
-    drop_first_linked(records, rounds_[at]);
-    if (rounds_[at] == kNoIndex) near_ &= ~(1U << at);
+    if (first_ == rounds_[at]) {
+      rounds_[at] = kNoIndex;
+      near_ &= ~(1U << at);
+    } else {
+      // Nothing is added to the list any more, so its last record may go on naming this one: it is
+      // not touched.
+      first_ = static_cast<QueueIndex>(records[first_].link);
+    }
   }
+  /// What front() would tell, if it is known: for prefetches.
+  [[nodiscard]] QueueIndex probable_front() const { return first_; }
 
  private:
   using Lists = std::array<QueueIndex, kRounds>;
@@ -118,6 +126,11 @@ class RoundCalendar {
   }
   template <class Records>
   void advance(Records& records) {
+    find_round(records);
+    first_ = first_linked(records, rounds_[round_ % kRounds]);
+  }
+  template <class Records>
+  void find_round(Records& records) {
     const std::uint32_t to_block = kRounds - round_ % kRounds;
     const auto ahead = static_cast<std::uint32_t>(
         near_ != 0 ? std::countr_zero(std::rotr(near_, static_cast<int>(round_ % kRounds)))
@@ -145,7 +158,8 @@ class RoundCalendar {
   std::uint32_t round_ = 0;
   std::uint32_t near_ = 0;  // One bit for each list below that is not empty.
   std::uint32_t far_ = 0;
-  Lists rounds_{};
+  QueueIndex first_ = kNoIndex;  // Of the present round.
+  Lists rounds_{};               // The last flow of each.
   Lists blocks_{};
 };
 

@@ -71,7 +71,7 @@ class Both {
     }
     ASSERT_EQ(queue_.leaf.packets(), reference_.packets());
     ASSERT_EQ(queue_.queues.bytes(queue_.leaf), static_cast<std::uint64_t>(reference_.bytes()));
-    ASSERT_EQ(queue_.queues.packets_in_use(), reference_.packets());
+    ASSERT_EQ(queue_.queues.packets_in_use(), reference_.in_queues());
   }
   void drain() {
     while (reference_.packets() > 0 && !::testing::Test::HasFatalFailure()) depart();

@@ -150,8 +150,10 @@ class ReferenceQueue {
     }
     flow.packets.push_back(packet);
   }
-  [[nodiscard]] std::size_t packets() const {
-    std::size_t sum = staged_.has_value() ? 1 : 0;
+  [[nodiscard]] std::size_t packets() const { return in_queues() + (staged_.has_value() ? 1 : 0); }
+  /// Without the one that departs next.
+  [[nodiscard]] std::size_t in_queues() const {
+    std::size_t sum = 0;
     for (const auto& [name, flow] : flows_) sum += flow.packets.size();
     return sum;
   }
