@@ -23,6 +23,11 @@ namespace drip {
   read.backlog = bucket.backlog.get();
   read.admitted = bucket.admitted.get();
   read.admitted_bytes = bucket.admitted_bytes.get();
+  // Units pass an inner node of a tree when they depart, and are counted then.
+  if (read.admitted < read.departed) {
+    read.admitted = read.departed;
+    read.admitted_bytes = read.departed_bytes;
+  }
   read.backlog_bytes = read.admitted_bytes - read.departed_bytes - read.dropped_bytes;
   for (std::size_t i = 0; i < kRejectReasons; ++i) read.rejected[i] = bucket.rejected[i].get();
   read.rejected_bytes = bucket.rejected_bytes.get();

@@ -22,6 +22,8 @@
 #include "drip/result.h"
 #include "drip/scheduler.h"
 #include "drip/settings_check.h"
+#include "drip/tree/tree_check.h"
+#include "drip/tree/tree_memory.h"
 
 namespace drip {
 
@@ -31,6 +33,8 @@ struct ShaperOptions {
   /// capacity), 16 bytes each.
   std::uint32_t ring_slots = 1U << 16;
   TimePoint start;  ///< The time of the caller's clock; no call is given an earlier one.
+  /// Of max_buckets, how many may be inner nodes of trees: 0 to max_buckets. 0: no trees.
+  std::uint32_t max_inner_nodes = 0;
 };
 inline constexpr std::uint32_t kMaxShaperBuckets = 1U << 24;
 inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
@@ -40,7 +44,10 @@ inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
   if (auto error = check_range("max_buckets", options.max_buckets, 1U, kMaxShaperBuckets)) {
     return error;
   }
-  return check_range("ring_slots", options.ring_slots, 1U, kMaxShaperRingSlots);
+  if (auto error = check_range("ring_slots", options.ring_slots, 1U, kMaxShaperRingSlots)) {
+    return error;
+  }
+  return check_range("max_inner_nodes", options.max_inner_nodes, 0U, options.max_buckets);
 }
 
 /// Packets are enqueued to leaky buckets and dequeued when they may depart. A packet is referred to
@@ -70,8 +77,10 @@ class Shaper {
       : size_(checked(options).max_buckets),
         buckets_(std::make_unique<Bucket[]>(size_)),
         histograms_(std::make_unique<LatencyHistograms[]>(size_)),
+        tree_memory_(options.max_inner_nodes == 0 ? 0 : size_, options.max_inner_nodes),
         rings_(options.ring_slots),
-        scheduler_(BucketArray{buckets_.get(), histograms_.get(), size_}, options.start) {
+        scheduler_({buckets_.get(), histograms_.get(), size_, tree_memory_.arrays()},
+                   options.start) {
     draining_.reserve(size_);
     free_.reserve(size_);
     for (std::uint32_t id = size_; id-- > 0;) free_.push_back(id);
@@ -83,7 +92,14 @@ class Shaper {
 
   /// An error names the field, or says how much of max_buckets or ring_slots is free.
   Result<BucketId> add_bucket(const BucketSettings& settings, TimePoint now) {
+    return add_bucket(settings, NodeSettings{}, now);
+  }
+  /// A leaf of a tree: `share.parent` is an inner node. An error names the field and what is
+  /// allowed: a parent that may have children, the depth, the guarantees that it has left.
+  Result<BucketId> add_bucket(const BucketSettings& settings, const NodeSettings& share,
+                              TimePoint now) {
     if (auto error = check_settings(settings)) return *error;
+    if (auto error = tree_check().check_node(kNoNode, settings, share)) return *error;
     take_back_drained();
     if (free_.empty()) {
       return Error{"max_buckets: all " + std::to_string(size_) + " buckets are in use"};
@@ -94,15 +110,57 @@ class Shaper {
     const BucketId id = free_.back();
     free_.pop_back();
     scheduler_.create(id, settings, ring, slots, now);
+    scheduler_.set_node(id, share, now);
     return id;
+  }
+  /// A root (`share.parent` kNoNode) or an inner node of a tree. It holds no packets: capacity is
+  /// 0; a rate of 0 means that it has no ceiling. Takes one of max_inner_nodes.
+  Result<BucketId> add_inner_node(const BucketSettings& settings, const NodeSettings& share,
+                                  TimePoint now) {
+    if (auto error = check_inner_settings(settings)) return *error;
+    if (auto error = tree_check().check_node(kNoNode, settings, share)) return *error;
+    take_back_drained();
+    const TreeStructure& structure = scheduler_.tree().structure();
+    if (free_.empty()) {
+      return Error{"max_buckets: all " + std::to_string(size_) + " buckets are in use"};
+    }
+    if (structure.inner_nodes() == structure.max_inner_nodes()) {
+      return Error{"max_inner_nodes: all " + std::to_string(structure.max_inner_nodes()) +
+                   " inner nodes are in use"};
+    }
+    const BucketId id = free_.back();
+    free_.pop_back();
+    scheduler_.create_inner(id, settings, now);
+    scheduler_.set_node(id, share, now);
+    return id;
+  }
+  /// Gives a bucket another parent or none, with all that waits in it and below it, or changes its
+  /// guarantee, weight, priority or tolerance. With an error nothing has changed.
+  [[nodiscard]] std::optional<Error> change_node(BucketId id, const NodeSettings& share,
+                                                 TimePoint now) {
+    if (!has_bucket(id)) return no_bucket(id);
+    BucketSettings ceiling;
+    ceiling.units_per_second = buckets_[id].periods.true_units_per_second();
+    ceiling.bits_per_second = buckets_[id].periods.true_bits_per_second();
+    if (auto error = tree_check().check_node(id, ceiling, share)) return error;
+    scheduler_.set_node(id, share, now);
+    return std::nullopt;
   }
   /// Changes a bucket and keeps its backlog: what is left of the service in progress is rescaled to
   /// the new rate. If the capacity is less than the backlog nothing is admitted until it fits. With
   /// an error nothing has changed.
   [[nodiscard]] std::optional<Error> change_bucket(BucketId id, const BucketSettings& settings,
                                                    TimePoint now) {
-    if (auto error = check_settings(settings)) return error;
-    if (!has_bucket(id)) return Error{"bucket: " + std::to_string(id) + " does not exist"};
+    const bool inner = is_inner(id);
+    if (auto error = inner ? check_inner_settings(settings) : check_settings(settings)) {
+      return error;
+    }
+    if (!has_bucket(id)) return no_bucket(id);
+    if (auto error = tree_check().check_change(id, settings)) return error;
+    if (inner) {
+      scheduler_.change(id, settings, nullptr, 0, now);
+      return std::nullopt;
+    }
     const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
     const std::uint32_t slots_before = buckets_[id].ring.slot_count();
     RingEntry* ring = nullptr;
@@ -115,19 +173,28 @@ class Shaper {
     if (old != nullptr) rings_.release(old, slots_before);
     return std::nullopt;
   }
-  /// Removes a bucket that exists, or that drains, and gives each packet that waits in it back to
-  /// the caller: `dropped(Packet*)`. Returns how many; 0 if there is no such bucket.
+  /// Removes a bucket that exists, or that drains, with all that is below it, and gives each packet
+  /// that waits back to the caller: `dropped(Packet*)`. Returns how many; 0 if there is no such
+  /// bucket.
   template <std::invocable<Packet*> Dropped>
   std::uint64_t remove_bucket(BucketId id, Dropped dropped) {
     if (id >= size_ || (!has_bucket(id) && state_of(id) != BucketPhase::kDraining)) return 0;
-    const std::uint64_t count = scheduler_.drop_backlog(
-        id, [&](UnitRef unit) { dropped(static_cast<Packet*>(unit.whole_address())); });
-    drain(id);
+    std::uint64_t count = 0;
+    end_with_all_below(id, [&](BucketId leaf) {
+      count += scheduler_.drop_backlog(
+          leaf, [&](UnitRef unit) { dropped(static_cast<Packet*>(unit.whole_address())); });
+    });
     return count;
   }
-  /// The bucket admits nothing from now on; what waits departs at its rate, then the bucket is
-  /// removed. Returns how many packets wait; 0 if there is no such bucket.
-  std::uint32_t drain_bucket(BucketId id) { return has_bucket(id) ? drain(id) : 0; }
+  /// The bucket, and all that is below it, admits nothing from now on; what waits departs at its
+  /// rate, then the bucket is removed. Returns how many packets wait; 0 if there is no such bucket.
+  std::uint64_t drain_bucket(BucketId id) {
+    std::uint64_t waiting = 0;
+    if (has_bucket(id)) {
+      end_with_all_below(id, [&](BucketId leaf) { waiting += buckets_[leaf].backlog.get(); });
+    }
+    return waiting;
+  }
   /// Whether the bucket exists and is not draining.
   [[nodiscard]] bool has_bucket(BucketId id) const {
     return id < size_ && state_of(id) == BucketPhase::kActive;
@@ -237,6 +304,19 @@ class Shaper {
     if (settings.rate_is_leased) return Error{"rate_is_leased: true given, false allowed"};
     return check(settings);
   }
+  static std::optional<Error> check_inner_settings(const BucketSettings& settings) {
+    if (settings.rate_is_leased) return Error{"rate_is_leased: true given, false allowed"};
+    return check_inner(settings);
+  }
+  [[nodiscard]] TreeCheck tree_check() const {
+    return {scheduler_.buckets(), scheduler_.tree().structure()};
+  }
+  [[nodiscard]] bool is_inner(BucketId id) const {
+    return id < size_ && buckets_[id].in_tree != 0 && scheduler_.tree().structure().is_inner(id);
+  }
+  static Error no_bucket(BucketId id) {
+    return Error{"bucket: " + std::to_string(id) + " does not exist"};
+  }
   [[nodiscard]] Error no_ring(std::uint32_t slots) const {
     return Error{"capacity: its ring takes " + std::to_string(slots) + " slots in one piece, " +
                  std::to_string(rings_.free_slots()) + " of ring_slots " +
@@ -250,16 +330,28 @@ class Shaper {
     return buckets_[id];
   }
 
-  std::uint32_t drain(BucketId id) {
+  // A bucket and all below it are removed when they have drained. Calls `leaf(BucketId)` for each
+  // that may have packets.
+  template <class Leaf>
+  void end_with_all_below(BucketId id, Leaf leaf) {
     if (state_of(id) == BucketPhase::kActive) draining_.push_back(id);
-    return scheduler_.drain(id);
+    const bool inner = is_inner(id);
+    if (!inner) leaf(id);
+    const TreeStructure& structure = scheduler_.tree().structure();
+    std::uint32_t child = inner ? structure.first_child(id) : kNoNode;
+    scheduler_.drain(id);
+    while (child != kNoNode) {
+      const std::uint32_t next = structure.next_sibling(child);
+      end_with_all_below(child, leaf);
+      child = next;
+    }
   }
   // Buckets that have drained since are free again.
   void take_back_drained() {
     std::erase_if(draining_, [&](BucketId id) {
       Bucket& bucket = buckets_[id];
       if (state_of(id) != BucketPhase::kRetired) return false;
-      rings_.release(bucket.ring.memory(), bucket.ring.slot_count());
+      if (bucket.capacity != 0) rings_.release(bucket.ring.memory(), bucket.ring.slot_count());
       bucket.state.store(BucketPhase::kFree, std::memory_order_relaxed);
       free_.push_back(id);
       return true;
@@ -269,6 +361,7 @@ class Shaper {
   std::uint32_t size_;
   std::unique_ptr<Bucket[]> buckets_;
   std::unique_ptr<LatencyHistograms[]> histograms_;
+  TreeMemory tree_memory_;
   RingPool rings_;
   Scheduler scheduler_;
   std::vector<BucketId> free_;      // The last one is used next.

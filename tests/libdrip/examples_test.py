@@ -111,7 +111,9 @@ def main():
             return
         # DPDK's own headers do not pass these warnings.
         dpdk = [re.sub("^-I", "-isystem", flag) for flag in pkg_config("--cflags", "libdpdk")]
-        example("dpdk_shaper", drip + dpdk, pkg_config("--libs", "libdpdk"), *EAL)
+        libs = pkg_config("--libs", "libdpdk")
+        example("dpdk_shaper", drip + dpdk, libs, *EAL)
+        example("dpdk_qos", drip + dpdk, libs, *EAL)
 
 
 if __name__ == "__main__":

@@ -61,14 +61,22 @@ class BucketTree {
   void set(std::uint32_t slot, const NodeSettings& settings, TimePoint now) {
     const bool moves = structure_.parent(slot) != settings.parent;
     if (moves) {
+      const TimePoint time_before = states_.guarantee_time(states_.node(slot), now);
       detach(slot);
       const TimePoint at = buckets_[slot].schedule_time(now);
       buckets_[slot].schedule.raise_to(FinePoint::of(at));
-      states_.node(slot).guarantee_point = FinePoint::of(now);
       set_share(slot, settings, now);
       if (settings.parent != kNoNode) {
         structure_.add_child(settings.parent, slot);
         states_.lists().start_tag(parent_of(slot), slot);
+      }
+      TreeNode& node = states_.node(slot);
+      const TimePoint time = states_.guarantee_time(node, now);
+      node.guarantee_point = FinePoint::of(time);
+      // For all that is below it time goes on as before.
+      if (node.inner != kNoNode) {
+        states_.inner_node(node.inner).lost_ns +=
+            static_cast<std::uint64_t>((time - time_before).ns);
       }
       if (states_.has_something(slot)) states_.activate(slot, now, FinePoint::of(now));
       return;
@@ -120,7 +128,7 @@ class BucketTree {
                              settings.guaranteed_bits_per_second);
     if (node.guaranteed == 0) return;
     FinePoint& point = node.guarantee_point;
-    const FinePoint at = FinePoint::of(now);
+    const FinePoint at = FinePoint::of(states_.guarantee_time(node, now));
     if (!had) {
       point = at;
       return;

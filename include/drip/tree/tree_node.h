@@ -25,7 +25,7 @@ enum class NodeState : std::uint8_t {
 
 /// The lists of a parent, in the order in which they are served: children below their guarantee by
 /// octave of its rate, then priorities from the highest on.
-inline constexpr unsigned kGuaranteeLists = 28;
+inline constexpr unsigned kGuaranteeLists = 26;
 inline constexpr unsigned kSiblingLists = kGuaranteeLists + kPriorities;
 
 /// A node as a child: one cache line for each bucket slot, written by the owner of the Scheduler.
@@ -79,6 +79,9 @@ struct alignas(kCacheLineBytes) InnerNode {
   std::uint32_t first_child = kNoNode;
   std::uint32_t unused = 0;
   std::array<RoundList, kPriorities> rounds;
+  // Schedule time that the node has lost beyond its max_catchup, less what those above it had lost
+  // before it came there; modulo 2^64.
+  std::uint64_t lost_ns = 0;
   std::array<std::uint32_t, kGuaranteeLists> guarantee_heads;
   // Children by the levels of nodes from them on down, less one.
   std::array<std::uint32_t, kMaxTreeDepth> children_by_height{};

@@ -6,6 +6,7 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <span>
 
 #include "drip/admission.h"
 #include "drip/tree/tree_states.h"
@@ -58,6 +59,7 @@ class TreeService {
     leaf.ring.pop();
     leave_backlog(leaf);
     skip_released(leaf);
+    for (const Step& step : std::span(path).first(depth)) count_lost(step);
     charge_leaf(leaf, path[depth - 1], wire_bytes);
     if (leaf.backlog.get() > 0) begin_head(leaf);
     settle(slot, wire_bytes, now, leaf.backlog.get() > 0);
@@ -92,7 +94,7 @@ class TreeService {
     for (std::uint32_t slot = leaf;;) {
       Bucket& bucket = states_.bucket(slot);
       TreeNode& node = states_.node(slot);
-      TreeStates::leave_idle(bucket, node, since);
+      states_.leave_idle(bucket, node, since);
       since = later_of(since, bucket.schedule.departure_time());
       above[depth++] = slot;
       if (node.parent == kNoNode) break;
@@ -103,12 +105,13 @@ class TreeService {
     for (std::uint32_t level = depth; level-- > 0;) {
       allowed = enter(path[level], above[level], level == depth - 1, allowed, now);
     }
+    for (const Step& step : std::span(path).first(depth)) count_lost(step);
     charge_leaf(states_.bucket(leaf), path[0], wire_bytes);
     for (std::uint32_t level = 0; level < depth; ++level) {
       if (level > 0) charge_inner(path[level], wire_bytes);
       TreeNode& node = states_.node(above[level]);
       if (node.parent == kNoNode) break;
-      const bool below_guarantee = node.guaranteed != 0 && !node.guarantee_point.after(now);
+      const bool below_guarantee = states_.is_below_guarantee(node, now);
       states_.lists().charge_alone(states_.inner_node(node.parent), above[level], wire_bytes,
                                    below_guarantee);
       if (node.guaranteed != 0) charge_guarantee(above[level], wire_bytes, now);
@@ -157,17 +160,19 @@ class TreeService {
     return allowed;
   }
 
-  void count_lost(Bucket& bucket, const Step& step) {
+  void count_lost(const Step& step) {
     if (step.lost.ns == 0) [[likely]]
       return;
-    bucket.lost_schedule_ns.add(static_cast<std::uint64_t>(step.lost.ns));
+    if (const std::uint32_t inner = states_.node(step.slot).inner; inner != kNoNode) {
+      states_.inner_node(inner).lost_ns += static_cast<std::uint64_t>(step.lost.ns);
+    }
+    states_.bucket(step.slot).lost_schedule_ns.add(static_cast<std::uint64_t>(step.lost.ns));
     lost_ns_ += static_cast<std::uint64_t>(step.lost.ns);
   }
   void charge_leaf(Bucket& leaf, const Step& step, std::uint32_t wire_bytes) {
     const bool at_start = leaf.departure == Departure::kAtStart;
     leaf.schedule.pass(step.earliest, at_start ? leaf.periods.service(wire_bytes) : FineSpan{});
     leaf.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
-    count_lost(leaf, step);
   }
   static void begin_head(Bucket& leaf) {
     const RingEntry& head = leaf.ring.front();
@@ -179,15 +184,15 @@ class TreeService {
     bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
     if (states_.node(step.slot).capped == 0) return;
     bucket.schedule.pass(step.earliest, bucket.periods.service(wire_bytes));
-    count_lost(bucket, step);
   }
   void charge_guarantee(std::uint32_t slot, std::uint32_t wire_bytes, TimePoint now) {
     TreeNode& node = states_.node(slot);
     const FineSpan cost = states_.guarantee(slot).periods.service(wire_bytes);
     FinePoint point = node.guarantee_point;
+    const TimePoint at = states_.guarantee_time(node, now);
     // What it got beyond its guarantee is not held against it later.
-    if (point.after(now)) point = FinePoint::of(now);
-    const FinePoint least = FinePoint::of(now) - kGuaranteeCatchup - cost.times(4);
+    if (point.after(at)) point = FinePoint::of(at);
+    const FinePoint least = FinePoint::of(at) - kGuaranteeCatchup - cost.times(4);
     node.guarantee_point = later_of(point, least) + cost;
   }
 
@@ -219,7 +224,7 @@ class TreeService {
   }
   void settle_guaranteed(InnerNode& parent, std::uint32_t slot, TimePoint now) {
     const TreeNode& node = states_.node(slot);
-    const bool below = !node.guarantee_point.after(now);
+    const bool below = states_.is_below_guarantee(node, now);
     if (below != (node.list < kGuaranteeLists)) {
       states_.lists().unlink(parent, slot);
       states_.take_off_wheel(slot);
@@ -229,9 +234,9 @@ class TreeService {
     if (below) return;
     // An entry that is early costs one look; it must not be late.
     const WheelHook& hook = states_.bucket(slot).hook;
-    if (hook.scheduled() && hook.due <= node.guarantee_point.ceil()) return;
+    if (hook.scheduled() && hook.due <= states_.below_guarantee_at(node, now)) return;
     states_.take_off_wheel(slot);
-    states_.wait_for_guarantee(slot);
+    states_.wait_for_guarantee(slot, now);
   }
 
   TreeStates& states_;

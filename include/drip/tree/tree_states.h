@@ -49,6 +49,21 @@ class TreeStates {
   [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
   void still_ready(TimePoint now) { ready_since_ = now; }
 
+  /// The time by which the guarantee of a child counts: the present less what those above it have
+  /// lost beyond their max_catchup. They have had that less to give, so it is owed to nobody.
+  [[nodiscard]] TimePoint guarantee_time(const TreeNode& child, TimePoint now) const {
+    std::uint64_t lost_ns = 0;
+    for (std::uint32_t number = child.parent; number != kNoNode;) {
+      const InnerNode& above = inner_node(number);
+      lost_ns += above.lost_ns;
+      number = node(above.slot).parent;
+    }
+    return TimePoint{now.ns - lost_ns};
+  }
+  [[nodiscard]] bool is_below_guarantee(const TreeNode& child, TimePoint now) const {
+    return child.guaranteed != 0 && !child.guarantee_point.after(guarantee_time(child, now));
+  }
+
   [[nodiscard]] bool has_something(std::uint32_t slot) const {
     const std::uint32_t inner = node(slot).inner;
     return inner == kNoNode ? bucket(slot).backlog.get() > 0
@@ -83,23 +98,29 @@ class TreeStates {
     }
   }
   /// A node leaves idle at `since`: time in which it had nothing is not made up for.
-  static void leave_idle(Bucket& bucket, TreeNode& node, FinePoint since) {
+  void leave_idle(Bucket& bucket, TreeNode& node, FinePoint since) const {
     // A leaf's own schedule has begun when its head arrived.
     if (node.inner != kNoNode && node.capped != 0) bucket.schedule.raise_to(since);
-    if (node.guaranteed != 0) node.guarantee_point = later_of(node.guarantee_point, since);
+    if (node.guaranteed == 0) return;
+    since.ns = guarantee_time(node, TimePoint{since.ns}).ns;
+    node.guarantee_point = later_of(node.guarantee_point, since);
   }
   /// A child whose state is kReady enters one of its parent's lists.
   void link(InnerNode& parent, std::uint32_t slot, TimePoint now, bool was_idle) {
     const TreeNode& child = node(slot);
-    if (child.guaranteed != 0 && !child.guarantee_point.after(now)) {
+    if (is_below_guarantee(child, now)) {
       return lists_.link_below_guarantee(parent, slot, guarantee(slot).list, was_idle);
     }
     lists_.link_by_priority(parent, slot, was_idle);
-    if (child.guaranteed != 0) wait_for_guarantee(slot);
+    if (child.guaranteed != 0) wait_for_guarantee(slot, now);
+  }
+  /// When a child falls below its guarantee, if nobody above it loses any more until then.
+  [[nodiscard]] TimePoint below_guarantee_at(const TreeNode& child, TimePoint now) const {
+    return child.guarantee_point.ceil() + (now - guarantee_time(child, now));
   }
   /// The wheel tells when a ready child falls below its guarantee. REQUIRES: not on the wheel.
-  void wait_for_guarantee(std::uint32_t slot) {
-    bucket(slot).hook.due = node(slot).guarantee_point.ceil();
+  void wait_for_guarantee(std::uint32_t slot, TimePoint now) {
+    bucket(slot).hook.due = below_guarantee_at(node(slot), now);
     wheel_.insert(slot);
   }
   void park(std::uint32_t slot) {
@@ -149,7 +170,7 @@ class TreeStates {
     if (node.state != NodeState::kReady || node.guaranteed == 0 || node.list < kGuaranteeLists) {
       return;
     }
-    if (node.guarantee_point.after(now)) return wait_for_guarantee(slot);
+    if (!is_below_guarantee(node, now)) return wait_for_guarantee(slot, now);
     InnerNode& parent = inner_node(node.parent);
     lists_.unlink(parent, slot);
     lists_.link_below_guarantee(parent, slot, guarantee(slot).list, false);

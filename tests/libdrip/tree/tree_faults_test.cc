@@ -165,6 +165,34 @@ TEST(TreeFaults, APausedRootHoldsItsTree) {
   EXPECT_NEAR(tree.bits_per_second(leaf), kRate / 2, kRate / 1000) << "and gives no credit";
 }
 
+// A core that is away for longer than max_catchup loses time for all: nobody is owed it.
+TEST(TreeFaults, StallsKeepTheShares) {
+  TestTree tree(8, 4, kBegin);
+  TreeOracle oracle(tree, kBegin);
+  BucketSettings settings = ceiling(300e6);
+  settings.max_catchup = Duration{2'000'000};
+  const std::uint32_t root = tree.add_inner(settings, {});
+  std::vector<std::uint32_t> leaves;
+  for (const double guarantee : {200e6, 100e6}) {
+    NodeSettings share = under(root);
+    share.guaranteed_bits_per_second = guarantee;
+    settings.capacity = 128;
+    leaves.push_back(tree.add_leaf(settings, share));
+  }
+  for (int stall = 0; stall < 100; ++stall) {
+    for (const std::uint32_t leaf : leaves) {
+      while (tree.admit(leaf, 1250) == RejectReason::kAdmitted) {
+      }
+    }
+    oracle.last_poll = tree.now();
+    tree.poll(tree.now() + Duration{20'000'000});
+    ASSERT_NO_FATAL_FAILURE(oracle.check_states());
+  }
+  const auto sent = static_cast<double>(tree.record(leaves[0]).departed);
+  EXPECT_NEAR(sent / static_cast<double>(tree.record(leaves[1]).departed), 2, 0.02);
+  EXPECT_NEAR(sent, 100 * 2e6 * 200e6 / 8e9 / 1250, 200);
+}
+
 // A node that moves with its backlog takes no burst along, nor does one that is taken out.
 TEST(TreeFaults, AMoveUnderBacklogGivesNoCredit) {
   SaturatedTree tree;

@@ -128,15 +128,18 @@ class TreeOracle {
   }
 
   // Until when a node is not below its guarantee, after one more unit; 0: it has none. At the most
-  // a service from now, at the least four units and 100 ms behind.
-  [[nodiscard]] Exact guarantee_after(std::uint32_t slot, std::uint32_t bytes) const {
+  // a service from now, at the least four units and 100 ms behind. What those above it have lost is
+  // no time in which it could have been served.
+  [[nodiscard]] Exact guarantee_after(std::uint32_t slot, std::uint32_t bytes,
+                                      std::int64_t lost_above) const {
     const NodeSettings& share = tree_.record(slot).share;
     const ServicePeriods periods = ServicePeriods::of_rates(share.guaranteed_units_per_second,
                                                             share.guaranteed_bits_per_second);
     if (periods == ServicePeriods{}) return 0;
     const Exact cost = std::max(exact(periods.per_unit), exact(periods.per_byte) * bytes);
     const Exact before = exact(tree_.node(slot).guarantee_point, start_);
-    return std::max(std::min(before, now()), now() - exact_ns(100'000'000) - 4 * cost) + cost;
+    const Exact at = now() - exact_ns(lost_above);
+    return std::max(std::min(before, at), at - exact_ns(100'000'000) - 4 * cost) + cost;
   }
 
   // Called when the scheduler is about to let a unit go, and has changed nothing yet.
@@ -147,6 +150,7 @@ class TreeOracle {
     const std::vector<std::uint32_t> path = tree_.path(unit.leaf);
     if (path.size() == 1) return true;  // In no tree.
     Exact allowed = 0;
+    std::int64_t lost_above = 0;
     for (std::size_t level = path.size(); level-- > 0;) {
       const std::uint32_t slot = path[level];
       const NodeRecord& record = tree_.record(slot);
@@ -157,7 +161,7 @@ class TreeOracle {
                         point(slot),
                         service(slot, unit.bytes),
                         tree_.bucket(slot).lost_schedule_ns.get(),
-                        root ? 0 : guarantee_after(slot, unit.bytes),
+                        0,
                         level == 0 && record.settings.departure == Departure::kAtEnd};
       allowed = root ? point(slot) : std::max(allowed, point(slot));
       EXPECT_LE(ceil_ns(allowed), ceil_ns(now())) << "node " << slot << " is not due";
@@ -174,6 +178,11 @@ class TreeOracle {
         if (!expected.served_before) after += expected.service;
       }
       expected.allowed = allowed;
+      if (!root) expected.guarantee_after = guarantee_after(slot, unit.bytes, lost_above);
+      if (level > 0) {
+        lost_above += static_cast<std::int64_t>(tree_.inner(slot).lost_ns + expected.lost_after -
+                                                tree_.bucket(slot).lost_schedule_ns.get());
+      }
       expected_.push_back(expected);
     }
     due_ = allowed;
@@ -223,7 +232,9 @@ class TreeOracle {
     for (std::size_t level = 0; level + 1 < path.size(); ++level) {
       const std::uint32_t chosen = path[level];
       EXPECT_EQ(tree_.node(chosen).state, NodeState::kReady);
-      const bool below = is_below_guarantee(chosen, tree_.now());
+      // One that is in a list of those below stays there for a unit, should time be lost meanwhile.
+      const bool below =
+          is_below_guarantee(chosen, tree_.now()) || tree_.node(chosen).list < kGuaranteeLists;
       for (const std::uint32_t other : tree_.record(path[level + 1]).children) {
         if (other == chosen || tree_.node(other).state != NodeState::kReady) continue;
         if (!below) {
@@ -238,7 +249,16 @@ class TreeOracle {
   [[nodiscard]] bool is_below_guarantee(std::uint32_t slot, TimePoint at) const {
     const NodeSettings& share = tree_.record(slot).share;
     return (share.guaranteed_bits_per_second > 0 || share.guaranteed_units_per_second > 0) &&
-           exact(tree_.node(slot).guarantee_point, start_) <= exact_ns((at - start_).ns);
+           exact(tree_.node(slot).guarantee_point, start_) + exact_ns(lost_above(slot)) <=
+               exact_ns((at - start_).ns);
+  }
+  [[nodiscard]] std::int64_t lost_above(std::uint32_t slot) const {
+    std::int64_t lost = 0;
+    const std::vector<std::uint32_t> path = tree_.path(slot);
+    for (std::size_t i = 1; i < path.size(); ++i) {
+      lost += static_cast<std::int64_t>(tree_.inner(path[i]).lost_ns);
+    }
+    return lost;
   }
 
   // ---- Shares by weight
@@ -368,7 +388,7 @@ class TreeOracle {
       ASSERT_FALSE(is_below_guarantee(slot, tree_.now())) << "not among those below";
       ASSERT_TRUE(tree_.bucket(slot).hook.scheduled());
       ASSERT_LE(static_cast<TimePoint>(tree_.bucket(slot).hook.due),
-                tree_.node(slot).guarantee_point.ceil());
+                tree_.node(slot).guarantee_point.ceil() + Duration{lost_above(slot)});
     }
   }
   void check_counts(std::uint32_t slot) {
