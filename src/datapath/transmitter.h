@@ -119,7 +119,12 @@ class Transmitter {
 
   Bucket& create(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                  std::uint32_t ring_slots, TimePoint now) {
+    if (settings.capacity == 0) return scheduler_.create_inner(slot, settings, now);
     return scheduler_.create(slot, settings, ring, ring_slots, now);
+  }
+  /// See Scheduler::set_node().
+  void set_node(std::uint32_t slot, const NodeSettings& settings, TimePoint now) {
+    scheduler_.set_node(slot, settings, now);
   }
   /// See Scheduler::change().
   RingEntry* change(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,

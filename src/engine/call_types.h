@@ -2,22 +2,37 @@
 // Arguments and results of the Engine's calls.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
 
 #include "drip/bucket_settings.h"
 #include "drip/time.h"
+#include "drip/tree/node_settings.h"
 #include "engine/request_record.h"
 #include "engine/rule_snapshot.h"
 #include "packet/flow_key.h"
 
 namespace drip {
 
+/// What a bucket is to be as a node of a tree.
+struct NodeChange {
+  bool inner = false;  ///< Of a new bucket: it holds no units, and its capacity is 0.
+  /// The parent: a bucket that exists, or the one that an earlier change of the same call creates,
+  /// by its index. Neither: a root, or a leaf in no tree.
+  std::optional<BucketRef> parent;
+  std::optional<std::size_t> parent_change;
+  NodeSettings share;  ///< Whose `parent` is not used.
+};
+
 /// Creates a bucket (`ref` empty) or changes one.
 struct BucketChange {
   std::optional<BucketRef> ref;  ///< The engine sets it when it has created the bucket.
   BucketSettings settings;
+  std::optional<NodeChange> node;  ///< None: its place in a tree, or in none, stays.
+  /// With `node`, of a bucket that exists: its parent will be another one.
+  bool moves = false;
 };
 
 /// What happened to the backlog of a removed bucket, in units.

@@ -27,16 +27,21 @@ namespace drip {
 /// removed.
 class Engine {
  public:
+  static constexpr std::size_t kMaxMovesACall = 512;
+
   virtual ~Engine() = default;
 
   // ---- Buckets. The caller serialises apply(), remove() and the calls on rules.
 
   /// Creates and changes buckets, all of them or none. A change keeps the backlog and rescales the
   /// rest of the present service. RESOURCE_EXHAUSTED, with the amount that was needed, if slots,
-  /// ring memory or packet buffers are short.
+  /// ring memory or packet buffers are short. Trees change at one moment, as far as units wait in
+  /// them; FAILED_PRECONDITION for a parent on another polling thread, and if more than
+  /// kMaxMovesACall buckets that exist get another parent. REQUIRES: the changes make trees
+  /// (control/model/check_trees.h), and each comes after that of its parent.
   virtual absl::Status apply(std::span<BucketChange> changes) = 0;
   /// Removes a bucket; its backlog is dropped, or leaks until it is empty. REQUIRES: no rule of the
-  /// present snapshot refers to it.
+  /// present snapshot refers to it, and its children have been removed before.
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
   /// read().backlog alone, at less cost.

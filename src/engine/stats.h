@@ -11,6 +11,7 @@
 #include "drip/bucket_counters.h"
 #include "drip/histogram.h"
 #include "drip/time.h"
+#include "drip/tree/tree_node.h"
 #include "drip/virtual_schedule.h"
 #include "engine/drop_reason.h"
 
@@ -21,6 +22,7 @@ struct BucketStats : BucketCounters {
   ServicePeriods periods;
   std::uint32_t ring_slots = 0;
   bool paused = false;  ///< Its rate is leased, and no lease lets it leak at present.
+  std::optional<NodeState> node_state;  ///< Of a node of a tree.
 };
 
 /// One flow of a per-flow rule.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,6 +24,20 @@ enum class NodeState : std::uint8_t {
              ///< run queue.
 };
 
+/// A state that one thread sets and any thread may read.
+class PublishedNodeState {
+ public:
+  PublishedNodeState& operator=(NodeState state) {
+    state_.store(state, std::memory_order_relaxed);
+    return *this;
+  }
+  // NOLINTNEXTLINE(google-explicit-constructor): it is a NodeState to whoever reads it.
+  operator NodeState() const { return state_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<NodeState> state_{NodeState::kIdle};
+};
+
 /// The lists of a parent, in the order in which they are served: children below their guarantee by
 /// octave of its rate, then priorities from the highest on.
 inline constexpr unsigned kGuaranteeLists = 26;
@@ -41,7 +56,7 @@ struct alignas(kCacheLineBytes) TreeNode {
   FinePoint guarantee_point;  // The node is below its guarantee from this time on.
   Duration tolerance;
   std::uint32_t inverse_weight = kInverseWeightScale;
-  NodeState state = NodeState::kIdle;
+  PublishedNodeState state;
   std::uint8_t list = 0;  // That it is in, while ready.
   std::uint8_t priority = 0;
   std::uint8_t capped : 1 = 0;           // Its bucket has a rate: an inner node need not.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/commands/commands.h"
+#include "cli/fields/bucket_place.h"
 #include "cli/fields/bucket_settings.h"
 #include "cli/fields/bucket_sharing.h"
 #include "cli/fields/bucket_text.h"
@@ -24,9 +25,10 @@ Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
     return Exit::kOk;
   }
   const v1::BucketConfig& config = reply.bucket().config();
-  print_line(fmt::format("bucket {} {}: {}, capacity {}", reply.bucket().bucket_id(),
+  print_line(fmt::format("bucket {} {}: {}, {}", reply.bucket().bucket_id(),
                          reply.created() ? "created" : "changed", rates_in_words(config),
-                         config.capacity()));
+                         config.inner() ? std::string("an inner node")
+                                        : fmt::format("capacity {}", config.capacity())));
   print_warnings(reply.warnings());
   return Exit::kOk;
 }
@@ -56,6 +58,7 @@ void print_properties(const v1::Bucket& bucket) {
                  config.capacity_bytes() == 0 ? "-" : format_bytes(config.capacity_bytes()));
   properties.add("accounting", fmt::format("overhead {}b, frames of at least {}b",
                                            config.overhead_bytes(), config.min_frame_bytes()));
+  add_place_properties(bucket, &properties);
   properties.add("departure", departure_in_words(config.departure()));
   properties.add("max catchup", format_duration(std::chrono::nanoseconds(config.max_catchup_ns())));
   properties.add(
@@ -162,12 +165,15 @@ void add_bucket_command(CommandLine* line) {
        "bucket set dns --rate 10kpps --rate 5mbit --capacity 500 --capacity-bytes 150kb",
        "bucket set wire --rate 1gbit --capacity 4096 --overhead 24 --min-frame 64",
        "bucket set jobs --rate 10/s --capacity 100 --departure end",
+       "bucket set uplink --inner --rate 1gbit",
+       "bucket set cust-3 --parent uplink --guarantee 20mbit --rate 100mbit --capacity 500",
        "bucket set api --rate 500/s --capacity 1000 --scope cluster",
        "bucket set cust-7 --rate 1gbit --capacity 4096 --scope cluster --on-failure last-share",
        "bucket set web --rate 60mbit --if-revision 17"},
       [config](Session& session) { return set(session, *config); });
   add_bucket_id(subcommand, config);
   add_bucket_settings(subcommand, config);
+  add_place_settings(subcommand, config);
   add_sharing_settings(subcommand, config);
   add_whole<std::uint64_t>(
       subcommand, "--if-revision",
@@ -194,12 +200,15 @@ void add_bucket_command(CommandLine* line) {
   auto deletion = std::make_shared<v1::DeleteBucketRequest>();
   subcommand = line->add_subcommand(
       bucket, "delete", "Delete a bucket; its backlog drains unless --drop is given",
-      {"bucket delete web", "bucket delete web --drop"},
+      {"bucket delete web", "bucket delete web --drop", "bucket delete uplink --recursive"},
       [deletion](Session& session) { return remove(session, *deletion); });
   add_bucket_id(subcommand, deletion);
   subcommand->add_flag_callback(
       "--drop", [deletion] { deletion->set_mode(v1::DELETE_MODE_DROP); },
       "Drop the backlog instead of letting it leak");
+  subcommand->add_flag_callback(
+      "--recursive", [deletion] { deletion->set_recursive(true); },
+      "With all buckets below it in its tree");
 
   add_bucket_watch(line, bucket);
 }

@@ -55,11 +55,16 @@ Parsed<double> parse_part(std::string_view text) {
 
 void set_weight(const std::string& text, v1::ConfigureBucketRequest* request) {
   const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos) {
+    const auto in_tree = parse_integer(text, 0, std::numeric_limits<std::uint32_t>::max());
+    if (in_tree) return request->set_weight(static_cast<std::uint32_t>(*in_tree));
+  }
   const auto weight = parse_integer(
       equals == std::string::npos ? std::string_view() : std::string_view(text).substr(equals + 1),
       0, std::numeric_limits<std::uint32_t>::max());
   if (equals == 0 || !weight) {
-    throw CLI::ValidationError("--weight", argument_error(text, "NODE=N, as in n1=3"));
+    throw CLI::ValidationError("--weight",
+                               argument_error(text, "N, as in 3, or NODE=N, as in n1=3"));
   }
   (*request->mutable_weights())[text.substr(0, equals)] = static_cast<std::uint32_t>(*weight);
 }

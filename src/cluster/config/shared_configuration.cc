@@ -134,7 +134,8 @@ void SharedConfiguration::apply_here(const ConfigChange& change) {
       v1::DeleteBucketRequest request;
       request.ParseFromString(change.data);
       const auto removal =
-          configuration_.delete_bucket(request.bucket_id(), request.mode() == v1::DELETE_MODE_DROP);
+          configuration_.delete_bucket(request.bucket_id(), request.mode() == v1::DELETE_MODE_DROP,
+                                       std::nullopt, request.recursive());
       if (removal.ok()) {
         removal_ = *removal;
       } else if (!absl::IsNotFound(removal.status())) {
@@ -353,9 +354,9 @@ absl::StatusOr<control::BucketRegistry::Applied> SharedConfiguration::configure(
 
 absl::StatusOr<Removal> SharedConfiguration::delete_bucket(
     std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision,
-    Deadline deadline) {
+    bool recursive, Deadline deadline) {
   const auto before = change(deadline, [&](const StoredConfig& config) {
-    return change_by_deleting(config, id, drop_backlog, expected_revision);
+    return change_by_deleting(config, id, drop_backlog, recursive, expected_revision);
   });
   if (!before.ok()) return before.status();
   return removal_.value_or(Removal{});

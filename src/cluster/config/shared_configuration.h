@@ -46,7 +46,7 @@ class SharedConfiguration final : public control::ConfigurationChanges {
       std::span<const control::BucketPatch> patches, Deadline deadline) override;
   absl::StatusOr<Removal> delete_bucket(std::string_view id, bool drop_backlog,
                                         std::optional<std::uint64_t> expected_revision,
-                                        Deadline deadline) override;
+                                        bool recursive, Deadline deadline) override;
   absl::StatusOr<control::Configuration::Revision> set_rules(
       control::RuleSetSpec rules, std::optional<std::uint64_t> expected_revision,
       Deadline deadline) override;

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/text.h"
+#include "cluster/config/stored_trees.h"
 #include "control/config/rule_store.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
@@ -20,17 +21,21 @@ namespace {
 using control::BucketPatch;
 
 absl::StatusOr<StoredBucket> define(const BucketPatch& patch, const StoredBucket* present) {
+  absl::StatusOr<control::BucketPlace> place =
+      control::apply_place(patch, present == nullptr ? nullptr : &present->place);
+  if (!place.ok()) return place.status();
   absl::StatusOr<BucketSettings> settings =
-      control::apply_patch(patch, present == nullptr ? nullptr : &present->settings);
+      control::apply_patch(patch, present == nullptr ? nullptr : &present->settings, place->inner);
   if (!settings.ok()) return settings.status();
   absl::StatusOr<control::BucketSharing> sharing =
       control::apply_sharing(patch, *settings, present == nullptr ? nullptr : &present->sharing);
   if (!sharing.ok()) return sharing.status();
-  return StoredBucket{*settings, *std::move(sharing), 0};
+  return StoredBucket{*settings, *std::move(sharing), *std::move(place), 0};
 }
 
 void write(const std::string& id, const StoredBucket& bucket, v1::BucketConfig& config) {
   control::write_config(bucket.settings, config);
+  control::write_place(bucket.place, config);
   control::write_sharing(bucket.sharing, config);
   config.set_bucket_id(id);
 }
@@ -62,11 +67,45 @@ absl::Status unreadable(std::string_view what) {
       joined("the cluster's configuration holds ", what, " that this version of Drip cannot read"));
 }
 
-ConfigChange deletion(std::string_view id, bool drop_backlog) {
+// Whether the changed buckets can be where they are to be in trees.
+absl::Status check_trees_of(const StoredConfig& config, std::span<const BucketPatch> patches,
+                            std::span<const StoredBucket> buckets) {
+  std::vector<control::BucketDefinition> after;
+  for (const StoredBucket& bucket : buckets) {
+    after.push_back({bucket.settings, bucket.sharing, bucket.place});
+  }
+  std::vector<control::TreeChange> changes;
+  for (std::size_t i = 0; i < patches.size(); ++i) {
+    const auto known = config.buckets.find(patches[i].id);
+    const bool was_in_tree = known != config.buckets.end() && known->second.place.in_tree();
+    if (!was_in_tree && !after[i].place.in_tree()) continue;
+    changes.push_back({patches[i].id, patches[i].path, &after[i]});
+  }
+  if (changes.empty()) return absl::OkStatus();
+  return control::check_trees(StoredTrees(config), changes).status();
+}
+
+ConfigChange deletion(std::string_view id, bool drop_backlog, bool recursive = false) {
   v1::DeleteBucketRequest request;
+  request.set_recursive(recursive);
   request.set_bucket_id(std::string(id));
   request.set_mode(drop_backlog ? v1::DELETE_MODE_DROP : v1::DELETE_MODE_DRAIN);
   return {ConfigChange::Op::kDelete, request.SerializeAsString()};
+}
+
+// Whether a rule may send packets to the bucket.
+absl::Status check_target(const StoredConfig& config, std::string_view field,
+                          std::string_view bucket_id) {
+  const auto bucket = config.buckets.find(bucket_id);
+  if (bucket == config.buckets.end()) return not_found(field, "bucket", bucket_id);
+  if (bucket->second.place.inner) return control::inner_node_error(field, bucket_id, "packets");
+  return absl::OkStatus();
+}
+
+std::vector<std::string> deleted_by(const v1::DeleteBucketRequest& request,
+                                    const StoredConfig& before) {
+  if (!request.recursive()) return {request.bucket_id()};
+  return StoredTrees(before).subtree(request.bucket_id());
 }
 
 }  // namespace
@@ -112,6 +151,7 @@ control::SharedConfig StoredConfig::wanted() const {
 absl::StatusOr<ConfigChange> change_buckets(const StoredConfig& config,
                                             std::span<const BucketPatch> patches) {
   v1::ConfigureBucketsRequest request;
+  std::vector<StoredBucket> after;
   std::map<std::string_view, const BucketPatch*> seen;
   for (const BucketPatch& patch : patches) {
     const auto [first, fresh] = seen.try_emplace(patch.id, &patch);
@@ -127,12 +167,14 @@ absl::StatusOr<ConfigChange> change_buckets(const StoredConfig& config,
     const auto bucket = define(patch, present);
     if (!bucket.ok()) return bucket.status();
     write(patch.id, *bucket, *request.add_buckets());
+    after.push_back(*bucket);
   }
+  if (absl::Status status = check_trees_of(config, patches, after); !status.ok()) return status;
   return ConfigChange{ConfigChange::Op::kBuckets, request.SerializeAsString()};
 }
 
 absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std::string_view id,
-                                                bool drop_backlog,
+                                                bool drop_backlog, bool recursive,
                                                 std::optional<std::uint64_t> expected_revision) {
   const auto known = config.buckets.find(id);
   if (known == config.buckets.end()) {
@@ -141,21 +183,27 @@ absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std:
   }
   absl::Status status = control::check_revision("", id, expected_revision, known->second.revision);
   if (!status.ok()) return status;
-  status = control::check_unused("bucket_id", id, config.rules);
+  const StoredTrees trees(config);
+  if (!recursive) status = control::check_childless("bucket_id", id, trees.children_of(id));
+  for (const std::string& below : trees.subtree(id)) {
+    if (status.ok()) status = control::check_unused("bucket_id", below, config.rules);
+  }
   if (!status.ok()) return status;
-  return deletion(id, drop_backlog);
+  return deletion(id, drop_backlog, recursive);
 }
 
 absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
                                           const control::RuleSetSpec& rules) {
   for (const control::RuleSpec& rule : rules.rules) {
     const auto* const to = rule.to_bucket();
-    if (to != nullptr && !config.buckets.contains(to->bucket_id)) {
-      return not_found(joined(rule.path, "bucket_id"), "bucket", to->bucket_id);
-    }
+    if (to == nullptr) continue;
+    absl::Status status = check_target(config, joined(rule.path, "bucket_id"), to->bucket_id);
+    if (!status.ok()) return status;
   }
-  if (!rules.default_bucket_id.empty() && !config.buckets.contains(rules.default_bucket_id)) {
-    return not_found(joined(rules.path, "default_bucket_id"), "bucket", rules.default_bucket_id);
+  if (!rules.default_bucket_id.empty()) {
+    absl::Status status =
+        check_target(config, joined(rules.path, "default_bucket_id"), rules.default_bucket_id);
+    if (!status.ok()) return status;
   }
   // Lists that there are not.
   for (const control::RuleSpec& rule : rules.rules) {
@@ -180,7 +228,9 @@ std::vector<ConfigChange> inverse_of(const ConfigChange& change, const StoredCon
   if (change.op == ConfigChange::Op::kDelete) {
     v1::DeleteBucketRequest request;
     request.ParseFromString(change.data);
-    changed.add_buckets()->set_bucket_id(request.bucket_id());
+    for (const std::string& id : deleted_by(request, before)) {
+      changed.add_buckets()->set_bucket_id(id);
+    }
   } else {
     changed.ParseFromString(change.data);
   }
@@ -215,7 +265,7 @@ absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
     case ConfigChange::Op::kDelete: {
       v1::DeleteBucketRequest request;
       if (!request.ParseFromString(change.data)) return unreadable("a deletion");
-      config.buckets.erase(request.bucket_id());
+      for (const std::string& id : deleted_by(request, config)) config.buckets.erase(id);
       break;
     }
     case ConfigChange::Op::kRules: {

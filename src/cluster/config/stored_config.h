@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "control/config/configuration.h"
 #include "control/model/bucket_patch.h"
+#include "control/model/bucket_place.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/rule_spec.h"
 #include "drip/bucket_settings.h"
@@ -25,6 +26,7 @@ namespace drip::cluster {
 struct StoredBucket {
   BucketSettings settings;
   control::BucketSharing sharing;
+  control::BucketPlace place;
   std::uint64_t revision = 0;
 };
 
@@ -53,12 +55,13 @@ struct ConfigChange {
 
 // Changes on top of a configuration. An invalid change is rejected here, before it reaches Redis.
 
-/// The errors of BucketRegistry::apply(); ABORTED for another revision.
+/// The errors of BucketRegistry::apply() and check_trees(); ABORTED for another revision.
 [[nodiscard]] absl::StatusOr<ConfigChange> change_buckets(
     const StoredConfig& config, std::span<const control::BucketPatch> patches);
-/// NOT_FOUND, FAILED_PRECONDITION if a rule still names it, ABORTED.
+/// NOT_FOUND, FAILED_PRECONDITION if a rule still names it or, unless `recursive`, if it has
+/// children; ABORTED.
 [[nodiscard]] absl::StatusOr<ConfigChange> change_by_deleting(
-    const StoredConfig& config, std::string_view id, bool drop_backlog,
+    const StoredConfig& config, std::string_view id, bool drop_backlog, bool recursive,
     std::optional<std::uint64_t> expected_revision);
 /// NOT_FOUND naming a bucket that a rule names.
 [[nodiscard]] absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,

@@ -7,24 +7,31 @@
 namespace drip::control {
 
 BucketEntry* BucketEntry::make(const Node& node, std::string_view id, BucketRef ref,
-                               const BucketSettings& settings, const BucketSharing& sharing) {
-  return new (IdBytes{id.size()}) BucketEntry(node, id, ref, settings, sharing);
+                               const BucketDefinition& definition) {
+  return new (IdBytes{id.size()}) BucketEntry(node, id, ref, definition);
 }
 
 BucketEntry::BucketEntry(const Node& node, std::string_view id, BucketRef ref,
-                         const BucketSettings& settings, const BucketSharing& sharing)
+                         const BucketDefinition& definition)
     : node_(node),
       ref_(ref),
-      exact_(sharing.exact()),
+      exact_(definition.sharing.exact()),
       id_bytes_(static_cast<std::uint8_t>(id.size())),
-      settings_(settings),
-      sharing_(remembered(sharing)) {
+      inner_(definition.place.inner),
+      settings_(definition.settings),
+      sharing_(remembered(definition.sharing)),
+      place_(remembered(definition.place)) {
   std::memcpy(reinterpret_cast<char*>(this + 1), id.data(), id.size());
 }
 
 std::unique_ptr<const BucketSharing> BucketEntry::remembered(const BucketSharing& sharing) {
   if (sharing == BucketSharing{}) return nullptr;
   return std::make_unique<const BucketSharing>(sharing);
+}
+
+std::unique_ptr<const BucketPlace> BucketEntry::remembered(const BucketPlace& place) {
+  if (place == BucketPlace{}) return nullptr;
+  return std::make_unique<const BucketPlace>(place);
 }
 
 RequestQueues& BucketEntry::queues() const {
@@ -54,12 +61,21 @@ BucketSharing BucketEntry::sharing() const {
   return sharing_ == nullptr ? BucketSharing{} : *sharing_;
 }
 
-void BucketEntry::change(const BucketSettings& settings, const BucketSharing& sharing) {
-  std::unique_ptr<const BucketSharing> fresh = remembered(sharing);
+BucketPlace BucketEntry::place() const {
   SpinLockHolder lock(lock_);
-  settings_ = settings;
-  sharing_.swap(fresh);
-  exact_.store(sharing.exact(), std::memory_order_relaxed);
+  return place_ == nullptr ? BucketPlace{} : *place_;
+}
+
+BucketDefinition BucketEntry::definition() const { return {settings(), sharing(), place()}; }
+
+void BucketEntry::change(const BucketDefinition& definition) {
+  std::unique_ptr<const BucketSharing> sharing = remembered(definition.sharing);
+  std::unique_ptr<const BucketPlace> place = remembered(definition.place);
+  SpinLockHolder lock(lock_);
+  settings_ = definition.settings;
+  sharing_.swap(sharing);
+  place_.swap(place);
+  exact_.store(definition.sharing.exact(), std::memory_order_relaxed);
 }
 
 BucketEntry::Use BucketEntry::use() const {
@@ -90,6 +106,7 @@ std::optional<BucketState> BucketEntry::state() const {
   state->transmitter = ref_.transmitter;
   state->settings = settings();
   state->sharing = sharing();
+  state->place = place();
   state->revision = revision();
   state->stats = node_.engine.read(ref_);
   return state;

@@ -15,6 +15,7 @@
 #include "base/ref_count.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/bucket_state.h"
+#include "control/model/check_trees.h"
 #include "control/model/request_queues.h"
 #include "control/model/shared_buckets.h"
 #include "engine/engine.h"
@@ -37,8 +38,7 @@ class BucketEntry {
 
   /// For the first BucketEntryRef, which owns it. REQUIRES: the id is not longer than 255 bytes.
   [[nodiscard]] static BucketEntry* make(const Node& node, std::string_view id, BucketRef ref,
-                                         const BucketSettings& settings,
-                                         const BucketSharing& sharing);
+                                         const BucketDefinition& definition);
   BucketEntry(const BucketEntry&) = delete;
   BucketEntry& operator=(const BucketEntry&) = delete;
   static void operator delete(void* memory) { ::operator delete(memory); }
@@ -56,6 +56,10 @@ class BucketEntry {
       absl::FunctionRef<std::shared_ptr<LocalQueue>()> make);
   [[nodiscard]] BucketSettings settings() const;
   [[nodiscard]] BucketSharing sharing() const;
+  [[nodiscard]] BucketPlace place() const;
+  [[nodiscard]] BucketDefinition definition() const;
+  /// place().inner alone: it takes neither packets nor requests.
+  [[nodiscard]] bool inner() const { return inner_; }
   /// sharing().exact() alone, for less.
   [[nodiscard]] bool exact() const { return exact_.load(std::memory_order_relaxed); }
   /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
@@ -110,17 +114,19 @@ class BucketEntry {
     return ::operator new(bytes + id.count);
   }
   static void operator delete(void* memory, IdBytes /*id*/) { ::operator delete(memory); }
-  BucketEntry(const Node& node, std::string_view id, BucketRef ref, const BucketSettings& settings,
-              const BucketSharing& sharing);
+  BucketEntry(const Node& node, std::string_view id, BucketRef ref,
+              const BucketDefinition& definition);
   ~BucketEntry() = default;
   static constexpr std::uint32_t kDeleted = 1U << 31;
 
-  void change(const BucketSettings& settings, const BucketSharing& sharing);
+  void change(const BucketDefinition& definition);
   /// Turns newcomers away and waits for those who use it.
   void end_existence();
   void end_use() const;
   // Of a bucket of scope NODE there is nothing to remember.
   static std::unique_ptr<const BucketSharing> remembered(const BucketSharing& sharing);
+  // Of a bucket that is in no tree likewise.
+  static std::unique_ptr<const BucketPlace> remembered(const BucketPlace& place);
 
   const Node& node_;
   const BucketRef ref_;
@@ -130,8 +136,10 @@ class BucketEntry {
   std::atomic<bool> exact_;
   mutable SpinLock lock_;  // For copies and swaps of what follows.
   const std::uint8_t id_bytes_;
+  const bool inner_;
   BucketSettings settings_ ABSL_GUARDED_BY(lock_);
   std::unique_ptr<const BucketSharing> sharing_ ABSL_GUARDED_BY(lock_);  // Null: the default.
+  std::unique_ptr<const BucketPlace> place_ ABSL_GUARDED_BY(lock_);      // The same.
   std::shared_ptr<LocalQueue> local_queue_ ABSL_GUARDED_BY(lock_);
 };
 

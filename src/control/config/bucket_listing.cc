@@ -19,7 +19,8 @@ constexpr std::string_view kOverflowName = "overflow";
 
 bool matches(const BucketFilter& filter, std::string_view after, const BucketState& state) {
   return std::string_view(state.id) > after && state.id.starts_with(filter.id_prefix) &&
-         (!filter.backlogged || state.stats.backlog > 0);
+         (!filter.backlogged || state.stats.backlog > 0) &&
+         (!filter.in_tree || state.place.in_tree());
 }
 
 }  // namespace
@@ -33,6 +34,7 @@ void BucketListing::add_configured(const BucketFilter& filter, std::string_view 
     for (const BucketEntryRef& bucket : buckets) {
       // For a million buckets the states take a second, the backlogs a tenth of it.
       if (filter.backlogged && bucket->backlog() == 0) continue;
+      if (filter.in_tree && !bucket->place().in_tree()) continue;
       std::optional<BucketState> state = bucket->state();
       if (state && matches(filter, after, *state)) states.push_back(*std::move(state));
       if (states.size() == limit) return;

@@ -22,6 +22,7 @@ struct BucketFilter {
   std::vector<std::string> ids;  ///< Only these; empty: any.
   bool backlogged = false;       ///< Only buckets in which units wait.
   bool include_flows = false;    ///< Also buckets that per-flow rules made.
+  bool in_tree = false;          ///< Only nodes of trees.
 };
 
 struct BucketPage {

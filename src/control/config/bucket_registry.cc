@@ -24,6 +24,13 @@ absl::StatusOr<BucketEntryRef> BucketRegistry::get(std::string_view field,
   return not_found(field, "bucket", id);
 }
 
+absl::StatusOr<BucketEntryRef> BucketRegistry::get_leaf(std::string_view field,
+                                                        std::string_view id) const {
+  absl::StatusOr<BucketEntryRef> bucket = get(field, id);
+  if (!bucket.ok() || !(*bucket)->inner()) return bucket;
+  return inner_node_error(field, id, "requests");
+}
+
 std::size_t BucketRegistry::size() const {
   ReaderLock lock(names_);
   return buckets_.size();
@@ -46,33 +53,39 @@ std::vector<BucketEntryRef> BucketRegistry::split_buckets() const {
   return {split_.begin(), split_.end()};
 }
 
-absl::StatusOr<BucketRegistry::Definition> BucketRegistry::define(
-    const BucketPatch& patch, const BucketEntry* present) const {
-  std::optional<BucketSettings> settings_before;
-  std::optional<BucketSharing> sharing_before;
-  if (present != nullptr) {
-    settings_before = present->settings();
-    sharing_before = present->sharing();
-  }
+absl::StatusOr<BucketDefinition> BucketRegistry::define(const BucketPatch& patch,
+                                                        const BucketEntry* present) const {
+  std::optional<BucketDefinition> before;
+  if (present != nullptr) before = present->definition();
+  absl::StatusOr<BucketPlace> place = apply_place(patch, before ? &before->place : nullptr);
+  if (!place.ok()) return place.status();
   absl::StatusOr<BucketSettings> settings =
-      apply_patch(patch, settings_before ? &*settings_before : nullptr);
+      apply_patch(patch, before ? &before->settings : nullptr, place->inner);
   if (!settings.ok()) return settings.status();
   absl::StatusOr<BucketSharing> sharing =
-      apply_sharing(patch, *settings, sharing_before ? &*sharing_before : nullptr);
+      apply_sharing(patch, *settings, before ? &before->sharing : nullptr);
   if (!sharing.ok()) return sharing.status();
   if (sharing->scope == Scope::kCluster && node_.shared == nullptr) {
     return absl::FailedPreconditionError(joined(
         patch.path, "scope: SCOPE_CLUSTER needs a node that is in a cluster (dripd --cluster)"));
   }
   settings->rate_is_leased = sharing->split();
-  return Definition{*settings, *std::move(sharing)};
+  return BucketDefinition{*settings, *std::move(sharing), *std::move(place)};
 }
 
-absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
-    std::span<const BucketPatch> patches) {
-  std::vector<BucketChange> changes;
-  std::vector<Definition> definitions;
-  std::vector<BucketEntryRef> known;  // By patch; null for a new bucket.
+// One patch, and what becomes of its bucket.
+struct BucketRegistry::Planned {
+  const BucketPatch* patch = nullptr;
+  BucketEntryRef known;  // Null for a new bucket.
+  BucketDefinition before;
+  BucketDefinition after;
+
+  [[nodiscard]] bool changes_place() const { return before.place != after.place; }
+};
+
+absl::StatusOr<std::vector<BucketRegistry::Planned>> BucketRegistry::plan(
+    std::span<const BucketPatch> patches) const {
+  std::vector<Planned> planned;
   std::map<std::string_view, const BucketPatch*> seen;
   for (const BucketPatch& patch : patches) {
     const auto [first, fresh] = seen.try_emplace(patch.id, &patch);
@@ -80,52 +93,146 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
       return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id),
                          joined("each id once, and ", first->second->path, "bucket_id has it"));
     }
-    BucketEntryRef bucket = find(patch.id);
-    absl::StatusOr<Definition> definition = define(patch, bucket.get());
-    if (!definition.ok()) return definition.status();
-    changes.push_back(
-        {bucket != nullptr ? std::optional(bucket->ref()) : std::nullopt, definition->settings});
-    if (definition->sharing.exact() && definition->sharing.failure_policy != FailurePolicy::kOpen) {
-      changes.back().settings.capacity = 1;  // Nothing ever waits here.
+    Planned& one = planned.emplace_back();
+    one.patch = &patch;
+    one.known = find(patch.id);
+    if (one.known != nullptr) one.before = one.known->definition();
+    absl::StatusOr<BucketDefinition> after = define(patch, one.known.get());
+    if (!after.ok()) return after.status();
+    one.after = *std::move(after);
+  }
+  return planned;
+}
+
+namespace {
+
+// The registry's buckets for check_trees().
+class RegistryTrees final : public BucketTrees {
+ public:
+  RegistryTrees(const BucketRegistry& buckets, const BucketForest& forest)
+      : buckets_(buckets), forest_(forest) {}
+  [[nodiscard]] std::optional<BucketDefinition> find(std::string_view id) const override {
+    const BucketEntryRef bucket = buckets_.find(id);
+    if (bucket == nullptr) return std::nullopt;
+    return bucket->definition();
+  }
+  [[nodiscard]] GuaranteeSums sums_of(std::string_view id) const override {
+    return forest_.sums_of(id);
+  }
+  void for_each_child(std::string_view id,
+                      absl::FunctionRef<void(std::string_view)> use) const override {
+    forest_.for_each_child(id, use);
+  }
+
+ private:
+  const BucketRegistry& buckets_;
+  const BucketForest& forest_;
+};
+
+}  // namespace
+
+// Checks what concerns trees, and puts each bucket behind its parent.
+absl::Status BucketRegistry::order(std::vector<Planned>& planned) const {
+  std::vector<TreeChange> changes;
+  std::vector<std::size_t> numbers;  // In `planned`.
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    const Planned& one = planned[i];
+    if (!one.before.place.in_tree() && !one.after.place.in_tree()) continue;
+    changes.push_back({one.patch->id, one.patch->path, &one.after});
+    numbers.push_back(i);
+  }
+  if (changes.empty()) return absl::OkStatus();
+  const auto in_order = check_trees(RegistryTrees(*this, forest_), changes);
+  if (!in_order.ok()) return in_order.status();
+  std::vector<Planned> nodes;
+  for (const std::size_t i : *in_order) nodes.push_back(std::move(planned[numbers[i]]));
+  for (std::size_t i = 0; i < nodes.size(); ++i) planned[numbers[i]] = std::move(nodes[i]);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
+    std::span<const BucketPatch> patches) {
+  auto planned = plan(patches);
+  if (!planned.ok()) return planned.status();
+  if (absl::Status status = order(*planned); !status.ok()) return status;
+
+  std::vector<BucketChange> changes;
+  std::map<std::string_view, std::size_t> created;  // By name: their changes.
+  for (const Planned& one : *planned) {
+    BucketChange& change = changes.emplace_back();
+    change.settings = one.after.settings;
+    if (one.known != nullptr) {
+      change.ref = one.known->ref();
+    } else {
+      created.emplace(one.patch->id, changes.size() - 1);
     }
-    definitions.push_back(*std::move(definition));
-    known.push_back(std::move(bucket));
+    if (one.after.sharing.exact() && one.after.sharing.failure_policy != FailurePolicy::kOpen) {
+      change.settings.capacity = 1;  // Nothing ever waits here.
+    }
+    if (!one.changes_place()) continue;
+    const std::string& parent = one.after.place.parent_id;
+    change.node = {one.after.place.inner, std::nullopt, std::nullopt, one.after.place.share};
+    change.moves = one.known != nullptr && parent != one.before.place.parent_id;
+    if (parent.empty()) continue;
+    if (const auto fresh = created.find(parent); fresh != created.end()) {
+      change.node->parent_change = fresh->second;
+    } else {
+      change.node->parent = find(parent)->ref();
+    }
   }
   if (absl::Status status = node_.engine.apply(changes); !status.ok()) return status;
 
   Applied applied;
-  for (std::size_t i = 0; i < patches.size(); ++i) {
-    const bool split = definitions[i].sharing.split();
-    if (known[i] != nullptr) {
-      ++applied.changed;
-      const bool was_split = known[i]->sharing().split();
-      known[i]->change(definitions[i].settings, definitions[i].sharing);
-      if (split == was_split) continue;
-      WriterLock lock(names_);
-      if (split) {
-        split_.insert(known[i].get());
-      } else {
-        split_.erase(known[i].get());
-      }
-      continue;
-    }
-    ++applied.created;
-    const BucketEntryRef bucket(BucketEntry::make(node_, patches[i].id, changes[i].ref.value(),
-                                                  definitions[i].settings, definitions[i].sharing));
-    WriterLock lock(names_);
-    buckets_.insert(bucket);
-    in_order_.insert(bucket.get());
-    if (split) split_.insert(bucket.get());
+  for (std::size_t i = 0; i < planned->size(); ++i) {
+    commit((*planned)[i], changes[i].ref.value(), applied);
   }
   return applied;
 }
 
+void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& applied) {
+  if (planned.changes_place()) {
+    if (planned.known != nullptr) forest_.remove(planned.patch->id, planned.before.place);
+    forest_.add(planned.patch->id, planned.after.place);
+  }
+  const bool split = planned.after.sharing.split();
+  if (planned.known != nullptr) {
+    ++applied.changed;
+    planned.known->change(planned.after);
+    if (split == planned.before.sharing.split()) return;
+    WriterLock lock(names_);
+    if (split) {
+      split_.insert(planned.known.get());
+    } else {
+      split_.erase(planned.known.get());
+    }
+    return;
+  }
+  ++applied.created;
+  const BucketEntryRef bucket(BucketEntry::make(node_, planned.patch->id, ref, planned.after));
+  WriterLock lock(names_);
+  buckets_.insert(bucket);
+  in_order_.insert(bucket.get());
+  if (split) split_.insert(bucket.get());
+}
+
+std::size_t BucketRegistry::children_of(std::string_view id) const {
+  return forest_.children_of(id);
+}
+
+std::vector<BucketEntryRef> BucketRegistry::subtree(std::string_view id) const {
+  std::vector<BucketEntryRef> result;
+  if (find(id) == nullptr) return result;
+  for (const std::string& name : forest_.subtree(id)) result.push_back(find(name));
+  return result;
+}
+
 bool BucketRegistry::takes_packets(const BucketPatch& patch) const {
-  const absl::StatusOr<Definition> definition = define(patch, find(patch.id).get());
+  const absl::StatusOr<BucketDefinition> definition = define(patch, find(patch.id).get());
   return !definition.ok() || !definition->sharing.exact();
 }
 
 Removal BucketRegistry::remove(const BucketEntryRef& bucket, bool drop_backlog) {
+  forest_.remove(bucket->id_view(), bucket->place());
   {
     WriterLock lock(names_);
     in_order_.erase(bucket.get());

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "control/config/bucket_entry.h"
+#include "control/config/bucket_forest.h"
 #include "control/model/bucket_patch.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/node_totals.h"
@@ -40,6 +41,9 @@ class BucketRegistry {
   /// NOT_FOUND naming `field`; INVALID_ARGUMENT if no bucket can have this name.
   [[nodiscard]] absl::StatusOr<BucketEntryRef> get(std::string_view field,
                                                    std::string_view id) const;
+  /// The same for a bucket that can hold units: FAILED_PRECONDITION for an inner node of a tree.
+  [[nodiscard]] absl::StatusOr<BucketEntryRef> get_leaf(std::string_view field,
+                                                        std::string_view id) const;
   [[nodiscard]] std::size_t size() const;
   /// Up to `limit` buckets whose ids begin with `prefix` and come after `after`, in order of id.
   [[nodiscard]] std::vector<BucketEntryRef> list(std::string_view prefix, std::string_view after,
@@ -52,20 +56,20 @@ class BucketRegistry {
     std::uint32_t changed = 0;
   };
   /// All or nothing. INVALID_ARGUMENT if an id is there twice or a patch does not fit its bucket;
-  /// FAILED_PRECONDITION for scope CLUSTER on a node that is in none; otherwise the engine's
-  /// error.
+  /// FAILED_PRECONDITION for scope CLUSTER on a node that is in none; the errors of check_trees();
+  /// otherwise the engine's error.
   [[nodiscard]] absl::StatusOr<Applied> apply(std::span<const BucketPatch> patches);
   /// Whether it may get packets after this: an exact bucket may not. True if the patch does not
   /// fit.
   [[nodiscard]] bool takes_packets(const BucketPatch& patch) const;
-  /// REQUIRES: no rule sends packets to it. Its name is free at once.
+  /// The bucket of this name and all that are below it in a tree, each after its parent. Empty if
+  /// there is none.
+  [[nodiscard]] std::vector<BucketEntryRef> subtree(std::string_view id) const;
+  [[nodiscard]] std::size_t children_of(std::string_view id) const;
+  /// REQUIRES: no rule sends packets to it, and it has no children. Its name is free at once.
   Removal remove(const BucketEntryRef& bucket, bool drop_backlog);
 
  private:
-  struct Definition {
-    BucketSettings settings;
-    BucketSharing sharing;
-  };
   static std::string_view id_of(std::string_view id) { return id; }
   static std::string_view id_of(const BucketEntry* bucket) { return bucket->id_view(); }
   static std::string_view id_of(const BucketEntryRef& bucket) { return bucket->id_view(); }
@@ -90,10 +94,16 @@ class BucketRegistry {
       return id_of(a) < id_of(b);
     }
   };
-  [[nodiscard]] absl::StatusOr<Definition> define(const BucketPatch& patch,
-                                                  const BucketEntry* present) const;
+  struct Planned;
+  [[nodiscard]] absl::StatusOr<BucketDefinition> define(const BucketPatch& patch,
+                                                        const BucketEntry* present) const;
+  [[nodiscard]] absl::StatusOr<std::vector<Planned>> plan(
+      std::span<const BucketPatch> patches) const;
+  absl::Status order(std::vector<Planned>& planned) const;
+  void commit(const Planned& planned, BucketRef ref, Applied& applied);
 
   BucketEntry::Node node_;
+  BucketForest forest_;  // Used by changes only.
   mutable SharedMutex names_;
   absl::flat_hash_set<BucketEntryRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
   absl::btree_set<BucketEntry*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.

@@ -30,6 +30,14 @@ absl::Status check_unused(std::string_view field, std::string_view bucket_id,
   return absl::FailedPreconditionError(text);
 }
 
+absl::Status check_childless(std::string_view field, std::string_view bucket_id,
+                             std::size_t children) {
+  if (children == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(joined(
+      field, ": ", quoted(bucket_id), " has ", children, children == 1 ? " child" : " children",
+      "; delete or move them first, or delete it with them (recursive)"));
+}
+
 absl::Status Configuration::start() {
   MutexLock lock(mutex_);
   return rules_.start();
@@ -60,15 +68,27 @@ void Configuration::set_revision(std::span<const BucketPatch> patches, std::uint
   }
 }
 
-absl::StatusOr<Removal> Configuration::delete_bucket(
-    std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision) {
+absl::StatusOr<Removal> Configuration::delete_bucket(std::string_view id, bool drop_backlog,
+                                                     std::optional<std::uint64_t> expected_revision,
+                                                     bool recursive) {
   MutexLock lock(mutex_);
   const absl::StatusOr<BucketEntryRef> bucket = buckets_.get("bucket_id", id);
   if (!bucket.ok()) return bucket.status();
   absl::Status status = check_revision("", id, expected_revision, (*bucket)->revision());
-  if (status.ok()) status = check_unused("bucket_id", id, rules_.rules());
+  if (status.ok() && !recursive)
+    status = check_childless("bucket_id", id, buckets_.children_of(id));
+  const std::vector<BucketEntryRef> subtree = buckets_.subtree(id);
+  for (const BucketEntryRef& one : subtree) {
+    if (status.ok()) status = check_unused("bucket_id", one->id_view(), rules_.rules());
+  }
   if (!status.ok()) return status;
-  return buckets_.remove(*bucket, drop_backlog);
+  Removal sum;
+  for (auto one = subtree.rbegin(); one != subtree.rend(); ++one) {
+    const Removal removal = buckets_.remove(*one, drop_backlog);
+    sum.dropped += removal.dropped;
+    sum.draining += removal.draining;
+  }
+  return sum;
 }
 
 absl::StatusOr<Configuration::Revision> Configuration::set_rules(

@@ -33,6 +33,10 @@ namespace drip::control {
 [[nodiscard]] absl::Status check_unused(std::string_view field, std::string_view bucket_id,
                                         const RuleSetSpec& rules);
 
+/// FAILED_PRECONDITION if the bucket has children.
+[[nodiscard]] absl::Status check_childless(std::string_view field, std::string_view bucket_id,
+                                           std::size_t children);
+
 /// The buckets and rules of a configuration file.
 struct FileConfig {
   std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.
@@ -66,10 +70,12 @@ class Configuration {
   /// `revision`; 0: the next one of the node's own count.
   [[nodiscard]] absl::StatusOr<BucketRegistry::Applied> configure(
       std::span<const BucketPatch> patches, std::uint64_t revision = 0);
-  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to the bucket; ABORTED
-  /// if it is not at `expected_revision`.
+  /// NOT_FOUND; FAILED_PRECONDITION naming the rules that still send packets to the bucket, or if
+  /// it has children; ABORTED if it is not at `expected_revision`. `recursive`: with all that is
+  /// below it, or nothing.
   [[nodiscard]] absl::StatusOr<Removal> delete_bucket(
-      std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision = {});
+      std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision = {},
+      bool recursive = false);
 
   struct Revision {
     std::uint64_t number = 0;

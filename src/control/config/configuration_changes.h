@@ -34,7 +34,7 @@ class ConfigurationChanges {
       std::span<const BucketPatch> patches, Deadline deadline) = 0;
   [[nodiscard]] virtual absl::StatusOr<Removal> delete_bucket(
       std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision,
-      Deadline deadline) = 0;
+      bool recursive, Deadline deadline) = 0;
   [[nodiscard]] virtual absl::StatusOr<Configuration::Revision> set_rules(
       RuleSetSpec rules, std::optional<std::uint64_t> expected_revision, Deadline deadline) = 0;
   [[nodiscard]] virtual absl::StatusOr<Configuration::Revision> set_rule(RuleSpec rule,
@@ -56,8 +56,8 @@ class LocalChanges final : public ConfigurationChanges {
   }
   absl::StatusOr<Removal> delete_bucket(std::string_view id, bool drop_backlog,
                                         std::optional<std::uint64_t> expected_revision,
-                                        Deadline) override {
-    return configuration_.delete_bucket(id, drop_backlog, expected_revision);
+                                        bool recursive, Deadline) override {
+    return configuration_.delete_bucket(id, drop_backlog, expected_revision, recursive);
   }
   absl::StatusOr<Configuration::Revision> set_rules(RuleSetSpec rules,
                                                     std::optional<std::uint64_t> expected_revision,

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Makes a node's buckets and rules those of a configuration file or of its cluster.
+#include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -11,8 +13,8 @@ namespace drip::control {
 namespace {
 
 // `patch` with every field set.
-BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& settings,
-                           const BucketSharing& sharing) {
+BucketPatch complete_patch(const BucketPatch& patch, const BucketDefinition& definition) {
+  const BucketSettings& settings = definition.settings;
   BucketPatch result = patch;
   result.capacity = settings.capacity;
   result.units_per_second = settings.units_per_second;
@@ -22,8 +24,42 @@ BucketPatch complete_patch(const BucketPatch& patch, const BucketSettings& setti
   result.min_frame_bytes = settings.min_frame_bytes;
   result.departure = settings.departure;
   result.max_catchup = settings.max_catchup;
-  complete_sharing(sharing, result);
+  complete_place(definition.place, result);
+  complete_sharing(definition.sharing, result);
   return result;
+}
+
+// So that no bucket is removed before its children.
+void put_deepest_first(const BucketRegistry& buckets, std::vector<BucketEntryRef>& removed) {
+  const auto depth = [&](const BucketEntryRef& bucket) {
+    std::uint32_t ancestors = 0;
+    for (BucketEntryRef one = bucket; one != nullptr && ancestors < kMaxTreeDepth; ++ancestors) {
+      one = buckets.find(one->place().parent_id);
+    }
+    return ancestors;
+  };
+  std::ranges::stable_sort(removed, std::greater{}, depth);
+}
+
+// No child of a removed bucket may stay below it.
+absl::Status check_children(const BucketRegistry& buckets, std::span<const BucketPatch> patches,
+                            const std::vector<BucketEntryRef>& removed) {
+  std::set<std::string_view> leave;
+  for (const BucketEntryRef& bucket : removed) leave.insert(bucket->id_view());
+  for (const BucketPatch& patch : patches) {
+    if (patch.parent_id && leave.contains(*patch.parent_id)) continue;
+    leave.insert(patch.id);
+  }
+  for (const BucketEntryRef& bucket : removed) {
+    for (const BucketEntryRef& below : buckets.subtree(bucket->id_view())) {
+      if (leave.contains(below->id_view())) continue;
+      if (below->place().parent_id != bucket->id_view()) continue;
+      return absl::FailedPreconditionError(joined("buckets: ", quoted(bucket->id_view()),
+                                                  " is no longer named, and is the parent of ",
+                                                  quoted(below->id_view())));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // Restores buckets to what they were before a change.
@@ -33,7 +69,7 @@ class BucketRollback {
       : buckets_(buckets) {
     for (const BucketPatch& patch : patches) {
       if (const BucketEntryRef bucket = buckets.find(patch.id)) {
-        before_.push_back(complete_patch(patch, bucket->settings(), bucket->sharing()));
+        before_.push_back(complete_patch(patch, bucket->definition()));
       } else {
         created_.push_back(patch.id);
       }
@@ -43,7 +79,8 @@ class BucketRollback {
     // Cannot fail: the old settings had enough memory, and nothing took it in the meantime.
     (void)buckets_.apply(before_);
     for (const std::string& id : created_) {
-      if (const BucketEntryRef bucket = buckets_.find(id)) buckets_.remove(bucket, true);
+      const std::vector<BucketEntryRef> subtree = buckets_.subtree(id);
+      for (auto one = subtree.rbegin(); one != subtree.rend(); ++one) buckets_.remove(*one, true);
     }
   }
 
@@ -63,6 +100,9 @@ absl::Status Configuration::replace(FileConfig file) {
   const absl::StatusOr<std::vector<BucketPatch>> patches = differing(file.buckets);
   if (!patches.ok()) return patches.status();
   const std::vector<BucketEntryRef> removed = removed_from_file(names);
+  if (absl::Status status = check_children(buckets_, *patches, removed); !status.ok()) {
+    return status;
+  }
   const bool file_has_rules = file.rules.has_value();
   const bool replace_rules = file_has_rules || file_had_rules_;
   std::set<std::string> list_names;
@@ -103,18 +143,20 @@ absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
   std::vector<BucketPatch> patches;
   std::set<std::string_view> seen;
   for (const BucketPatch& patch : wanted) {
-    absl::StatusOr<BucketSettings> settings = apply_patch(patch, nullptr);
+    absl::StatusOr<BucketPlace> place = apply_place(patch, nullptr);
+    if (!place.ok()) return place.status();
+    absl::StatusOr<BucketSettings> settings = apply_patch(patch, nullptr, place->inner);
     if (!settings.ok()) return settings.status();
     if (!seen.insert(patch.id).second) {
       return not_allowed(joined(patch.path, "bucket_id"), quoted(patch.id), "each id once");
     }
-    const absl::StatusOr<BucketSharing> sharing = apply_sharing(patch, *settings, nullptr);
+    absl::StatusOr<BucketSharing> sharing = apply_sharing(patch, *settings, nullptr);
     if (!sharing.ok()) return sharing.status();
     settings->rate_is_leased = sharing->split();
     const BucketEntryRef bucket = buckets_.find(patch.id);
-    const bool same =
-        bucket != nullptr && bucket->settings() == *settings && bucket->sharing() == *sharing;
-    if (!same) patches.push_back(complete_patch(patch, *settings, *sharing));
+    const BucketDefinition definition{*settings, *std::move(sharing), *std::move(place)};
+    const bool same = bucket != nullptr && bucket->definition() == definition;
+    if (!same) patches.push_back(complete_patch(patch, definition));
   }
   return patches;
 }
@@ -126,6 +168,7 @@ std::vector<BucketEntryRef> Configuration::removed_from_file(
     if (names.contains(id)) continue;
     if (BucketEntryRef bucket = buckets_.find(id)) result.push_back(std::move(bucket));
   }
+  put_deepest_first(buckets_, result);
   return result;
 }
 
@@ -180,10 +223,16 @@ void Configuration::reconcile_buckets(const SharedConfig& wanted, bool all,
 void Configuration::remove_others(const SharedConfig& wanted, std::vector<absl::Status>& errors) {
   std::set<std::string_view> names;
   for (const SharedConfig::Bucket& bucket : wanted.buckets) names.insert(bucket.patch.id);
-  for (const BucketEntryRef& bucket :
-       buckets_.list("", "", std::numeric_limits<std::size_t>::max())) {
-    if (names.contains(bucket->id())) continue;
-    absl::Status status = check_unused("buckets", bucket->id(), rules_.rules());
+  std::vector<BucketEntryRef> others =
+      buckets_.list("", "", std::numeric_limits<std::size_t>::max());
+  std::erase_if(others, [&](const BucketEntryRef& bucket) { return names.contains(bucket->id()); });
+  put_deepest_first(buckets_, others);
+  for (const BucketEntryRef& bucket : others) {
+    absl::Status status = check_unused("buckets", bucket->id_view(), rules_.rules());
+    if (status.ok()) {
+      status =
+          check_childless("buckets", bucket->id_view(), buckets_.children_of(bucket->id_view()));
+    }
     if (status.ok()) {
       buckets_.remove(bucket, false);
     } else {

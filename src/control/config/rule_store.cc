@@ -80,6 +80,7 @@ absl::StatusOr<BucketRef> RuleStore::bucket_named(std::string_view field,
                " is an exact bucket of the cluster, which asks Redis for each unit and takes no "
                "packets; share it with SHARING_SPLIT"));
   }
+  if (bucket->inner()) return inner_node_error(field, id, "packets");
   return bucket->ref();
 }
 

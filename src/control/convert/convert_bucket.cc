@@ -20,6 +20,12 @@ constexpr EnumPair<PolicyState> kPolicyStates[] = {
     {PolicyState::kClosed, v1::POLICY_STATE_CLOSED},
     {PolicyState::kOpen, v1::POLICY_STATE_OPEN}};
 
+constexpr EnumPair<NodeState> kNodeStates[] = {{NodeState::kIdle, v1::TREE_NODE_STATE_IDLE},
+                                               {NodeState::kParked, v1::TREE_NODE_STATE_PARKED},
+                                               {NodeState::kHeld, v1::TREE_NODE_STATE_HELD},
+                                               {NodeState::kStopped, v1::TREE_NODE_STATE_STOPPED},
+                                               {NodeState::kReady, v1::TREE_NODE_STATE_READY}};
+
 }  // namespace
 
 absl::StatusOr<std::uint32_t> read_wire_bytes(std::optional<std::uint32_t> bytes,
@@ -89,6 +95,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
 
   write_config(state.settings, *bucket.mutable_config());
   bucket.mutable_config()->set_bucket_id(state.id);
+  write_place(state.place, *bucket.mutable_config());
   write_sharing(state.sharing, *bucket.mutable_config());
   bucket.set_scope(bucket.config().scope());
   if (state.share) write_share(*state.share, clock, bucket);
@@ -107,6 +114,9 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   write_histogram(stats.sojourn, *bucket.mutable_sojourn());
   write_histogram(stats.lateness, *bucket.mutable_lateness());
   bucket.set_forfeited_ns(stats.lost_schedule_ns);
+  if (stats.node_state) {
+    bucket.set_tree_node_state(write_enum<v1::TreeNodeState>(*stats.node_state, kNodeStates));
+  }
   bucket.set_transmitter(state.transmitter);
   bucket.set_rule_id(state.rule_id);
   bucket.set_flow(state.flow);

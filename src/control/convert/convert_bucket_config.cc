@@ -49,7 +49,9 @@ absl::Status read_rates(const v1::BucketConfig& config, std::string_view path, B
 
 absl::Status read_capacities(const v1::BucketConfig& config, std::string_view path,
                              BucketPatch& patch) {
-  if (config.has_capacity()) {
+  if (config.inner() && config.capacity() == 0) {
+    patch.capacity = 0;
+  } else if (config.has_capacity()) {
     absl::Status status = check_range(joined(path, "capacity"), config.capacity(), std::uint64_t{1},
                                       std::uint64_t{kMaxCapacity}, " units");
     if (!status.ok()) return status;
@@ -86,6 +88,51 @@ absl::Status read_accounting(const v1::BucketConfig& config, std::string_view pa
                     static_cast<std::uint64_t>(kMaxMaxCatchup.ns), " ns");
     if (!status.ok()) return status;
     patch.max_catchup = Duration{static_cast<std::int64_t>(config.max_catchup_ns())};
+  }
+  return absl::OkStatus();
+}
+
+absl::Status read_place(const v1::BucketConfig& config, std::string_view path, BucketPatch& patch) {
+  if (config.has_inner()) patch.inner = config.inner();
+  if (config.has_parent_id()) {
+    if (!config.parent_id().empty()) {
+      absl::Status name = check_name(joined(path, "parent_id"), config.parent_id());
+      if (!name.ok()) return name;
+    }
+    patch.parent_id = config.parent_id();
+  }
+  if (config.has_guarantee()) {
+    const absl::StatusOr<double> rate =
+        read_rate(joined(path, "guarantee"), config.guarantee(), kMinUnitsPerSecond,
+                  kMaxUnitsPerSecond, "0.000277778 to 1e+09 units a second, or 0");
+    if (!rate.ok()) return rate.status();
+    patch.guaranteed_units_per_second = *rate;
+  }
+  if (config.has_guarantee_bps()) {
+    const absl::StatusOr<double> rate =
+        read_rate(joined(path, "guarantee_bps"), config.guarantee_bps(), kMinBitsPerSecond,
+                  kMaxBitsPerSecond, "1 to 4e+11 bits a second, or 0");
+    if (!rate.ok()) return rate.status();
+    patch.guaranteed_bits_per_second = *rate;
+  }
+  if (config.has_weight()) {
+    absl::Status status = check_range(joined(path, "weight"), std::uint64_t{config.weight()},
+                                      std::uint64_t{1}, std::uint64_t{kMaxWeight}, "");
+    if (!status.ok()) return status;
+    patch.weight = config.weight();
+  }
+  if (config.has_priority()) {
+    absl::Status status = check_range(joined(path, "priority"), std::uint64_t{config.priority()},
+                                      std::uint64_t{0}, std::uint64_t{kPriorities - 1}, "");
+    if (!status.ok()) return status;
+    patch.priority = config.priority();
+  }
+  if (config.has_tolerance_ns()) {
+    absl::Status status =
+        check_range(joined(path, "tolerance_ns"), config.tolerance_ns(), std::uint64_t{0},
+                    static_cast<std::uint64_t>(kMaxTolerance.ns), " ns");
+    if (!status.ok()) return status;
+    patch.tolerance = Duration{static_cast<std::int64_t>(config.tolerance_ns())};
   }
   return absl::OkStatus();
 }
@@ -137,7 +184,8 @@ absl::StatusOr<BucketPatch> read_fields(const v1::BucketConfig& config, std::str
   BucketPatch patch;
   patch.id = config.bucket_id();
   patch.path = path;
-  for (const auto read : {read_capacities, read_rates, read_accounting, read_enums, read_sharing}) {
+  for (const auto read :
+       {read_capacities, read_rates, read_accounting, read_place, read_enums, read_sharing}) {
     if (absl::Status status = read(config, path, patch); !status.ok()) return status;
   }
   if (config.has_expected_revision()) patch.expected_revision = config.expected_revision();
@@ -161,6 +209,10 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
     return not_allowed(joined(path, "scope"), "SCOPE_CLUSTER",
                        "SCOPE_NODE (1) or unset, for a flow's bucket is its node's");
   }
+  if (config.has_inner() || config.has_parent_id()) {
+    return not_allowed(joined(path, config.has_inner() ? "inner" : "parent_id"), "a value",
+                       "none, for a flow's bucket is in no tree");
+  }
   if (config.has_expected_revision()) {
     return not_allowed(joined(path, "expected_revision"), joined(config.expected_revision()),
                        "unset, for what is configured here is no bucket yet");
@@ -179,6 +231,13 @@ v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
   if (request.has_min_frame_bytes()) config.set_min_frame_bytes(request.min_frame_bytes());
   config.set_departure(request.departure());
   if (request.has_max_catchup_ns()) config.set_max_catchup_ns(request.max_catchup_ns());
+  if (request.has_inner()) config.set_inner(request.inner());
+  if (request.has_parent_id()) config.set_parent_id(request.parent_id());
+  if (request.has_guarantee()) config.set_guarantee(request.guarantee());
+  if (request.has_guarantee_bps()) config.set_guarantee_bps(request.guarantee_bps());
+  if (request.has_weight()) config.set_weight(request.weight());
+  if (request.has_priority()) config.set_priority(request.priority());
+  if (request.has_tolerance_ns()) config.set_tolerance_ns(request.tolerance_ns());
   config.set_scope(request.scope());
   config.set_sharing(request.sharing());
   config.set_failure_policy(request.failure_policy());
@@ -198,6 +257,17 @@ void write_config(const BucketSettings& settings, v1::BucketConfig& config) {
   config.set_min_frame_bytes(settings.min_frame_bytes);
   config.set_departure(write_enum<v1::Departure>(settings.departure, kDepartures));
   config.set_max_catchup_ns(static_cast<std::uint64_t>(settings.max_catchup.ns));
+}
+
+void write_place(const BucketPlace& place, v1::BucketConfig& config) {
+  if (place == BucketPlace{}) return;
+  config.set_inner(place.inner);
+  config.set_parent_id(place.parent_id);
+  config.set_guarantee(place.share.guaranteed_units_per_second);
+  config.set_guarantee_bps(place.share.guaranteed_bits_per_second);
+  config.set_weight(place.share.weight);
+  config.set_priority(place.share.priority);
+  config.set_tolerance_ns(static_cast<std::uint64_t>(place.share.tolerance.ns));
 }
 
 void write_sharing(const BucketSharing& sharing, v1::BucketConfig& config) {

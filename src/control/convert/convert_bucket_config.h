@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "control/model/bucket_patch.h"
+#include "control/model/bucket_place.h"
 #include "control/model/bucket_sharing.h"
 #include "drip/bucket_settings.h"
 #include "drip/v1/bucket.pb.h"
@@ -26,6 +27,8 @@ namespace drip::control {
 
 /// Sets every field of `settings`, but not `bucket_id`.
 void write_config(const BucketSettings& settings, v1::BucketConfig& config);
+/// Sets the fields on trees; none for a bucket with the default place.
+void write_place(const BucketPlace& place, v1::BucketConfig& config);
 /// Sets the fields on sharing; for a bucket of scope NODE only the scope.
 void write_sharing(const BucketSharing& sharing, v1::BucketConfig& config);
 

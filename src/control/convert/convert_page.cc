@@ -57,6 +57,7 @@ absl::StatusOr<BucketFilter> read_filter(const v1::BucketFilter& message) {
   filter.ids.assign(message.bucket_ids().begin(), message.bucket_ids().end());
   filter.backlogged = message.backlogged();
   filter.include_flows = message.include_flows();
+  filter.in_tree = message.in_tree();
   return filter;
 }
 

@@ -23,19 +23,39 @@ absl::Status check_rates(const BucketPatch& patch, const BucketSettings& setting
                  "leak_rate_bps, 1 to 4e+11 bits a second");
 }
 
-}  // namespace
+// An inner node holds nothing.
+absl::Status check_inner(const BucketPatch& patch) {
+  if (patch.capacity.value_or(0) != 0) {
+    return not_allowed(joined(patch.path, "capacity"), joined(*patch.capacity),
+                       "0 or none for an inner node: units wait in leaves only");
+  }
+  if (patch.capacity_bytes.value_or(0) != 0) {
+    return not_allowed(joined(patch.path, "capacity_bytes"), joined(*patch.capacity_bytes),
+                       "0 or none for an inner node: units wait in leaves only");
+  }
+  return absl::OkStatus();
+}
 
-absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch,
-                                           const BucketSettings* present) {
+absl::Status check_leaf(const BucketPatch& patch, const BucketSettings* present) {
   if (present == nullptr && !patch.capacity) {
     return missing(joined(patch.path, "capacity"),
                    joined("a new bucket needs 1 to ", kMaxCapacity, " units"));
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch, const BucketSettings* present,
+                                           bool inner) {
+  absl::Status status = inner ? check_inner(patch) : check_leaf(patch, present);
+  if (!status.ok()) return status;
   BucketSettings settings = present != nullptr ? *present : BucketSettings{};
-  settings.capacity = patch.capacity.value_or(settings.capacity);
+  settings.capacity = inner ? 0 : patch.capacity.value_or(settings.capacity);
   settings.units_per_second = patch.units_per_second.value_or(settings.units_per_second);
   settings.bits_per_second = patch.bits_per_second.value_or(settings.bits_per_second);
-  if (absl::Status rates = check_rates(patch, settings); !rates.ok()) return rates;
+  if (!inner) status = check_rates(patch, settings);
+  if (!status.ok()) return status;
   settings.capacity_bytes = patch.capacity_bytes.value_or(settings.capacity_bytes);
   settings.overhead_bytes = patch.overhead_bytes.value_or(settings.overhead_bytes);
   settings.min_frame_bytes = patch.min_frame_bytes.value_or(settings.min_frame_bytes);

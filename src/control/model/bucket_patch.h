@@ -43,6 +43,14 @@ struct BucketPatch {
   std::optional<std::uint32_t> min_frame_bytes;
   std::optional<Departure> departure;
   std::optional<Duration> max_catchup;
+  // See control/model/bucket_place.h.
+  std::optional<bool> inner;
+  std::optional<std::string> parent_id;  ///< Empty: out of its tree.
+  std::optional<double> guaranteed_units_per_second;
+  std::optional<double> guaranteed_bits_per_second;
+  std::optional<std::uint32_t> weight;
+  std::optional<std::uint32_t> priority;
+  std::optional<Duration> tolerance;
   // See control/model/bucket_sharing.h.
   std::optional<Scope> scope;
   std::optional<Sharing> sharing;
@@ -55,9 +63,11 @@ struct BucketPatch {
 };
 
 /// Returns the settings that the patch makes of `present`. For a new bucket `present` is null, and
-/// absent fields get their defaults. INVALID_ARGUMENT if a new bucket lacks a required field or if
+/// absent fields get their defaults. `inner`: whether it is an inner node of a tree, which has no
+/// capacity and need not have a rate. INVALID_ARGUMENT if a new bucket lacks a required field or if
 /// the bucket would have no rate.
 [[nodiscard]] absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch,
-                                                         const BucketSettings* present);
+                                                         const BucketSettings* present,
+                                                         bool inner = false);
 
 }  // namespace drip::control

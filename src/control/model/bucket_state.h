@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "control/model/bucket_place.h"
 #include "control/model/bucket_sharing.h"
 #include "control/model/cluster_view.h"
 #include "control/model/shared_buckets.h"
@@ -19,6 +20,7 @@ struct BucketState {
   std::uint32_t transmitter = 0;
   BucketSettings settings;
   BucketSharing sharing;
+  BucketPlace place;
   std::optional<ShareState> share;  ///< Only for a bucket of scope CLUSTER; see add_share().
   BucketStats stats;
   std::uint64_t revision = 0;  ///< Of the configuration; 0 for a bucket of a per-flow rule.

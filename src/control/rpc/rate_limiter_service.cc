@@ -128,8 +128,8 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   const BucketEntryRef bucket = context.buckets.find(request.bucket_id());
   RequestQueues::Remover remove;
   if (bucket != nullptr) remove = bucket->queues().remover(*bucket);
-  absl::StatusOr<Removal> removal =
-      context.changes.delete_bucket(request.bucket_id(), drop, expected, deadline);
+  absl::StatusOr<Removal> removal = context.changes.delete_bucket(
+      request.bucket_id(), drop, expected, request.recursive(), deadline);
   if (removal.ok() && remove != nullptr) {
     removal = wait_for<Removal>(bucket->sharing().decide_within,
                                 [&](auto done) { remove(drop, *removal, std::move(done)); });

@@ -58,9 +58,10 @@ absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsR
   if (!after.ok()) return after.status();
   const absl::StatusOr<BucketFilter> filter = read_filter(request.filter());
   if (!filter.ok()) return filter.status();
+  const EpochClock clock(context.engine);
   const absl::StatusOr<BucketPage> page = context.listing.page(*filter, *after, *limit);
   if (!page.ok()) return page.status();
-  const EpochClock clock(context.engine);
+  response.set_monotonic_ns(static_cast<std::int64_t>(clock.now().ns));
   for (BucketState state : page->states) {
     add_share(context.cluster, state);
     write_bucket(state, clock, *response.add_buckets());

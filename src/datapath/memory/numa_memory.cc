@@ -5,6 +5,7 @@
 #include <numa.h>
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <new>
 
 namespace drip::datapath {
@@ -32,6 +33,12 @@ void NumaMemory::populate(std::size_t offset, std::size_t size) const {
     static_cast<volatile std::byte*>(data_)[at] = std::byte{0};
   }
   if (size > 0) static_cast<volatile std::byte*>(data_)[offset + size - 1] = std::byte{0};
+}
+
+void NumaMemory::touch(std::size_t offset) const {
+  // An atomic write of what is there loses no write of another thread.
+  auto* const byte = reinterpret_cast<std::uint8_t*>(data_) + offset;
+  __atomic_fetch_or(byte, std::uint8_t{0}, __ATOMIC_RELAXED);
 }
 
 }  // namespace drip::datapath

@@ -27,6 +27,9 @@ class NumaMemory {
   /// Has the kernel allocate the pages of [offset, offset + size) now, so that no polling thread
   /// faults at its first access. REQUIRES: that part is not in use yet and reads as zero.
   void populate(std::size_t offset, std::size_t size) const;
+  /// The same for a part that may be in use: what is there stays. REQUIRES: it lies within one
+  /// page.
+  void touch(std::size_t offset) const;
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

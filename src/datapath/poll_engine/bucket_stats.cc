@@ -19,7 +19,7 @@ LeasedRates present_rates(const SlotRecord& record, std::uint64_t lapses) {
 
 BucketStats read_bucket(const Bucket& bucket, const LatencyHistograms& histograms,
                         const SlotRecord& record, std::uint64_t lapses) {
-  BucketStats stats{read_bucket_counters(bucket, histograms), {}, record.ring_slots, false};
+  BucketStats stats{read_bucket_counters(bucket, histograms), {}, record.ring_slots, false, {}};
   LeasedRates rates = present_rates(record, lapses);
   stats.paused = record.rate_is_leased != 0 && rates.none();
   if (stats.paused) rates = record.rates;

@@ -41,6 +41,9 @@ class IoPollThread final : public PollThread {
                      std::uint32_t ring_slots, TimePoint now) override {
     transmitter_->create(slot, settings, ring, ring_slots, now);
   }
+  void set_node(std::uint32_t slot, const NodeSettings& settings, TimePoint now) override {
+    transmitter_->set_node(slot, settings, now);
+  }
   RingEntry* change_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                            std::uint32_t ring_slots, TimePoint now) override {
     return transmitter_->change(slot, settings, ring, ring_slots, now);

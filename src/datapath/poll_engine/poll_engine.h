@@ -95,6 +95,7 @@ class PollEngine final : public Engine {
     BucketRef ref;
     RingEntry* ring = nullptr;  // Null: the bucket keeps its ring.
     std::uint32_t ring_slots = 0;
+    std::uint32_t parent = kNoNode;  // Its slot, with BucketChange::node.
   };
 
   void make_threads(const PollThreadFactory& make_thread);
@@ -113,10 +114,19 @@ class PollEngine final : public Engine {
   void enlarge_ring(BucketRef bucket, const RequestRecord& request);
   /// Releases what retired buckets and flow tables held.
   void reap();
-  absl::Status plan(BucketChange& change, PlannedChange& planned);
+  /// `before`: the changes of the call that are planned already.
+  absl::Status plan(BucketChange& change, PlannedChange& planned,
+                    std::span<const PlannedChange> before);
+  [[nodiscard]] static absl::Status check_moves(std::span<const BucketChange> changes);
+  /// Where the parent of a changed node is; none without one. FAILED_PRECONDITION if the bucket is
+  /// on another transmitter.
+  [[nodiscard]] static absl::StatusOr<std::optional<BucketRef>> find_parent(
+      const BucketChange& change, std::span<const PlannedChange> before);
   void undo(const PlannedChange& planned);
   /// Applies changes of one transmitter's buckets.
   void commit(std::span<PlannedChange> planned);
+  /// Gives the nodes of trees their parents and shares, in this order; all are on `transmitter`.
+  void link_nodes(std::uint32_t transmitter, std::span<const PlannedChange* const> nodes);
   [[nodiscard]] PollThread& transmitter_of(BucketRef bucket) const {
     return *transmitters_[bucket.transmitter];
   }

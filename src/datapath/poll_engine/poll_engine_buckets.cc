@@ -48,19 +48,35 @@ void PollEngine::reap() {
   flow_rules_.reap(allocators_);
 }
 
-absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned) {
+absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
+                              std::span<const PlannedChange> before) {
   planned.change = &change;
+  const auto parent = find_parent(change, before);
+  if (!parent.ok()) return parent.status();
+  if (*parent) planned.parent = (*parent)->slot;
   const std::uint32_t wanted = BucketRing::slots_for(change.settings.capacity);
   if (change.ref) {
     planned.ref = *change.ref;
     const SlotRecord& record = allocators_[planned.ref.transmitter]->record(planned.ref.slot);
     if (wanted <= record.ring_slots) return absl::OkStatus();
   } else {
+    // A whole tree is on one transmitter.
     planned.ref.transmitter =
-        next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
+        *parent ? (*parent)->transmitter
+                : next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
     auto slot = allocators_[planned.ref.transmitter]->allocate();
     if (!slot.ok()) return slot.status();
     planned.ref.slot = *slot;
+  }
+  if (change.node) {
+    const NodeSettings& share = change.node->share;
+    transmitter_of(planned.ref)
+        .buckets->prepare_node(planned.ref.slot, share.guaranteed_units_per_second > 0 ||
+                                                     share.guaranteed_bits_per_second > 0);
+  }
+  if (change.settings.capacity == 0) {  // An inner node.
+    if (!change.ref) allocators_[planned.ref.transmitter]->add_inner_node();
+    return absl::OkStatus();
   }
   auto ring = allocators_[planned.ref.transmitter]->rings().allocate(wanted);
   if (!ring.ok()) {
@@ -75,17 +91,21 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned) {
 void PollEngine::undo(const PlannedChange& planned) {
   SlotAllocator& allocator = *allocators_[planned.ref.transmitter];
   if (planned.ring != nullptr) allocator.rings().release(planned.ring, planned.ring_slots);
-  if (!planned.change->ref) allocator.release(planned.ref.slot);
+  if (planned.change->ref) return;
+  if (planned.ring == nullptr) allocator.remove_inner_node();
+  allocator.release(planned.ref.slot);
 }
 
 absl::Status PollEngine::apply(std::span<BucketChange> changes) {
+  if (absl::Status status = check_moves(changes); !status.ok()) return status;
   std::vector<PlannedChange> planned(changes.size());
   {
     const std::unique_lock lock(allocators_mutex_);
     reap();
     if (auto status = check_packets(packets_reserved_after(changes)); !status.ok()) return status;
     for (std::size_t i = 0; i < changes.size(); ++i) {
-      if (auto status = plan(changes[i], planned[i]); !status.ok()) {
+      const std::span before = std::span(planned).first(i);
+      if (auto status = plan(changes[i], planned[i], before); !status.ok()) {
         for (std::size_t done = i; done-- > 0;) undo(planned[done]);
         return status;
       }
@@ -104,6 +124,16 @@ absl::Status PollEngine::apply(std::span<BucketChange> changes) {
     }
     commit(std::span(planned).subspan(begin, end - begin));
     begin = end;
+  }
+  // The order within a transmitter is that of `changes`: parents first.
+  std::vector<const PlannedChange*> nodes;
+  for (std::size_t i = 0; i < planned.size(); ++i) {
+    if (planned[i].change->node) nodes.push_back(&planned[i]);
+    const bool last =
+        i + 1 == planned.size() || planned[i + 1].ref.transmitter != planned[i].ref.transmitter;
+    if (!last || nodes.empty()) continue;
+    link_nodes(planned[i].ref.transmitter, nodes);
+    nodes.clear();
   }
   return absl::OkStatus();
 }
@@ -144,6 +174,9 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
       packets_reserved_for_buckets_ -= record.capacity;
     }
     record.set(planned[i].change->settings);
+    if (const auto& node = planned[i].change->node) {
+      record.is_node = static_cast<std::uint32_t>(node->inner || planned[i].parent != kNoNode);
+    }
     if (planned[i].ring != nullptr) {
       record.ring = planned[i].ring;
       record.ring_slots = planned[i].ring_slots & kMaxRingSlots;
@@ -178,9 +211,13 @@ Removal PollEngine::remove(BucketRef bucket, bool drop_backlog) {
 BucketStats PollEngine::read(BucketRef bucket) const {
   const std::shared_lock lock(allocators_mutex_);
   PollThread& thread = transmitter_of(bucket);
-  return read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot),
-                     allocators_[bucket.transmitter]->record(bucket.slot),
-                     thread.leases().lapses());
+  const SlotRecord& record = allocators_[bucket.transmitter]->record(bucket.slot);
+  BucketStats stats =
+      read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot), record,
+                  thread.leases().lapses());
+  if (record.is_node != 0)
+    stats.node_state = thread.buckets->array().trees.nodes[bucket.slot].state;
+  return stats;
 }
 
 std::uint64_t PollEngine::backlog(BucketRef bucket) const {

@@ -66,11 +66,14 @@ class PollThread {
   virtual void flush_hand_offs() = 0;
   virtual void set_rules(const RuleSnapshot* rules) = 0;
 
+  /// An inner node of a tree if its capacity is 0; then without a ring.
   virtual void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                              std::uint32_t ring_slots, TimePoint now) = 0;
   /// With `ring`, moves the backlog there and returns the previous ring.
   virtual RingEntry* change_bucket(std::uint32_t slot, const BucketSettings& settings,
                                    RingEntry* ring, std::uint32_t ring_slots, TimePoint now) = 0;
+  /// See Scheduler::set_node().
+  virtual void set_node(std::uint32_t slot, const NodeSettings& settings, TimePoint now) = 0;
   /// See Transmitter::move_ring().
   virtual RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
                                const RingEntry* ring_before, RingEntry* ring,

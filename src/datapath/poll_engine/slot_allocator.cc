@@ -36,7 +36,11 @@ void SlotAllocator::reap() {
       continue;
     }
     SlotRecord& record = records_[slot];
-    rings_.release(record.ring, record.ring_slots);
+    if (record.ring != nullptr) {
+      rings_.release(record.ring, record.ring_slots);
+    } else {
+      remove_inner_node();  // It alone has none.
+    }
     record = {};
     free_slots_.push_back(slot);
     draining_[i] = draining_.back();

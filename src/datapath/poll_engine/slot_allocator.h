@@ -23,7 +23,7 @@ struct SlotLease {
 };
 
 /// As wide as SlotRecord::ring_slots.
-inline constexpr std::uint32_t kMaxRingSlots = (1U << 30) - 1;
+inline constexpr std::uint32_t kMaxRingSlots = (1U << 29) - 1;
 
 /// What control keeps of a slot. There may be millions; most settings are in the bucket itself.
 struct SlotRecord {
@@ -31,7 +31,8 @@ struct SlotRecord {
   LeasedRates rates;  ///< As configured; with a leased rate, those of the whole cluster.
   std::unique_ptr<SlotLease> leased;  ///< Null before the first lease.
   std::uint32_t capacity = 0;
-  std::uint32_t ring_slots : 30 = 0;
+  std::uint32_t ring_slots : 29 = 0;
+  std::uint32_t is_node : 1 = 0;  ///< Of a tree.
   /// A rule sends packets there: packet buffers are reserved.
   std::uint32_t holds_packets : 1 = 0;
   std::uint32_t rate_is_leased : 1 = 0;
@@ -67,6 +68,9 @@ class SlotAllocator {
 
   /// See BucketTable::prepare_histograms().
   void prepare_histograms(std::uint32_t slot) const { buckets_.prepare_histograms(slot); }
+  /// One inner node more; its memory is there from now on.
+  void add_inner_node() { buckets_.prepare_inner_node(inner_nodes_++); }
+  void remove_inner_node() { --inner_nodes_; }
   [[nodiscard]] RingMemory& rings() { return rings_; }
   [[nodiscard]] const RingMemory& rings() const { return rings_; }
   [[nodiscard]] SlotRecord& record(std::uint32_t slot) { return records_[slot]; }
@@ -82,6 +86,7 @@ class SlotAllocator {
   std::vector<SlotRecord> records_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> draining_;
+  std::uint32_t inner_nodes_ = 0;
 };
 
 }  // namespace drip::datapath

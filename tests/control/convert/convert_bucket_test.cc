@@ -204,6 +204,43 @@ TEST(WriteBucket, ConfigReadsBackAsTheSameSettings) {
   EXPECT_EQ(*settings_of(config), settings);
 }
 
+TEST(WriteConfig, APlaceInATreeReadsBackAsItWas) {
+  BucketPlace place{.inner = true, .parent_id = "up"};
+  place.share.guaranteed_units_per_second = 3;
+  place.share.guaranteed_bits_per_second = 4e6;
+  place.share.weight = 7;
+  place.share.priority = 5;
+  place.share.tolerance = Duration{9};
+  v1::BucketConfig config;
+  config.set_bucket_id("b");
+  write_place(place, config);
+  const absl::StatusOr<BucketPatch> patch = read_patch(config, "");
+  ASSERT_TRUE(patch.ok()) << patch.status();
+  EXPECT_EQ(*apply_place(*patch, nullptr), place);
+  // A bucket that is in no tree says nothing of trees.
+  v1::BucketConfig flat;
+  write_place({}, flat);
+  EXPECT_EQ(flat.ByteSizeLong(), 0U);
+}
+
+TEST(ReadPatch, PlacesInTreesHaveRanges) {
+  const auto error = [](const std::string& fields) {
+    const auto patch = read_patch(message<v1::BucketConfig>("bucket_id: 'b' " + fields), "");
+    EXPECT_FALSE(patch.ok()) << fields;
+    return std::string(message_of(patch.status()));
+  };
+  EXPECT_EQ(error("weight: 0"), "weight: 0 is not allowed: 1 to 1000");
+  EXPECT_EQ(error("weight: 1001"), "weight: 1001 is not allowed: 1 to 1000");
+  EXPECT_EQ(error("priority: 8"), "priority: 8 is not allowed: 0 to 7");
+  EXPECT_EQ(error("tolerance_ns: 10000000001"),
+            "tolerance_ns: 10000000001 is not allowed: 0 to 10000000000 ns");
+  EXPECT_EQ(error("guarantee: -1"),
+            "guarantee: -1 is not allowed: 0.000277778 to 1e+09 units a second, or 0");
+  EXPECT_EQ(error("guarantee_bps: 1e12"),
+            "guarantee_bps: 1000000000000 is not allowed: 1 to 4e+11 bits a second, or 0");
+  EXPECT_NE(error("parent_id: ' '").find("parent_id"), std::string::npos);
+}
+
 TEST(WriteBucket, FillsEveryField) {
   const FakeEngine engine;
   const EpochClock clock(engine);
@@ -239,6 +276,7 @@ TEST(WriteBucket, FillsEveryField) {
   reading.sojourn.max_ns = 250;
   reading.lateness.counts[0] = 1;
   reading.ring_slots = 64;
+  reading.node_state = NodeState::kReady;
   v1::Bucket bucket;
   write_bucket(state, clock, bucket);
 

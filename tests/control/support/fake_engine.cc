@@ -113,6 +113,7 @@ absl::Status FakeEngine::apply(std::span<BucketChange> changes) {
     buckets_.emplace(std::piecewise_construct, std::forward_as_tuple(change.ref->slot),
                      std::forward_as_tuple(change.settings, now_));
   }
+  last_changes.assign(changes.begin(), changes.end());
   return absl::OkStatus();
 }
 
@@ -129,6 +130,7 @@ Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
       EXPECT_FALSE(path.overflow.kind == RuleAction::Kind::kBucket && path.overflow.bucket == ref);
     }
   }
+  removed.push_back(ref.slot);
   FakeBucket& fake = bucket(ref);
   EXPECT_FALSE(fake.draining) << "removed twice";
   fake.draining = true;

@@ -49,7 +49,7 @@ absl::Status AdmitMessage::run(const v1::AllowRequestsRequest& message,
 
 absl::Status AdmitMessage::select_bucket(const std::string& bucket_id) {
   bucket_id_ = bucket_id;
-  absl::StatusOr<BucketEntryRef> bucket = context_.buckets.get("bucket_id", bucket_id);
+  absl::StatusOr<BucketEntryRef> bucket = context_.buckets.get_leaf("bucket_id", bucket_id);
   if (!bucket.ok()) return bucket.status();
   bucket_ = *std::move(bucket);
   settings_ = bucket_->settings();

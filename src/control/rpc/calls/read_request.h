@@ -30,7 +30,7 @@ template <class Message>
   if (absl::Status status = check_request_id("request_id", message.request_id()); !status.ok()) {
     return status;
   }
-  absl::StatusOr<BucketEntryRef> bucket = context.buckets.get("bucket_id", bucket_id);
+  absl::StatusOr<BucketEntryRef> bucket = context.buckets.get_leaf("bucket_id", bucket_id);
   if (!bucket.ok()) return bucket.status();
   const std::optional<std::uint32_t> bytes =
       message.has_bytes() ? std::optional(message.bytes()) : std::nullopt;
