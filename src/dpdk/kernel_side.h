@@ -2,13 +2,13 @@
 // The kernel's side of a port that works over a kernel interface: link, counters, sockets.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "dpdk/device_string.h"
+#include "dpdk/reopen_attempts.h"
 #include "engine/stats.h"
 #include "netdev/kernel.h"
 #include "netdev/link_tracker.h"
@@ -27,9 +27,7 @@ struct KernelSide {
   netdev::SocketCounters sockets;
   std::uint64_t missed_before = 0;  ///< At sockets that are closed.
   std::optional<netdev::Preparation> preparation;
-  /// After an attempt to open the port again that failed.
-  std::chrono::steady_clock::time_point next_attempt;
-  std::string last_error;
+  ReopenAttempts attempts;
 };
 
 }  // namespace drip::dpdk

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "dpdk/port_set.h"
+#include "fmt/format.h"
 
 namespace drip::dpdk {
 namespace {
@@ -15,9 +16,6 @@ namespace {
 // How long a change may stay unseen of a device that does not report it. The kernel reports its
 // interfaces' changes at once; they are read as often all the same, in case a report was lost.
 constexpr Duration kInterval{200'000'000};
-
-// Between attempts to open a port again.
-constexpr std::chrono::seconds kReopenInterval{5};
 
 constexpr std::uint32_t kEthernetHeader = 14;
 constexpr std::uint32_t kVlanTag = 4;
@@ -80,6 +78,8 @@ void PortSet::refresh_link(OpenPort& port) {
     }
     return;
   }
+  if (port.pci) refresh_pci(port);
+  if (port.device == kNoDevice) return;
   const bool up = device_is_up(port.device);
   if (std::exchange(port.link_up, up) == up) return;
   if (port.link_known) ++port.link_changes;
@@ -89,20 +89,49 @@ void PortSet::refresh_link(OpenPort& port) {
 
 void PortSet::take_again(OpenPort& port) {
   KernelSide& kernel = *port.kernel;
-  const auto now = std::chrono::steady_clock::now();
-  if (now < kernel.next_attempt) return;
+  const auto now = ReopenAttempts::Clock::now();
+  if (!kernel.attempts.may_try(now)) return;
   const auto link = kernel_->find(kernel.interface);
   if (!link.ok()) return;
   if (const absl::Status status = reopen(port, *link); !status.ok()) {
-    kernel.next_attempt = now + kReopenInterval;
     const std::string message(status.message());
-    if (std::exchange(kernel.last_error, message) != message) log_error("{}", message);
+    if (kernel.attempts.failed(now, message)) log_error("{}", message);
     return;
   }
-  kernel.last_error.clear();
+  kernel.attempts.succeeded();
   log_info("port {} ({}): is open again on the interface that has come back", port.spec.name,
            kernel.interface);
   log_link(port);
+}
+
+// Gives the device to the kernel, which waits for that, and takes it again when it is back.
+void PortSet::refresh_pci(OpenPort& port) {
+  PciDevice& pci = *port.pci;
+  if (port.device != kNoDevice) {
+    if (!pci.is_wanted_back()) return;
+    withdraw_device(port);
+    port.link_changes += static_cast<std::uint64_t>(std::exchange(port.link_up, false));
+    return log_link(port);
+  }
+  const auto now = ReopenAttempts::Clock::now();
+  if (!pci.attempts.may_try(now) || !pci.is_available()) return;
+  const std::uint16_t rx_queues = port.rx_queues;
+  absl::Status status = open_device(port);
+  if (status.ok() && port.rx_queues < rx_queues) {
+    status = absl::FailedPreconditionError(
+        fmt::format("port {} ({}): the device has {} receive queues now, and {} are polled",
+                    port.spec.name, pci.address(), port.rx_queues, rx_queues));
+  }
+  port.rx_queues = rx_queues;
+  if (!status.ok()) {
+    close_device(port);
+    const std::string message(status.message());
+    if (pci.attempts.failed(now, message)) log_error("{}", message);
+    return;
+  }
+  pci.opened();
+  pci.attempts.succeeded();
+  log_info("port {} ({}): is open again", port.spec.name, pci.address());
 }
 
 void PortSet::log_link(const OpenPort& port) {
@@ -114,8 +143,8 @@ void PortSet::log_link(const OpenPort& port) {
     log_warning("port {} ({}): link down; packets for it wait in their buckets", port.spec.name,
                 where);
   } else {
-    log_warning("port {} ({}): the interface is gone; packets for it wait in their buckets",
-                port.spec.name, where);
+    log_warning("port {} ({}): the {} is gone; packets for it wait in their buckets",
+                port.spec.name, where, port.kernel ? "interface" : "device");
   }
 }
 
@@ -147,13 +176,15 @@ void PortSet::update_gates() {
 
 netdev::LinkState PortSet::OpenPort::state() const {
   if (kernel) return kernel->tracker.state();
+  if (device == kNoDevice) return netdev::LinkState::kGone;
   return link_up ? netdev::LinkState::kUp : netdev::LinkState::kDown;
 }
 
 std::uint32_t PortSet::OpenPort::mtu() const {
   if (kernel) return kernel->tracker.link().mtu;
+  if (device == kNoDevice) return closed_mtu;
   std::uint16_t mtu = 0;
-  return device != kNoDevice && rte_eth_dev_get_mtu(device, &mtu) == 0 ? mtu : 0;
+  return rte_eth_dev_get_mtu(device, &mtu) == 0 ? mtu : 0;
 }
 
 }  // namespace drip::dpdk

@@ -95,7 +95,8 @@ absl::Status PortSet::open_port(OpenPort& port) {
   const KernelDriver driver = kernel_driver(spec.device);
   const auto interface = device_argument(spec.device, "iface");
   if (driver == KernelDriver::kNone || !interface) {
-    port.has_mtu = is_pci(spec.device) || spec.device.starts_with("net_tap") || spec.mtu != 0;
+    if (is_pci(spec.device)) port.pci = std::make_unique<PciDevice>(device_name(spec.device));
+    port.has_mtu = port.pci != nullptr || spec.device.starts_with("net_tap") || spec.mtu != 0;
     return open_device(port);
   }
   if (kernel_ == nullptr) {
@@ -140,6 +141,14 @@ absl::Status PortSet::open_over_kernel(OpenPort& port, const netdev::Link& link)
   return absl::OkStatus();
 }
 
+void PortSet::withdraw_device(OpenPort& port) {
+  const std::uint16_t device = std::exchange(port.device, kNoDevice);
+  update_gates();
+  if (barrier_) barrier_();
+  port.device = device;
+  close_device(port);
+}
+
 // The old device is closed when no thread is in a call to it any more.
 absl::Status PortSet::reopen(OpenPort& port, const netdev::Link& link) {
   const std::uint64_t lost = port.kernel->driver == KernelDriver::kAfXdp ? kLostBuffers : 0;
@@ -150,12 +159,8 @@ absl::Status PortSet::reopen(OpenPort& port, const netdev::Link& link) {
                     port.spec.name, packets, lost));
   }
   if (port.device != kNoDevice) {
-    const std::uint16_t device = std::exchange(port.device, kNoDevice);
-    update_gates();
-    if (barrier_) barrier_();
-    port.device = device;
     packets_for_buckets_ = packets - lost;
-    close_device(port);
+    withdraw_device(port);
   }
   port.kernel->preparation.reset();
   if (auto status = open_over_kernel(port, link); !status.ok()) return status;
@@ -241,6 +246,7 @@ absl::Status PortSet::open_device(OpenPort& port) {
 
 void PortSet::close_device(OpenPort& port) {
   if (port.device != kNoDevice) {
+    (void)rte_eth_dev_get_mtu(port.device, &port.closed_mtu);
     rte_eth_stats counters{};
     if (rte_eth_stats_get(port.device, &counters) == 0) add_counters(counters, port.closed);
     if (port.kernel) {

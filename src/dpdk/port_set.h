@@ -19,6 +19,7 @@
 #include "datapath/poll_engine/ports.h"
 #include "dpdk/dpdk_io.h"
 #include "dpdk/kernel_side.h"
+#include "dpdk/pci_device.h"
 #include "dpdk/port_gate.h"
 
 struct rte_mempool;
@@ -97,14 +98,16 @@ class PortSet final : public datapath::Ports {
     std::string driver;
     bool has_mtu = false;  // Frames longer than its MTU do not leave.
     std::optional<KernelSide> kernel;
+    std::unique_ptr<PciDevice> pci;
     PortStats closed;  // Counters of the devices that it had before.
+    std::uint16_t closed_mtu = 0;
     // Of a device without a kernel interface.
     bool link_up = false;
     bool link_known = false;
     std::uint64_t link_changes = 0;
 
     [[nodiscard]] netdev::LinkState state() const;
-    [[nodiscard]] std::uint32_t mtu() const;  // 0: unknown.
+    [[nodiscard]] std::uint32_t mtu() const;  // 0: unknown. The last one of a device that is gone.
   };
 
   PortSet() = default;
@@ -122,6 +125,8 @@ class PortSet final : public datapath::Ports {
   /// Looks at the kernel's side and makes it fit, then opens the device over it.
   absl::Status open_over_kernel(OpenPort& port, const netdev::Link& link);
   void close_device(OpenPort& port);
+  /// The same while threads poll: none of them is in a call to the device any more.
+  void withdraw_device(OpenPort& port);
   /// Of a port whose interface has gone, on another one of that name. No thread polls it meanwhile.
   absl::Status reopen(OpenPort& port, const netdev::Link& link);
 
@@ -131,6 +136,7 @@ class PortSet final : public datapath::Ports {
   void refresh_links();
   void refresh_link(OpenPort& port);
   void take_again(OpenPort& port);
+  void refresh_pci(OpenPort& port);
   void apply(const netdev::LinkEvent& event);
   static void log_link(const OpenPort& port);
   void update_gates();

@@ -44,11 +44,12 @@ std::uint64_t link_speed(std::uint16_t device) {
 // not know of it.
 void read_device(const std::string& device_string, std::uint16_t device, PortStats& stats) {
   rte_eth_stats counters{};
-  if (device == kNoDevice || rte_eth_stats_get(device, &counters) != 0) {
+  if (device != kNoDevice && rte_eth_stats_get(device, &counters) != 0) {
     stats.unknown_counters = {"rx_packets", "rx_bytes",  "tx_packets", "tx_bytes",
                               "rx_missed",  "rx_errors", "tx_errors",  "rx_no_mbuf"};
     return;
   }
+  // Nothing comes or goes by a device that is gone.
   add_counters(counters, stats);
   if (!is_pci(device_string)) stats.unknown_counters = {"rx_missed"};
 }
