@@ -117,7 +117,7 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
     if (!matches.ok()) return matches.status();
     for (Match& match : *matches) {
       match.ingress_port = port;
-      classified.push_back({std::move(match), rule.priority, index});
+      classified.push_back({match, rule.priority, index});
     }
     const absl::StatusOr<RuleAction> action = action_of(rule);
     if (!action.ok()) return action.status();
