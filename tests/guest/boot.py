@@ -139,7 +139,16 @@ def arguments(scratch, nic, queues, wires, program):
             nic += f",mq=on,rss=on,vectors={2 * queues + 2}"
     result = [*wires.prefix, "qemu-system-x86_64", "-nodefaults", "-no-reboot", "-display", "none"]
     result += ["-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35,kernel-irqchip=split"]
-    result += ["-smp", "2", "-m", str(MEMORY_MB), "-kernel", str(kernel), "-initrd", str(initrd)]
+    result += [
+        "-smp",
+        str(queues + 1),
+        "-m",
+        str(MEMORY_MB),
+        "-kernel",
+        str(kernel),
+        "-initrd",
+        str(initrd),
+    ]
     result += ["-append", f"{append} run={','.join(program)} end", "-serial", "stdio"]
     result += ["-qmp", f"unix:{scratch}/qmp,server,nowait"]
     result += ["-device", "intel-iommu,intremap=on,caching-mode=on,device-iotlb=on"]

@@ -17,7 +17,7 @@ from daemon import Daemon
 from frames import IPV4, ethernet, ipv4, pattern, udp
 from namespace_link import run
 from packet_socket import PacketSocket
-from pci_link import HUGEPAGES, PciLink, give_vfio_to, set_cable, set_hugepages
+from pci_link import HUGEPAGES, PciLink, set_cable, set_hugepages
 from stage import Failure, check, wait_until
 from udp_stream import FRAME, UdpStream
 
@@ -213,9 +213,9 @@ def unit_of_systemd():
     ]
 
 
-def tests_with(build, scratch, tests, cpus=("--cpus", "1"), wrap=()):
-    with PciLink(scratch) as link:
-        link.flags = cpus
+def tests_with(build, scratch, tests, flags=("--cpus", "1"), wrap=(), group=None):
+    with PciLink(scratch, group) as link:
+        link.flags = flags
         link.prefix = wrap
         for test in tests:
             print(f"== {test.__name__}", flush=True)
@@ -242,15 +242,16 @@ def main():
         scratch = pathlib.Path(scratch)
         scratch.chmod(0o777)
         if given.queues > 1:
-            tests_with(build, scratch, [both_workers_get_their_flows], ["--cpus", "0,1"])
+            tests_with(build, scratch, [both_workers_get_their_flows], ["--cpus", "1,2"])
             return
         tests_with(
             build, scratch, [the_rate_holds, a_cable_is_pulled, a_device_is_unbound_and_bound]
         )
         hugepages_are_short(build, scratch)
         group, prefix = unit_of_systemd()
-        give_vfio_to(group)
-        tests_with(build, scratch, [the_rate_holds], wrap=prefix)
+        # The unit has a /tmp of its own, which the guest has not.
+        prefix = ["env", f"XDG_RUNTIME_DIR={scratch}", *prefix]
+        tests_with(build, scratch, [the_rate_holds], wrap=prefix, group=group)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,9 @@ class PciLink:
     prefix = ()
     kinds = ["vfio"]
 
-    def __init__(self, scratch):
-        self.scratch = scratch
+    def __init__(self, scratch, group=None):
+        """`group`: which is to have the devices, as by the udev rule of docs/deploy.md."""
+        self.scratch, self.group = scratch, group
         self.left = Host("left", "10.77.0.1", {0})
         self.right = Host("right", "10.77.0.2", {0})
         self.flags = ()
@@ -50,6 +51,8 @@ class PciLink:
         self.ports = [slots[1], slots[3]]
         for address in self.ports:
             bind_to_vfio(address)
+        if self.group is not None:
+            give_vfio_to(self.group)
         deadline = time.monotonic() + 10
         while len(names := kernel_interfaces(slots)) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -74,7 +77,7 @@ class PciLink:
         left, right = self.ports
         result = ["--port", f"left={left}", "--port", f"right={right}", "--pair", "left:right"]
         result += [f"--eal=--allow={address}" for address in self.ports]
-        return [*result, "--mbufs", "16384", "--hugepages", "always", *self.flags]
+        return [*result, "--hugepages", "always", *self.flags]
 
 
 def kernel_interfaces(slots):
