@@ -105,7 +105,7 @@ absl::Status check_target(const StoredConfig& config, std::string_view field,
 std::vector<std::string> deleted_by(const v1::DeleteBucketRequest& request,
                                     const StoredConfig& before) {
   if (!request.recursive()) return {request.bucket_id()};
-  return StoredTrees(before).subtree(request.bucket_id());
+  return StoredTrees(before).forest().subtree(request.bucket_id());
 }
 
 }  // namespace
@@ -184,8 +184,10 @@ absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std:
   absl::Status status = control::check_revision("", id, expected_revision, known->second.revision);
   if (!status.ok()) return status;
   const StoredTrees trees(config);
-  if (!recursive) status = control::check_childless("bucket_id", id, trees.children_of(id));
-  for (const std::string& below : trees.subtree(id)) {
+  if (!recursive) {
+    status = control::check_childless("bucket_id", id, trees.forest().children_of(id));
+  }
+  for (const std::string& below : trees.forest().subtree(id)) {
     if (status.ok()) status = control::check_unused("bucket_id", below, config.rules);
   }
   if (!status.ok()) return status;

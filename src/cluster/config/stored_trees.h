@@ -2,14 +2,12 @@
 // The trees that the buckets of the stored configuration form.
 #pragma once
 
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "cluster/config/stored_config.h"
+#include "control/config/bucket_forest.h"
 #include "control/model/check_trees.h"
 
 namespace drip::cluster {
@@ -21,21 +19,18 @@ class StoredTrees final : public control::BucketTrees {
   explicit StoredTrees(const StoredConfig& config);
 
   [[nodiscard]] std::optional<control::BucketDefinition> find(std::string_view id) const override;
-  [[nodiscard]] control::GuaranteeSums sums_of(std::string_view id) const override;
+  [[nodiscard]] control::GuaranteeSums sums_of(std::string_view id) const override {
+    return forest_.sums_of(id);
+  }
   void for_each_child(std::string_view id,
-                      absl::FunctionRef<void(std::string_view)> use) const override;
-  [[nodiscard]] std::size_t children_of(std::string_view id) const;
-  /// The bucket and all that is below it, each after its parent.
-  [[nodiscard]] std::vector<std::string> subtree(std::string_view id) const;
+                      absl::FunctionRef<void(std::string_view)> use) const override {
+    forest_.for_each_child(id, use);
+  }
+  [[nodiscard]] const control::BucketForest& forest() const { return forest_; }
 
  private:
-  struct Children {
-    std::vector<std::string_view> ids;
-    control::GuaranteeSums sums;
-  };
-
   const StoredConfig& config_;
-  std::map<std::string_view, Children> parents_;
+  control::BucketForest forest_;
 };
 
 }  // namespace drip::cluster

@@ -69,7 +69,7 @@ TEST_F(StoredTreesTest, AreDeletedAsWholesAndRestored) {
                       "bucket_id: 'leaf' parent_id: 'mid' leak_rate: 1 capacity: 1",
                       "bucket_id: 'other' leak_rate: 1 capacity: 1"})
                   .ok());
-  EXPECT_THAT(StoredTrees(config_).subtree("up"), ElementsAre("up", "mid", "leaf"));
+  EXPECT_THAT(StoredTrees(config_).forest().subtree("up"), ElementsAre("up", "mid", "leaf"));
   const auto refused = change_by_deleting(config_, "up", true, false, {});
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("has 1 child"));
