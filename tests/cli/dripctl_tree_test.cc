@@ -98,8 +98,8 @@ TEST_F(DripctlTreeTest, NodesStandBelowTheirParentsWithTheirRates) {
   server_->reply(page);
   server_->reply(page);
   const Outcome wrong = dripctl("tree nobody --interval 1ms");
-  EXPECT_NE(wrong.exit_code, 0);
-  EXPECT_THAT(wrong.err, HasSubstr("'nobody' is no node of a tree"));
+  EXPECT_EQ(wrong.exit_code, 4);
+  EXPECT_EQ(wrong.err, "dripctl: NOT_FOUND: 'nobody' is no node of a tree\n");
 }
 
 TEST_F(DripctlTreeTest, ANodeWaitsForItselfAnAncestorOrItsTurn) {

@@ -171,7 +171,9 @@ Exit show(Session& session, const Settings& settings) {
     std::this_thread::sleep_for(settings.interval);
     Snapshot now = take(session);
     if (!settings.root.empty() && !now.contains(settings.root)) {
-      throw CLI::ValidationError("ROOT", fmt::format("'{}' is no node of a tree", settings.root));
+      throw CallError(
+          {grpc::StatusCode::NOT_FOUND, fmt::format("'{}' is no node of a tree", settings.root)},
+          /*server_reached=*/true);
     }
     const std::vector<Row> rows = Forest(before, now).rows(settings.root);
     if (session.json) {
