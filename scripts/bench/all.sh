@@ -7,8 +7,8 @@ usage() {
   cat <<'TXT'
 usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-PART: cost, throttled, precision, scale, memory, centres (drip-bench, the last one under perf), control
-(drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user); all of them by
+PART: cost, throttled, trees, queues, precision, scale, memory, centres (drip-bench, the last one under
+perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user); all of them by
 default, about half an hour. A part replaces what an earlier run of it left in --out, and the page is made
 of all that is there: each section says when, by which command and at which commit it was measured.
 `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back; what
@@ -34,14 +34,14 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    cost | throttled | precision | scale | memory | centres | control | kernel | testpmd | page)
+    cost | throttled | trees | queues | precision | scale | memory | centres | control | kernel | testpmd | page)
       parts+=("$1") ;;
     *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 if [ ${#parts[@]} -eq 0 ]; then
-  parts=(cost throttled precision scale memory centres control kernel testpmd)
+  parts=(cost throttled trees queues precision scale memory centres control kernel testpmd)
 fi
 
 if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
@@ -59,8 +59,9 @@ take_hugepages() { [ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"; }
 
 buckets=1,64,1024,16384,65536,262144,1048576
 some=1024,16384,65536
+leaves=1024,16384,65536,1048576
 seconds=0.2 repeat=5 long=5
-[ -z "$quick" ] || { buckets=1,1024 some=1024 seconds=0.02 repeat=1 long=0.2; }
+[ -z "$quick" ] || { buckets=1,1024 some=1024 leaves=1024 seconds=0.02 repeat=1 long=0.2; }
 
 failed=()
 # run PART COMMAND...: what the command wrote to $out/PART.json is kept with where it comes from.
@@ -89,6 +90,10 @@ for part in "${parts[@]}"; do
       --repeat "$repeat" ;;
     throttled) drip_bench throttled --memory 2500 --buckets "$some" --seconds "$seconds" \
       --repeat "$((repeat > 3 ? 3 : repeat))" ;;
+    trees) drip_bench trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \
+      --repeat "$repeat" ;;
+    queues) run queues "$bench" queues --memory 64 --no-huge --seconds "$seconds" \
+      --repeat "$repeat" --json "$out/queues.json" ;;
     precision) drip_bench precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;
     scale) drip_bench scale --memory 300 --buckets "$some" --seconds "$seconds" \
       --repeat "$repeat" ;;

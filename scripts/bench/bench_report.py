@@ -99,6 +99,67 @@ receive ring. librte_sched is held to 3 % of the rate and to no receive ring.
          shown(row["error_percent"]), shown(row["million_polls"])] for row in most])}"""
 
 
+def trees(rows):
+    counts = sorted({row["leaves"] for row in rows})
+    parts = []
+    for bottleneck, title in (
+        ("root", "root at the bottleneck"),
+        ("leaves", "leaves at the bottleneck"),
+        ("idle", "nothing at the bottleneck, each packet leaves at once"),
+    ):
+        mine = [row for row in rows if row["bottleneck"] == bottleneck]
+        # A shape is named by how it grows: 16 x 1024 x 4 at 64k leaves.
+        lines = {}
+        for row in mine:
+            fan_outs = row["shape"].split(" x ")
+            key = (row["path"], row["levels"], len(fan_outs) == 3 and fan_outs[1] == "64")
+            lines.setdefault(key, {})[row["leaves"]] = row
+        tables = []
+        for (path, levels, _), by_leaves in sorted(lines.items()):
+            largest = by_leaves[max(by_leaves)]
+            tables.append(
+                [
+                    path,
+                    str(levels),
+                    largest["shape"],
+                    *(shown(by_leaves[n]["cycles"]) if n in by_leaves else "" for n in counts),
+                ]
+            )
+        head = ["path", "levels above", "shape, at most leaves", *map(count_text, counts)]
+        parts.append(f"{title}, cycles a packet by number of leaves:\n\n" + table(head, tables))
+    return """### Trees
+
+One tree a core, 64-byte frames, all nodes with a ceiling; packets come for all leaves in turn, in bursts
+of 32. Closed loops in virtual time: a packet that leaves is used again, so that all cycles are of work.
+librte_sched has the same levels (port, subport, pipe, queue of the best-effort class) and none of its
+rates binds; as its pipes go by the TSC, it has no loop with the leaves at the bottleneck.
+
+""" + "\n".join(
+        parts
+    )
+
+
+def queues(rows):
+    shapes = list(dict.fromkeys((row["leaves"], row["flows"], row["waiting"]) for row in rows))
+    by_path = {(row["path"], row["leaves"], row["flows"], row["waiting"]): row for row in rows}
+    lines = []
+    for shape in shapes:
+        lines.append(
+            [
+                *(f"{n:,}" for n in shape),
+                *(shown(by_path[path, *shape]["cycles"]) for path in ("fifo", "fair", "codel")),
+                *(shown(by_path[path, *shape]["more"]) for path in ("fair", "codel")),
+            ]
+        )
+    head = ["leaves", "flows of each", "waiting in each", "fifo", "fair", "with COBALT"]
+    return f"""### Queues of a leaf
+
+Cycles that a packet takes out of the queue of its leaf and into it again, in bursts of 32 leaves: *fifo*
+the ring of a flat bucket, *fair* a queue for each flow, *with COBALT* its AQM, which has nothing to do.
+
+{table([*head, "fair, more than fifo", "with COBALT, more"], lines)}"""
+
+
 def precision(rows):
     return f"""### Departures of one backlogged bucket
 
@@ -203,6 +264,12 @@ PAGES = (
         "Throttled load",
         (("throttled", throttled),),
         "twice the allowed load: what leaves, what is missed, the most that can leave",
+    ),
+    (
+        "trees",
+        "Trees and queues",
+        (("trees", trees), ("queues", queues)),
+        "cycles a packet through trees beside librte_sched, and in fair queues beside FIFO",
     ),
     (
         "precision",

@@ -94,9 +94,11 @@ int run_command_line(int argc, char** argv) {
   control->callback([&result, control] { result = run_control(control->remaining()); });
   add_case("memory", "Bytes a bucket takes, by part, idle and full", run_memory);
   add_case("precision", "Gaps, rate and excess of one backlogged bucket", run_precision);
+  add_case("queues", "Cycles a packet in the queue of a leaf: FIFO, fair, with COBALT", run_queues);
   add_case("scale", "Throughput of one and of two polling cores", run_scale);
   add_case("throttled", "Twice the allowed load: what leaves, and the most that can",
            run_throttled);
+  add_case("trees", "Cycles a packet through trees, by bottleneck and levels", run_trees);
   CLI11_PARSE(app, argc, argv);
   return result;
 }

@@ -60,7 +60,35 @@ def precision(path, ppm):
     }
 
 
+def tree(path, bottleneck, shape, cycles):
+    return {
+        "case": "trees",
+        "bottleneck": bottleneck,
+        "path": path,
+        "leaves": 65536,
+        "levels": shape.count("x") + 1,
+        "shape": shape,
+        "cycles": spread(cycles),
+    }
+
+
+def queue(path, cycles, **more):
+    about = {"case": "queues", "path": path, "leaves": 1024, "flows": 8, "waiting": 16}
+    return {**about, "cycles": spread(cycles), **more}
+
+
 RESULTS = {
+    "trees": [
+        tree("drip", "root", "16 x 1024 x 4", 200),
+        tree("drip", "root", "16 x 64 x 64", 150),
+        tree("librte_sched", "root", "16 x 1024 x 4", 480),
+        tree("drip", "leaves", "16 x 1024 x 4", 220),
+    ],
+    "queues": [
+        queue("fifo", 10),
+        queue("fair", 70, more=spread(60)),
+        queue("codel", 75, more=spread(65)),
+    ],
     "cost": [
         cost("straight", 1024, 30),
         cost("scheduled", 1024, 70),
@@ -114,6 +142,12 @@ EXPECTED = {
         "Command: `drip-bench cost --seconds 1`.",
         "## Where the time goes",
         "| `src/datapath/transmitter.h` | 40.0 % |",
+    ),
+    "page/trees.md": (
+        "| drip | 3 | 16 x 1024 x 4 | 200 (180 to 220) |",
+        "| drip | 3 | 16 x 64 x 64 | 150 (135 to 165) |",
+        "| librte_sched | 3 | 16 x 1024 x 4 | 480 (432 to 528) |",
+        "| 1,024 | 8 | 16 | 10.0 (9.00 to 11.0) | 70.0 (63.0 to 77.0) | 75.0 (67.5 to 82.5) |",
     ),
     "page/memory.md": ("## Memory", "| **idle, less its ring** | 539 |"),
     "page/kernel.md": ("`kernel` was not measured.",),

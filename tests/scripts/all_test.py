@@ -11,6 +11,8 @@ SCRIPT = pathlib.Path(__file__).parents[2] / "scripts/bench/all.sh"
 HEADINGS = {
     "memory": "# Memory",
     "control": "# Control plane",
+    "trees": "## Trees",
+    "queues": "## Queues of a leaf",
     "centres": "# Where the time goes",
 }
 

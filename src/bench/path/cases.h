@@ -40,6 +40,19 @@ namespace drip::bench {
 /// - `worker + transmitter`: one core receives, the other one has all buckets.
 [[nodiscard]] absl::Status run_scale(const Bench& bench);
 
+/// `trees`: cycles a packet through one tree, in closed loops in virtual time, with packets of any
+/// leaf in turn; `--buckets` are its leaves, `--only` is one of these bottlenecks:
+/// - `root`: all leaves have packets, as many depart as the root allows; librte_sched with the same
+///   levels (port, subport, pipe, queue) beside it, without any rate that binds;
+/// - `leaves`: the same where the leaves' own rates are the bottleneck;
+/// - `idle`: each packet finds its path idle and leaves at once; by levels above the leaf, and
+///   librte_sched's enqueue and dequeue.
+[[nodiscard]] absl::Status run_trees(const Bench& bench);
+
+/// `queues`: cycles that a packet takes out of a leaf's queue and into it again, in bursts over
+/// leaves with a constant backlog: the ring of a flat bucket, fair queues, and these with COBALT.
+[[nodiscard]] absl::Status run_queues(const Bench& bench);
+
 /// `memory`: resident memory of this process, as the kernel counts it, before and after each part
 /// of `--buckets` buckets has been made by dripd's own code; in bytes a bucket. Nothing is computed
 /// from the sizes of types. Parts that are there from the start whatever the number of buckets, as

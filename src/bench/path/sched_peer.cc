@@ -45,14 +45,14 @@ absl::StatusOr<std::unique_ptr<SchedPeer>> SchedPeer::create(const SchedPeerSett
   port.rate = port_rate;
   port.mtu = std::max(settings.frame_bytes, 1518U);
   port.frame_overhead = 0;
-  port.n_subports_per_port = 1;
+  port.n_subports_per_port = settings.subports;
   port.subport_profiles = &subport_profile;
   port.n_subport_profiles = 1;
   port.n_max_subport_profiles = 1;
   port.n_pipes_per_subport = settings.pipes;
   rte_sched_port* const handle = rte_sched_port_config(&port);
   if (handle == nullptr) return failed("rte_sched_port_config", settings, 0);
-  std::unique_ptr<SchedPeer> peer(new SchedPeer(handle));
+  std::unique_ptr<SchedPeer> peer(new SchedPeer(handle, settings));
 
   rte_sched_pipe_params pipe{};
   pipe.tb_rate = pipe_rate;
@@ -68,12 +68,14 @@ absl::StatusOr<std::unique_ptr<SchedPeer>> SchedPeer::create(const SchedPeerSett
   subport.pipe_profiles = &pipe;
   subport.n_pipe_profiles = 1;
   subport.n_max_pipe_profiles = 1;
-  if (const int error = rte_sched_subport_config(handle, 0, &subport, 0); error != 0) {
-    return failed("rte_sched_subport_config", settings, error);
-  }
-  for (std::uint32_t i = 0; i < settings.pipes; ++i) {
-    if (const int error = rte_sched_pipe_config(handle, 0, i, 0); error != 0) {
-      return failed("rte_sched_pipe_config", settings, error);
+  for (std::uint32_t i = 0; i < settings.subports; ++i) {
+    if (const int error = rte_sched_subport_config(handle, i, &subport, 0); error != 0) {
+      return failed("rte_sched_subport_config", settings, error);
+    }
+    for (std::uint32_t j = 0; j < settings.pipes; ++j) {
+      if (const int error = rte_sched_pipe_config(handle, i, j, 0); error != 0) {
+        return failed("rte_sched_pipe_config", settings, error);
+      }
     }
   }
   return peer;
