@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "node_group.h"
+#include "nodes/node_group.h"
 #include "support/redis_server.h"
 #include "support/temporary_directory.h"
 

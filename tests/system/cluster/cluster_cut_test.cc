@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "network_cut.h"
-#include "node_group.h"
+#include "nodes/network_cut.h"
+#include "nodes/node_group.h"
 #include "support/redis_server.h"
 
 namespace drip {

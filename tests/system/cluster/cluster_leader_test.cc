@@ -11,8 +11,8 @@
 #include "cluster/redis/cluster_keys.h"
 #include "cluster/redis/redis_link.h"
 #include "cluster/redis_options.h"
-#include "cluster/shares/share_scripts.h"
-#include "node_group.h"
+#include "cluster/shares/store/share_scripts.h"
+#include "nodes/node_group.h"
 #include "support/redis_server.h"
 
 namespace drip {

@@ -10,7 +10,7 @@
 #include <string>
 #include <thread>
 
-#include "cluster_fixture.h"
+#include "nodes/cluster_fixture.h"
 
 namespace drip {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "cluster_fixture.h"
-#include "departure_sink.h"
 #include "exact_group.h"
+#include "nodes/cluster_fixture.h"
+#include "nodes/departure_sink.h"
 
 namespace drip {
 namespace {

@@ -13,8 +13,8 @@
 #include <string>
 #include <thread>
 
-#include "departure_sink.h"
 #include "exact_group.h"
+#include "nodes/departure_sink.h"
 #include "support/redis_server.h"
 #include "support/temporary_directory.h"
 

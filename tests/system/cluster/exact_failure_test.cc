@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
-#include "departure_sink.h"
 #include "exact_group.h"
-#include "network_cut.h"
+#include "nodes/departure_sink.h"
+#include "nodes/network_cut.h"
 #include "support/redis_server.h"
 
 namespace drip {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "node_group.h"
+#include "nodes/node_group.h"
 
 namespace drip {
 

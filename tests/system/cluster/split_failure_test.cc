@@ -12,8 +12,8 @@
 #include <set>
 #include <thread>
 
-#include "holding_proxy.h"
-#include "network_cut.h"
+#include "nodes/holding_proxy.h"
+#include "nodes/network_cut.h"
 #include "split_group.h"
 #include "support/redis_server.h"
 

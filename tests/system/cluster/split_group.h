@@ -12,8 +12,8 @@
 #include <string>
 #include <thread>
 
-#include "departure_sink.h"
-#include "node_group.h"
+#include "nodes/departure_sink.h"
+#include "nodes/node_group.h"
 
 namespace drip {
 

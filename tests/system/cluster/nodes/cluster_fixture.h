@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "node_group.h"
+#include "nodes/node_group.h"
 #include "support/redis_server.h"
 
 namespace drip {

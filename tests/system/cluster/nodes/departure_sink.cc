@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One thread and one completion queue for all calls.
-#include "departure_sink.h"
+#include "nodes/departure_sink.h"
 
 #include <algorithm>
 #include <utility>

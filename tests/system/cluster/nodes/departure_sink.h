@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "drip/v1/rate_limiter.grpc.pb.h"
-#include "node_group.h"
+#include "nodes/node_group.h"
 
 namespace drip {
 

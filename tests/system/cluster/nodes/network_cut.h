@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "node_group.h"
+#include "nodes/node_group.h"
 #include "support/process.h"
 #include "support/redis_server.h"
 #include "support/temporary_directory.h"

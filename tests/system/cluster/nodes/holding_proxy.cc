@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One thread with poll(); what it passes on is little.
-#include "holding_proxy.h"
+#include "nodes/holding_proxy.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
