@@ -46,12 +46,19 @@ class Engine {
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
   /// read().backlog alone, at less cost.
   [[nodiscard]] virtual std::uint64_t backlog(BucketRef bucket) const = 0;
+  /// The part of read() that tells how much is wanted, for callers that look at very many buckets.
+  /// `bucket` may have been removed: then these are of no bucket, or of a later one.
+  [[nodiscard]] virtual ArrivalCounts arrivals(BucketRef bucket) const = 0;
 
   // ---- Leases, of buckets with `rate_is_leased`
 
-  /// Applies a lease: the rest of the present service is rescaled, as with any change of rate, and
+  /// Applies leases: the rest of the present service is rescaled, as with any change of rate, and
   /// a paused bucket resumes where it stopped.
-  virtual void lease(BucketRef bucket, const RateLease& lease) = 0;
+  virtual void lease(std::span<const LeaseChange> leases) = 0;
+  void lease(BucketRef bucket, const RateLease& lease) {
+    const LeaseChange change{bucket, lease};
+    this->lease(std::span(&change, 1));
+  }
   /// Moves the ends of all leases; effective when the call returns.
   virtual void set_lease_ends(LeaseEnds ends) = 0;
   /// How often the shares have ended, summed over the polling threads. A caller that sees this grow

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "drip/time.h"
+#include "engine/rule_snapshot.h"
 
 namespace drip {
 
@@ -23,6 +24,12 @@ struct RateLease {
   bool fallback_ends = true;  ///< Whether the bucket is paused from LeaseEnds::fallback on.
 
   friend bool operator==(const RateLease&, const RateLease&) = default;
+};
+
+/// A lease for one bucket.
+struct LeaseChange {
+  BucketRef bucket;
+  RateLease lease;
 };
 
 /// When the leases of all buckets of the node end; one exchange renews all of them.

@@ -25,6 +25,15 @@ struct BucketStats : BucketCounters {
   std::optional<NodeState> node_state;  ///< Of a node of a tree.
 };
 
+/// What comes to a bucket and waits in it, at one moment; `units` and `bytes` count arrivals,
+/// admitted or not.
+struct ArrivalCounts {
+  std::uint64_t units = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t backlog = 0;
+  std::uint64_t backlog_bytes = 0;
+};
+
 /// One flow of a per-flow rule.
 struct FlowStats {
   std::string flow;  ///< The text of its FlowKey.

@@ -27,6 +27,19 @@ BucketStats read_bucket(const Bucket& bucket, const LatencyHistograms& histogram
   return stats;
 }
 
+ArrivalCounts read_arrivals(const Bucket& bucket) {
+  ArrivalCounts counts;
+  counts.backlog = bucket.backlog.get();
+  const std::uint64_t departed_bytes = bucket.departed_bytes.get();
+  const std::uint64_t dropped_bytes = bucket.dropped_bytes.get();
+  counts.units = bucket.admitted.get();
+  const std::uint64_t admitted_bytes = bucket.admitted_bytes.get();
+  for (const Counter& rejected : bucket.rejected) counts.units += rejected.get();
+  counts.bytes = admitted_bytes + bucket.rejected_bytes.get();
+  counts.backlog_bytes = admitted_bytes - departed_bytes - dropped_bytes;
+  return counts;
+}
+
 LcoreStats read_lcore(const LcorePlan& plan, const LcoreCounters& counters) {
   LcoreStats stats;
   stats.role = plan.role;

@@ -16,6 +16,9 @@ namespace drip::datapath {
 BucketStats read_bucket(const Bucket& bucket, const LatencyHistograms& histograms,
                         const SlotRecord& record, std::uint64_t lapses);
 
+/// Any thread.
+ArrivalCounts read_arrivals(const Bucket& bucket);
+
 /// Any thread. The part that does not depend on the thread's stages.
 LcoreStats read_lcore(const LcorePlan& plan, const LcoreCounters& counters);
 

@@ -50,7 +50,9 @@ class PollEngine final : public Engine {
   Removal remove(BucketRef bucket, bool drop_backlog) override;
   [[nodiscard]] BucketStats read(BucketRef bucket) const override;
   [[nodiscard]] std::uint64_t backlog(BucketRef bucket) const override;
-  void lease(BucketRef bucket, const RateLease& lease) override;
+  [[nodiscard]] ArrivalCounts arrivals(BucketRef bucket) const override;
+  using Engine::lease;
+  void lease(std::span<const LeaseChange> leases) override;
   void set_lease_ends(LeaseEnds ends) override;
   [[nodiscard]] std::uint64_t lapses() const override;
   using Engine::admit;
@@ -114,6 +116,9 @@ class PollEngine final : public Engine {
   void enlarge_ring(BucketRef bucket, const RequestRecord& request);
   /// Releases what retired buckets and flow tables held.
   void reap();
+  /// Keeps the lease for readers and returns the terms for its transmitter; null if the bucket's
+  /// rate is not leased. REQUIRES: leases_mutex_ and allocators_mutex_ are held.
+  LeaseTerms* remember(const LeaseChange& change, std::uint64_t lapses);
   /// `before`: the changes of the call that are planned already.
   absl::Status plan(BucketChange& change, PlannedChange& planned,
                     std::span<const PlannedChange> before);

@@ -11,9 +11,10 @@
 namespace drip::datapath {
 namespace {
 
-// Bounds of one job, so that it holds the packet path up only briefly: changes; entries of
+// Bounds of one job, so that it holds the packet path up only briefly: changes; leases; entries of
 // admit_many(), and no further entry once so many units are reached.
 constexpr std::size_t kChangesAJob = 16;
+constexpr std::size_t kLeasesAJob = 32;
 constexpr std::size_t kEntriesAJob = 32;
 constexpr std::uint32_t kUnitsAJob = 256;
 
@@ -224,25 +225,47 @@ std::uint64_t PollEngine::backlog(BucketRef bucket) const {
   return (*transmitter_of(bucket).buckets)[bucket.slot].backlog.get();
 }
 
+ArrivalCounts PollEngine::arrivals(BucketRef bucket) const {
+  return read_arrivals((*transmitter_of(bucket).buckets)[bucket.slot]);
+}
+
 // ---- Leases
 
-void PollEngine::lease(BucketRef bucket, const RateLease& lease) {
-  PollThread& thread = transmitter_of(bucket);
-  const std::lock_guard leases_lock(leases_mutex_);
-  LeaseTerms* terms = nullptr;
-  {
-    const std::unique_lock lock(allocators_mutex_);
-    SlotRecord& record = allocators_[bucket.transmitter]->record(bucket.slot);
-    if (record.rate_is_leased == 0) return;
-    if (record.leased == nullptr) {
-      record.leased = std::make_unique<SlotLease>();
-      record.leased->terms.slot = bucket.slot;
-    }
-    terms = &record.leased->terms;
-    record.leased->lease = lease;
-    record.leased->lapses_before = thread.leases().lapses();
+LeaseTerms* PollEngine::remember(const LeaseChange& change, std::uint64_t lapses) {
+  SlotRecord& record = allocators_[change.bucket.transmitter]->record(change.bucket.slot);
+  if (record.rate_is_leased == 0) return nullptr;
+  if (record.leased == nullptr) {
+    record.leased = std::make_unique<SlotLease>();
+    record.leased->terms.slot = change.bucket.slot;
   }
-  thread.mailbox.run([&](TimePoint now) { thread.apply_lease(*terms, lease, now); });
+  record.leased->lease = change.lease;
+  record.leased->lapses_before = lapses;
+  return &record.leased->terms;
+}
+
+void PollEngine::lease(std::span<const LeaseChange> leases) {
+  std::array<LeaseTerms*, kLeasesAJob> terms;
+  std::array<const RateLease*, kLeasesAJob> job;
+  for (std::uint32_t to = 0; to < transmitters_.size(); ++to) {
+    PollThread& thread = *transmitters_[to];
+    for (std::size_t next = 0; next < leases.size();) {
+      const std::lock_guard leases_lock(leases_mutex_);
+      std::size_t count = 0;
+      {
+        const std::unique_lock lock(allocators_mutex_);
+        for (; next < leases.size() && count < kLeasesAJob; ++next) {
+          if (leases[next].bucket.transmitter != to) continue;
+          terms[count] = remember(leases[next], thread.leases().lapses());
+          job[count] = &leases[next].lease;
+          if (terms[count] != nullptr) ++count;
+        }
+      }
+      if (count == 0) continue;
+      thread.mailbox.run([&](TimePoint now) {
+        for (std::size_t i = 0; i < count; ++i) thread.apply_lease(*terms[i], *job[i], now);
+      });
+    }
+  }
 }
 
 void PollEngine::set_lease_ends(LeaseEnds ends) {

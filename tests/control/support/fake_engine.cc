@@ -63,10 +63,20 @@ Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const
   return bucket(ref).place_of(record, now_);
 }
 
-void FakeEngine::lease(BucketRef ref, const RateLease& lease) {
+ArrivalCounts FakeEngine::arrivals(BucketRef ref) const {
+  const BucketStats stats = read(ref);
+  ArrivalCounts counts{stats.admitted, stats.admitted_bytes + stats.rejected_bytes, stats.backlog,
+                       stats.backlog_bytes};
+  for (const std::uint64_t rejected : stats.rejected) counts.units += rejected;
+  return counts;
+}
+
+void FakeEngine::lease(std::span<const LeaseChange> leases) {
   const std::lock_guard lock(mutex_);
-  (void)bucket(ref);
-  leases_[ref.slot] = lease;
+  for (const LeaseChange& change : leases) {
+    (void)bucket(change.bucket);
+    leases_[change.bucket.slot] = change.lease;
+  }
 }
 
 void FakeEngine::set_lease_ends(LeaseEnds ends) {

@@ -66,7 +66,9 @@ class FakeEngine final : public Engine {
                   WaitLimits limits) override;
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
-  void lease(BucketRef bucket, const RateLease& lease) override;
+  [[nodiscard]] ArrivalCounts arrivals(BucketRef bucket) const override;
+  using Engine::lease;
+  void lease(std::span<const LeaseChange> leases) override;
   void set_lease_ends(LeaseEnds ends) override;
   [[nodiscard]] std::uint64_t lapses() const override { return lapse_count; }
   absl::StatusOr<std::uint32_t> create_flow_rule(const FlowRuleSettings& settings) override;
