@@ -133,9 +133,23 @@ ROOMS = {
         {"cluster/redis", "control/config", "control/model", "engine", "base", "drip"},
         {"absl", "fmt"},
     ),
+    "src/cluster/shares/lease": ({"engine", "drip"}, set()),
+    "src/cluster/shares/store": (
+        {"cluster/redis", "cluster/shares/lease", "base"},
+        {"absl"},
+    ),
     "src/cluster/shares": (
-        {"cluster/redis", "control/config", "control/model", "engine", "base", "drip"},
-        {"absl", "fmt"},
+        {
+            "cluster/redis",
+            "cluster/shares/lease",
+            "cluster/shares/store",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+        },
+        {"absl"},
     ),
     "src/cluster": (
         {

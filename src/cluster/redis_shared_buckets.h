@@ -47,8 +47,9 @@ class RedisSharedBuckets final : public control::SharedBuckets {
 
   [[nodiscard]] std::optional<control::ShareState> share_of(
       std::string_view bucket_id) const override;
-  [[nodiscard]] std::vector<control::BucketShares> shares() const override {
-    return agent_.shares();
+  void shares(const control::SharesPage& page,
+              control::Done<std::vector<control::BucketShares>> done) override {
+    agent_.shares(page, std::move(done));
   }
 
  private:

@@ -27,6 +27,7 @@ class DripdProcess {
   [[nodiscard]] std::string log() const { return process_.err(); }
   [[nodiscard]] std::vector<std::string> thread_names() const { return process_.thread_names(); }
 
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
   void signal(int number) const { process_.send_signal(number); }
   /// Waits for its end: exit code and what it wrote.
   Outcome wait();

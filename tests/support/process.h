@@ -38,6 +38,7 @@ class Process {
   std::vector<std::string> thread_names() const;
   // Waits until it has written `text`; false if it does not within kWaitBound.
   bool has_written(const std::string& text) const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
   void send_signal(int signal) const;
   Outcome wait();
 

@@ -43,6 +43,8 @@ class RedisServer {
   [[nodiscard]] std::string url() const;
   [[nodiscard]] std::string socket_path() const { return directory_.path_of("redis.sock"); }
 
+  /// REQUIRES: it runs.
+  [[nodiscard]] pid_t pid() const { return process_->pid(); }
   void kill();
   /// After kill(): waits until it answers.
   void start();

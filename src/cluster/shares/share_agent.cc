@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The agent's thread: one exchange a period, then what follows from its reply.
+// The agent's thread: rounds of exchanges, and what follows from their replies.
 #include "cluster/shares/share_agent.h"
 
 #include <algorithm>
-#include <random>
+#include <iterator>
 #include <utility>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "base/thread.h"
-#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/lease/rate_division.h"
 #include "cluster/shares/share_policy.h"
 
 namespace drip::cluster {
@@ -21,22 +20,19 @@ namespace {
 
 // A share that is no longer used is free for others within two heartbeats.
 constexpr double kPeriodsOfMemory = 2;
-constexpr std::uint64_t kTicksPerLook = 10;
 constexpr std::chrono::milliseconds kConnectTimeout{250};
-// What an exchange may take longer for each bucket in it, at most a quarter of the lease.
+// What Redis may take longer to answer for each bucket that other nodes have exchanges of, at most
+// a quarter of the lease.
 constexpr std::chrono::microseconds kPatienceForABucket{20};
-// So many buckets that change at once have a line each in the log; more of them have one together.
-constexpr std::size_t kMostLines = 10;
-constexpr std::size_t kNamedTogether = 3;
-
-std::uint64_t random_generation() {
-  std::random_device device;
-  return 1 + (static_cast<std::uint64_t>(device()) << 20) + (device() & 0xfffffU);
-}
-
-bool less(const LeasedRates& a, const LeasedRates& b) {
-  return a.units_per_second < b.units_per_second || a.bits_per_second < b.bits_per_second;
-}
+// The pace with very many buckets: how often arrivals are looked at, and how often demands are told
+// that need not be told at once. A look takes some 0.2 us of a CPU a bucket, telling some 2 us of
+// all CPUs.
+constexpr std::chrono::microseconds kLookForABucket{2};
+constexpr std::chrono::microseconds kTellForABucket{4};
+// Finding the buckets anew waits so many times as long as the last time took.
+constexpr int kPauseOfFinding = 4;
+// How long what was read of Redis for shares() is told again.
+constexpr std::chrono::milliseconds kFresh{1000};
 
 }  // namespace
 
@@ -49,14 +45,15 @@ ShareAgent::ShareAgent(ShareAgentOptions options, Engine& engine, control::Bucke
       scripts_(options_.prefix, options_.leader_key),
       session_(joined(options_.node_id, ":", options_.incarnation)),
       link_(options_.redis),
-      holder_(options_.timing) {}
+      groups_(kShareGroups, LeasedGroup(options_.timing)),
+      snapshots_(scripts_, link_) {}
 
 void ShareAgent::start() {
   // No leased share may leak before the first lease.
   const TimePoint now = engine_.now();
   active_ends_ = {now, now};
   engine_.set_lease_ends(active_ends_);
-  measured_ = now;
+  for (LeasedGroup& group : groups_) group.measured = group.exchanged = now;
   thread_ = start_thread("drip-shares", [this] { run(); });
 }
 
@@ -69,22 +66,29 @@ void ShareAgent::stop() {
   changed_.notify_all();
   if (!thread_.joinable()) return;
   thread_.join();
+  answer();
   // No lease is active on this node any more, so its shares are free at once.
   const TimePoint now = engine_.now();
   engine_.set_lease_ends({now, now});
-  if (!link_.connected() || run_id_.empty()) return;
-  const ScriptCall leave = scripts_.leave(run_id_, session_);
-  (void)link_.scripts(std::span(&leave, 1), Clock::now() + std::chrono::milliseconds(100));
+  if (!link_.open()) return;
+  std::vector<std::uint32_t> known;
+  for (std::uint32_t group = 0; group < kShareGroups; ++group) {
+    if (groups_[group].known) known.push_back(group);
+  }
+  (void)link_.run(scripts_.leave(link_.run_id(), session_, known),
+                  Clock::now() + std::chrono::milliseconds(100));
 }
 
 void ShareAgent::run() {
   auto next = Clock::now();
   while (true) {
+    const auto begun = Clock::now();
     tick();
-    next = std::max(next + std::min<Clock::duration>(
-                               options_.period + std::chrono::microseconds(100 * leased_.size()),
-                               keep_alive_period()),
-                    Clock::now() + std::chrono::milliseconds(1));
+    // A round that takes long is followed by a pause of half of it, for others.
+    const auto end = Clock::now();
+    next =
+        std::max(next + options_.period,
+                 end + std::max<Clock::duration>(std::chrono::milliseconds(1), (end - begun) / 2));
     MutexLock lock(mutex_);
     while (!stopped_ && Clock::now() < next) {
       changed_.wait_for(mutex_, next - Clock::now());
@@ -98,280 +102,290 @@ std::chrono::nanoseconds ShareAgent::keep_alive_period() const {
   return std::chrono::nanoseconds(options_.timing.lease.ns / 4);
 }
 
-void ShareAgent::tick() {
-  measure(engine_.now());
-  if (leased_.empty()) {
-    // The lease is renewed without any such bucket as well: the cluster then knows its members, and
-    // the first bucket has its share at once.
-    if (Clock::now() - last_exchange_ < keep_alive_period()) return publish(engine_.now());
-  }
-  last_exchange_ = Clock::now();
-  const std::chrono::milliseconds patience = this->patience();
-  const TimePoint begun = engine_.now();
-  exchange(patience);
-  if (unanswered_since_) unanswered_since_ = std::min(*unanswered_since_, begun);
-  apply_shares();
-  if (!unanswered_since_) {
-    lead(patience);
-    if (!leader_().is_self && ticks_ % kTicksPerLook == 0) look(patience);
-  }
-  ++ticks_;
-  publish(engine_.now());
-}
-
 std::chrono::milliseconds ShareAgent::patience() const {
-  std::int64_t ns =
-      leased_.empty() ? control::kDefaultDecideWithin.ns : control::kMaxDecideWithin.ns;
-  for (const auto& [id, leased] : leased_) ns = std::min(ns, leased.sharing.decide_within.ns);
   const std::chrono::nanoseconds more = std::min<std::chrono::nanoseconds>(
-      kPatienceForABucket * static_cast<std::int64_t>(leased_.size()), keep_alive_period());
-  return std::max(
-      std::chrono::milliseconds(1),
-      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::nanoseconds(ns) + more));
+      kPatienceForABucket * static_cast<std::int64_t>(leased_buckets_), keep_alive_period());
+  return std::max(std::chrono::milliseconds(1),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(
+                      std::chrono::nanoseconds(decide_within_.ns) + more));
 }
 
-void ShareAgent::measure(TimePoint now) {
-  const double seconds = static_cast<double>((now - measured_).ns) * 1e-9;
-  measured_ = now;
-  const double memory = kPeriodsOfMemory * std::chrono::duration<double>(options_.period).count();
-  std::map<std::string, Leased, std::less<>> found;
-  for (const control::BucketEntryRef& bucket : buckets_.split_buckets()) {
-    const std::optional<control::BucketState> state = bucket->state();
-    if (!state || !state->sharing.split()) continue;
-    Leased leased;
-    if (const auto before = leased_.find(bucket->id());
-        before != leased_.end() && before->second.bucket == bucket) {
-      leased = std::move(before->second);
-    }
-    leased.bucket = bucket;
-    leased.rates = {state->settings.units_per_second, state->settings.bits_per_second};
-    leased.sharing = state->sharing;
-    const BucketStats& stats = state->stats;
-    leased.meter.update(
-        {stats.admitted + state->rejected(), stats.admitted_bytes + stats.rejected_bytes,
-         stats.backlog, stats.backlog_bytes},
-        seconds, memory);
-    found.emplace(bucket->id(), std::move(leased));
-  }
-  leased_ = std::move(found);
+Duration ShareAgent::span_of(std::chrono::nanoseconds a_bucket) const {
+  const auto all = a_bucket * static_cast<std::int64_t>(leased_buckets_);
+  return Duration{
+      std::clamp<std::chrono::nanoseconds>(all, options_.period / 2, keep_alive_period()).count()};
 }
 
-// Finds out which Redis process is connected.
-bool ShareAgent::find_run_id(Deadline deadline) {
-  if (link_.connected() && run_id_of_connection_ == link_.connections() && !run_id_.empty()) {
-    return true;
+void ShareAgent::tick() {
+  find_buckets();
+  // Without such buckets the agent only looks, so that the leader knows Redis's data when the first
+  // bucket comes.
+  if (leased_buckets_ == 0 && Clock::now() - last_round_ < keep_alive_period()) return answer();
+  last_round_ = Clock::now();
+  measure();
+  const ShareLeader leader = leader_();
+  bool asked = false;
+  {
+    MutexLock lock(mutex_);
+    asked = !questions_.empty();
   }
-  const auto info = link_.command({"INFO", "server"}, deadline);
-  if (!info.ok() || info->text() == nullptr) {
-    last_error_ = std::string(info.ok() ? "INFO has no text" : message_of(info.status()));
-    if (link_.connected() && !is_refused_to_all(info.status())) {
-      set_obstacle(joined("Redis at ", link_.peer(),
-                          " refuses INFO, which tells one process of Redis from another: split "
-                          "buckets stay at their failure policy (",
-                          last_error_, ")"));
+  const std::uint64_t lapses = engine_.lapses();
+  lapsed_ = lapses != lapses_;
+  const TimePoint begun = engine_.now();
+  const absl::StatusOr<SharePoll> poll = this->poll(leader.is_self || asked);
+  if (!poll.ok()) unanswered(poll.status(), begun);
+  if (poll.ok() && make_exchanges(*poll)) unanswered_since_.reset();
+  apply_failure_policies();
+  lapses_ = lapses;
+  policy_log_.write(last_error_);
+  states_.put_lease(granted_epoch_, active_ends_.share);
+  if (!unanswered_since_) {
+    give_up_empty_groups();
+    if (leader.is_self) {
+      lead(*poll, leader);
+    } else {
+      granter_.reset();
+      if (asked) look(*poll);
     }
-    return false;
   }
-  const std::string& text = *info->text();
-  const std::size_t begin = text.find("run_id:");
-  if (begin == std::string::npos) return false;
-  set_obstacle("");
-  run_id_ = text.substr(begin + 7, text.find_first_of("\r\n", begin) - begin - 7);
-  run_id_of_connection_ = link_.connections();
+  answer();
+}
+
+bool ShareAgent::make_exchanges(const SharePoll& poll) {
+  const std::vector<std::uint32_t> groups = due(poll);
+  for (std::size_t first = 0; first < groups.size();) {
+    const std::span<const std::uint32_t> rest = std::span(groups).subspan(first);
+    const TimePoint begun = engine_.now();
+    const auto some = rest.first(groups_of_a_call(rest, [&](std::uint32_t i) {
+      return groups_[i].renewable(begun) ? 1 : groups_[i].entries.size();
+    }));
+    if (const absl::Status status = exchange(some); !status.ok()) {
+      unanswered(status, begun);
+      return false;
+    }
+    unanswered_since_.reset();
+    apply(some);
+    first += some.size();
+  }
   return true;
 }
 
-void ShareAgent::set_obstacle(std::string why) {
-  MutexLock lock(mutex_);
-  if (obstacle_ == why) return;
-  obstacle_ = std::move(why);
-  if (!obstacle_.empty()) write_log(LogLevel::kWarning, joined("shares: ", obstacle_));
+void ShareAgent::unanswered(const absl::Status& why, TimePoint begun) {
+  last_error_ = std::string(message_of(why));
+  if (!unanswered_since_) unanswered_since_ = begun;
 }
 
-void ShareAgent::exchange(std::chrono::milliseconds patience) {
-  const Deadline deadline = Clock::now() + patience;
-  const auto failed = [&] {
-    if (!unanswered_since_) unanswered_since_ = engine_.now();
-  };
+void ShareAgent::find_buckets() {
+  const std::uint64_t changes = buckets_.split_changes();
+  const auto begun = Clock::now();
+  if (split_changes_ == changes || begun < find_again_) return;
+  split_changes_ = changes;
+  std::vector<std::vector<control::BucketEntryRef>> by_group(kShareGroups);
+  for (control::BucketEntryRef& bucket : buckets_.split_buckets()) {
+    const std::uint32_t group = share_group_of(bucket->id_view());
+    by_group[group].push_back(std::move(bucket));
+  }
+  leased_buckets_ = 0;
+  decide_within_ = Duration{};
+  for (std::uint32_t i = 0; i < kShareGroups; ++i) {
+    LeasedGroup& group = groups_[i];
+    if (group.set_buckets(by_group[i])) {
+      if (granter_) granter_->replan(i);
+      states_.put(i, group);
+    }
+    leased_buckets_ += group.entries.size();
+    for (const LeasedEntry& entry : group.entries) {
+      const Duration within = entry.sharing.decide_within;
+      if (decide_within_ == Duration{} || within < decide_within_) decide_within_ = within;
+    }
+  }
+  if (leased_buckets_ == 0) decide_within_ = control::kDefaultDecideWithin;
+  const auto end = Clock::now();
+  find_again_ = end + kPauseOfFinding * (end - begun);
+}
+
+void ShareAgent::measure() {
+  const TimePoint now = engine_.now();
+  const Duration span = span_of(kLookForABucket);
+  const double period = std::chrono::duration<double>(options_.period).count();
+  const double memory = kPeriodsOfMemory * std::max(period, static_cast<double>(span.ns) * 1e-9);
+  // So many groups a round that all have their turn once in `span`.
+  const std::int64_t turns =
+      std::max<std::int64_t>(1, span.ns / std::chrono::nanoseconds(options_.period).count());
+  auto most = static_cast<std::uint32_t>(kShareGroups / turns + 1);
+  for (std::uint32_t n = 0; n < kShareGroups && most > 0; ++n) {
+    const std::uint32_t i = measure_next_;
+    measure_next_ = (measure_next_ + 1) % kShareGroups;
+    LeasedGroup& group = groups_[i];
+    if (group.entries.empty()) continue;
+    group.measure(engine_, static_cast<double>((now - group.measured).ns) * 1e-9, memory);
+    group.measured = now;
+    states_.put(i, group);
+    if (turns > 1) --most;
+  }
+}
+
+absl::StatusOr<SharePoll> ShareAgent::poll(bool with_changes) {
+  const Deadline deadline = Clock::now() + patience();
   // Once the failure policies are applied, connecting may take longer.
   const bool unreachable =
       unanswered_since_ &&
-      engine_.now() - *unanswered_since_ > Duration{std::chrono::nanoseconds(patience).count()};
-  if (!link_.connected()) {
-    const absl::Status status =
-        link_.connect(unreachable ? Clock::now() + kConnectTimeout : deadline);
-    if (!status.ok()) {
-      last_error_ = std::string(message_of(status));
-      return failed();
-    }
+      engine_.now() - *unanswered_since_ > Duration{std::chrono::nanoseconds(patience()).count()};
+  if (absl::Status status = link_.open(unreachable ? Clock::now() + kConnectTimeout : deadline,
+                                       unreachable ? Clock::now() + kConnectTimeout : deadline);
+      !status.ok()) {
+    return status;
   }
-  if (!find_run_id(deadline)) return failed();
-  Demands demands;
-  for (const auto& [id, leased] : leased_) demands[id] = leased.meter.demand(leased.rates);
-  const ShareHolder::Exchange exchange = holder_.begin(engine_.now());
-  const ScriptCall call = scripts_.exchange(run_id_, session_, options_.node_id, exchange, demands);
-  const auto replies = link_.scripts(std::span(&call, 1), deadline);
-  if (!replies.ok() || run_id_of_connection_ != link_.connections()) {
-    if (!replies.ok()) last_error_ = std::string(message_of(replies.status()));
-    return failed();
-  }
-  if (const absl::Status status = status_of(replies->front()); !status.ok()) {
-    last_error_ = std::string(message_of(status));
-    return failed();
-  }
-  const auto reply = exchange_reply_of(replies->front());
-  if (!reply.ok()) {
-    last_error_ = std::string(message_of(reply.status()));
-    return failed();
-  }
-  holder_.on_answer(exchange.sequence, reply->answer, reply->generation,
-                    reply->granted ? &*reply->granted : nullptr);
-  // Redis without data gives no lease: what is held stays active until it ends.
-  if (reply->answer == ExchangeAnswer::kRenewed) granted_epoch_ = reply->epoch;
-  unanswered_since_.reset();
+  const auto reply = link_.run(scripts_.poll(link_.run_id(), with_changes), deadline);
+  if (!reply.ok()) return reply.status();
+  return poll_of(*reply);
 }
 
-RateLease ShareAgent::lease_of(const std::string& id, const Leased& leased) const {
-  const auto held = holder_.held().find(id);
-  return lease_by(leased.sharing.failure_policy, leased.state.value_or(PolicyState::kShared),
-                  held != holder_.held().end() ? held->second : Share{}, leased.rates);
+std::vector<std::uint32_t> ShareAgent::due(const SharePoll& poll) {
+  std::vector<std::uint32_t> due;
+  // Redis has no data of shares until the leader has begun them.
+  if (poll.data.generation == 0) return due;
+  const TimePoint now = engine_.now();
+  const Duration later = span_of(kTellForABucket);
+  const Duration keep_alive{keep_alive_period().count()};
+  for (std::uint32_t i = 0; i < kShareGroups; ++i) {
+    LeasedGroup& group = groups_[i];
+    if (group.entries.empty() && group.holder.held().empty()) continue;
+    group.holder.set_generation(poll.data.generation);
+    const auto version = poll.versions.find(i);
+    group.next_version = version == poll.versions.end() ? 0 : version->second;
+    const Duration since = now - group.exchanged;
+    const bool tell = group.news() == LeasedGroup::News::kUrgent ||
+                      (group.news() == LeasedGroup::News::kSome && since >= later);
+    if (group.pending || group.version != group.next_version || tell || since >= keep_alive) {
+      due.push_back(i);
+    }
+  }
+  return due;
 }
 
-void ShareAgent::apply_policies(TimePoint now) {
-  const bool lease_over = now >= holder_.ends().share;
-  std::map<std::pair<PolicyState, bool>, std::vector<const std::string*>> changed;
-  for (auto& [id, leased] : leased_) {
-    const bool unreachable =
-        unanswered_since_ && now - *unanswered_since_ >= leased.sharing.decide_within;
-    const PolicyState state = policy_state(leased.sharing.failure_policy, unreachable, lease_over);
-    if (leased.state == state) continue;
-    // The first state is no change, unless it is a fault.
-    if (leased.state || state != PolicyState::kShared) {
-      ++leased.policy_changes;
-      changed[{state, unreachable}].push_back(&id);
-    }
-    leased.state = state;
-  }
-  for (const auto& [how, ids] : changed) {
-    const auto& [state, unreachable] = how;
-    const LogLevel level = state == PolicyState::kShared ? LogLevel::kInfo : LogLevel::kWarning;
-    const std::string rest =
-        joined("leaks ", description_of(state),
-               unreachable ? joined("; Redis does not answer: ", last_error_)
-                           : std::string(lease_over ? "; it has no lease" : ""));
-    if (ids.size() <= kMostLines) {
-      for (const std::string* const id : ids) write_log(level, joined("bucket ", *id, ": ", rest));
+absl::Status ShareAgent::exchange(std::span<const std::uint32_t> groups) {
+  std::vector<GroupExchange> exchanges;
+  exchanges.reserve(groups.size());
+  const TimePoint now = engine_.now();
+  for (const std::uint32_t i : groups) {
+    LeasedGroup& group = groups_[i];
+    group.exchanged = now;
+    group.known = true;
+    group.pending = true;
+    GroupExchange& exchange = exchanges.emplace_back();
+    exchange.group = i;
+    if (group.renewable(now)) {
+      exchange.exchange = group.holder.renew(now);
       continue;
     }
-    std::string some;
-    for (std::size_t i = 0; i < kNamedTogether; ++i) some += *ids[i] + ", ";
-    write_log(level, joined("buckets ", some, "and ", ids.size() - kNamedTogether, " others: each ",
-                            rest));
+    exchange.exchange = group.holder.begin(now);
+    exchange.demands = group.report();
   }
+  const auto reply =
+      link_.run(scripts_.exchange(link_.run_id(), session_, options_.node_id,
+                                  groups_[groups.front()].holder.generation(), exchanges),
+                Clock::now() + patience());
+  if (!reply.ok()) return reply.status();
+  const auto replies = exchange_replies_of(*reply, exchanges.size());
+  if (!replies.ok()) return replies.status();
+  for (std::size_t n = 0; n < groups.size(); ++n) {
+    ShareHolder& holder = groups_[groups[n]].holder;
+    const ExchangeReply& answer = replies->groups[n];
+    const Shares* granted = answer.granted ? &*answer.granted : nullptr;
+    if (answer.as_held) granted = &holder.held();
+    holder.on_answer(exchanges[n].exchange.sequence, answer.answer, replies->generation, granted);
+    // Redis without data gives no lease: what is held stays active until it ends.
+    if (answer.answer != ExchangeAnswer::kRenewed) continue;
+    granted_epoch_ = replies->epoch;
+    groups_[groups[n]].version = groups_[groups[n]].next_version;
+    groups_[groups[n]].pending = granted != nullptr && !answer.as_held;
+  }
+  return absl::OkStatus();
 }
 
-// Lower shares first, then the new ends of the leases, then higher shares.
-void ShareAgent::apply_shares() {
-  apply_policies(engine_.now());
-  const bool lapsed = engine_.lapses() != lapses_;
-  lapses_ = engine_.lapses();
-  const auto put = [&](Leased& leased, const RateLease& lease) {
-    if (const auto use = leased.bucket->use()) engine_.lease(leased.bucket->ref(), lease);
-    leased.active = lease;
+// Of groups that have no bucket any more, and hold nothing.
+void ShareAgent::give_up_empty_groups() {
+  std::vector<std::uint32_t> empty;
+  for (std::uint32_t i = 0; i < kShareGroups; ++i) {
+    const LeasedGroup& group = groups_[i];
+    if (group.known && group.entries.empty() && group.holder.held().empty()) empty.push_back(i);
+  }
+  if (empty.empty()) return;
+  const auto reply =
+      link_.run(scripts_.leave(link_.run_id(), session_, empty), Clock::now() + patience());
+  if (!reply.ok()) return;
+  for (const std::uint32_t i : empty) groups_[i].known = false;
+}
+
+void ShareAgent::lead(const SharePoll& poll, const ShareLeader& leader) {
+  if (!granter_ || granter_->epoch() != leader.epoch) {
+    granter_.emplace(
+        ShareGranter::Parts{
+            scripts_, link_, snapshots_, [this] { return engine_.now(); },
+            [this] { return Clock::now() + patience(); },
+            [this](std::uint32_t group) -> const LeasedGroup& { return groups_[group]; }},
+        options_.timing, leader.epoch);
+  }
+  granter_->lead(poll);
+  MutexLock lock(mutex_);
+  looked_ = Clock::now();
+}
+
+void ShareAgent::look(const SharePoll& poll) {
+  const std::vector<std::uint32_t> groups = snapshots_.changed(poll, {});
+  for (std::size_t first = 0; first < groups.size();) {
+    const std::span<const std::uint32_t> rest = std::span(groups).subspan(first);
+    const auto some = rest.first(
+        groups_of_a_call(rest, [this](std::uint32_t i) { return groups_[i].entries.size(); }));
+    if (!snapshots_.read(some, Clock::now() + patience()).ok()) return;
+    first += some.size();
+  }
+  MutexLock lock(mutex_);
+  looked_ = Clock::now();
+}
+
+void ShareAgent::shares(const control::SharesPage& page,
+                        control::Done<std::vector<control::BucketShares>> done) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_ && Clock::now() - looked_ > kFresh) {
+      questions_.push_back({page, std::move(done)});
+      return;
+    }
+  }
+  done(shares_of(page));
+}
+
+void ShareAgent::answer() {
+  std::vector<Question> questions;
+  {
+    MutexLock lock(mutex_);
+    questions.swap(questions_);
+  }
+  for (const Question& question : questions) question.done(shares_of(question.page));
+}
+
+std::vector<control::BucketShares> ShareAgent::shares_of(const control::SharesPage& page) const {
+  std::vector<control::BucketEntryRef> buckets;
+  if (page.bucket_id.empty()) {
+    buckets = buckets_.split_buckets(page.after, page.limit);
+  } else if (control::BucketEntryRef bucket = buckets_.find(page.bucket_id);
+             bucket != nullptr && bucket->sharing().split()) {
+    buckets.push_back(std::move(bucket));
+  }
+  const auto part = [](std::uint64_t parts) {
+    return static_cast<double>(parts) / static_cast<double>(kWholeRate);
   };
-  std::vector<std::pair<const std::string*, RateLease>> later;
-  for (auto& [id, leased] : leased_) {
-    const RateLease lease = lease_of(id, leased);
-    if (leased.active == lease && !lapsed) continue;
-    if (leased.active && !lapsed &&
-        (less(lease.share, leased.active->share) ||
-         less(lease.fallback, leased.active->fallback))) {
-      put(leased, lease);
-      // Where the old lease was over, that was its fallback: the share follows with the new ends.
-      if (engine_.now() < active_ends_.share) continue;
-    }
-    later.emplace_back(&id, lease);
-  }
-  if (const LeaseEnds ends = holder_.ends(); ends.share != TimePoint{}) {
-    engine_.set_lease_ends(ends);
-    active_ends_ = ends;
-  }
-  for (const auto& [id, lease] : later) put(leased_.find(*id)->second, lease);
-}
-
-void ShareAgent::lead(std::chrono::milliseconds patience) {
-  const ShareLeader leader = leader_();
-  if (!leader.is_self) {
-    allocator_.reset();
-    return;
-  }
-  if (!allocator_ || allocator_epoch_ != leader.epoch) {
-    allocator_.emplace(options_.timing);
-    allocator_epoch_ = leader.epoch;
-  }
-  const Deadline deadline = Clock::now() + patience;
-  const ScriptCall ask = scripts_.snapshot(run_id_, leader.epoch, random_generation());
-  const auto replies = link_.scripts(std::span(&ask, 1), deadline);
-  if (!replies.ok() || run_id_of_connection_ != link_.connections()) return;
-  if (!status_of(replies->front()).ok()) return;
-  auto snapshot = snapshot_of(replies->front());
-  if (!snapshot.ok()) return;
-  ShareAllocator::Buckets buckets;
-  for (const auto& [id, leased] : leased_) {
-    LeasedBucket& bucket = buckets[id];
-    bucket.rates = leased.rates;
-    bucket.weights = leased.sharing.weights;
-    if (leased.sharing.failure_policy == FailurePolicy::kSafeShare) {
-      bucket.reserve =
-          static_cast<std::uint64_t>(leased.sharing.safe_reserve * static_cast<double>(kWholeRate));
-    }
-  }
-  const SharePlan plan = allocator_->plan(*snapshot, buckets, engine_.now());
-  if (plan.learned) {
-    write_log(LogLevel::kInfo,
-              joined("shares: all earlier leases have ended; granting from now on, "
-                     "epoch ",
-                     leader.epoch));
-  }
-  for (const auto& [id, sequence] : plan.lost) {
-    write_log(LogLevel::kWarning,
-              joined("shares: ", id, " sent nothing for the length of a lease"));
-  }
-  if (!plan.changes_nothing(*snapshot)) {
-    const ScriptCall write = scripts_.apply_plan(run_id_, leader.epoch, *snapshot, plan);
-    (void)link_.scripts(std::span(&write, 1), deadline);
-  }
-  snapshot_ = *std::move(snapshot);
-}
-
-void ShareAgent::look(std::chrono::milliseconds patience) {
-  const ScriptCall ask = scripts_.look(run_id_);
-  const auto replies = link_.scripts(std::span(&ask, 1), Clock::now() + patience);
-  if (!replies.ok() || !status_of(replies->front()).ok()) return;
-  auto snapshot = snapshot_of(replies->front());
-  if (snapshot.ok()) snapshot_ = *std::move(snapshot);
-}
-
-void ShareAgent::publish(TimePoint now) {
-  std::map<std::string, control::ShareState, std::less<>> states;
   std::vector<control::BucketShares> shares;
-  for (const auto& [id, leased] : leased_) {
-    control::ShareState& state = states[id];
-    state.policy_state = leased.state.value_or(PolicyState::kClosed);
-    if (leased.active) {
-      state.share = now < holder_.ends().share ? leased.active->share : leased.active->fallback;
-    }
-    state.demand = part_of(leased.rates, leased.meter.demand(leased.rates));
-    state.lease_end = holder_.ends().share;
-    state.epoch = granted_epoch_;
-    state.policy_changes = leased.policy_changes;
-    control::BucketShares& bucket = shares.emplace_back();
-    bucket.bucket_id = id;
-    const auto part = [](std::uint64_t parts) {
-      return static_cast<double>(parts) / static_cast<double>(kWholeRate);
-    };
-    for (const auto& [session, known] : snapshot_.sessions) {
-      control::NodeShare& node = bucket.nodes.emplace_back();
+  shares.reserve(buckets.size());
+  for (const control::BucketEntryRef& bucket : buckets) {
+    const std::string_view id = bucket->id_view();
+    control::BucketShares& of_bucket = shares.emplace_back();
+    of_bucket.bucket_id = id;
+    const std::shared_ptr<const ShareSnapshot> snapshot = snapshots_.get(share_group_of(id));
+    for (const auto& [session, known] : snapshot->sessions) {
+      control::NodeShare& node = of_bucket.nodes.emplace_back();
       node.node_id = known.node_id;
       if (const auto held = known.held.find(id); held != known.held.end()) {
         node.share = part(held->second.leased + held->second.safe);
@@ -382,26 +396,7 @@ void ShareAgent::publish(TimePoint now) {
       }
     }
   }
-  MutexLock lock(mutex_);
-  states_ = std::move(states);
-  shares_ = std::move(shares);
-}
-
-std::optional<control::ShareState> ShareAgent::share_of(std::string_view bucket_id) const {
-  MutexLock lock(mutex_);
-  const auto state = states_.find(bucket_id);
-  if (state == states_.end()) return std::nullopt;
-  return state->second;
-}
-
-std::string ShareAgent::obstacle() const {
-  MutexLock lock(mutex_);
-  return obstacle_;
-}
-
-std::vector<control::BucketShares> ShareAgent::shares() const {
-  MutexLock lock(mutex_);
-  return shares_;
+  return shares;
 }
 
 }  // namespace drip::cluster

@@ -2,7 +2,7 @@
 // Failure policies: the rate that a node leaks by its share while Redis is unreachable.
 #pragma once
 
-#include "cluster/shares/share.h"
+#include "cluster/shares/lease/share.h"
 #include "control/model/bucket_patch.h"
 #include "control/model/shared_buckets.h"
 #include "engine/engine.h"

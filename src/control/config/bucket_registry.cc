@@ -53,6 +53,17 @@ std::vector<BucketEntryRef> BucketRegistry::split_buckets() const {
   return {split_.begin(), split_.end()};
 }
 
+std::vector<BucketEntryRef> BucketRegistry::split_buckets(std::string_view after,
+                                                          std::size_t limit) const {
+  std::vector<BucketEntryRef> result;
+  ReaderLock lock(names_);
+  for (auto next = split_.upper_bound(after); next != split_.end() && result.size() < limit;
+       ++next) {
+    result.emplace_back(*next);
+  }
+  return result;
+}
+
 absl::StatusOr<BucketDefinition> BucketRegistry::define(const BucketPatch& patch,
                                                         const BucketEntry* present) const {
   std::optional<BucketDefinition> before;
@@ -198,13 +209,16 @@ void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& appl
   if (planned.known != nullptr) {
     ++applied.changed;
     planned.known->change(planned.after);
-    if (split == planned.before.sharing.split()) return;
-    WriterLock lock(names_);
-    if (split) {
-      split_.insert(planned.known.get());
-    } else {
-      split_.erase(planned.known.get());
+    const bool was_split = planned.before.sharing.split();
+    if (split != was_split) {
+      WriterLock lock(names_);
+      if (split) {
+        split_.insert(planned.known.get());
+      } else {
+        split_.erase(planned.known.get());
+      }
     }
+    if (split || was_split) split_changes_.fetch_add(1, std::memory_order_release);
     return;
   }
   ++applied.created;
@@ -212,7 +226,9 @@ void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& appl
   WriterLock lock(names_);
   buckets_.insert(bucket);
   in_order_.insert(bucket.get());
-  if (split) split_.insert(bucket.get());
+  if (!split) return;
+  split_.insert(bucket.get());
+  split_changes_.fetch_add(1, std::memory_order_release);
 }
 
 std::size_t BucketRegistry::children_of(std::string_view id) const {
@@ -236,7 +252,7 @@ Removal BucketRegistry::remove(const BucketEntryRef& bucket, bool drop_backlog) 
   {
     WriterLock lock(names_);
     in_order_.erase(bucket.get());
-    split_.erase(bucket.get());
+    if (split_.erase(bucket.get()) > 0) split_changes_.fetch_add(1, std::memory_order_release);
     buckets_.erase(bucket->id_view());
   }
   bucket->end_existence();

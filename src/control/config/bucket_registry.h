@@ -2,6 +2,7 @@
 // The configured buckets by name.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -48,8 +49,15 @@ class BucketRegistry {
   /// Up to `limit` buckets whose ids begin with `prefix` and come after `after`, in order of id.
   [[nodiscard]] std::vector<BucketEntryRef> list(std::string_view prefix, std::string_view after,
                                                  std::size_t limit) const;
-  /// Those whose rate is split among nodes, in order of id: few of many, and asked for often.
+  /// Those whose rate is split among nodes, in order of id.
   [[nodiscard]] std::vector<BucketEntryRef> split_buckets() const;
+  /// Up to `limit` of them that come after `after`.
+  [[nodiscard]] std::vector<BucketEntryRef> split_buckets(std::string_view after,
+                                                          std::size_t limit) const;
+  /// Changes whenever one of them is made, changed or removed: read it before split_buckets().
+  [[nodiscard]] std::uint64_t split_changes() const {
+    return split_changes_.load(std::memory_order_acquire);
+  }
 
   struct Applied {
     std::uint32_t created = 0;
@@ -108,6 +116,7 @@ class BucketRegistry {
   absl::flat_hash_set<BucketEntryRef, IdHash, IdEqual> buckets_ ABSL_GUARDED_BY(names_);
   absl::btree_set<BucketEntry*, IdLess> in_order_ ABSL_GUARDED_BY(names_);  // The same ones.
   absl::btree_set<BucketEntry*, IdLess> split_ ABSL_GUARDED_BY(names_);
+  std::atomic<std::uint64_t> split_changes_{0};
 };
 
 /// Thread safe. Reads every bucket: about 100 ns each.

@@ -2,6 +2,7 @@
 // What control asks of the cluster about buckets whose scope is CLUSTER.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -49,6 +50,13 @@ struct NodeShare {
 struct BucketShares {
   std::string bucket_id;
   std::vector<NodeShare> nodes;
+};
+
+/// Which buckets' shares are asked for.
+struct SharesPage {
+  std::string bucket_id;  ///< Only this one's; empty: all.
+  std::string after;      ///< Those whose ids come after this.
+  std::size_t limit = 0;
 };
 
 /// Names one request of a shared queue: its sequence number, and the instance of the queue, since a
@@ -152,7 +160,9 @@ class SharedBuckets {
 
   /// None for a bucket of scope NODE, or one that it does not know yet.
   [[nodiscard]] virtual std::optional<ShareState> share_of(std::string_view bucket_id) const = 0;
-  [[nodiscard]] virtual std::vector<BucketShares> shares() const = 0;
+
+  /// In order of id, as Redis has them: read within the last second, or now.
+  virtual void shares(const SharesPage& page, Done<std::vector<BucketShares>> done) = 0;
 };
 
 }  // namespace drip::control

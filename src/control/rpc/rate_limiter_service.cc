@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/text.h"
@@ -141,23 +143,6 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   return absl::OkStatus();
 }
 
-absl::Status get_cluster_shares(const ServicesContext& context,
-                                const v1::GetClusterSharesRequest& request,
-                                v1::GetClusterSharesResponse& response) {
-  const std::string& id = request.bucket_id();
-  if (!id.empty()) {
-    const absl::StatusOr<BucketEntryRef> bucket = context.buckets.get("bucket_id", id);
-    if (!bucket.ok()) return bucket.status();
-  }
-  const SharedBuckets* const shared = context.cluster.shared_buckets();
-  if (shared == nullptr) return absl::OkStatus();
-  for (const BucketShares& bucket : shared->shares()) {
-    if (!id.empty() && bucket.bucket_id != id) continue;
-    write_shares(bucket, *response.add_buckets());
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
@@ -264,7 +249,25 @@ grpc::ServerUnaryReactor* RateLimiterService::GetLeader(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* RateLimiterService::GetClusterShares(
     grpc::CallbackServerContext* call, const v1::GetClusterSharesRequest* request,
     v1::GetClusterSharesResponse* response) {
-  return answer(call, get_cluster_shares(context_, *request, *response));
+  SharesPage page;
+  page.bucket_id = request->bucket_id();
+  page.limit = std::numeric_limits<std::size_t>::max();
+  if (!page.bucket_id.empty()) {
+    const absl::StatusOr<BucketEntryRef> bucket = context_.buckets.get("bucket_id", page.bucket_id);
+    if (!bucket.ok()) return answer(call, bucket.status());
+  }
+  SharedBuckets* const shared = context_.cluster.shared_buckets();
+  if (shared == nullptr) return answer(call, absl::OkStatus());
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  shared->shares(page,
+                 [reactor, response](const absl::StatusOr<std::vector<BucketShares>>& shares) {
+                   if (shares.ok()) {
+                     for (const BucketShares& bucket : *shares)
+                       write_shares(bucket, *response->add_buckets());
+                   }
+                   reactor->Finish(to_grpc(shares.status()));
+                 });
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::GetClusterStatus(

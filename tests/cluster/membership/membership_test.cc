@@ -11,7 +11,7 @@
 
 #include "cluster/redis/redis_link.h"
 #include "cluster/redis_options.h"
-#include "cluster/shares/share_scripts.h"
+#include "cluster/shares/store/share_scripts.h"
 #include "support/redis_server.h"
 #include "support/timed_wait.h"
 
@@ -157,9 +157,9 @@ TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   const ClusterKeys keys("drip");
   const ShareScripts scripts(keys.prefix, keys.leader);
   RedisLink link(options_of(redis.url()));
-  // Under a new run id the leader's snapshot begins new data of shares.
+  // Under a new run id the leader begins new data of shares.
   const auto begin_data = [&](std::uint64_t epoch, const std::string& run_id) {
-    const ScriptCall call = scripts.snapshot(run_id, epoch, 1);
+    const ScriptCall call = scripts.begin(run_id, epoch, 1);
     const auto replies = link.scripts(std::span(&call, 1));
     return replies.ok() ? status_of(replies->front()) : replies.status();
   };
@@ -171,7 +171,7 @@ TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
   EXPECT_THAT(std::string(stale.message()),
               HasSubstr("FENCED epoch 1 is over: the present one is 2"));
-  EXPECT_EQ(*link.command({"HGET", "drip:{drip}:shares", "run_id"})->text(), "first");
+  EXPECT_EQ(*link.command({"HGET", "drip:{drip}:shares:data", "run_id"})->text(), "first");
   EXPECT_TRUE(begin_data(b->epoch(), "second").ok());
   EXPECT_FALSE(begin_data(3, "from the future").ok());
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <functional>
 #include <map>
@@ -15,9 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/shares/share_allocation.h"
-#include "cluster/shares/share_allocator.h"
-#include "cluster/shares/share_holder.h"
+#include "cluster/shares/lease/rate_division.h"
+#include "cluster/shares/lease/share_allocator.h"
+#include "cluster/shares/lease/share_holder.h"
+#include "cluster/shares/lease/share_learning.h"
 #include "lease_store.h"
 
 namespace drip::cluster {
@@ -28,6 +30,9 @@ constexpr std::int64_t kFaultsEnd = 60'000 * kMs;
 
 // Short spans, so that a run sees many of them end.
 constexpr LeaseTiming kTiming{Duration{2'000 * kMs}, Duration{6'000 * kMs}, 1000};
+
+// Each bucket is in a group of its own: what one group does must not be missed by the other.
+constexpr std::uint32_t kGroups = 2;
 
 class Simulation {
  public:
@@ -42,8 +47,8 @@ class Simulation {
       node.offset = static_cast<std::int64_t>(draw(1'000'000)) * kMs;
       start(node);
     }
-    buckets_["a"] = {{1000, 0}, kWholeRate / 10, {}};
-    buckets_["b"] = {{0, 1e6}, draw(2) == 0 ? 0 : kWholeRate / 4, {{"n0", 3}}};
+    buckets_[0]["a"] = {{1000, 0}, kWholeRate / 10, {}};
+    buckets_[1]["b"] = {{0, 1e6}, draw(2) == 0 ? 0 : kWholeRate / 4, {{"n0", 3}}};
     at(0, [this] { elect(); });
     at(1, [this] { fault(); });
     at(2, [this] { change_demands(); });
@@ -76,14 +81,15 @@ class Simulation {
     std::uint64_t life = 0;
     std::uint64_t started = 0;
     std::string session;
-    std::unique_ptr<ShareHolder> holder;
+    std::vector<ShareHolder> holders;  // By group.
     std::int64_t paused_until = 0;
     bool cut = false;
-    Demands demands;
+    std::array<Demands, kGroups> demands;
+    std::array<Demands, kGroups> reported;
     // As a leader.
     std::uint64_t epoch = 0;
-    std::unique_ptr<ShareAllocator> allocator;
-    bool awaits = false;
+    std::unique_ptr<ShareLearning> learning;
+    std::vector<ShareAllocator> allocators;  // By group.
     std::uint64_t round = 0;
   };
   struct Event {
@@ -149,34 +155,72 @@ class Simulation {
     node.up = true;
     node.paused_until = 0;
     node.session = fmt::format("{}:{}", node.name, ++node.started);
-    node.holder = std::make_unique<ShareHolder>(kTiming);
-    node.allocator.reset();
+    node.holders.clear();
+    for (std::uint32_t group = 0; group < kGroups; ++group) node.holders.emplace_back(kTiming);
     node.epoch = 0;
-    node.awaits = false;
     on(node, now_ + static_cast<std::int64_t>(draw(50)) * kMs, [this, &node] { tick(node); });
   }
 
+  struct Reply {
+    ExchangeAnswer answer = ExchangeAnswer::kUnknown;
+    std::uint64_t generation = 0;
+    std::optional<Shares> granted;
+  };
   void tick(Node& node) {
-    struct Reply {
-      ExchangeAnswer answer;
-      std::uint64_t generation = 0;
-      std::optional<Shares> granted;
-    };
-    const ShareHolder::Exchange exchange = node.holder->begin(clock(node));
-    call<Reply>(
-        node,
-        [this, session = node.session, name = node.name, exchange, demands = node.demands] {
-          Reply reply;
-          reply.answer =
-              store_.exchange(session, name, exchange, demands, reply.generation, reply.granted);
-          result_.exchanges += reply.answer == ExchangeAnswer::kRenewed ? 1U : 0U;
-          return reply;
-        },
-        [&node, sequence = exchange.sequence](Reply reply) {
-          node.holder->on_answer(sequence, reply.answer, reply.generation,
-                                 reply.granted ? &*reply.granted : nullptr);
-        });
+    // The groups in one call, or each in a call of its own.
+    std::vector<std::uint32_t> together;
+    for (std::uint32_t group = 0; group < kGroups; ++group) {
+      if (chance(0.3)) {
+        exchange(node, {group});
+      } else {
+        together.push_back(group);
+      }
+    }
+    if (!together.empty()) exchange(node, together);
     on(node, now_ + 50 * kMs, [this, &node] { tick(node); });
+  }
+  void exchange(Node& node, std::vector<std::uint32_t> groups) {
+    struct Part {
+      std::uint32_t group = 0;
+      ShareHolder::Exchange exchange;
+      Demands demands;
+    };
+    std::vector<Part> parts;
+    for (const std::uint32_t group : groups) {
+      ShareHolder& holder = node.holders[group];
+      // Nothing has changed: no exchange at all for a while, or one that says so.
+      if (holder.settled(clock(node)) && node.reported[group] == node.demands[group]) {
+        if (chance(0.7)) continue;
+        ++result_.short_exchanges;
+        parts.push_back({group, holder.renew(clock(node)), {}});
+        continue;
+      }
+      node.reported[group] = node.demands[group];
+      parts.push_back({group, holder.begin(clock(node)), node.demands[group]});
+    }
+    if (parts.empty()) return;
+    call<std::vector<Reply>>(
+        node,
+        [this, session = node.session, name = node.name, parts] {
+          std::vector<Reply> replies;
+          for (const auto& [group, exchange, demands] : parts) {
+            Reply& reply = replies.emplace_back();
+            reply.answer = store_.exchange(group, session, name, exchange, demands,
+                                           reply.generation, reply.granted);
+            result_.exchanges += reply.answer == ExchangeAnswer::kRenewed ? 1U : 0U;
+          }
+          return replies;
+        },
+        [&node, parts](const std::vector<Reply>& replies) {
+          for (std::size_t i = 0; i < parts.size(); ++i) {
+            node.holders[parts[i].group].on_answer(
+                parts[i].exchange.sequence, replies[i].answer, replies[i].generation,
+                replies[i].granted ? &*replies[i].granted : nullptr);
+          }
+          for (ShareHolder& holder : node.holders) {
+            holder.set_generation(replies.front().generation);
+          }
+        });
   }
 
   void end_faults() {
@@ -199,8 +243,9 @@ class Simulation {
         on(node, now_ + delay(), [this, &node, epoch] {
           if (epoch < node.epoch) return;
           node.epoch = epoch;
-          node.allocator = std::make_unique<ShareAllocator>(kTiming);
-          node.awaits = false;
+          node.learning = std::make_unique<ShareLearning>(kTiming);
+          node.allocators.clear();
+          for (std::uint32_t i = 0; i < kGroups; ++i) node.allocators.emplace_back(kTiming);
           lead(node, epoch);
         });
       }
@@ -214,46 +259,112 @@ class Simulation {
   void lead(Node& node, std::uint64_t epoch) {
     if (node.epoch != epoch) return;
     const std::uint64_t round = ++node.round;
-    const std::uint64_t generation = draw(std::uint64_t{1} << 40) << 20;
-    call<std::optional<ShareSnapshot>>(
-        node, [this, epoch, generation] { return store_.snapshot(epoch, generation); },
-        [this, &node, epoch, round](std::optional<ShareSnapshot> snapshot) {
-          if (node.epoch != epoch || node.round != round) return;
-          if (!snapshot) {
-            ++result_.refused;
-            return;
+    const auto present = [&node, epoch, round] {
+      return node.epoch == epoch && node.round == round;
+    };
+    call<ShareData>(
+        node, [this] { return store_.poll(); },
+        [this, &node, epoch, present](const ShareData& data) {
+          if (!present()) return;
+          if (data.generation == 0) {
+            const std::uint64_t generation = 1 + (draw(std::uint64_t{1} << 40) << 20);
+            return write(node,
+                         [this, epoch, generation] { return store_.begin(epoch, generation); });
           }
-          const SharePlan plan = node.allocator->plan(*snapshot, buckets_, clock(node));
-          if (plan.changes_nothing(*snapshot)) return;
-          call<bool>(
-              node,
-              [this, epoch, generation = snapshot->generation, plan] {
-                const bool done = store_.apply_plan(epoch, generation, plan);
-                if (done && plan.learned && !plan.safe_frozen) look_for_amnesia();
-                ++(done ? result_.plans : result_.refused);
-                return done;
-              },
-              [](bool) {});
+          const ShareLearning::Step step = node.learning->next(data, clock(node));
+          if (step != ShareLearning::Step::kNone) {
+            write(node, [this, epoch, generation = data.generation, step] {
+              const bool learned = step == ShareLearning::Step::kLearned && store_.poll().learning;
+              const bool done = store_.step(epoch, generation, step);
+              if (done && learned && !store_.data.state.safe_frozen) look_for_amnesia();
+              return done;
+            });
+          }
+          if (chance(0.2)) look_at_heads(node, present);
+          for (std::uint32_t group = 0; group < kGroups; ++group) {
+            if (chance(0.8)) plan(node, epoch, group, present);
+          }
         });
     on(node, now_ + 60 * kMs, [this, &node, epoch] { lead(node, epoch); });
+  }
+
+  void look_at_heads(Node& node, const std::function<bool()>& present) {
+    struct Heads {
+      std::uint64_t generation = 0;
+      std::array<ShareHeads, kGroups> groups;
+    };
+    call<Heads>(
+        node,
+        [this] {
+          Heads heads{store_.poll().generation, {}};
+          for (const auto& [group, content] : store_.data.groups) {
+            for (const auto& [id, session] : content.sessions) heads.groups[group][id] = session;
+          }
+          return heads;
+        },
+        [this, &node, present](const Heads& heads) {
+          if (!present() || heads.generation == 0) return;
+          for (std::uint32_t group = 0; group < kGroups; ++group) {
+            (void)node.allocators[group].observe(heads.generation, heads.groups[group],
+                                                 clock(node));
+          }
+        });
+  }
+
+  void plan(Node& node, std::uint64_t epoch, std::uint32_t group,
+            const std::function<bool()>& present) {
+    call<std::optional<ShareSnapshot>>(
+        node,
+        [this, group]() -> std::optional<ShareSnapshot> {
+          if (!store_.known()) return std::nullopt;
+          return store_.snapshot(group);
+        },
+        [this, &node, epoch, group, present](const std::optional<ShareSnapshot>& snapshot) {
+          if (!present() || !snapshot) return;
+          const SharePlan plan =
+              node.allocators[group].plan(*snapshot, buckets_[group], clock(node));
+          if (plan.changes_nothing()) return;
+          write(node, [this, epoch, generation = snapshot->generation, group, plan] {
+            const bool done = store_.apply_plan(epoch, generation, group, plan);
+            result_.plans += done ? 1U : 0U;
+            return done;
+          });
+        });
+  }
+
+  void write(Node& node, std::function<bool()> carry_out) {
+    call<bool>(
+        node,
+        [this, carry_out] {
+          const bool done = carry_out();
+          result_.refused += done ? 0U : 1U;
+          return done;
+        },
+        [](bool) {});
   }
 
   // Nobody who could be heard of knew of the data that were lost, and yet somebody has a safe share
   // of then: not to be told from a cluster that has just begun.
   void look_for_amnesia() {
     for (const auto& node : nodes_) {
-      if (!node->up || store_.data.sessions.contains(node->session)) continue;
-      if (node->holder->held().empty()) continue;
-      result_.amnesia = true;
-      amnesia_until_ = now_ + kTiming.at_leader(kTiming.lease + kTiming.safe_hold).ns;
+      for (std::uint32_t group = 0; group < kGroups; ++group) {
+        if (!node->up || store_.data.groups[group].sessions.contains(node->session)) continue;
+        if (node->holders[group].held().empty()) continue;
+        result_.amnesia = true;
+        amnesia_until_ = now_ + kTiming.at_leader(kTiming.lease + kTiming.safe_hold).ns;
+      }
     }
   }
 
   void change_demands() {
     for (const auto& node : nodes_) {
-      for (const auto& [id, bucket] : buckets_) {
-        const std::uint64_t kind = draw(3);
-        node->demands[id] = kind == 0 ? 0 : kind == 1 ? draw(kWholeRate / 2) : draw(kWholeRate * 2);
+      for (std::uint32_t group = 0; group < kGroups; ++group) {
+        for (const auto& [id, bucket] : buckets_[group]) {
+          const std::uint64_t kind = draw(3);
+          node->demands[group][id] = kind == 0   ? 0
+                                     : kind == 1 ? draw(kWholeRate / 2)
+                                                 : draw(kWholeRate * 2);
+        }
       }
     }
     if (!calm()) after(static_cast<std::int64_t>(draw(4'000)) * kMs, [this] { change_demands(); });
@@ -288,7 +399,6 @@ class Simulation {
         return;
       case 4:
         say("Redis is empty");
-        store_.data_of = 0;
         store_.data = {};
         return;
       case 5:
@@ -305,8 +415,7 @@ class Simulation {
         after(static_cast<std::int64_t>(draw(5'000)) * kMs, [this] { away_ = false; });
         return;
       default: {
-        auto bucket = buckets_.begin();
-        std::advance(bucket, static_cast<std::ptrdiff_t>(draw(buckets_.size())));
+        const auto bucket = buckets_[draw(kGroups)].begin();
         const double factor_of_change = 0.25 * static_cast<double>(1 + draw(12));
         bucket->second.rates = {
             bucket->second.rates.units_per_second > 0 ? 1000 * factor_of_change : 0,
@@ -316,11 +425,11 @@ class Simulation {
       }
     }
   }
-  void move_server(const ShareSnapshot& data) {
+  void move_server(const LeaseStore::Data& data) {
+    const std::uint64_t of = store_.data.of;
     ++store_.server;
-    const std::uint64_t data_of = store_.data_of;
     store_.data = data;
-    store_.data_of = data_of;  // Of another server from now on.
+    store_.data.of = of;  // Of another server from now on.
   }
 
   static double factor(const LeasedRates& rates) {
@@ -338,7 +447,7 @@ class Simulation {
 
   void check() {
     // Whoever was not known of then may tell of its share when data are lost again, and keep it.
-    if (now_ < amnesia_until_ && (store_.data_of != store_.server || store_.data.learning)) {
+    if (now_ < amnesia_until_ && store_.poll().learning) {
       amnesia_until_ = now_ + kTiming.at_leader(kTiming.lease + kTiming.safe_hold).ns;
     }
     // A replica is behind by up to a second.
@@ -347,17 +456,21 @@ class Simulation {
       copy_ = store_.data;
       copied_at_ = now_;
     }
-    for (const auto& [id, bucket] : buckets_) {
+    for (std::uint32_t group = 0; group < kGroups; ++group) check(group);
+  }
+
+  void check(std::uint32_t group) {
+    for (const auto& [id, bucket] : buckets_[group]) {
       double active = 0;
       double at_present = 0;  // The part of it that is of the rate of now, or of a lower one.
       double highest = 0;     // Of the rates of which somebody has a share.
       std::uint64_t parts = 0;
       for (const auto& node : nodes_) {
         if (!node->up) continue;
-        const std::uint64_t mine = node->holder->active_parts(id, clock(*node));
+        const std::uint64_t mine = node->holders[group].active_parts(id, clock(*node));
         if (mine == 0) continue;
         parts += mine;
-        const LeasedRates& rates = node->holder->held().find(id)->second.rates;
+        const LeasedRates& rates = node->holders[group].held().find(id)->second.rates;
         active += factor(part_of(rates, mine));
         if (factor(rates) <= factor(bucket.rates)) at_present += factor(part_of(rates, mine));
         highest = std::max(highest, factor(rates));
@@ -372,15 +485,16 @@ class Simulation {
             "at {:.3f} ms bucket {} leaks {} times its rate, {} times by shares of it ({} parts)",
             static_cast<double>(now_) / kMs, id, active / bound, at_present / factor(bucket.rates),
             parts);
-        result_.trouble += fmt::format("; data of {} at {}{}{}", store_.data_of, store_.server,
-                                       store_.data.learning ? ", learning" : "",
-                                       store_.data.safe_frozen ? ", frozen" : "");
+        result_.trouble += fmt::format("; data of {} at {}{}{}", store_.data.of, store_.server,
+                                       store_.data.state.learning ? ", learning" : "",
+                                       store_.data.state.safe_frozen ? ", frozen" : "");
         for (const auto& node : nodes_) {
           result_.trouble += fmt::format("; {} {} {}", node->session, node->up ? "up" : "down",
-                                         node->holder->active_parts(id, clock(*node)));
-          const auto held = node->holder->held().find(id);
-          const auto known = store_.data.sessions.find(node->session);
-          if (known != store_.data.sessions.end()) {
+                                         node->holders[group].active_parts(id, clock(*node)));
+          const auto held = node->holders[group].held().find(id);
+          const auto& sessions = store_.data.groups[group].sessions;
+          const auto known = sessions.find(node->session);
+          if (known != sessions.end()) {
             const auto text = [&bucket_id = id](const Shares& shares) {
               const auto share = shares.find(bucket_id);
               return share == shares.end()
@@ -394,7 +508,7 @@ class Simulation {
                 known->second.taken ? text(*known->second.taken) : std::string("none"),
                 known->second.granted ? text(*known->second.granted) : std::string("none"));
           }
-          if (held == node->holder->held().end()) continue;
+          if (held == node->holders[group].held().end()) continue;
           result_.trouble += fmt::format(" (leased {}, safe {} of {})", held->second.leased,
                                          held->second.safe, factor(held->second.rates));
         }
@@ -407,23 +521,28 @@ class Simulation {
     for (const auto& node : nodes_) {
       if (!node->up) return;
     }
-    for (const auto& [id, bucket] : buckets_) {
+    for (std::uint32_t group = 0; group < kGroups; ++group) check_settled(group);
+  }
+
+  void check_settled(std::uint32_t group) {
+    for (const auto& [id, bucket] : buckets_[group]) {
       std::uint64_t parts = 0;
-      for (const auto& node : nodes_) parts += node->holder->active_parts(id, clock(*node));
+      for (const auto& node : nodes_) parts += node->holders[group].active_parts(id, clock(*node));
       // Up to one part a node is lost when what is set aside is divided.
       if (parts > kWholeRate || parts + nodes_.size() < kWholeRate) {
         result_.settled = false;
         result_.trouble = fmt::format(
             "in the end bucket {} has {} of {} parts; epoch {}, plans {}{}{}", id, parts,
-            kWholeRate, store_.epoch, result_.plans, store_.data.learning ? ", learning" : "",
-            store_.data.safe_frozen ? ", frozen" : "");
-        for (const auto& [session, state] : store_.data.sessions) {
+            kWholeRate, store_.epoch, result_.plans, store_.data.state.learning ? ", learning" : "",
+            store_.data.state.safe_frozen ? ", frozen" : "");
+        for (const auto& [session, state] : store_.data.groups[group].sessions) {
           result_.trouble +=
               fmt::format("; {}{} at {}", session, state.lost ? " lost" : "", state.sequence);
         }
         for (const auto& node : nodes_) {
-          result_.trouble += fmt::format("; {} has {}, leads {}", node->session,
-                                         node->holder->active_parts(id, clock(*node)), node->epoch);
+          result_.trouble +=
+              fmt::format("; {} has {}, leads {}", node->session,
+                          node->holders[group].active_parts(id, clock(*node)), node->epoch);
         }
       }
     }
@@ -438,11 +557,11 @@ class Simulation {
   std::map<std::string, std::deque<std::pair<std::int64_t, double>>> highest_;
   LeaseStore store_;
   bool away_ = false;
-  ShareSnapshot copy_, behind_;
+  LeaseStore::Data copy_, behind_;
   std::int64_t copied_at_ = 0;
   std::int64_t amnesia_until_ = -1;
   std::vector<std::unique_ptr<Node>> nodes_;
-  ShareAllocator::Buckets buckets_;
+  std::array<ShareAllocator::Buckets, kGroups> buckets_;
   SimulationResult result_;
 };
 

@@ -26,20 +26,24 @@ TEST(LeaseSimulation, SharesInForceNeverExceedTheRateAndSettleInTheEnd) {
     sum.steps += result.steps;
     sum.faults += result.faults;
     sum.exchanges += result.exchanges;
+    sum.short_exchanges += result.short_exchanges;
     sum.plans += result.plans;
     sum.refused += result.refused;
     amnesias += result.amnesia ? 1U : 0U;
   }
   std::printf(
-      "%llu seeds: %llu steps, %llu faults, %llu renewals, %llu plans carried out, %llu refused; "
+      "%llu seeds: %llu steps, %llu faults, %llu renewals, %llu short, %llu plans carried out, "
+      "%llu refused; "
       "in %llu Redis and all memory were lost at one time\n",
       static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(sum.steps),
       static_cast<unsigned long long>(sum.faults), static_cast<unsigned long long>(sum.exchanges),
+      static_cast<unsigned long long>(sum.short_exchanges),
       static_cast<unsigned long long>(sum.plans), static_cast<unsigned long long>(sum.refused),
       static_cast<unsigned long long>(amnesias));
   // A model in which nothing happens proves nothing.
   EXPECT_GT(sum.plans, seeds);
   EXPECT_GT(sum.faults, seeds);
+  EXPECT_GT(sum.short_exchanges, seeds);
 }
 
 TEST(LeaseSimulation, OneSeedIsOneRun) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the leader grants, in cases that the drawn runs of the lease simulation seldom come to.
-#include "cluster/shares/share_allocator.h"
+#include "cluster/shares/lease/share_allocator.h"
 
 #include <gtest/gtest.h>
 
-#include "cluster/shares/share_allocation.h"
-#include "cluster/shares/share_holder.h"
+#include "cluster/shares/lease/rate_division.h"
+#include "cluster/shares/lease/share_holder.h"
+#include "cluster/shares/lease/share_learning.h"
 
 namespace drip::cluster {
 namespace {
@@ -152,7 +153,7 @@ TEST(ShareAllocator, WhatWasGrantedToALostSessionAfterItsLastExchangeIsFree) {
       allocator.plan(snapshot, bucket(0.1), kStart + Duration{2 * kTiming.lease.ns});
   ASSERT_EQ(plan.lost.size(), 1U);
   EXPECT_TRUE(plan.left.at("n1:1").empty());
-  EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, part(0.1) / 2);
+  EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, part(0.1)) << "all of the reserve";
   EXPECT_EQ(granted(plan, snapshot, "n2:1").leased, kWholeRate - part(0.1));
 }
 
@@ -174,8 +175,7 @@ TEST(ShareAllocator, WhileSafeSharesAreUnknownNobodysGrows) {
                                         {"n2:1", session("n2", {})},
                                         {"n3:1", session("n3", {})}});
   snapshot.safe_frozen = true;
-  SharePlan plan = allocator.plan(snapshot, bucket(0.12), kStart);
-  EXPECT_TRUE(plan.safe_frozen);
+  const SharePlan plan = allocator.plan(snapshot, bucket(0.12), kStart);
   EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, 0U);
   EXPECT_EQ(granted(plan, snapshot, "n3:1").safe, 0U);
   EXPECT_LE(granted(plan, snapshot, "n1:1").safe, part(0.04));
@@ -183,32 +183,68 @@ TEST(ShareAllocator, WhileSafeSharesAreUnknownNobodysGrows) {
   EXPECT_LE(granted(plan, snapshot, "n1:1").leased + granted(plan, snapshot, "n2:1").leased +
                 granted(plan, snapshot, "n3:1").leased,
             kWholeRate - part(0.12));
-  // Until the last of them must be over.
-  const TimePoint over =
-      kStart + kTiming.at_leader(kTiming.lease + kTiming.safe_hold) + Duration{1};
-  for (auto& [id, each] : snapshot.sessions) ++each.sequence;
-  plan = allocator.plan(snapshot, bucket(0.12), over + Duration{-2});
-  EXPECT_TRUE(plan.safe_frozen);
-  plan = allocator.plan(snapshot, bucket(0.12), over);
-  EXPECT_FALSE(plan.safe_frozen);
 }
 
-TEST(ShareAllocator, WhenItHasLearnedWhatIsHeldSafeSharesOfBeforeMayBeUnknown) {
-  for (const bool somebody_holds : {true, false}) {
-    ShareAllocator allocator(kTiming);
-    ShareSnapshot snapshot =
-        snapshot_of({{"n1:1", session("n1", somebody_holds ? only(0, 0.1) : Shares{})}});
-    snapshot.learning = true;
-    SharePlan plan = allocator.plan(snapshot, bucket(0.2), kStart);
-    EXPECT_FALSE(plan.learned);
-    const TimePoint over = kStart + kTiming.at_leader(kTiming.lease);
-    plan = allocator.plan(snapshot, bucket(0.2), over);
-    EXPECT_TRUE(plan.changes_nothing(snapshot)) << "a lease of before may run still";
-    plan = allocator.plan(snapshot, bucket(0.2), over + Duration{1});
-    EXPECT_TRUE(plan.learned);
-    EXPECT_TRUE(plan.grants.empty());
-    EXPECT_EQ(plan.safe_frozen, somebody_holds);
+TEST(ShareAllocator, NothingIsGrantedWhileItIsUnknownWhatIsHeld) {
+  ShareAllocator allocator(kTiming);
+  ShareSnapshot snapshot = snapshot_of({{"n1:1", session("n1", {})}});
+  snapshot.learning = true;
+  EXPECT_TRUE(allocator.plan(snapshot, bucket(0.2), kStart).changes_nothing());
+}
+
+TEST(ShareAllocator, LostSessionsThatHoldNothingOfABucketTakeNothingOfItsReserve) {
+  ShareAllocator allocator(kTiming);
+  ShareSnapshot snapshot = snapshot_of({{"n1:1", session("n1", {})}, {"n2:1", session("n2", {})}});
+  for (int i = 0; i < 6; ++i) {
+    const std::string node = "dead" + std::to_string(i);
+    snapshot.sessions.emplace(node + ":1", session(node, {})).first->second.lost = true;
   }
+  const SharePlan plan = allocator.plan(snapshot, bucket(0.1), kStart);
+  EXPECT_EQ(granted(plan, snapshot, "n1:1").safe, part(0.1) / 2);
+  EXPECT_EQ(granted(plan, snapshot, "n2:1").safe, part(0.1) / 2);
+}
+
+TEST(ShareAllocator, SafeSharesOfLostSessionsStayInTheSum) {
+  ShareAllocator allocator(kTiming);
+  ShareSnapshot snapshot = snapshot_of({{"n1:1", session("n1", only(0, 0.02))},
+                                        {"n2:1", session("n2", {})},
+                                        {"n3:1", session("n3", only(0, 0.06))}});
+  snapshot.sessions.at("n3:1").lost = true;
+  const SharePlan plan = allocator.plan(snapshot, bucket(0.1), kStart);
+  const std::uint64_t safe =
+      granted(plan, snapshot, "n1:1").safe + granted(plan, snapshot, "n2:1").safe;
+  EXPECT_LE(safe, part(0.1) - part(0.06));
+  EXPECT_GE(safe + 3, part(0.1) - part(0.06));
+}
+
+TEST(ShareAllocator, ALookAtHeadsTellsWhetherAPlanWouldGiveASessionUp) {
+  ShareAllocator allocator(kTiming);
+  const ShareHeads heads{{"n1:1", {"n1", 1, false}}};
+  EXPECT_FALSE(allocator.observe(7, heads, kStart));
+  const TimePoint end = kStart + kTiming.at_leader(kTiming.lease);
+  EXPECT_FALSE(allocator.observe(7, heads, end));
+  EXPECT_TRUE(allocator.observe(7, heads, end + Duration{1}));
+  EXPECT_FALSE(allocator.observe(7, {{"n1:1", {"n1", 2, false}}}, end + Duration{1}));
+}
+
+TEST(ShareLearning, WaitsUntilEveryLeaseOfBeforeIsOver) {
+  ShareLearning learning(kTiming);
+  const ShareData data{7, true, false};
+  EXPECT_EQ(learning.next(data, kStart), ShareLearning::Step::kNone);
+  const TimePoint over = kStart + kTiming.at_leader(kTiming.lease);
+  EXPECT_EQ(learning.next(data, over), ShareLearning::Step::kNone);
+  EXPECT_EQ(learning.next(data, over + Duration{1}), ShareLearning::Step::kLearned);
+  // Other data: from the beginning.
+  EXPECT_EQ(learning.next({8, true, false}, over + Duration{1}), ShareLearning::Step::kNone);
+}
+
+TEST(ShareLearning, SafeSharesGrowAgainWhenEveryOneOfBeforeIsOver) {
+  ShareLearning learning(kTiming);
+  const ShareData data{7, false, true};
+  EXPECT_EQ(learning.next(data, kStart), ShareLearning::Step::kNone);
+  const TimePoint over = kStart + kTiming.at_leader(kTiming.lease + kTiming.safe_hold);
+  EXPECT_EQ(learning.next(data, over), ShareLearning::Step::kNone);
+  EXPECT_EQ(learning.next(data, over + Duration{1}), ShareLearning::Step::kThawed);
 }
 
 TEST(ShareHolder, EndsByTheClockOfWhenTheExchangeWasBegun) {
@@ -233,6 +269,36 @@ TEST(ShareHolder, AnAnswerToAnEarlierExchangeChangesNothing) {
   const Shares shares = only(0.5, 0);
   holder.on_answer(first.sequence, ExchangeAnswer::kRenewed, 7, &shares);
   EXPECT_EQ(holder.active_parts("a", kStart + Duration{2}), 0U);
+}
+
+TEST(ShareHolder, IsSettledWhenWhatItReportedIsWhatItHolds) {
+  ShareHolder holder(kTiming);
+  const Shares shares = only(0.5, 0);
+  holder.on_answer(holder.begin(kStart).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  EXPECT_FALSE(holder.settled(kStart)) << "it has reported that it holds nothing";
+  holder.on_answer(holder.begin(kStart).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  EXPECT_TRUE(holder.settled(kStart));
+  EXPECT_FALSE(holder.settled(holder.ends().share));
+  // Renewed from when it was said that nothing has changed.
+  const TimePoint later = kStart + Duration{1'000'000};
+  holder.on_answer(holder.renew(later).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  EXPECT_EQ(holder.ends().share, later + kTiming.at_holder(kTiming.lease));
+  EXPECT_TRUE(holder.settled(later));
+  EXPECT_EQ(holder.held(), shares);
+}
+
+TEST(ShareHolder, SomethingHasChangedInRedisSoNothingIsRenewed) {
+  ShareHolder holder(kTiming);
+  const Shares shares = only(0.5, 0);
+  for (int i = 0; i < 2; ++i) {
+    holder.on_answer(holder.begin(kStart).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  }
+  const LeaseEnds ends = holder.ends();
+  holder.on_answer(holder.renew(kStart + Duration{1}).sequence, ExchangeAnswer::kChanged, 7,
+                   nullptr);
+  EXPECT_EQ(holder.ends().share, ends.share);
+  EXPECT_FALSE(holder.settled(kStart + Duration{1}));
+  EXPECT_EQ(holder.held(), shares);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/lease/rate_division.h"
 
 namespace drip::cluster {
 namespace {

@@ -59,7 +59,9 @@ class FakeSharedBuckets final : public SharedBuckets {
   [[nodiscard]] std::optional<ShareState> share_of(std::string_view /*id*/) const override {
     return std::nullopt;
   }
-  [[nodiscard]] std::vector<BucketShares> shares() const override { return {}; }
+  void shares(const SharesPage& /*page*/, Done<std::vector<BucketShares>> done) override {
+    done(std::vector<BucketShares>{});
+  }
 
   // The oldest admission is answered.
   void answer(absl::StatusOr<SharedTicket> ticket) {

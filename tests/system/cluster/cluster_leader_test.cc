@@ -79,14 +79,14 @@ TEST(ClusterLeader, AStaleOneIsRefusedAfterItsPause) {
   // What it would write now, under the epoch of its own lease.
   const cluster::ClusterKeys keys("drip");
   const cluster::ScriptCall write =
-      cluster::ShareScripts(keys.prefix, keys.leader).snapshot("stale", epoch_of(first), 1);
+      cluster::ShareScripts(keys.prefix, keys.leader).begin("stale", epoch_of(first), 1);
   cluster::RedisLink link(cluster::options_of(redis.url()));
   const auto replies = link.scripts(std::span(&write, 1));
   ASSERT_TRUE(replies.ok()) << replies.status();
   const absl::Status stale = cluster::status_of(replies->front());
   EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
   EXPECT_THAT(std::string(stale.message()), HasSubstr("FENCED"));
-  const auto run_id = link.command({"HGET", keys.prefix + "shares", "run_id"});
+  const auto run_id = link.command({"HGET", keys.prefix + "shares:data", "run_id"});
   EXPECT_TRUE(run_id.ok() && (run_id->text() == nullptr || *run_id->text() != "stale"));
 
   const std::string now = common_leader(nodes);

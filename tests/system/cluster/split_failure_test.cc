@@ -91,6 +91,7 @@ TEST_F(SplitFailure, ANodeIsKilledAndComesBack) {
   sink_.starve(id);
   dead->reset();
   *dead = std::make_unique<ClusterNode>(redis.url(), id);
+  wait_until("it has the bucket again", [&] { return (*dead)->rate("a") == kRate; });
   sink_.feed(**dead, 100);
   wait_until("a third of the rate for the one that is back", [&] {
     const auto shares = shares_of(nodes_, "a");

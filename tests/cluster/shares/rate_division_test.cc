@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Properties of the division of a rate, over drawn demands.
-#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/lease/rate_division.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 #include <random>
 
-#include "cluster/shares/share.h"
+#include "cluster/shares/lease/share.h"
 
 namespace drip::cluster {
 namespace {

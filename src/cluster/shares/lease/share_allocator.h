@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The allocator of leased shares, run by the leader: the shares that may be active never add up to
-// more than the rate.
+// The allocator of leased shares, run by the leader for each group of buckets: the shares that may
+// be active never add up to more than the rate.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +10,35 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/shares/share.h"
+#include "cluster/shares/lease/share.h"
 #include "drip/time.h"
 #include "engine/engine.h"
 
 namespace drip::cluster {
 
-/// One session as Redis has it: a node from one start to its end.
-struct ShareSession {
+/// Whether and when a session, a node from one start to its end, made exchanges of one group.
+struct ShareHead {
   std::string node_id;
-  std::uint64_t sequence = 0;     ///< Of its last exchange.
-  Shares held;                    ///< As reported there.
+  std::uint64_t sequence = 0;  ///< Of its last exchange.
+  bool lost = false;           ///< Its lease has ended; only its safe shares count.
+};
+/// By session.
+using ShareHeads = std::map<std::string, ShareHead>;
+
+/// One session of one group as Redis has it.
+struct ShareSession : ShareHead {
+  Shares held;                    ///< As reported in its last exchange.
   std::optional<Shares> taken;    ///< What was granted then and went out with the reply.
   std::optional<Shares> granted;  ///< What its next exchange will return.
-  bool lost = false;              ///< Its lease has ended; only its safe shares count.
   Demands demands;
 };
 
-/// All of Redis's data of shares, read in one step (the operation `snapshot` of shares.lua).
+/// Redis's data of one group, read in one step (the operation `read` of shares.lua).
 struct ShareSnapshot {
-  /// Drawn when Redis's data began; it changes when the data are lost.
-  std::uint64_t generation = 0;
-  std::uint64_t version = 0;  ///< Grows with each plan that is applied.
-  /// Redis's data are new: what silent nodes still hold is unknown.
-  bool learning = false;
-  /// Data were lost while nodes were running: unknown safe shares may be active.
+  std::uint64_t generation = 0;  ///< Of all data; see ShareData.
+  std::uint64_t version = 0;     ///< Grows with each plan of the group that is applied.
+  std::uint64_t changes = 0;     ///< Grows with each exchange that reported something new.
+  bool learning = false;         ///< See ShareData.
   bool safe_frozen = false;
   std::map<std::string, ShareSession> sessions;
 };
@@ -46,8 +50,9 @@ struct LeasedBucket {
   std::map<std::string, std::uint32_t> weights;  ///< By node id; 1 for others.
 };
 
-/// What the leader writes (the operation `plan` of shares.lua): all of it if the version is still
-/// the snapshot's and no lost or departed session has made another exchange; otherwise nothing.
+/// What the leader writes for one group (the operation `plan` of shares.lua): all of it if the
+/// version is still the snapshot's and no lost or departed session has made another exchange;
+/// otherwise nothing.
 struct SharePlan {
   std::uint64_t version = 0;
   std::map<std::string, Shares> grants;                     ///< By session, where they change.
@@ -55,12 +60,9 @@ struct SharePlan {
   /// Safe shares of the lost sessions: replaces `held`, `taken` and `granted`.
   std::map<std::string, Shares> left;
   std::vector<std::pair<std::string, std::uint64_t>> departed;  ///< Hold nothing any more.
-  bool learned = false;                                         ///< Learning has ended.
-  bool safe_frozen = false;
 
-  [[nodiscard]] bool changes_nothing(const ShareSnapshot& snapshot) const {
-    return grants.empty() && lost.empty() && departed.empty() && !learned &&
-           safe_frozen == snapshot.safe_frozen;
+  [[nodiscard]] bool changes_nothing() const {
+    return grants.empty() && lost.empty() && departed.empty();
   }
 };
 
@@ -70,8 +72,8 @@ struct ShareClaim {
   std::uint64_t safe = 0;
 };
 
-/// Serves one leadership: each leader begins with a new allocator. Pure: no thread, no clock, no
-/// Redis.
+/// Serves one leadership and one group: each leader begins with new allocators. Pure: no thread, no
+/// clock, no Redis.
 ///
 /// The share that is active on a node is at most the largest of what it held at its last exchange,
 /// what that exchange returned, and what is granted to it now. The allocator keeps the sum of these
@@ -80,11 +82,16 @@ struct ShareClaim {
 /// saw its last exchange, which is later than when the holder began it.
 class ShareAllocator {
  public:
-  using Buckets = std::map<std::string, LeasedBucket, std::less<>>;
+  using Buckets = SortedMap<LeasedBucket>;
 
   explicit ShareAllocator(LeaseTiming timing) : timing_(timing) {}
 
-  /// `now`: by the leader's monotonic clock, read after the snapshot arrived.
+  /// Notes which sessions made exchanges, all of them in `heads`, read from the data of
+  /// `generation`. True if a plan made now would give up a session. For `now` see plan().
+  [[nodiscard]] bool observe(std::uint64_t generation, const ShareHeads& heads, TimePoint now);
+
+  /// `now`: by the leader's monotonic clock, read after the snapshot arrived. Nothing is granted
+  /// while the data are learning.
   [[nodiscard]] SharePlan plan(const ShareSnapshot& snapshot, const Buckets& buckets,
                                TimePoint now);
 
@@ -94,14 +101,18 @@ class ShareAllocator {
     std::uint64_t sequence = 0;
     TimePoint since;
   };
-  void observe(const ShareSnapshot& snapshot, TimePoint now);
+  enum class Fate : std::uint8_t { kStays, kLost, kDeparted };
+
+  template <class Sessions>
+  void note(std::uint64_t generation, const Sessions& sessions, TimePoint now);
+  // By session, in order.
+  template <class Sessions>
+  [[nodiscard]] std::vector<Fate> fates(const Sessions& sessions, TimePoint now) const;
   [[nodiscard]] bool silent_for(const std::string& session, Duration span, TimePoint now) const;
 
   const LeaseTiming timing_;
   std::map<std::string, LastExchange> last_exchanges_;
   std::uint64_t generation_ = 0;
-  std::optional<TimePoint> learning_since_;
-  std::optional<TimePoint> frozen_since_;
 };
 
 }  // namespace drip::cluster

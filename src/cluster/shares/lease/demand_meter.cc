@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An exponential mean over unequal spans.
-#include "cluster/shares/demand_meter.h"
+#include "cluster/shares/lease/demand_meter.h"
 
 #include <algorithm>
 
-#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/lease/rate_division.h"
 
 namespace drip::cluster {
 namespace {

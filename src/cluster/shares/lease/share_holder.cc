@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Exchanges and the end of the shares that they return.
-#include "cluster/shares/share_holder.h"
+#include "cluster/shares/lease/share_holder.h"
 
 #include <utility>
 
 namespace drip::cluster {
 
 void ShareHolder::end_leases() {
+  settled_ = false;
   for (auto& [bucket, share] : held_) share.leased = 0;
-  std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
+  erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
 }
 
 void ShareHolder::drop_expired(TimePoint now) {
@@ -21,20 +22,29 @@ void ShareHolder::drop_expired(TimePoint now) {
 ShareHolder::Exchange ShareHolder::begin(TimePoint now) {
   drop_expired(now);
   begun_ = now;
-  return {++sequence_, generation_, held_};
+  settled_ = false;
+  return {++sequence_, generation_, held_, false};
+}
+
+ShareHolder::Exchange ShareHolder::renew(TimePoint now) {
+  begun_ = now;
+  return {++sequence_, generation_, {}, true};
 }
 
 void ShareHolder::on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::uint64_t generation,
                             const Shares* granted) {
   if (sequence != sequence_) return;
-  generation_ = generation;
+  set_generation(generation);
   switch (answer) {
     case ExchangeAnswer::kStale:
     case ExchangeAnswer::kUnknown:
+    case ExchangeAnswer::kChanged:
+      settled_ = false;
       return;  // The held shares stay active until they end.
     case ExchangeAnswer::kLost:
       return end_leases();
     case ExchangeAnswer::kForgotten:
+      settled_ = false;
       held_.clear();
       return;
     case ExchangeAnswer::kRenewed:
@@ -44,8 +54,10 @@ void ShareHolder::on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::
   ends_.share = begun_ + timing_.at_holder(timing_.lease);
   ends_.fallback = begun_ + timing_.at_holder(timing_.lease + timing_.safe_hold);
   if (granted == nullptr) return;
+  settled_ = *granted == held_;
+  if (settled_) return;
   held_ = *granted;
-  std::erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
+  erase_if(held_, [](const auto& entry) { return entry.second.nothing(); });
 }
 
 std::uint64_t ShareHolder::active_parts(std::string_view bucket, TimePoint now) const {

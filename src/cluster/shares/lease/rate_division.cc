@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Water filling in whole parts.
-#include "cluster/shares/share_allocation.h"
+#include "cluster/shares/lease/rate_division.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The holder of a node's leased shares: what the node may leak, by its own clock alone.
+// The holder of a node's leased shares of one group of buckets: what the node may leak, by its own
+// clock alone.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-#include "cluster/shares/share.h"
+#include "cluster/shares/lease/share.h"
 #include "drip/time.h"
 #include "engine/engine.h"
 
@@ -20,6 +21,9 @@ enum class ExchangeAnswer : std::uint8_t {
   kUnknown,
   kLost,  ///< The leader regards the lease as ended. The next exchange may hold no leased share.
   kForgotten,  ///< Redis has no such session. The next exchange may hold nothing.
+  /// The exchange only said that nothing has changed, and something has: nothing was renewed. The
+  /// next exchange must say what is held.
+  kChanged,
 };
 
 /// Pure: no thread, no clock, no Redis. The permitted rate grows in on_answer() only, and ends by
@@ -38,9 +42,22 @@ class ShareHolder {
     /// report to the new data what was held long ago.
     std::uint64_t generation = 0;
     Shares held;
+    /// The exchange says instead that all is as in the one before: see renew().
+    bool unchanged = false;
   };
+  /// Exchanges from now on are meant for these data of Redis's, of which the node has heard.
+  void set_generation(std::uint64_t generation) {
+    settled_ = settled_ && generation == generation_;
+    generation_ = generation;
+  }
+  [[nodiscard]] std::uint64_t generation() const { return generation_; }
   /// Begins an exchange. A reply to an earlier one is ignored from now on.
   [[nodiscard]] Exchange begin(TimePoint now);
+  /// Whether what is held is what the last exchange reported and what it returned.
+  [[nodiscard]] bool settled(TimePoint now) const { return settled_ && now < ends_.share; }
+  /// Begins an exchange that says only that nothing has changed. For Redis it is one that reports
+  /// and returns what is held. REQUIRES: settled(now), and demands as reported last.
+  [[nodiscard]] Exchange renew(TimePoint now);
   /// `granted` is null if no leader has granted anything to this session yet: the held shares stay.
   /// REQUIRES: the caller applies every lowered share to the polling threads before begin().
   void on_answer(std::uint64_t sequence, ExchangeAnswer answer, std::uint64_t generation,
@@ -50,6 +67,8 @@ class ShareHolder {
   [[nodiscard]] LeaseEnds ends() const { return ends_; }
   /// The leased and the safe part that are active at `now`, together.
   [[nodiscard]] std::uint64_t active_parts(std::string_view bucket, TimePoint now) const;
+  /// Whether an exchange was answered at all: ends() is valid.
+  [[nodiscard]] bool leased() const { return leased_; }
   /// As granted last, whether or not still active.
   [[nodiscard]] const Shares& held() const { return held_; }
 
@@ -62,7 +81,8 @@ class ShareHolder {
   std::uint64_t sequence_ = 0;
   std::uint64_t generation_ = 0;
   TimePoint begun_;
-  bool leased_ = false;  // There was a reply: ends_ is valid.
+  bool leased_ = false;   // There was a reply: ends_ is valid.
+  bool settled_ = false;  // What was reported last, what was returned, and held_ are the same.
   LeaseEnds ends_;
   Shares held_;
 };

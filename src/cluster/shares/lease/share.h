@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "cluster/shares/lease/sorted_map.h"
 #include "drip/time.h"
 #include "engine/engine.h"
 
@@ -25,9 +25,9 @@ struct Share {
 };
 
 /// By bucket id; a missing bucket has no share.
-using Shares = std::map<std::string, Share, std::less<>>;
+using Shares = SortedMap<Share>;
 /// By bucket id, in parts of kWholeRate.
-using Demands = std::map<std::string, std::uint64_t, std::less<>>;
+using Demands = SortedMap<std::uint64_t>;
 
 /// `parts` of `rates`, as rates.
 [[nodiscard]] LeasedRates part_of(const LeasedRates& rates, std::uint64_t parts);

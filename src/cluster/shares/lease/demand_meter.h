@@ -9,14 +9,6 @@
 
 namespace drip::cluster {
 
-/// Counters of one bucket at one moment; `units` and `bytes` count arrivals, admitted or not.
-struct ArrivalCounts {
-  std::uint64_t units = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t backlog = 0;
-  std::uint64_t backlog_bytes = 0;
-};
-
 /// Pure, for one thread. The mean covers about the last `memory` seconds. It may fluctuate: unused
 /// rate is spread over all nodes anyway, and the backlog counts by itself.
 class DemandMeter {

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Very many split buckets on three nodes: 10,000, or as many as DRIP_MANY_BUCKETS says. The figures
+// of docs/decisions/0018-many-split-buckets.md are what this prints.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "nodes/node_group.h"
+#include "support/process_use.h"
+#include "support/redis_server.h"
+
+namespace drip {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr double kRate = 10;          // Units a second of each bucket.
+constexpr std::uint32_t kBurst = 40;  // Units that make a bucket's demand many times its rate.
+constexpr std::chrono::seconds kDrained{5};  // After which these have left.
+constexpr std::size_t kSampled = 100;
+
+std::size_t bucket_count() {
+  const char* const text = std::getenv("DRIP_MANY_BUCKETS");
+  return text == nullptr ? 10'000 : std::strtoul(text, nullptr, 10);
+}
+
+class ManyBucketsTest : public testing::Test {
+ protected:
+  ManyBucketsTest() {
+    for (const char* const id : {"n1", "n2", "n3"}) {
+      nodes_.push_back(std::make_unique<ClusterNode>(
+          redis_.url(), id,
+          std::vector<std::string>{"--max-buckets", std::to_string(count_ + 100)}));
+    }
+    wait_until("all know one leader", [&] { return !common_leader(nodes_).empty(); });
+  }
+
+  static std::string id_of(std::size_t i) { return "cust-" + std::to_string(100'000 + i); }
+
+  void configure() {
+    for (std::size_t begin = 0; begin < count_; begin += 1000) {
+      v1::ConfigureBucketsRequest request;
+      for (std::size_t i = begin; i < std::min(begin + 1000, count_); ++i) {
+        v1::BucketConfig& bucket = *request.add_buckets();
+        bucket.set_bucket_id(id_of(i));
+        bucket.set_capacity(100);
+        bucket.set_leak_rate(kRate);
+        bucket.set_scope(v1::SCOPE_CLUSTER);
+        bucket.set_sharing(v1::SHARING_SPLIT);
+      }
+      v1::ConfigureBucketsResponse reply;
+      wait_until("1000 more buckets", [&] {
+        return nodes_.front()->client().status_of(&Shaper::ConfigureBuckets, request, reply).ok();
+      });
+    }
+  }
+
+  // Units into `buckets` buckets from the first on.
+  static void fill(ClusterNode& node, std::size_t buckets, std::uint32_t units) {
+    grpc::ClientContext context;
+    const auto stub = Limiter(node.client().channel());
+    const auto stream = Limiter(node.client().channel()).AllowRequests(&context);
+    for (std::size_t begin = 0; begin < buckets; begin += 1000) {
+      v1::AllowRequestsRequest request;
+      for (std::size_t i = begin; i < std::min(begin + 1000, buckets); ++i) {
+        v1::AllowRequestsEntry& entry = *request.add_entries();
+        entry.set_bucket_id(id_of(i));
+        entry.set_count(units);
+      }
+      v1::AllowRequestsResponse reply;
+      ASSERT_TRUE(stream->Write(request));
+      ASSERT_TRUE(stream->Read(&reply));
+    }
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+
+  // The least share of `kSampled` of the first `buckets`, and whether all are shared.
+  double least_share(ClusterNode& node, std::size_t buckets) const {
+    double least = kRate;
+    for (std::size_t i = 0; i < buckets; i += std::max<std::size_t>(1, buckets / kSampled)) {
+      const v1::Bucket bucket = node.client().bucket(id_of(i));
+      if (bucket.policy_state() != v1::POLICY_STATE_SHARED) return 0;
+      least = std::min(least, bucket.share_rate());
+    }
+    return least;
+  }
+
+  // How long it takes until `node` has nearly all of the rate of `buckets` that it alone wants.
+  void expect_moves(ClusterNode& node, std::size_t buckets, std::chrono::milliseconds within) {
+    const auto begin = Clock::now();
+    fill(node, buckets, kBurst);
+    const auto filled = Clock::now();
+    // The others keep their safe shares, a tenth of the rate.
+    EXPECT_TRUE(wait_until([&] { return least_share(node, buckets) > 0.9 * kRate; }));
+    const auto ms = [](Clock::duration span) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(span);
+    };
+    const auto took = ms(Clock::now() - begin);
+    std::cout << node.id() << ": the rate of " << buckets << " buckets has moved after "
+              << took.count() << " ms, " << ms(filled - begin).count()
+              << " of them to put the demand there\n";
+    EXPECT_LE(took, within);
+  }
+
+  // All of a node's buckets, page by page.
+  void expect_all_shared(ClusterNode& node, std::uint64_t most_changes) const {
+    v1::ListBucketsRequest request;
+    request.set_page_size(1000);
+    std::size_t seen = 0;
+    std::size_t not_shared = 0;
+    std::uint64_t changes = 0;
+    do {
+      const auto reply = node.client().call(&Shaper::ListBuckets, request);
+      for (const v1::Bucket& bucket : reply.buckets()) {
+        ++seen;
+        if (bucket.policy_state() != v1::POLICY_STATE_SHARED) ++not_shared;
+        changes = std::max<std::uint64_t>(changes, bucket.policy_changes());
+      }
+      request.set_page_token(reply.next_page_token());
+    } while (!request.page_token().empty());
+    EXPECT_EQ(seen, count_) << node.id();
+    EXPECT_EQ(not_shared, 0U) << node.id();
+    EXPECT_LE(changes, most_changes) << node.id();
+  }
+
+  void print_use(const std::string& what, std::chrono::seconds span) const {
+    std::vector<double> before;
+    for (const auto& node : nodes_) before.push_back(cpu_seconds_of(node->process().pid()));
+    const double redis_before = cpu_seconds_of(redis_.pid());
+    std::this_thread::sleep_for(span);
+    std::cout << what << ": CPU";
+    const auto print = [&](const std::string& name, double seconds) {
+      std::cout << " " << name << " " << 100 * seconds / static_cast<double>(span.count()) << " %";
+    };
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      print(nodes_[i]->id(), cpu_seconds_of(nodes_[i]->process().pid()) - before[i]);
+    }
+    print("Redis", cpu_seconds_of(redis_.pid()) - redis_before);
+    std::cout << "; resident MB";
+    for (const auto& node : nodes_) std::cout << " " << resident_mb_of(node->process().pid());
+    std::cout << " Redis " << resident_mb_of(redis_.pid()) << "\n";
+  }
+
+  const std::size_t count_ = bucket_count();
+  RedisServer redis_;
+  ClusterNodes nodes_;
+};
+
+TEST_F(ManyBucketsTest, StaySharedAndFollowDemandWhileRedisIsHealthy) {
+  print_use("without buckets", std::chrono::seconds(2));
+  const auto begin = Clock::now();
+  configure();
+  for (const auto& node : nodes_) {
+    wait_until(node->id() + " has a share of all", [&] {
+      return node->rate(id_of(count_ - 1)) == kRate && least_share(*node, count_) > 0.3 * kRate;
+    });
+  }
+  std::cout << count_ << " buckets are shared "
+            << std::chrono::duration<double>(Clock::now() - begin).count()
+            << " s after the first was set\n";
+  print_use("idle", std::chrono::seconds(5));
+  for (const auto& node : nodes_) expect_all_shared(*node, 0);
+
+  expect_moves(*nodes_[1], 1, std::chrono::seconds(1));
+  std::this_thread::sleep_for(kDrained);
+  expect_moves(*nodes_[2], count_, std::chrono::milliseconds(count_ > 20'000 ? 3'000 : 1'500));
+  print_use("busy on one node", std::chrono::seconds(2));
+  std::this_thread::sleep_for(kDrained);
+  expect_moves(*nodes_[0], count_, std::chrono::milliseconds(count_ > 20'000 ? 3'000 : 1'500));
+  for (const auto& node : nodes_) expect_all_shared(*node, 0);
+  for (const auto& node : nodes_) {
+    const std::string log = node->process().log();
+    const auto lines = std::ranges::count(log, '\n');
+    std::cout << node->id() << ": " << lines << " log lines\n";
+    EXPECT_LT(lines, 60);
+    if (HasFailure()) std::cout << log.substr(0, 8000) << "\n";
+  }
+}
+
+}  // namespace
+}  // namespace drip
