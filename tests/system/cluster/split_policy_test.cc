@@ -88,10 +88,13 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
   }
   const auto begin = SinkClock::now();
   std::map<std::string, std::map<std::string, std::uint64_t>> changes;
+  std::map<std::string, std::size_t> logged;
   for (const auto& node : nodes) {
     for (const auto& [id, policy] : kPolicies) {
       changes[node->id()][id] = node->client().bucket(id).policy_changes();
     }
+    // What a stall of the machine may have led to before is not looked at.
+    logged[node->id()] = node->process().log().size();
   }
 
   if (dead) {
@@ -115,14 +118,15 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
 
   // What a poll and a call may take, after which it holds.
   const auto slack = kDecideWithin + milliseconds(400);
-  EXPECT_EQ(sinks["closed"]->count(away + slack, end), 0U);
-  EXPECT_EQ(sinks["last"]->count(over + slack, end), 0U);
-  EXPECT_LE(worst_excess(sinks["last"]->departures(), kRate, begin, end), allowed_excess(kRate, 3));
+  EXPECT_EQ(sinks["closed"]->count_certain(away + slack, end), 0U);
+  EXPECT_EQ(sinks["last"]->count_certain(over + slack, end), 0U);
+  EXPECT_LE(certain_excess(sinks["last"]->departures(), kRate, begin, end),
+            allowed_excess(kRate, 3));
   EXPECT_GT(sinks["last"]->count(away, over), 0.5 * kRate) << "until the lease ended";
-  EXPECT_LE(worst_excess(sinks["safe"]->departures(), kRate / 10, away + slack, end),
+  EXPECT_LE(certain_excess(sinks["safe"]->departures(), kRate / 10, away + slack, end),
             allowed_excess(kRate / 10, 3));
   EXPECT_GT(static_cast<double>(sinks["safe"]->count(over, end)), 0.7 * span * kRate / 10);
-  EXPECT_LE(worst_excess(sinks["open"]->departures(), 3 * kRate, begin, end),
+  EXPECT_LE(certain_excess(sinks["open"]->departures(), 3 * kRate, begin, end),
             allowed_excess(3 * kRate, 3));
   EXPECT_GT(static_cast<double>(sinks["open"]->count(over, end)), 0.7 * span * 3 * kRate);
 
@@ -149,12 +153,11 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
     EXPECT_TRUE(sink->failures().empty()) << sink->failures().front().status.error_message();
   }
   for (const auto& node : nodes) {
-    const std::string log = node->process().log();
+    const std::string log = node->process().log().substr(logged[node->id()]);
     for (const auto& [id, policy] : kPolicies) {
       expect_nothing_lost(*node, id);
       EXPECT_EQ(times(policy.in_the_log, log), 1U) << node->id() << ": " << log;
-      EXPECT_EQ(times("bucket " + id + ": leaks its share of the rate", log),
-                changes[node->id()][id] / 2 + 1)
+      EXPECT_EQ(times("bucket " + id + ": leaks its share of the rate", log), 1U)
           << node->id() << ": " << log;
       // There, and back; LAST_SHARE goes by way of CLOSED.
       EXPECT_EQ(node->client().bucket(id).policy_changes() - changes[node->id()][id],

@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kAskAgain{20};
 struct DepartureSink::Call {
   std::shared_ptr<v1::RateLimiterService::Stub> stub;
   std::string node;
+  Clock::time_point begun = Clock::now();
   grpc::ClientContext context;
   v1::AwaitTurnResponse reply;
   grpc::Status status;
@@ -64,7 +65,9 @@ void DepartureSink::run() {
     const bool again = !stopped_ && fed_[call->node];
     if (call->pause == nullptr && call->status.ok() && call->reply.allowed() &&
         !call->reply.dropped()) {
-      departures_.push_back({now, call->node});
+      const Clock::time_point earliest =
+          call->begun + std::chrono::nanoseconds(call->reply.sojourn_ns());
+      departures_.push_back({now, call->node, std::min(earliest, now)});
     } else if (call->pause == nullptr && again) {
       // Refused or gone: after a moment.
       if (!call->status.ok()) failures_.push_back({now, call->node, call->status});
@@ -121,6 +124,13 @@ std::size_t DepartureSink::count(Clock::time_point begin, Clock::time_point end)
   }));
 }
 
+std::size_t DepartureSink::count_certain(Clock::time_point begin, Clock::time_point end) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count_if(departures_, [&](const auto& departure) {
+    return departure.earliest >= begin && departure.when < end;
+  }));
+}
+
 double worst_excess(const std::vector<DepartureSink::Departure>& departures, double rate,
                     DepartureSink::Clock::time_point begin, DepartureSink::Clock::time_point end) {
   double depth = 0;
@@ -132,6 +142,26 @@ double worst_excess(const std::vector<DepartureSink::Departure>& departures, dou
     depth = std::max(depth - rate * seconds, 0.0) + 1;
     worst = std::max(worst, depth);
     last = departure.when;
+  }
+  return worst;
+}
+
+double certain_excess(std::vector<DepartureSink::Departure> departures, double rate,
+                      DepartureSink::Clock::time_point begin,
+                      DepartureSink::Clock::time_point end) {
+  std::erase_if(departures, [&](const DepartureSink::Departure& departure) {
+    return departure.earliest < begin || departure.when >= end;
+  });
+  std::ranges::sort(departures, {}, &DepartureSink::Departure::when);
+  double worst = 0;
+  for (const DepartureSink::Departure& first : departures) {
+    double count = 0;
+    for (const DepartureSink::Departure& departure : departures) {
+      if (departure.earliest < first.earliest) continue;
+      ++count;
+      const double seconds = std::chrono::duration<double>(departure.when - first.earliest).count();
+      worst = std::max(worst, count - rate * seconds);
+    }
   }
   return worst;
 }

@@ -25,8 +25,10 @@ class DepartureSink {
  public:
   using Clock = std::chrono::steady_clock;
   struct Departure {
-    Clock::time_point when;
+    Clock::time_point when;  ///< It arrived here.
     std::string node;
+    /// The unit did not depart before: the call's begin and the sojourn that its node measured.
+    Clock::time_point earliest{};
   };
   struct Failure {
     Clock::time_point when;
@@ -50,6 +52,8 @@ class DepartureSink {
   [[nodiscard]] std::vector<Failure> failures() const;
   /// From `begin` to `end`, of all nodes.
   [[nodiscard]] std::size_t count(Clock::time_point begin, Clock::time_point end) const;
+  /// Of these, those that certainly departed in that time, whatever stood still meanwhile.
+  [[nodiscard]] std::size_t count_certain(Clock::time_point begin, Clock::time_point end) const;
 
  private:
   struct Call;
@@ -73,5 +77,13 @@ class DepartureSink {
 double worst_excess(const std::vector<DepartureSink::Departure>& departures, double rate,
                     DepartureSink::Clock::time_point begin,
                     DepartureSink::Clock::time_point end = DepartureSink::Clock::time_point::max());
+
+/// The same of what certainly departed within each span, so that a stall of the sink or of the
+/// machine is no excess: the most by which the units of which `earliest` and `when` are within a
+/// span exceed the rate's part of it.
+double certain_excess(
+    std::vector<DepartureSink::Departure> departures, double rate,
+    DepartureSink::Clock::time_point begin,
+    DepartureSink::Clock::time_point end = DepartureSink::Clock::time_point::max());
 
 }  // namespace drip
