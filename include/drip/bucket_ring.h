@@ -112,6 +112,12 @@ class BucketRing {
   void prefetch_front() const {
     __builtin_prefetch(&slots_[head_.load(std::memory_order_relaxed) & mask()]);
   }
+  /// The same and the one behind it, which is the front when that has gone.
+  void prefetch_front_two() const {
+    const std::uint32_t head = head_.load(std::memory_order_relaxed);
+    __builtin_prefetch(&slots_[head & mask()]);
+    __builtin_prefetch(&slots_[(head + 1) & mask()]);
+  }
   void prefetch_back() const {
     __builtin_prefetch(&slots_[tail_.load(std::memory_order_relaxed) & mask()], 1);
   }

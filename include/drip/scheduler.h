@@ -2,7 +2,6 @@
 // The scheduler of a table of leaky buckets: admits units and decides which departs when.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -14,22 +13,16 @@
 #include "drip/admission.h"
 #include "drip/bucket_array.h"
 #include "drip/counter.h"
+#include "drip/departure_sink.h"
 #include "drip/histogram.h"
 #include "drip/internal/bucket_changes.h"
+#include "drip/internal/departures.h"
 #include "drip/timing_wheel.h"
 #include "drip/tree/bucket_tree.h"
+#include "drip/tree/tree_round.h"
 #include "drip/unit_ref.h"
 
 namespace drip {
-
-/// Where units go when they depart. `has_room(unit)`: whether the unit can be taken now; if not its
-/// bucket is held and looked at again after Scheduler::kEgressRetry. `departed(unit, now, late)`
-/// takes a unit for which has_room() has just said yes, `late` after it was due.
-template <class T>
-concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration late) {
-  { sink.has_room(unit) } -> std::same_as<bool>;
-  { sink.departed(unit, now, late) } -> std::same_as<void>;
-};
 
 /// Owns the schedule of the buckets in a BucketArray. A bucket is either empty, paused, or on the
 /// timing wheel with one entry, for its head; so insert, remove and "which is due" cost O(1)
@@ -42,24 +35,19 @@ concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration l
 /// them.
 class Scheduler {
  public:
-  static constexpr std::uint32_t kBucketsARound = 32;
+  static constexpr std::uint32_t kBucketsARound = drip::kBucketsARound;
   static constexpr std::uint32_t kUnitsABucket = 8;
-  /// How many buckets serve_due() looks at in one round, and how many units of each may depart. A
-  /// bucket with a rate above one unit a wheel slot must be able to send several, or the width of a
-  /// slot would limit its rate.
-  struct Limits {
-    std::uint32_t buckets;
-    std::uint32_t units;
-  };
+  using Limits = RoundLimits;
+  using Round = DepartureRound;
   static constexpr Limits kDefaultLimits{kBucketsARound, kUnitsABucket};
-  /// How long a bucket is held whose head has no room at its egress.
-  static constexpr Duration kEgressRetry{2'000};
+  static constexpr Duration kEgressRetry = drip::kEgressRetry;
 
   /// `buckets` must outlive the scheduler. `moved` is for who calls release(): see there.
   Scheduler(BucketArray buckets, TimePoint now, UnitMoved moved = nullptr)
       : buckets_(buckets),
         wheel_(buckets.size, now, BucketHooks{buckets.buckets}),
         tree_(buckets, wheel_),
+        tree_round_(buckets, wheel_, tree_, departures_),
         moved_(moved) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -68,10 +56,8 @@ class Scheduler {
 
   /// Prefetches what admission will touch, to be called some packets ahead of it.
   void prefetch(std::uint32_t slot) const {
-    const Bucket& bucket = buckets_[slot];
-    __builtin_prefetch(&bucket, 1);
-    __builtin_prefetch(&bucket.periods, 1);
-    __builtin_prefetch(&bucket.latencies, 1);
+    prefetch_bucket(slot);
+    if (!tree_.empty()) __builtin_prefetch(&buckets_.trees.nodes[slot], 1);
   }
   /// The second step: what the bucket refers to, by what prefetch() has brought.
   void prefetch_behind(std::uint32_t slot) const {
@@ -83,6 +69,7 @@ class Scheduler {
     }
     if (backlog > 0 || bucket.departure == Departure::kAtEnd) return bucket.ring.prefetch_back();
     bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
+    if (bucket.in_tree != 0) tree_.states().prefetch_parent(slot);
   }
 
   /// Whether a packet that arrived now would depart at once: it needs no queue (see
@@ -102,7 +89,8 @@ class Scheduler {
       return cut_through_tree(slot, wire_bytes, arrival, now);
     count_admitted(bucket, wire_bytes);
     bucket.schedule.begin(arrival, {}, Departure::kAtStart);
-    depart(bucket, slot, wire_bytes, Departure::kAtStart, arrival, now);
+    departures_.depart(bucket, buckets_.histograms[slot], wire_bytes, Departure::kAtStart, arrival,
+                       now);
     publish_departure(bucket);
   }
   /// Admits a unit that arrived at `entry.arrival`, or rejects and counts it. `wire_bytes` is that
@@ -163,11 +151,6 @@ class Scheduler {
 
   // ---- Departures
 
-  struct Round {
-    std::uint32_t departed = 0;  ///< Units.
-    std::uint32_t visited = 0;   ///< Buckets.
-    bool more_is_due = false;    ///< Another round at the same time may find more.
-  };
   /// Gives units that are due to `sink`, in the order of their buckets' due times to the width of a
   /// wheel slot (128 ns). A bucket of which more than limits.units are due is looked at again in
   /// the next round. REQUIRES: limits.buckets <= kBucketsARound.
@@ -176,7 +159,7 @@ class Scheduler {
     if (!tree_.empty()) return serve_due_with_trees(now, sink, limits);
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));
-    for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
+    for (std::size_t i = 0; i < count; ++i) prefetch_bucket(due[i]);
     for (std::size_t i = 0; i < count; ++i) {
       const Bucket& bucket = buckets_[due[i]];
       bucket.ring.prefetch_front();
@@ -335,9 +318,9 @@ class Scheduler {
   // Any thread:
   [[nodiscard]] std::uint64_t live_buckets() const { return live_buckets_.get(); }
   /// Of all units that have departed.
-  [[nodiscard]] const Histogram& lateness() const { return lateness_; }
+  [[nodiscard]] const Histogram& lateness() const { return departures_.lateness(); }
   /// Schedule time of all buckets that was lost because a unit departed later than max_catchup.
-  [[nodiscard]] std::uint64_t lost_schedule_ns() const { return lost_schedule_ns_.get(); }
+  [[nodiscard]] std::uint64_t lost_schedule_ns() const { return departures_.lost_schedule_ns(); }
 
  private:
   void begin_bucket(Bucket& bucket, const BucketSettings& settings, TimePoint now) {
@@ -347,6 +330,13 @@ class Scheduler {
     publish_departure(bucket);
     bucket.state.store(BucketPhase::kActive, std::memory_order_release);
     live_buckets_.add(1);
+  }
+
+  void prefetch_bucket(std::uint32_t slot) const {
+    const Bucket& bucket = buckets_[slot];
+    __builtin_prefetch(&bucket, 1);
+    __builtin_prefetch(&bucket.periods, 1);
+    __builtin_prefetch(&bucket.latencies, 1);
   }
 
   // Lets units of one bucket depart that are due; returns how many. Inline in both of its callers:
@@ -363,7 +353,8 @@ class Scheduler {
         return count;
       }
       const Duration late =
-          depart(bucket, slot, entry.unit.wire_bytes(), bucket.departure, entry.arrival, now);
+          departures_.depart(bucket, buckets_.histograms[slot], entry.unit.wire_bytes(),
+                             bucket.departure, entry.arrival, now);
       bucket.ring.pop();
       leave_backlog(bucket);
       sink.departed(entry.unit, now, late);
@@ -386,75 +377,11 @@ class Scheduler {
     return most;
   }
 
-  // serve_due() where some buckets are in trees. What is due is looked at in the order of due
-  // times, and the root that has become ready is served at once: so leaves pass an idle root in
-  // their order. Half of a round at the least is for roots that were ready before.
   template <DepartureSink Sink>
   [[gnu::noinline]] Round serve_due_with_trees(TimePoint now, Sink& sink, Limits limits) {
-    RunQueue& roots = tree_.states().run_queue();
-    std::uint32_t from_wheel = limits.buckets;
-    if (!roots.empty()) {
-      roots_first_ = !roots_first_;
-      from_wheel = (limits.buckets + static_cast<std::uint32_t>(roots_first_)) / 2;
-    }
-    std::array<std::uint32_t, kBucketsARound> due;
-    const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
-    for (std::size_t i = 0; i < count; ++i) prefetch(due[i]);
-    for (std::size_t i = 0; i < count; ++i) {
-      const Bucket& bucket = buckets_[due[i]];
-      if (bucket.in_tree != 0) __builtin_prefetch(&buckets_.trees.nodes[due[i]], 1);
-      bucket.ring.prefetch_front();
-      bucket.latencies.prefetch_histograms(buckets_.histograms[due[i]]);
-    }
-    Round round{0, static_cast<std::uint32_t>(count), count == from_wheel};
-    std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
-    for (std::size_t i = 0; i < count; ++i) {
-      if (buckets_[due[i]].in_tree == 0) {
-        const std::uint32_t departed = serve(due[i], now, sink, limits.units);
-        round.departed += departed;
-        round.more_is_due |= departed == limits.units;
-        ++visits;
-        continue;
-      }
-      tree_.states().on_due(due[i], now);
-      if (!roots.empty()) {
-        round.departed += serve_root(now, sink, limits.units);
-        ++visits;
-      }
-    }
-    for (; !roots.empty() && visits < limits.buckets; ++visits) {
-      round.departed += serve_root(now, sink, limits.units);
-    }
-    round.visited = std::max(round.visited, visits);
-    if (!roots.empty()) {
-      tree_.states().still_ready(now);
-      round.more_is_due = true;
-    }
-    if (const std::uint64_t lost_ns = tree_.service().take_lost_ns(); lost_ns > 0) [[unlikely]]
-      lost_schedule_ns_.add(lost_ns);
-    return round;
-  }
-  // Serves the root at the front of the run queue; returns how many units departed.
-  template <DepartureSink Sink>
-  std::uint32_t serve_root(TimePoint now, Sink& sink, std::uint32_t most) {
-    TreeStates& states = tree_.states();
-    const std::uint32_t root = states.run_queue().front();
-    std::uint32_t departed = 0;
-    for (std::uint32_t i = 0; i < most; ++i) {
-      const TreeService::Departed unit = tree_.service().serve(
-          root, now, now + kEgressRetry, [&](UnitRef head) { return sink.has_room(head); });
-      if (unit.leaf != kNoNode) [[likely]] {
-        Bucket& leaf = buckets_[unit.leaf];
-        const std::uint32_t wire_bytes = unit.entry.unit.wire_bytes();
-        count_departure(leaf, unit.leaf, wire_bytes, unit.entry.arrival, now, unit.late);
-        sink.departed(unit.entry.unit, now, unit.late);
-        ++departed;
-        if (leaf.backlog.get() == 0) retire_if_drained(leaf);
-      }
-      if (states.node(root).state != NodeState::kReady) return departed;
-    }
-    states.run_queue().rotate();
-    return departed;
+    return tree_round_.serve_due(
+        now, sink, limits, [&](std::uint32_t slot) { return serve(slot, now, sink, limits.units); },
+        [this](Bucket& leaf) { retire_if_drained(leaf); });
   }
   // Buckets with a lease or a byte bound do not cut through.
   [[gnu::noinline]] bool can_cut_through_tree(const Bucket& bucket, std::uint32_t slot,
@@ -466,32 +393,9 @@ class Scheduler {
                                           TimePoint arrival, TimePoint now) {
     count_admitted(buckets_[slot], wire_bytes);
     const Duration late = tree_.service().cut_through(slot, wire_bytes, arrival, now);
-    count_departure(buckets_[slot], slot, wire_bytes, arrival, now, late);
+    departures_.count(buckets_[slot], buckets_.histograms[slot], wire_bytes, arrival, now, late);
     publish_departure(buckets_[slot]);
   }
-  // The schedule lets a unit depart, and all is counted; returns how late it is.
-  Duration depart(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes, Departure departure,
-                  TimePoint arrival, TimePoint now) {
-    const Duration late = now - bucket.schedule.due();
-    // max_catchup lies on a cache line that is otherwise not needed here.
-    const bool within_catchup = late.ns >> bucket.catchup_log2 == 0;
-    const Duration lost = bucket.schedule.depart(now, bucket.periods.service(wire_bytes), departure,
-                                                 within_catchup ? late : bucket.max_catchup);
-    if (lost.ns > 0) [[unlikely]] {
-      bucket.lost_schedule_ns.add(static_cast<std::uint64_t>(lost.ns));
-      lost_schedule_ns_.add(static_cast<std::uint64_t>(lost.ns));
-    }
-    bucket.in_service_bytes = static_cast<std::uint16_t>(wire_bytes);
-    count_departure(bucket, slot, wire_bytes, arrival, now, late);
-    return late;
-  }
-  void count_departure(Bucket& bucket, std::uint32_t slot, std::uint32_t wire_bytes,
-                       TimePoint arrival, TimePoint now, Duration late) {
-    count_departed(bucket, wire_bytes);
-    bucket.latencies.record(buckets_.histograms[slot], now, now - arrival, late);
-    lateness_.record(late);
-  }
-
   // Lets readers see when the head is due. The wheel goes by it as well, so for a bucket that is on
   // the wheel only if nothing has changed.
   static void publish_departure(Bucket& bucket) { bucket.hook.due = bucket.schedule.due(); }
@@ -553,12 +457,11 @@ class Scheduler {
   BucketArray buckets_;
   TimingWheel<BucketHooks> wheel_;
   BucketTree tree_;
+  Departures departures_;
+  TreeRound tree_round_;
   UnitMoved moved_;
   bool admitting_ = true;
-  bool roots_first_ = false;
   Counter live_buckets_;
-  Counter lost_schedule_ns_;
-  Histogram lateness_;
 };
 
 }  // namespace drip

@@ -97,18 +97,22 @@ struct FinePoint {
     return {later.ns - earlier.ns - borrow, later.fraction - earlier.fraction};
   }
   static constexpr FinePoint of(TimePoint t) { return {t.ns, 0}; }
-  friend constexpr bool is_later(FinePoint a, FinePoint b) {
-    const auto borrow = static_cast<std::uint64_t>(a.fraction < b.fraction);
-    const auto whole = static_cast<std::int64_t>(a.ns - b.ns - borrow);
-    return whole > 0 || (whole == 0 && a.fraction != b.fraction);
+  friend constexpr bool is_later(FinePoint a, FinePoint b) { return distance(b, a) > 0; }
+  friend constexpr FinePoint later_of(FinePoint a, FinePoint b) {
+    return distance(b, a) < 0 ? b : a;
   }
-  friend constexpr FinePoint later_of(FinePoint a, FinePoint b) { return is_later(b, a) ? b : a; }
 
   /// The first whole nanosecond that is not before this point.
   [[nodiscard]] constexpr TimePoint ceil() const {
     return {ns + static_cast<std::uint64_t>(fraction != 0)};
   }
   [[nodiscard]] constexpr bool after(TimePoint t) const { return ceil() > t; }
+
+ private:
+  static constexpr Int128 distance(FinePoint from, FinePoint to) {
+    return static_cast<Int128>((static_cast<Uint128>(to.ns) << 64 | to.fraction) -
+                               (static_cast<Uint128>(from.ns) << 64 | from.fraction));
+  }
 };
 
 }  // namespace drip

@@ -71,6 +71,8 @@ class VirtualSchedule {
  public:
   constexpr VirtualSchedule() = default;
   constexpr explicit VirtualSchedule(TimePoint now) : departure_time_(FinePoint::of(now)) {}
+  /// A unit passes at `now`: see pass().
+  constexpr VirtualSchedule(FinePoint now, FineSpan service) : departure_time_(now + service) {}
 
   /// The theoretical departure time, with its fraction.
   [[nodiscard]] constexpr FinePoint departure_time() const { return departure_time_; }

@@ -17,7 +17,7 @@ PACKETS = 64_000
 MOST = {
     "path_instructions": {"straight": 210, "scheduled": 535, "throttled": 312},
     # Three nodes above each leaf; a packet offered, of which half depart but for `straight`.
-    "tree_instructions": {"straight": 1300, "root": 680, "leaves": 970},
+    "tree_instructions": {"straight": 636, "root": 522, "leaves": 842},
 }
 
 

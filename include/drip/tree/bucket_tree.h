@@ -40,7 +40,7 @@ class BucketTree {
     assert(bucket.in_tree == 0 && !bucket.hook.scheduled());
     structure_.add(slot, inner);
     bucket.in_tree = 1;
-    ++size_;
+    states_.set_look_ahead(++size_ > kLookAheadNodes);
     states_.node(slot).capped = static_cast<std::uint8_t>(is_capped(bucket));
   }
   /// Ends that. REQUIRES: no children, no parent.
@@ -48,7 +48,7 @@ class BucketTree {
     states_.deactivate(slot);
     structure_.remove(slot);
     buckets_[slot].in_tree = 0;
-    --size_;
+    states_.set_look_ahead(--size_ > kLookAheadNodes);
   }
   /// Takes a node away from its parent. It is idle until set().
   void detach(std::uint32_t slot) {
@@ -72,7 +72,7 @@ class BucketTree {
       }
       TreeNode& node = states_.node(slot);
       const TimePoint time = states_.guarantee_time(node, now);
-      node.guarantee_point = FinePoint::of(time);
+      if (node.guaranteed != 0) states_.guarantee(slot).point = FinePoint::of(time);
       // For all that is below it time goes on as before.
       if (node.inner != kNoNode) {
         states_.inner_node(node.inner).lost_ns +=
@@ -108,6 +108,9 @@ class BucketTree {
   }
 
  private:
+  // Fewer nodes are in the caches anyway.
+  static constexpr std::uint32_t kLookAheadNodes = 4096;
+
   static bool is_capped(const Bucket& bucket) { return bucket.periods != ServicePeriods{}; }
   [[nodiscard]] InnerNode& parent_of(std::uint32_t slot) const {
     return states_.inner_node(states_.node(slot).parent);
@@ -127,7 +130,7 @@ class BucketTree {
     structure_.set_guarantee(slot, settings.guaranteed_units_per_second,
                              settings.guaranteed_bits_per_second);
     if (node.guaranteed == 0) return;
-    FinePoint& point = node.guarantee_point;
+    FinePoint& point = states_.guarantee(slot).point;
     const FinePoint at = FinePoint::of(states_.guarantee_time(node, now));
     if (!had) {
       point = at;

@@ -110,42 +110,59 @@ class SiblingLists {
   }
 
   /// Charges a unit to a child's share, whatever list it came from.
-  void charge(InnerNode& parent, std::uint32_t child, std::uint32_t wire_bytes) const {
-    TreeNode& node = nodes_[child];
-    const RoundList& list = parent.rounds[node.priority];
-    const std::uint64_t cost = std::uint64_t{wire_bytes} * node.inverse_weight;
-    std::uint8_t& log2 = parent.quantum_log2[node.priority];
-    if (cost > std::uint64_t{1} << log2) [[unlikely]]
-      log2 = static_cast<std::uint8_t>(std::bit_width(cost - 1));
-    node.tag += cost;
-    const std::uint64_t most = list.round + (std::uint64_t{2} << log2);
-    if (is_before(most, node.tag)) node.tag = most;
+  static void charge(InnerNode& parent, TreeNode& node, std::uint32_t wire_bytes) {
+    const std::uint64_t width = width_for(parent, node, wire_bytes);
+    node.tag = charged(node, parent.rounds[node.priority].round + 2 * width, wire_bytes);
+  }
+  /// The same for the head of the list of its priority, which stays ready: it goes on, or its turn
+  /// ends.
+  static void charge_turn(InnerNode& parent, TreeNode& node, std::uint32_t child,
+                          std::uint32_t wire_bytes) {
+    assert(node.list >= kGuaranteeLists);
+    RoundList& list = parent.rounds[node.priority];
+    const std::uint64_t width = width_for(parent, node, wire_bytes);
+    const std::uint64_t end = list.round + width;
+    node.tag = charged(node, end + width, wire_bytes);
+    if (!is_before(node.tag, end)) end_round(list, node, child);
   }
   /// The child that has just been served and charged stays ready: it goes on, or its turn ends.
-  /// Returns whether another one is the head now. REQUIRES: the head of its list.
-  bool end_turn(InnerNode& parent, std::uint32_t child) const {
+  /// REQUIRES: the head of its list.
+  void end_turn(InnerNode& parent, std::uint32_t child) const {
     const TreeNode& node = nodes_[child];
     if (node.list < kGuaranteeLists) {
       parent.guarantee_heads[node.list] = node.next;
-      return true;
+      return;
     }
     RoundList& list = parent.rounds[node.priority];
-    assert(list.head == child);
-    if (is_before(node.tag, list.round + quantum(parent, node.priority))) return false;
-    if (list.mark == kNoNode) list.mark = child;
-    list.head = node.next;
-    return true;
+    if (!is_before(node.tag, list.round + quantum(parent, node.priority))) {
+      end_round(list, node, child);
+    }
   }
   /// What linking, picking, charging and unlinking does to the tag of a child that leaves idle, is
-  /// served and is idle again while no sibling is ready.
-  void charge_alone(InnerNode& parent, std::uint32_t child, std::uint32_t wire_bytes,
-                    bool below_guarantee) const {
-    TreeNode& node = nodes_[child];
+  /// served and idle again while no sibling is ready.
+  static void charge_idle(InnerNode& parent, TreeNode& node, std::uint32_t wire_bytes,
+                          bool below_guarantee) {
     RoundList& list = parent.rounds[node.priority];
     const std::uint64_t width = quantum(parent, node.priority);
-    set_tag_on_return(node, list, width, true);
+    // set_tag_on_return(): before the round, or further ahead than may be, is the round's begin.
+    std::uint64_t ahead = node.tag - list.round;
+    if (ahead > 2 * width) ahead = 0;
+    if (ahead >= width && !below_guarantee) {
+      list.round += width;
+      ahead -= width;
+    }
+    const std::uint64_t most = 2 * width_for(parent, node, wire_bytes);
+    ahead += std::uint64_t{wire_bytes} * node.inverse_weight;
+    node.tag = list.round + (ahead > most ? most : ahead);
+  }
+  /// The same for a child that was parked.
+  static void charge_alone(InnerNode& parent, TreeNode& node, std::uint32_t wire_bytes,
+                           bool below_guarantee) {
+    RoundList& list = parent.rounds[node.priority];
+    const std::uint64_t width = quantum(parent, node.priority);
+    set_tag_on_return(node, list, width, false);
     if (!below_guarantee && !is_before(node.tag, list.round + width)) list.round += width;
-    charge(parent, child, wire_bytes);
+    charge(parent, node, wire_bytes);
   }
   /// A child comes from elsewhere: nothing is held against it or in its favour.
   void start_tag(const InnerNode& parent, std::uint32_t child) const {
@@ -168,6 +185,28 @@ class SiblingLists {
     if (ahead > most) node.tag = list.round;
     const std::int64_t least = was_idle ? 0 : -most;
     if (ahead < least) node.tag = list.round + static_cast<std::uint64_t>(least);
+  }
+  static void end_round(RoundList& list, const TreeNode& node, std::uint32_t child) {
+    assert(list.head == child);
+    if (list.mark == kNoNode) list.mark = child;
+    list.head = node.next;
+  }
+  // The quantum with which a unit is charged.
+  static std::uint64_t width_for(InnerNode& parent, const TreeNode& node,
+                                 std::uint32_t wire_bytes) {
+    const std::uint64_t cost = std::uint64_t{wire_bytes} * node.inverse_weight;
+    const std::uint64_t width = quantum(parent, node.priority);
+    return cost > width ? widen(parent, node.priority, cost) : width;
+  }
+  static std::uint64_t charged(const TreeNode& node, std::uint64_t most, std::uint32_t wire_bytes) {
+    const std::uint64_t tag = node.tag + std::uint64_t{wire_bytes} * node.inverse_weight;
+    return is_before(most, tag) ? most : tag;
+  }
+  // A larger cost than any before; returns the new quantum.
+  [[gnu::noinline]] static std::uint64_t widen(InnerNode& parent, unsigned priority,
+                                               std::uint64_t cost) {
+    parent.quantum_log2[priority] = static_cast<std::uint8_t>(std::bit_width(cost - 1));
+    return quantum(parent, priority);
   }
   void make_only(std::uint32_t child, std::uint32_t& head) const {
     head = child;

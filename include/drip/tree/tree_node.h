@@ -49,18 +49,19 @@ struct alignas(kCacheLineBytes) TreeNode {
   std::uint32_t next = kNoNode;  // Of the same list, circular; of a root: the run queue.
   std::uint32_t previous = kNoNode;
   std::uint32_t parent = kNoNode;  // Its InnerNode, not its slot.
-  std::uint32_t inner = kNoNode;   // The node's own InnerNode; kNoNode: it is a leaf.
+  std::uint32_t parent_slot = kNoNode;
+  std::uint32_t inner = kNoNode;  // The node's own InnerNode; kNoNode: it is a leaf.
+  std::uint32_t inverse_weight = kInverseWeightScale;
   // Virtual start of the next unit among siblings of the same priority, in bytes / weight x 2^31.
   // Modulo 2^64: comparable while it lies within some rounds of its list's.
   std::uint64_t tag = 0;
-  FinePoint guarantee_point;  // The node is below its guarantee from this time on.
   Duration tolerance;
-  std::uint32_t inverse_weight = kInverseWeightScale;
   PublishedNodeState state;
   std::uint8_t list = 0;  // That it is in, while ready.
   std::uint8_t priority = 0;
   std::uint8_t capped : 1 = 0;           // Its bucket has a rate: an inner node need not.
   std::uint8_t guaranteed : 1 = 0;       // It has a NodeGuarantee.
+  std::uint8_t guarantee_list : 5 = 0;   // The octave of that: 0 for the fastest.
   std::uint32_t next_sibling = kNoNode;  // Of all children of the parent.
   std::uint32_t previous_sibling = kNoNode;
 
@@ -73,8 +74,9 @@ struct alignas(kCacheLineBytes) NodeGuarantee {
   ServicePeriods periods;
   double units_per_second = 0;
   double bits_per_second = 0;
-  std::uint8_t list = 0;  // Its octave: 0 for the fastest.
+  FinePoint point;  // The node is below its guarantee from this time on.
 };
+static_assert(kGuaranteeLists <= 32);
 static_assert(sizeof(NodeGuarantee) == kCacheLineBytes);
 
 /// Ready children of one priority: a circular list with a mark where the next round begins.

@@ -36,7 +36,7 @@ class TreeStates {
 
   [[nodiscard]] Bucket& bucket(std::uint32_t slot) const { return buckets_[slot]; }
   [[nodiscard]] TreeNode& node(std::uint32_t slot) const { return buckets_.trees.nodes[slot]; }
-  [[nodiscard]] const NodeGuarantee& guarantee(std::uint32_t slot) const {
+  [[nodiscard]] NodeGuarantee& guarantee(std::uint32_t slot) const {
     return buckets_.trees.guarantees[slot];
   }
   [[nodiscard]] InnerNode& inner_node(std::uint32_t number) const {
@@ -49,19 +49,54 @@ class TreeStates {
   [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
   void still_ready(TimePoint now) { ready_since_ = now; }
 
+  /// Prefetches what a unit of a leaf will touch of its parent; those above are few.
+  void prefetch_parent(std::uint32_t leaf) const {
+    const TreeNode& node = this->node(leaf);
+    if (node.parent_slot == kNoNode) return;
+    const Bucket& parent = bucket(node.parent_slot);
+    __builtin_prefetch(&this->node(node.parent_slot), 1);
+    __builtin_prefetch(&inner_node(node.parent), 1);
+    __builtin_prefetch(&parent, 1);
+    __builtin_prefetch(&parent.periods, 1);
+  }
+
+  /// Whether the tree is so large that what the next units need must be asked for ahead.
+  [[nodiscard]] bool looks_ahead() const { return looks_ahead_; }
+  void set_look_ahead(bool on) { looks_ahead_ = on; }
+  /// Prefetches what a parent of inner nodes will need for those of its children that are next,
+  /// each piece by what was asked for the last time but one: the child, its lists, the head of
+  /// these, and the ring of that if it is a leaf. Only hints: the order may change until then.
+  void look_ahead(const InnerNode& parent) const {
+    if (!SiblingLists::any_ready(parent)) return;
+    const TreeNode& first = node(SiblingLists::first(parent));
+    const TreeNode& second = node(first.next);
+    const TreeNode& fourth = node(node(second.next).next);
+    const std::uint32_t sixth = node(fourth.next).next;
+    prefetch_node(sixth);
+    if (fourth.inner != kNoNode) __builtin_prefetch(&inner_node(fourth.inner), 1);
+    if (const std::uint32_t head = head_of(second); head != kNoNode) {
+      prefetch_node(head);
+      __builtin_prefetch(&bucket(head).latencies, 1);
+    }
+    const std::uint32_t head = head_of(first);
+    if (head == kNoNode || node(head).inner != kNoNode) return;
+    const Bucket& leaf = bucket(head);
+    leaf.ring.prefetch_front_two();
+    leaf.latencies.prefetch_histograms(buckets_.histograms[head]);
+  }
+
   /// The time by which the guarantee of a child counts: the present less what those above it have
   /// lost beyond their max_catchup. They have had that less to give, so it is owed to nobody.
   [[nodiscard]] TimePoint guarantee_time(const TreeNode& child, TimePoint now) const {
     std::uint64_t lost_ns = 0;
-    for (std::uint32_t number = child.parent; number != kNoNode;) {
-      const InnerNode& above = inner_node(number);
-      lost_ns += above.lost_ns;
-      number = node(above.slot).parent;
+    for (const TreeNode* at = &child; at->parent != kNoNode; at = &node(at->parent_slot)) {
+      lost_ns += inner_node(at->parent).lost_ns;
     }
     return TimePoint{now.ns - lost_ns};
   }
-  [[nodiscard]] bool is_below_guarantee(const TreeNode& child, TimePoint now) const {
-    return child.guaranteed != 0 && !child.guarantee_point.after(guarantee_time(child, now));
+  [[nodiscard]] bool is_below_guarantee(std::uint32_t slot, TimePoint now) const {
+    const TreeNode& child = node(slot);
+    return child.guaranteed != 0 && !guarantee(slot).point.after(guarantee_time(child, now));
   }
 
   [[nodiscard]] bool has_something(std::uint32_t slot) const {
@@ -77,7 +112,7 @@ class TreeStates {
       Bucket& at = bucket(slot);
       TreeNode& node = this->node(slot);
       const bool was_idle = node.state == NodeState::kIdle;
-      if (was_idle) leave_idle(at, node, since);
+      if (was_idle) leave_idle(slot, since);
       if (at.paused != 0) [[unlikely]] {
         node.state = NodeState::kStopped;
         return;
@@ -98,29 +133,34 @@ class TreeStates {
     }
   }
   /// A node leaves idle at `since`: time in which it had nothing is not made up for.
-  void leave_idle(Bucket& bucket, TreeNode& node, FinePoint since) const {
+  void leave_idle(std::uint32_t slot, FinePoint since) const {
+    const TreeNode& node = this->node(slot);
     // A leaf's own schedule has begun when its head arrived.
-    if (node.inner != kNoNode && node.capped != 0) bucket.schedule.raise_to(since);
-    if (node.guaranteed == 0) return;
-    since.ns = guarantee_time(node, TimePoint{since.ns}).ns;
-    node.guarantee_point = later_of(node.guarantee_point, since);
+    if (node.inner != kNoNode && node.capped != 0) bucket(slot).schedule.raise_to(since);
+    if (node.guaranteed != 0) raise_guarantee(slot, since);
+  }
+  /// The same for its guarantee. REQUIRES: it has one.
+  void raise_guarantee(std::uint32_t slot, FinePoint since) const {
+    since.ns = guarantee_time(node(slot), TimePoint{since.ns}).ns;
+    FinePoint& point = guarantee(slot).point;
+    point = later_of(point, since);
   }
   /// A child whose state is kReady enters one of its parent's lists.
   void link(InnerNode& parent, std::uint32_t slot, TimePoint now, bool was_idle) {
     const TreeNode& child = node(slot);
-    if (is_below_guarantee(child, now)) {
-      return lists_.link_below_guarantee(parent, slot, guarantee(slot).list, was_idle);
+    if (is_below_guarantee(slot, now)) {
+      return lists_.link_below_guarantee(parent, slot, child.guarantee_list, was_idle);
     }
     lists_.link_by_priority(parent, slot, was_idle);
     if (child.guaranteed != 0) wait_for_guarantee(slot, now);
   }
   /// When a child falls below its guarantee, if nobody above it loses any more until then.
-  [[nodiscard]] TimePoint below_guarantee_at(const TreeNode& child, TimePoint now) const {
-    return child.guarantee_point.ceil() + (now - guarantee_time(child, now));
+  [[nodiscard]] TimePoint below_guarantee_at(std::uint32_t slot, TimePoint now) const {
+    return guarantee(slot).point.ceil() + (now - guarantee_time(node(slot), now));
   }
   /// The wheel tells when a ready child falls below its guarantee. REQUIRES: not on the wheel.
   void wait_for_guarantee(std::uint32_t slot, TimePoint now) {
-    bucket(slot).hook.due = below_guarantee_at(node(slot), now);
+    bucket(slot).hook.due = below_guarantee_at(slot, now);
     wheel_.insert(slot);
   }
   void park(std::uint32_t slot) {
@@ -170,10 +210,10 @@ class TreeStates {
     if (node.state != NodeState::kReady || node.guaranteed == 0 || node.list < kGuaranteeLists) {
       return;
     }
-    if (!is_below_guarantee(node, now)) return wait_for_guarantee(slot, now);
+    if (!is_below_guarantee(slot, now)) return wait_for_guarantee(slot, now);
     InnerNode& parent = inner_node(node.parent);
     lists_.unlink(parent, slot);
-    lists_.link_below_guarantee(parent, slot, guarantee(slot).list, false);
+    lists_.link_below_guarantee(parent, slot, node.guarantee_list, false);
   }
   /// The schedule of a node, its head, or whether it is paused has changed.
   void update(std::uint32_t slot, TimePoint now) {
@@ -191,11 +231,25 @@ class TreeStates {
   }
 
  private:
+  // Who is next in a node; kNoNode: it is a leaf, or nobody.
+  [[nodiscard]] std::uint32_t head_of(const TreeNode& node) const {
+    if (node.inner == kNoNode) return kNoNode;
+    const InnerNode& lists = inner_node(node.inner);
+    return SiblingLists::any_ready(lists) ? SiblingLists::first(lists) : kNoNode;
+  }
+  void prefetch_node(std::uint32_t slot) const {
+    const Bucket& at = bucket(slot);
+    __builtin_prefetch(&node(slot), 1);
+    __builtin_prefetch(&at, 1);
+    __builtin_prefetch(&at.periods, 1);
+  }
+
   BucketArray buckets_;
   Wheel& wheel_;
   SiblingLists lists_;
   RunQueue run_queue_;
   TimePoint ready_since_;
+  bool looks_ahead_ = false;
 };
 
 }  // namespace drip

@@ -25,9 +25,7 @@ class TreeStructure {
   [[nodiscard]] bool is_inner(std::uint32_t slot) const { return node(slot).inner != kNoNode; }
   [[nodiscard]] bool is_root(std::uint32_t slot) const { return node(slot).parent == kNoNode; }
   /// kNoNode: it is a root.
-  [[nodiscard]] std::uint32_t parent(std::uint32_t slot) const {
-    return is_root(slot) ? kNoNode : arrays_.inner_nodes[node(slot).parent].slot;
-  }
+  [[nodiscard]] std::uint32_t parent(std::uint32_t slot) const { return node(slot).parent_slot; }
   /// REQUIRES: is_inner(slot).
   [[nodiscard]] const InnerNode& inner(std::uint32_t slot) const {
     return arrays_.inner_nodes[node(slot).inner];
@@ -96,6 +94,7 @@ class TreeStructure {
   void add_child(std::uint32_t parent_slot, std::uint32_t slot) {
     TreeNode& child = arrays_.nodes[slot];
     child.parent = arrays_.nodes[parent_slot].inner;
+    child.parent_slot = parent_slot;
     InnerNode& as_parent = arrays_.inner_nodes[child.parent];
     child.next_sibling = as_parent.first_child;
     child.previous_sibling = kNoNode;
@@ -121,6 +120,7 @@ class TreeStructure {
     }
     count_height(as_parent.slot, height(slot), 0);
     child.parent = kNoNode;
+    child.parent_slot = kNoNode;
   }
   /// Rates of 0: none.
   void set_guarantee(std::uint32_t slot, double units_per_second, double bits_per_second) {
@@ -128,11 +128,11 @@ class TreeStructure {
     if (!is_root(slot)) add_guarantee(arrays_.inner_nodes[child.parent], slot, -1);
     child.guaranteed = static_cast<std::uint8_t>(units_per_second != 0 || bits_per_second != 0);
     if (child.guaranteed == 0) return;
-    NodeGuarantee& guarantee = *new (&arrays_.guarantees[slot]) NodeGuarantee;
+    NodeGuarantee& guarantee = arrays_.guarantees[slot];
     guarantee.periods = ServicePeriods::of_rates(units_per_second, bits_per_second);
     guarantee.units_per_second = units_per_second;
     guarantee.bits_per_second = bits_per_second;
-    guarantee.list = octave(guarantee.periods);
+    child.guarantee_list = octave(guarantee.periods);
     if (!is_root(slot)) add_guarantee(arrays_.inner_nodes[child.parent], slot, 1);
   }
 

@@ -161,6 +161,10 @@ class TestTree {
   void set_now(TimePoint now) { now_ = now; }
   [[nodiscard]] Bucket& bucket(std::uint32_t slot) const { return buckets_[slot]; }
   [[nodiscard]] TreeNode& node(std::uint32_t slot) const { return nodes_[slot]; }
+  /// Until when a node is not below its guarantee; of no meaning without one.
+  [[nodiscard]] FinePoint guarantee_point(std::uint32_t slot) const {
+    return guarantees_[slot].point;
+  }
   [[nodiscard]] const InnerNode& inner(std::uint32_t slot) const {
     return inner_[nodes_[slot].inner];
   }

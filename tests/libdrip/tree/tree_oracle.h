@@ -137,7 +137,7 @@ class TreeOracle {
                                                             share.guaranteed_bits_per_second);
     if (periods == ServicePeriods{}) return 0;
     const Exact cost = std::max(exact(periods.per_unit), exact(periods.per_byte) * bytes);
-    const Exact before = exact(tree_.node(slot).guarantee_point, start_);
+    const Exact before = exact(tree_.guarantee_point(slot), start_);
     const Exact at = now() - exact_ns(lost_above);
     return std::max(std::min(before, at), at - exact_ns(100'000'000) - 4 * cost) + cost;
   }
@@ -211,7 +211,7 @@ class TreeOracle {
       ASSERT_EQ(point(node.slot), node.point_after) << "node " << node.slot;
       ASSERT_EQ(tree_.bucket(node.slot).lost_schedule_ns.get(), node.lost_after);
       if (node.guarantee_after != 0) {
-        ASSERT_EQ(exact(tree_.node(node.slot).guarantee_point, start_), node.guarantee_after);
+        ASSERT_EQ(exact(tree_.guarantee_point(node.slot), start_), node.guarantee_after);
       }
       if (!capped(node.slot)) continue;
       std::vector<Passed>& passed = passed_[node.slot];
@@ -249,7 +249,7 @@ class TreeOracle {
   [[nodiscard]] bool is_below_guarantee(std::uint32_t slot, TimePoint at) const {
     const NodeSettings& share = tree_.record(slot).share;
     return (share.guaranteed_bits_per_second > 0 || share.guaranteed_units_per_second > 0) &&
-           exact(tree_.node(slot).guarantee_point, start_) + exact_ns(lost_above(slot)) <=
+           exact(tree_.guarantee_point(slot), start_) + exact_ns(lost_above(slot)) <=
                exact_ns((at - start_).ns);
   }
   [[nodiscard]] std::int64_t lost_above(std::uint32_t slot) const {
@@ -388,7 +388,7 @@ class TreeOracle {
       ASSERT_FALSE(is_below_guarantee(slot, tree_.now())) << "not among those below";
       ASSERT_TRUE(tree_.bucket(slot).hook.scheduled());
       ASSERT_LE(static_cast<TimePoint>(tree_.bucket(slot).hook.due),
-                tree_.node(slot).guarantee_point.ceil() + Duration{lost_above(slot)});
+                tree_.guarantee_point(slot).ceil() + Duration{lost_above(slot)});
     }
   }
   void check_counts(std::uint32_t slot) {

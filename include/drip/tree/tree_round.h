@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A round of departures where some buckets are in trees.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "drip/bucket_array.h"
+#include "drip/departure_sink.h"
+#include "drip/internal/departures.h"
+#include "drip/timing_wheel.h"
+#include "drip/tree/bucket_tree.h"
+
+namespace drip {
+
+/// What is due is looked at in the order of due times, and the root that has become ready is served
+/// at once: so leaves pass an idle root in their order. Half of a round at the least is for roots
+/// that were ready before. Belongs to the Scheduler's thread.
+class TreeRound {
+ public:
+  using Wheel = TimingWheel<BucketHooks>;
+
+  /// All are the Scheduler's, and outlive this.
+  TreeRound(const BucketArray& buckets, Wheel& wheel, BucketTree& tree, Departures& departures)
+      : buckets_(buckets), wheel_(wheel), tree_(tree), departures_(departures) {}
+  TreeRound(const TreeRound&) = delete;
+  TreeRound& operator=(const TreeRound&) = delete;
+
+  /// `serve_flat(slot)` lets units of a bucket depart that is in no tree, and returns how many;
+  /// `emptied(Bucket&)` is told that the last unit of a leaf has departed.
+  template <DepartureSink Sink, class ServeFlat, class Emptied>
+  DepartureRound serve_due(TimePoint now, Sink& sink, RoundLimits limits, ServeFlat serve_flat,
+                           Emptied emptied) {
+    RunQueue& roots = tree_.states().run_queue();
+    std::uint32_t from_wheel = limits.buckets;
+    if (!roots.empty()) {
+      roots_first_ = !roots_first_;
+      from_wheel = (limits.buckets + static_cast<std::uint32_t>(roots_first_)) / 2;
+    }
+    std::array<std::uint32_t, kBucketsARound> due;
+    const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
+    prefetch(std::span(due).first(count));
+    DepartureRound round{0, static_cast<std::uint32_t>(count), count == from_wheel};
+    std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
+    for (std::size_t i = 0; i < count; ++i) {
+      if (buckets_[due[i]].in_tree == 0) {
+        const std::uint32_t departed = serve_flat(due[i]);
+        round.departed += departed;
+        round.more_is_due |= departed == limits.units;
+        ++visits;
+        continue;
+      }
+      tree_.states().on_due(due[i], now);
+      if (!roots.empty()) {
+        round.departed += serve_root(now, sink, limits.units, emptied);
+        ++visits;
+      }
+    }
+    for (; !roots.empty() && visits < limits.buckets; ++visits) {
+      round.departed += serve_root(now, sink, limits.units, emptied);
+    }
+    round.visited = std::max(round.visited, visits);
+    if (!roots.empty()) {
+      tree_.states().still_ready(now);
+      round.more_is_due = true;
+    }
+    if (const std::uint64_t lost_ns = tree_.service().take_lost_ns(); lost_ns > 0) [[unlikely]]
+      departures_.count_lost(lost_ns);
+    return round;
+  }
+
+ private:
+  void prefetch(std::span<const std::uint32_t> due) const {
+    for (const std::uint32_t slot : due) {
+      const Bucket& bucket = buckets_[slot];
+      __builtin_prefetch(&bucket, 1);
+      __builtin_prefetch(&bucket.periods, 1);
+      __builtin_prefetch(&bucket.latencies, 1);
+      __builtin_prefetch(&buckets_.trees.nodes[slot], 1);
+    }
+    for (const std::uint32_t slot : due) {
+      const Bucket& bucket = buckets_[slot];
+      if (bucket.in_tree != 0) tree_.states().prefetch_parent(slot);
+      bucket.ring.prefetch_front_two();
+      bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
+    }
+  }
+  // Serves the root at the front of the run queue; returns how many units departed.
+  template <DepartureSink Sink, class Emptied>
+  std::uint32_t serve_root(TimePoint now, Sink& sink, std::uint32_t most, Emptied emptied) {
+    TreeStates& states = tree_.states();
+    const std::uint32_t root = states.run_queue().front();
+    std::uint32_t departed = 0;
+    for (std::uint32_t i = 0; i < most; ++i) {
+      const TreeService::Departed unit = tree_.service().serve(
+          root, now, now + kEgressRetry, [&](UnitRef head) { return sink.has_room(head); });
+      if (unit.leaf != kNoNode) [[likely]] {
+        Bucket& leaf = buckets_[unit.leaf];
+        departures_.count(leaf, buckets_.histograms[unit.leaf], unit.entry.unit.wire_bytes(),
+                          unit.entry.arrival, now, unit.late);
+        sink.departed(unit.entry.unit, now, unit.late);
+        ++departed;
+        if (leaf.backlog.get() == 0) emptied(leaf);
+      }
+      if (states.node(root).state != NodeState::kReady) return departed;
+    }
+    states.run_queue().rotate();
+    return departed;
+  }
+
+  BucketArray buckets_;
+  Wheel& wheel_;
+  BucketTree& tree_;
+  Departures& departures_;
+  bool roots_first_ = false;
+};
+
+}  // namespace drip
