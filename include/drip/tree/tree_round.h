@@ -44,6 +44,7 @@ class TreeRound {
     const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
     prefetch(std::span(due).first(count));
     DepartureRound round{0, static_cast<std::uint32_t>(count), count == from_wheel};
+    const auto has_room = [&](UnitRef head) { return sink.has_room(head); };
     std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
     for (std::size_t i = 0; i < count; ++i) {
       if (buckets_[due[i]].in_tree == 0) {
@@ -52,6 +53,14 @@ class TreeRound {
         round.more_is_due |= departed == limits.units;
         ++visits;
         continue;
+      }
+      if (tree_.service().can_serve_leaf(due[i], now)) {
+        bool more_is_due = false;
+        round.departed += finish(
+            tree_.service().serve_leaf(due[i], now, now + kEgressRetry, has_room, more_is_due), now,
+            sink, emptied);
+        ++visits;
+        if (!more_is_due) continue;
       }
       tree_.states().on_due(due[i], now);
       if (!roots.empty()) {
@@ -95,20 +104,27 @@ class TreeRound {
     const std::uint32_t root = states.run_queue().front();
     std::uint32_t departed = 0;
     for (std::uint32_t i = 0; i < most; ++i) {
-      const TreeService::Departed unit = tree_.service().serve(
-          root, now, now + kEgressRetry, [&](UnitRef head) { return sink.has_room(head); });
-      if (unit.leaf != kNoNode) [[likely]] {
-        Bucket& leaf = buckets_[unit.leaf];
-        departures_.count(leaf, buckets_.histograms[unit.leaf], unit.entry.unit.wire_bytes(),
-                          unit.entry.arrival, now, unit.late);
-        sink.departed(unit.entry.unit, now, unit.late);
-        ++departed;
-        if (leaf.backlog.get() == 0) emptied(leaf);
-      }
+      departed += finish(tree_.service().serve(root, now, now + kEgressRetry,
+                                               [&](UnitRef head) { return sink.has_room(head); }),
+                         now, sink, emptied);
       if (states.node(root).state != NodeState::kReady) return departed;
     }
     states.run_queue().rotate();
     return departed;
+  }
+
+  // Hands over a unit that has departed, and counts it; returns how many.
+  template <DepartureSink Sink, class Emptied>
+  std::uint32_t finish(const TreeService::Departed& unit, TimePoint now, Sink& sink,
+                       Emptied emptied) {
+    if (unit.leaf == kNoNode) [[unlikely]]
+      return 0;
+    Bucket& leaf = buckets_[unit.leaf];
+    departures_.count(leaf, buckets_.histograms[unit.leaf], unit.entry.unit.wire_bytes(),
+                      unit.entry.arrival, now, unit.late);
+    sink.departed(unit.entry.unit, now, unit.late);
+    if (leaf.backlog.get() == 0) emptied(leaf);
+    return 1;
   }
 
   BucketArray buckets_;

@@ -81,6 +81,36 @@ class TreeService {
     return {leaf_slot, entry, now - allowed.ceil()};
   }
 
+  /// Whether a leaf that the wheel says is due can be served without a root: serve_leaf().
+  [[nodiscard]] bool can_serve_leaf(std::uint32_t leaf, TimePoint now) const {
+    return idle_path_.is_open_for(leaf, now);
+  }
+  /// Serves its head; `more_is_due`: the one behind it is due as well, and the leaf on the wheel no
+  /// more, so that TreeStates::on_due() is to be called for it again.
+  template <std::predicate<UnitRef> HasRoom>
+  Departed serve_leaf(std::uint32_t slot, TimePoint now, TimePoint retry, HasRoom has_room,
+                      bool& more_is_due) {
+    const FinePoint due = idle_path_.open(slot);
+    Bucket& leaf = states_.bucket(slot);
+    const RingEntry entry = leaf.ring.front();
+    more_is_due = false;
+    if (!has_room(entry.unit)) [[unlikely]] {
+      idle_path_.give_up(slot);
+      states_.hold(slot, retry);
+      return {};
+    }
+    const std::uint32_t wire_bytes = entry.unit.wire_bytes();
+    const bool waits = TreeCharge::take_head(leaf, leaf.schedule.departure_time(), wire_bytes);
+    idle_path_.close(slot, wire_bytes, now);
+    if (waits && leaf.schedule.due() <= now) {
+      states_.node(slot).state = NodeState::kParked;
+      more_is_due = true;
+    } else {
+      rest(slot, waits);
+    }
+    return {slot, entry, now - due.ceil()};
+  }
+
   /// Whether a packet that arrived now would depart at once: its whole path is idle and due.
   /// REQUIRES: a leaf without backlog that departs at the START.
   [[nodiscard]] bool can_cut_through(std::uint32_t slot, TimePoint now) const {
