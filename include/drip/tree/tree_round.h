@@ -82,7 +82,8 @@ class TreeRound {
   }
 
  private:
-  void prefetch(std::span<const std::uint32_t> due) const {
+  // Inlined: see TreeStates::prefetch_parent().
+  [[gnu::always_inline]] void prefetch(std::span<const std::uint32_t> due) const {
     for (const std::uint32_t slot : due) {
       const Bucket& bucket = buckets_[slot];
       __builtin_prefetch(&bucket, 1);

@@ -65,12 +65,14 @@ class TreeService {
     if (beyond_catchup != 0) [[unlikely]]
       allowed = forgo_lateness(path.data(), at, now);
     const std::uint32_t leaf_slot = at->slot;
+    const Step* const leaf_parent = at - 1;
     const std::uint32_t wire_bytes = entry.unit.wire_bytes();
     bool has_something = TreeCharge::take_head(leaf, at->earliest(), wire_bytes);
     for (; at != path.data(); --at) {
       const Step& above = *(at - 1);
       settle(*at, *above.inner, wire_bytes, now, has_something);
-      if (at->inner != nullptr && states_.looks_ahead()) states_.look_ahead(*above.inner);
+      // Parents of leaves are many, those above them few.
+      if (at == leaf_parent && states_.looks_ahead()) states_.look_ahead(*above.inner);
       has_something = SiblingLists::any_ready(*above.inner);
       TreeCharge::charge_inner(*above.bucket, *above.node, above.earliest(), wire_bytes);
     }

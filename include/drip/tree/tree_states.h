@@ -49,8 +49,11 @@ class TreeStates {
   [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
   void still_ready(TimePoint now) { ready_since_ = now; }
 
+  // What only prefetches must be inlined: GCC takes such a function for one without effects, and
+  // leaves calls to it out.
+
   /// Prefetches what a unit of a leaf will touch of its parent; those above are few.
-  void prefetch_parent(std::uint32_t leaf) const {
+  [[gnu::always_inline]] void prefetch_parent(std::uint32_t leaf) const {
     const TreeNode& node = this->node(leaf);
     if (node.parent_slot == kNoNode) return;
     const Bucket& parent = bucket(node.parent_slot);
@@ -66,7 +69,7 @@ class TreeStates {
   /// Prefetches what a parent of inner nodes will need for those of its children that are next,
   /// each piece by what was asked for the last time but one: the child, its lists, the head of
   /// these, and the ring of that if it is a leaf. Only hints: the order may change until then.
-  void look_ahead(const InnerNode& parent) const {
+  [[gnu::always_inline]] void look_ahead(const InnerNode& parent) const {
     if (!SiblingLists::any_ready(parent)) return;
     const TreeNode& first = node(SiblingLists::first(parent));
     const TreeNode& second = node(first.next);
@@ -237,7 +240,7 @@ class TreeStates {
     const InnerNode& lists = inner_node(node.inner);
     return SiblingLists::any_ready(lists) ? SiblingLists::first(lists) : kNoNode;
   }
-  void prefetch_node(std::uint32_t slot) const {
+  [[gnu::always_inline]] void prefetch_node(std::uint32_t slot) const {
     const Bucket& at = bucket(slot);
     __builtin_prefetch(&node(slot), 1);
     __builtin_prefetch(&at, 1);
