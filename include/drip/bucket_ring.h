@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cstdint>
 
+#include "drip/cache_line.h"
 #include "drip/time.h"
 #include "drip/unit_ref.h"
 
@@ -110,16 +111,16 @@ class BucketRing {
   [[nodiscard]] RingEntry* memory() const { return slots_; }
 
   void prefetch_front() const {
-    __builtin_prefetch(&slots_[head_.load(std::memory_order_relaxed) & mask()]);
+    prefetch_to_read(&slots_[head_.load(std::memory_order_relaxed) & mask()]);
   }
   /// The same and the one behind it, which is the front when that has gone.
   void prefetch_front_two() const {
     const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    __builtin_prefetch(&slots_[head & mask()]);
-    __builtin_prefetch(&slots_[(head + 1) & mask()]);
+    prefetch_to_read(&slots_[head & mask()]);
+    prefetch_to_read(&slots_[(head + 1) & mask()]);
   }
   void prefetch_back() const {
-    __builtin_prefetch(&slots_[tail_.load(std::memory_order_relaxed) & mask()], 1);
+    prefetch_to_write(&slots_[tail_.load(std::memory_order_relaxed) & mask()]);
   }
 
  private:

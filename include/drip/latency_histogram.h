@@ -57,8 +57,8 @@ class alignas(kCacheLineBytes) RecentLatencies {
   void prefetch_histograms(const LatencyHistograms& histograms) const {
     if (count_.load(std::memory_order_relaxed) + 1U != kSlots) return;
     const std::uint16_t bins = slots_[0].get();
-    __builtin_prefetch(&histograms.sojourn[bins & 0xff], 1);
-    __builtin_prefetch(&histograms.lateness[bins >> 8], 1);
+    prefetch_to_write(&histograms.sojourn[bins & 0xff]);
+    prefetch_to_write(&histograms.lateness[bins >> 8]);
   }
 
   /// Any thread.

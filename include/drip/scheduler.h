@@ -12,6 +12,7 @@
 
 #include "drip/admission.h"
 #include "drip/bucket_array.h"
+#include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/departure_sink.h"
 #include "drip/histogram.h"
@@ -57,14 +58,14 @@ class Scheduler {
   /// Prefetches what admission will touch, to be called some packets ahead of it.
   void prefetch(std::uint32_t slot) const {
     prefetch_bucket(slot);
-    if (!tree_.empty()) __builtin_prefetch(&buckets_.trees.nodes[slot], 1);
+    if (!tree_.empty()) prefetch_to_write(&buckets_.trees.nodes[slot]);
   }
   /// The second step: what the bucket refers to, by what prefetch() has brought.
   void prefetch_behind(std::uint32_t slot) const {
     const Bucket& bucket = buckets_[slot];
     const std::uint32_t backlog = bucket.backlog.get();
     if (backlog + 1 >= bucket.capacity) {
-      __builtin_prefetch(&bucket.rejected, 1);
+      prefetch_to_write(&bucket.rejected);
       if (backlog >= bucket.capacity) return;
     }
     if (backlog > 0 || bucket.departure == Departure::kAtEnd) return bucket.ring.prefetch_back();
@@ -334,9 +335,9 @@ class Scheduler {
 
   void prefetch_bucket(std::uint32_t slot) const {
     const Bucket& bucket = buckets_[slot];
-    __builtin_prefetch(&bucket, 1);
-    __builtin_prefetch(&bucket.periods, 1);
-    __builtin_prefetch(&bucket.latencies, 1);
+    prefetch_to_write(&bucket);
+    prefetch_to_write(&bucket.periods);
+    prefetch_to_write(&bucket.latencies);
   }
 
   // Lets units of one bucket depart that are due; returns how many. Inline in both of its callers:

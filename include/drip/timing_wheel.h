@@ -338,7 +338,7 @@ class TimingWheel {
         ids[count++] = pop_first(number);
         --budget;
       }
-      for (std::uint32_t i = 0; i < count; ++i) __builtin_prefetch(&hooks_(ids[i]), 1);
+      for (std::uint32_t i = 0; i < count; ++i) prefetch_to_write(&hooks_(ids[i]));
       for (std::uint32_t i = 0; i < count; ++i) put(ids[i], hooks_(ids[i]).due);
     }
   }

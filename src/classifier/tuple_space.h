@@ -12,6 +12,7 @@
 #include "classifier/interval_sets.h"
 #include "classifier/match.h"
 #include "classifier/port_ranges.h"
+#include "drip/cache_line.h"
 #include "drip/time.h"
 
 namespace drip {
@@ -123,7 +124,7 @@ class TupleSpace {
     const std::uint64_t first = first_hash(key);
     if (!tuples_.empty()) {
       const Tuple& tuple = tuples_.front();
-      __builtin_prefetch(&slots_[tuple.first_slot + (first & tuple.slot_mask)]);
+      prefetch_to_read(&slots_[tuple.first_slot + (first & tuple.slot_mask)]);
     }
     return first;
   }

@@ -10,6 +10,7 @@
 #include "datapath/dispatcher.h"
 #include "datapath/lcore_counters.h"
 #include "datapath/packet_io.h"
+#include "drip/cache_line.h"
 #include "engine/rule_snapshot.h"
 #include "packet/control_traffic.h"
 #include "packet/headers.h"
@@ -91,7 +92,7 @@ class RxWorker {
     const WorkerRule* const actions = rules_->workers[number_].get();
     const BucketRef* const targets = rules_->targets.data();
     for (const std::uint32_t decision : decisions) {
-      __builtin_prefetch(&actions[decision], 1);
+      prefetch_to_write(&actions[decision]);
       dispatcher_.prefetch(targets[decision]);
     }
     for (const std::uint32_t decision : decisions) dispatcher_.prefetch_behind(targets[decision]);

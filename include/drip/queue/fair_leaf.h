@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cstdint>
 
+#include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/queue/flow_table.h"
 #include "drip/queue/record_pool.h"
@@ -53,8 +54,8 @@ struct TinBacklog {
 
   /// The lines that the next service needs.
   void prefetch() const {
-    __builtin_prefetch(this, 1);
-    __builtin_prefetch(&old_flows, 1);
+    prefetch_to_write(this);
+    prefetch_to_write(&old_flows);
   }
   [[nodiscard]] bool has_flows() const { return new_flows != kNoIndex || !old_flows.empty(); }
   /// REQUIRES: has_flows().

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/queue/fair_leaf.h"
 #include "drip/queue/fair_queue_settings.h"
@@ -66,18 +67,18 @@ class FairQueues {
   // Ask for the memory that head() will need of a leaf, one after the other, each for a burst of
   // leaves. Guesses: a leaf with tins, or with new flows, is served right all the same.
   void prefetch(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) __builtin_prefetch(&leaves_[leaf.backlog_], 1);
+    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&leaves_[leaf.backlog_]);
   }
   void prefetch_tin(const FairLeaf& leaf) {
     if (leaf.backlog_ != kNoIndex) tins_[leaves_[leaf.backlog_].tins[0]].prefetch();
   }
   void prefetch_flow(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) __builtin_prefetch(&flows()[probable_flow(leaf)], 1);
+    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&flows()[probable_flow(leaf)]);
   }
   void prefetch_packet(const FairLeaf& leaf) {
     if (leaf.backlog_ == kNoIndex) return;
     const FlowRecord& flow = flows()[probable_flow(leaf)];
-    __builtin_prefetch(&slots_[static_cast<QueueIndex>(flow.tail)], 1);
+    prefetch_to_write(&slots_[static_cast<QueueIndex>(flow.tail)]);
   }
 
   /// Queues a packet that has just arrived. False: it was dropped for want of memory. A queue that

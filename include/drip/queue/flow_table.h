@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/queue/flow_record.h"
 
@@ -30,7 +31,7 @@ class FlowTable {
   [[nodiscard]] FlowRecord& operator[](QueueIndex index) { return records_[index]; }
   [[nodiscard]] const FlowRecord& operator[](QueueIndex index) const { return records_[index]; }
 
-  void prefetch(std::uint32_t hash) const { __builtin_prefetch(&records_[home(hash)], 1); }
+  void prefetch(std::uint32_t hash) const { prefetch_to_write(&records_[home(hash)]); }
   /// kNoIndex if there is no such flow. `hash`: of key and owner.
   [[nodiscard]] QueueIndex find(const ShortKey& key, FlowOwner owner, std::uint32_t hash) const {
     QueueIndex index = static_cast<QueueIndex>(records_[home(hash)].chain_head);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "drip/bucket_array.h"
+#include "drip/cache_line.h"
 #include "drip/departure_sink.h"
 #include "drip/internal/departures.h"
 #include "drip/timing_wheel.h"
@@ -82,14 +83,13 @@ class TreeRound {
   }
 
  private:
-  // Inlined: see TreeStates::prefetch_parent().
-  [[gnu::always_inline]] void prefetch(std::span<const std::uint32_t> due) const {
+  void prefetch(std::span<const std::uint32_t> due) const {
     for (const std::uint32_t slot : due) {
       const Bucket& bucket = buckets_[slot];
-      __builtin_prefetch(&bucket, 1);
-      __builtin_prefetch(&bucket.periods, 1);
-      __builtin_prefetch(&bucket.latencies, 1);
-      __builtin_prefetch(&buckets_.trees.nodes[slot], 1);
+      prefetch_to_write(&bucket);
+      prefetch_to_write(&bucket.periods);
+      prefetch_to_write(&bucket.latencies);
+      prefetch_to_write(&buckets_.trees.nodes[slot]);
     }
     for (const std::uint32_t slot : due) {
       const Bucket& bucket = buckets_[slot];

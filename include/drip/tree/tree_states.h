@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "drip/bucket_array.h"
+#include "drip/cache_line.h"
 #include "drip/timing_wheel.h"
 #include "drip/tree/run_queue.h"
 #include "drip/tree/sibling_lists.h"
@@ -49,18 +50,16 @@ class TreeStates {
   [[nodiscard]] TimePoint ready_since() const { return ready_since_; }
   void still_ready(TimePoint now) { ready_since_ = now; }
 
-  // What only prefetches must be inlined: GCC takes such a function for one without effects, and
-  // leaves calls to it out.
-
-  /// Prefetches what a unit of a leaf will touch of its parent; those above are few.
-  [[gnu::always_inline]] void prefetch_parent(std::uint32_t leaf) const {
+  /// Prefetches what a unit of a leaf will touch of its parent; those above are few. Not inlined:
+  /// the callers are on the path of buckets that are in no tree.
+  [[gnu::noinline]] void prefetch_parent(std::uint32_t leaf) const {
     const TreeNode& node = this->node(leaf);
     if (node.parent_slot == kNoNode) return;
     const Bucket& parent = bucket(node.parent_slot);
-    __builtin_prefetch(&this->node(node.parent_slot), 1);
-    __builtin_prefetch(&inner_node(node.parent), 1);
-    __builtin_prefetch(&parent, 1);
-    __builtin_prefetch(&parent.periods, 1);
+    prefetch_to_write(&this->node(node.parent_slot));
+    prefetch_to_write(&inner_node(node.parent));
+    prefetch_to_write(&parent);
+    prefetch_to_write(&parent.periods);
   }
 
   /// Whether the tree is so large that what the next units need must be asked for ahead.
@@ -69,17 +68,17 @@ class TreeStates {
   /// Prefetches what a parent of inner nodes will need for those of its children that are next,
   /// each piece by what was asked for the last time but one: the child, its lists, the head of
   /// these, and the ring of that if it is a leaf. Only hints: the order may change until then.
-  [[gnu::always_inline]] void look_ahead(const InnerNode& parent) const {
+  void look_ahead(const InnerNode& parent) const {
     if (!SiblingLists::any_ready(parent)) return;
     const TreeNode& first = node(SiblingLists::first(parent));
     const TreeNode& second = node(first.next);
     const TreeNode& fourth = node(node(second.next).next);
     const std::uint32_t sixth = node(fourth.next).next;
     prefetch_node(sixth);
-    if (fourth.inner != kNoNode) __builtin_prefetch(&inner_node(fourth.inner), 1);
+    if (fourth.inner != kNoNode) prefetch_to_write(&inner_node(fourth.inner));
     if (const std::uint32_t head = head_of(second); head != kNoNode) {
       prefetch_node(head);
-      __builtin_prefetch(&bucket(head).latencies, 1);
+      prefetch_to_write(&bucket(head).latencies);
     }
     const std::uint32_t head = head_of(first);
     if (head == kNoNode || node(head).inner != kNoNode) return;
@@ -240,11 +239,11 @@ class TreeStates {
     const InnerNode& lists = inner_node(node.inner);
     return SiblingLists::any_ready(lists) ? SiblingLists::first(lists) : kNoNode;
   }
-  [[gnu::always_inline]] void prefetch_node(std::uint32_t slot) const {
+  void prefetch_node(std::uint32_t slot) const {
     const Bucket& at = bucket(slot);
-    __builtin_prefetch(&node(slot), 1);
-    __builtin_prefetch(&at, 1);
-    __builtin_prefetch(&at.periods, 1);
+    prefetch_to_write(&node(slot));
+    prefetch_to_write(&at);
+    prefetch_to_write(&at.periods);
   }
 
   BucketArray buckets_;

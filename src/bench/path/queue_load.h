@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "drip/bucket_ring.h"
+#include "drip/cache_line.h"
 #include "drip/queue/fair_queues.h"
 
 namespace drip::bench {
@@ -51,7 +52,7 @@ class FifoLoad {
     for (BucketRing*& ring : due) {
       ring = &rings_[next_];
       next_ = next_ + 1 == leaves_ ? 0 : next_ + 1;
-      __builtin_prefetch(ring, 1);
+      prefetch_to_write(ring);
     }
     for (BucketRing* const ring : due) ring->prefetch_front();
     for (BucketRing* const ring : due) {
@@ -92,7 +93,7 @@ class FairLoad {
     for (std::uint32_t& leaf : due) {
       leaf = next_;
       next_ = next_ + 1 == leaves_.size() ? 0 : next_ + 1;
-      __builtin_prefetch(leaves_[leaf], 1);
+      prefetch_to_write(leaves_[leaf]);
     }
     for (const std::uint32_t leaf : due) queues_.prefetch(*leaves_[leaf]);
     for (const std::uint32_t leaf : due) queues_.prefetch_tin(*leaves_[leaf]);
