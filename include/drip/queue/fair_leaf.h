@@ -34,6 +34,7 @@ class FairLeaf {
   [[nodiscard]] std::uint32_t flows() const { return flows_.get(); }
 
  private:
+  friend class FairMemory;
   friend class FairQueues;
 
   std::uint32_t id_ : 24;

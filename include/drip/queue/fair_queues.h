@@ -11,6 +11,7 @@
 #include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/queue/fair_leaf.h"
+#include "drip/queue/fair_memory.h"
 #include "drip/queue/fair_queue_settings.h"
 #include "drip/queue/flow_directory.h"
 #include "drip/queue/queue_drop.h"
@@ -19,17 +20,6 @@
 #include "drip/queue/record_pool.h"
 
 namespace drip {
-
-/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 168 a leaf, 288 a tin. The
-/// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
-/// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
-struct FairQueueSizes {
-  std::uint32_t packets = 1U << 16;  ///< That wait: 1 to kMaxQueueIndex, as all below.
-  std::uint32_t flows = 1U << 16;    ///< That have packets or AQM state.
-  std::uint32_t hosts = 1U << 17;    ///< With Isolation::kHosts: addresses, on either side.
-  std::uint32_t leaves = 1U << 12;   ///< With packets.
-  std::uint32_t tins = 1U << 12;     ///< With packets.
-};
 
 /// Within a leaf: tins by priority up to their shares, as CAKE has them; within a tin DRR++ by
 /// flow, flows that are new first (RFC 8290, section 4.2), with the quantum divided by the load of
@@ -45,32 +35,25 @@ struct FairQueueSizes {
 /// looked at, or packets dropped.
 class FairQueues {
  public:
-  static constexpr int kMostVisits = 64;
+  static constexpr int kMostVisits = FairMemory::kMostVisits;
   /// Flows of idle leaves that one enqueue() puts away.
-  static constexpr int kPutAwayAtEnqueue = 4;
+  static constexpr int kPutAwayAtEnqueue = FairMemory::kPutAwayAtEnqueue;
 
-  struct Counters {
-    std::array<Counter, kQueueDrops> drops;
-    Counter marks;
-  };
+  using Counters = FairMemory::Counters;
 
   /// `seed` keys the hash; from the system's random source, but in tests.
   FairQueues(const FairQueueSizes& sizes, std::uint64_t seed)
-      : slots_(sizes.packets),
-        directory_(sizes.flows, sizes.hosts, seed),
-        leaves_(sizes.leaves),
-        tins_(sizes.tins),
-        random_(seed | 1) {}
+      : memory_(sizes, seed), random_(seed | 1) {}
   FairQueues(const FairQueues&) = delete;
   FairQueues& operator=(const FairQueues&) = delete;
 
   // Ask for the memory that head() will need of a leaf, one after the other, each for a burst of
   // leaves. Guesses: a leaf with tins, or with new flows, is served right all the same.
   void prefetch(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&leaves_[leaf.backlog_]);
+    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&memory_.leaves[leaf.backlog_]);
   }
   void prefetch_tin(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) tins_[leaves_[leaf.backlog_].tins[0]].prefetch();
+    if (leaf.backlog_ != kNoIndex) memory_.tins[memory_.leaves[leaf.backlog_].tins[0]].prefetch();
   }
   void prefetch_flow(const FairLeaf& leaf) {
     if (leaf.backlog_ != kNoIndex) prefetch_to_write(&flows()[probable_flow(leaf)]);
@@ -78,7 +61,7 @@ class FairQueues {
   void prefetch_packet(const FairLeaf& leaf) {
     if (leaf.backlog_ == kNoIndex) return;
     const FlowRecord& flow = flows()[probable_flow(leaf)];
-    prefetch_to_write(&slots_[static_cast<QueueIndex>(flow.tail)]);
+    prefetch_to_write(&memory_.slots[static_cast<QueueIndex>(flow.tail)]);
   }
 
   /// Queues a packet that has just arrived. False: it was dropped for want of memory. A queue that
@@ -87,20 +70,20 @@ class FairQueues {
   bool enqueue(FairLeaf& leaf, const FairQueueProfile& profile, UnitRef unit, const QueueKey& key,
                std::uint32_t tin, Ecn ecn, TimePoint now, Sink& sink) {
     assert(tin < profile.tins.count);
-    if (put_away_first_ != kNoIndex) [[unlikely]]
-      go_on_putting_away(now);
-    const QueueIndex slot = slots_.allocate();
+    if (memory_.puts_away()) [[unlikely]]
+      memory_.go_on_putting_away(now);
+    const QueueIndex slot = memory_.slots.allocate();
     const QueueIndex index = slot != kNoIndex ? flow_of(leaf, profile, key, tin, now) : kNoIndex;
     if (index == kNoIndex) [[unlikely]] {
-      if (slot != kNoIndex) slots_.release(slot);
-      drop(unit, QueueDrop::kNoMemory, sink);
+      if (slot != kNoIndex) memory_.slots.release(slot);
+      memory_.drop(unit, QueueDrop::kNoMemory, sink);
       return false;
     }
-    LeafBacklog& backlog = leaves_[leaf.backlog_];
-    TinBacklog& in = tins_[backlog.tins[tin]];
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
+    TinBacklog& in = memory_.tins[backlog.tins[tin]];
     if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
     FlowRecord& flow = flows()[index];
-    slots_.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
+    memory_.slots.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
     flow.tail = slot & kMaxQueueIndex;
     flow.bytes += unit.wire_bytes();
     backlog.sizes.grown(flows(), index);
@@ -117,7 +100,7 @@ class FairQueues {
   [[nodiscard]] QueueHead head(FairLeaf& leaf, const FairQueueProfile& profile, TimePoint now,
                                Sink& sink) {
     if (leaf.backlog_ == kNoIndex) return {};
-    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
     if (!backlog.is_staged) {
       const QueueHead::Status status = stage(leaf, backlog, profile, now, sink);
       if (status != QueueHead::Status::kPacket) [[unlikely]]
@@ -128,14 +111,14 @@ class FairQueues {
   }
   /// Takes the packet that head() has told. REQUIRES: it told one, and it was not taken yet.
   UnitRef dequeue(FairLeaf& leaf, const FairQueueProfile& profile, TimePoint now) {
-    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
     assert(backlog.is_staged);
     const UnitRef unit = backlog.staged;
-    if (backlog.staged_marked) counters_.marks.add(1);
+    if (backlog.staged_marked) memory_.counters.marks.add(1);
     backlog.is_staged = false;
     backlog.served += unit.wire_bytes();
-    leave(leaf, backlog, unit);
-    if (leaf.packets() == 0) put_away(leaf, backlog, &profile, now);
+    memory_.leave(leaf, backlog, unit);
+    if (leaf.packets() == 0) memory_.put_away(leaf, backlog, &profile, now);
     return unit;
   }
 
@@ -146,46 +129,46 @@ class FairQueues {
     const std::uint32_t count = leaf.packets();
     leaf.epoch_ = (leaf.epoch_ + 1U) % FlowOwner::kEpochs;
     if (leaf.backlog_ == kNoIndex) return count;
-    LeafBacklog& backlog = leaves_[leaf.backlog_];
-    if (backlog.is_staged) drop(backlog.staged, QueueDrop::kQueueRemoved, sink);
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
+    if (backlog.is_staged) memory_.drop(backlog.staged, QueueDrop::kQueueRemoved, sink);
     for (const QueueIndex at : backlog.tins) {
-      while (at != kNoIndex && tins_[at].has_flows()) {
-        const QueueIndex index = tins_[at].front(flows());
+      while (at != kNoIndex && memory_.tins[at].has_flows()) {
+        const QueueIndex index = memory_.tins[at].front(flows());
         FlowRecord& flow = flows()[index];
         while (flow.has_packets()) {
-          drop_head(leaf, backlog, tins_[at], flow, QueueDrop::kQueueRemoved, sink);
+          memory_.drop_head(leaf, backlog, memory_.tins[at], flow, QueueDrop::kQueueRemoved, sink);
         }
-        tins_[at].pop(flows(), flow);
+        memory_.tins[at].pop(flows(), flow);
         backlog.sizes.remove(flows(), index);
-        directory_.erase(index);
+        memory_.directory.erase(index);
       }
     }
     leaf.packets_.set(0);
     leaf.flows_.set(0);
-    if (backlog.is_put_away) take_off_put_away(leaf.backlog_);
-    release_backlog(leaf);
+    if (backlog.is_put_away) memory_.take_off_put_away(leaf.backlog_);
+    memory_.release_backlog(leaf);
     return count;
   }
 
   /// Wire bytes that wait in a leaf.
   [[nodiscard]] std::uint64_t bytes(const FairLeaf& leaf) {
-    return leaf.backlog_ == kNoIndex ? 0 : leaves_[leaf.backlog_].bytes;
+    return leaf.backlog_ == kNoIndex ? 0 : memory_.leaves[leaf.backlog_].bytes;
   }
 
   // Any thread:
-  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] const Counters& counters() const { return memory_.counters; }
   /// Packets that wait in all leaves, but for one of each that departs next.
-  [[nodiscard]] std::uint32_t packets_in_use() const { return slots_.used(); }
+  [[nodiscard]] std::uint32_t packets_in_use() const { return memory_.slots.used(); }
   /// Flow records in use: with packets, with their turn, or with AQM state.
-  [[nodiscard]] std::uint32_t flows_in_use() const { return directory_.flows.used(); }
+  [[nodiscard]] std::uint32_t flows_in_use() const { return memory_.directory.flows.used(); }
   /// Flow records with AQM state that were needed for other flows.
-  [[nodiscard]] std::uint64_t forgotten_flows() const { return directory_.forgotten(); }
+  [[nodiscard]] std::uint64_t forgotten_flows() const { return memory_.directory.forgotten(); }
 
  private:
-  [[nodiscard]] FlowTable& flows() { return directory_.flows; }
+  [[nodiscard]] FlowTable& flows() { return memory_.directory.flows; }
 
   [[nodiscard]] QueueIndex probable_flow(const FairLeaf& leaf) {
-    return tins_[leaves_[leaf.backlog_].tins[0]].old_flows.probable_front();
+    return memory_.tins[memory_.leaves[leaf.backlog_].tins[0]].old_flows.probable_front();
   }
 
   // ---- Arrival
@@ -194,29 +177,29 @@ class FairQueues {
   [[gnu::always_inline]] QueueIndex flow_of(FairLeaf& leaf, const FairQueueProfile& profile,
                                             const QueueKey& key, std::uint32_t tin, TimePoint now) {
     if (leaf.backlog_ == kNoIndex) {
-      leaf.backlog_ = leaves_.allocate();
+      leaf.backlog_ = memory_.leaves.allocate();
       if (leaf.backlog_ == kNoIndex) [[unlikely]]
         return kNoIndex;
-      leaves_[leaf.backlog_].leaf = &leaf;
+      memory_.leaves[leaf.backlog_].leaf = &leaf;
     }
-    LeafBacklog& backlog = leaves_[leaf.backlog_];
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
     if (backlog.tins[tin] == kNoIndex) [[unlikely]]
-      backlog.tins[tin] = tins_.allocate();
+      backlog.tins[tin] = memory_.tins.allocate();
     FlowDirectory::Found found;
     if (backlog.tins[tin] != kNoIndex) [[likely]] {
-      found = directory_.find_or_insert({leaf.id_, leaf.epoch_, tin}, key,
-                                        profile.settings.isolation, profile.aqm[tin], now);
+      found = memory_.directory.find_or_insert({leaf.id_, leaf.epoch_, tin}, key,
+                                               profile.settings.isolation, profile.aqm[tin], now);
     }
     if (found.index == kNoIndex) [[unlikely]] {
-      if (leaf.packets() == 0 && leaf.flows() == 0) release_backlog(leaf);
+      if (leaf.packets() == 0 && leaf.flows() == 0) memory_.release_backlog(leaf);
       return kNoIndex;
     }
     FlowRecord& flow = flows()[found.index];
     if (flow.flow_state() == FlowState::kOld) [[likely]] {
-      directory_.count_at_hosts(flow, true);
+      memory_.directory.count_at_hosts(flow, true);
     } else if (flow.flow_state() != FlowState::kNew) {
-      if (!found.is_new) directory_.take_back(found.index, profile.aqm[tin], now);
-      begin(leaf, profile, tins_[backlog.tins[tin]], found.index);
+      if (!found.is_new) memory_.directory.take_back(found.index, profile.aqm[tin], now);
+      begin(leaf, profile, memory_.tins[backlog.tins[tin]], found.index);
     }
     return found.index;
   }
@@ -224,7 +207,7 @@ class FairQueues {
   void begin(FairLeaf& leaf, const FairQueueProfile& profile, TinBacklog& tin, QueueIndex index) {
     FlowRecord& flow = flows()[index];
     flow.set_state(FlowState::kNew);
-    flow.deficit = static_cast<std::int32_t>(quantum(profile) / directory_.load_of(flow));
+    flow.deficit = static_cast<std::int32_t>(quantum(profile) / memory_.directory.load_of(flow));
     append_linked(flows(), tin.new_flows, index);
     leaf.flows_.add(1);
   }
@@ -245,8 +228,8 @@ class FairQueues {
         aqm.overflowed(profile.aqm[flow.owner.tin()], now);
         flow.set_aqm(aqm);
       }
-      drop_head(leaf, backlog, tins_[backlog.tins[flow.owner.tin()]], flow, QueueDrop::kOverflow,
-                sink);
+      memory_.drop_head(leaf, backlog, memory_.tins[backlog.tins[flow.owner.tin()]], flow,
+                        QueueDrop::kOverflow, sink);
     }
   }
 
@@ -258,17 +241,17 @@ class FairQueues {
                           TimePoint now, Sink& sink) {
     for (int visits = 0; visits < kMostVisits; ++visits) {
       if (leaf.packets() == 0) {
-        put_away(leaf, backlog, &profile, now);
+        memory_.put_away(leaf, backlog, &profile, now);
         return QueueHead::Status::kEmpty;
       }
-      const std::uint32_t at = backlog.choose_tin(tins_);
-      TinBacklog& tin = tins_[backlog.tins[at]];
+      const std::uint32_t at = backlog.choose_tin(memory_.tins);
+      TinBacklog& tin = memory_.tins[backlog.tins[at]];
       const QueueIndex index = tin.front(flows());
       FlowRecord& flow = flows()[index];
       if (flow.deficit <= 0) {
         tin.pop(flows(), flow);
         become_old(flow);
-        tin.old_flows.insert(flows(), index, quantum(profile), directory_.load_of(flow));
+        tin.old_flows.insert(flows(), index, quantum(profile), memory_.directory.load_of(flow));
       } else if (!flow.has_packets()) {
         tin.pop(flows(), flow);
         if (flow.flow_state() == FlowState::kNew) {
@@ -277,7 +260,7 @@ class FairQueues {
           become_old(flow);
           tin.old_flows.insert_unpaid(flows(), index);
         } else {
-          retire(leaf, backlog, index, &profile, now);
+          memory_.retire(leaf, backlog, index, &profile, now);
         }
       } else if (try_stage(leaf, backlog, tin, flow, profile, now, sink)) {
         if (profile.tins.count > 1) {
@@ -292,22 +275,22 @@ class FairQueues {
   template <class Sink>
   bool try_stage(FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
                  const FairQueueProfile& profile, TimePoint now, Sink& sink) {
-    const QueueSlot& slot = slots_[slots_.first(static_cast<QueueIndex>(flow.tail))];
+    const QueueSlot& slot = memory_.slots[memory_.slots.first(static_cast<QueueIndex>(flow.tail))];
     const Duration sojourn = slot.sojourn(now);
     const Duration max_wait = profile.settings.max_wait;
     if (max_wait.ns > 0 && sojourn > max_wait) [[unlikely]] {
-      drop_head(leaf, backlog, tin, flow, QueueDrop::kMaxWait, sink);
+      memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kMaxWait, sink);
       return false;
     }
     AqmVerdict verdict = AqmVerdict::kPass;
     if (sojourn > profile.careless[slot.ecn() == Ecn::kEct1] || flow.has_aqm_state()) [[unlikely]] {
       verdict = decide(flow, profile, slot.ecn(), sojourn, now);
       if (verdict == AqmVerdict::kDrop) {
-        drop_head(leaf, backlog, tin, flow, QueueDrop::kAqm, sink);
+        memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kAqm, sink);
         return false;
       }
     }
-    backlog.staged = take(tin, flow);
+    backlog.staged = memory_.take(tin, flow);
     backlog.staged_arrival = now + Duration{-sojourn.ns};
     backlog.staged_marked = verdict == AqmVerdict::kMark;
     backlog.is_staged = true;
@@ -323,7 +306,7 @@ class FairQueues {
     AqmVerdict verdict = AqmVerdict::kPass;
     if (profile.settings.codel) {
       CobaltState aqm = flow.aqm();
-      const bool is_last = slots_.first(static_cast<QueueIndex>(flow.tail)) == flow.tail;
+      const bool is_last = memory_.slots.first(static_cast<QueueIndex>(flow.tail)) == flow.tail;
       verdict = aqm.decide(profile.aqm[flow.owner.tin()], now, is_l4s ? Duration{} : sojourn, ecn,
                            is_last, random_);
       flow.set_aqm(aqm);
@@ -336,114 +319,14 @@ class FairQueues {
 
   void become_old(FlowRecord& flow) {
     flow.set_state(FlowState::kOld);
-    if (flow.has_packets()) directory_.count_at_hosts(flow, true);
-  }
-  // A flow without packets that is in no list any more. `profile` may be null.
-  void retire(FairLeaf& leaf, LeafBacklog& backlog, QueueIndex index,
-              const FairQueueProfile* profile, TimePoint now) {
-    backlog.sizes.remove(flows(), index);
-    leaf.flows_.set(leaf.flows() - 1);
-    FlowRecord& flow = flows()[index];
-    CobaltState aqm = flow.aqm();
-    if (aqm.at_rest()) return directory_.erase(index);
-    if (profile != nullptr) {
-      aqm.emptied(profile->aqm[flow.owner.tin()], now);
-    } else {
-      aqm.set_aside(now);
-    }
-    flow.set_aqm(aqm);
-    directory_.set_aside(index);
-  }
-  // The leaf has no packets: gives its flows up, the rest of more than kMostVisits later.
-  void put_away(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile* profile,
-                TimePoint now) {
-    if (retire_some(leaf, backlog, profile, now, kMostVisits)) {
-      if (!backlog.is_put_away) release_backlog(leaf);
-      return;
-    }
-    if (backlog.is_put_away) return;
-    backlog.is_put_away = true;
-    backlog.next_put_away = put_away_first_;
-    put_away_first_ = leaf.backlog_;
-  }
-  // Whether no flow is left.
-  bool retire_some(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile* profile,
-                   TimePoint now, int most) {
-    for (const QueueIndex at : backlog.tins) {
-      while (at != kNoIndex && tins_[at].has_flows()) {
-        if (most-- == 0) return false;
-        const QueueIndex index = tins_[at].front(flows());
-        tins_[at].pop(flows(), flows()[index]);
-        retire(leaf, backlog, index, profile, now);
-      }
-    }
-    return true;
-  }
-  void go_on_putting_away(TimePoint now) {
-    const QueueIndex index = put_away_first_;
-    LeafBacklog& backlog = leaves_[index];
-    FairLeaf& leaf = *backlog.leaf;
-    if (leaf.packets() == 0 && !retire_some(leaf, backlog, nullptr, now, kPutAwayAtEnqueue)) {
-      return;
-    }
-    take_off_put_away(index);
-    if (leaf.packets() == 0) release_backlog(leaf);
-  }
-  void take_off_put_away(QueueIndex index) {
-    QueueIndex* link = &put_away_first_;
-    while (*link != index) link = &leaves_[*link].next_put_away;
-    *link = leaves_[index].next_put_away;
-    leaves_[index].is_put_away = false;
-  }
-  void release_backlog(FairLeaf& leaf) {
-    for (const QueueIndex tin : leaves_[leaf.backlog_].tins) {
-      if (tin != kNoIndex) tins_.release(tin);
-    }
-    leaves_.release(leaf.backlog_);
-    leaf.backlog_ = kNoIndex;
+    if (flow.has_packets()) memory_.directory.count_at_hosts(flow, true);
   }
   static std::uint32_t quantum(const FairQueueProfile& profile) {
     return profile.settings.quantum << FlowRecord::kDeficitShift;
   }
 
-  // ---- Packets
-
-  // Takes the head of a flow out of its slot.
-  UnitRef take(TinBacklog& tin, FlowRecord& flow) {
-    auto tail = static_cast<QueueIndex>(flow.tail);
-    const QueueIndex slot = slots_.take_first(tail);
-    flow.tail = tail & kMaxQueueIndex;
-    const UnitRef unit = slots_[slot].unit;
-    slots_.release(slot);
-    flow.bytes -= unit.wire_bytes();
-    tin.packets -= 1;
-    return unit;
-  }
-  void leave(FairLeaf& leaf, LeafBacklog& backlog, UnitRef unit) {
-    backlog.bytes -= unit.wire_bytes();
-    leaf.packets_.set(leaf.packets() - 1);
-  }
-  template <class Sink>
-  void drop_head(FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
-                 QueueDrop reason, Sink& sink) {
-    const UnitRef unit = take(tin, flow);
-    leave(leaf, backlog, unit);
-    drop(unit, reason, sink);
-  }
-  template <class Sink>
-  void drop(UnitRef unit, QueueDrop reason, Sink& sink) {
-    counters_.drops[static_cast<std::size_t>(reason)].add(1);
-    sink.dropped(unit, reason);
-  }
-
-  QueueSlots slots_;
-  FlowDirectory directory_;
-  RecordPool<LeafBacklog> leaves_;
-  RecordPool<TinBacklog> tins_;
+  FairMemory memory_;
   QueueRandom random_;
-  // Leaves without packets whose flows have not all been given up, linked by next_put_away.
-  QueueIndex put_away_first_ = kNoIndex;
-  Counters counters_;
 };
 
 }  // namespace drip
