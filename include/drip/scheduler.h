@@ -61,7 +61,7 @@ class Scheduler {
     if (!tree_.empty()) prefetch_to_write(&buckets_.trees.nodes[slot]);
   }
   /// The second step: what the bucket refers to, by what prefetch() has brought.
-  void prefetch_behind(std::uint32_t slot) const {
+  [[gnu::always_inline]] void prefetch_behind(std::uint32_t slot) const {
     const Bucket& bucket = buckets_[slot];
     const std::uint32_t backlog = bucket.backlog.get();
     if (backlog + 1 >= bucket.capacity) {
@@ -156,7 +156,8 @@ class Scheduler {
   /// wheel slot (128 ns). A bucket of which more than limits.units are due is looked at again in
   /// the next round. REQUIRES: limits.buckets <= kBucketsARound.
   template <DepartureSink Sink>
-  Round serve_due(TimePoint now, Sink& sink, Limits limits = kDefaultLimits) {
+  [[gnu::always_inline]] Round serve_due(TimePoint now, Sink& sink,
+                                         Limits limits = kDefaultLimits) {
     if (!tree_.empty()) return serve_due_with_trees(now, sink, limits);
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));

@@ -75,7 +75,7 @@ class TimingWheel {
 
   /// Schedules `id` at hooks(id).due; a due time that has passed means as soon as possible.
   /// REQUIRES: not scheduled.
-  void insert(std::uint32_t id) { insert_at(id, hooks_(id).due); }
+  [[gnu::always_inline]] void insert(std::uint32_t id) { insert_at(id, hooks_(id).due); }
   /// The same for an item that is due already and is not to be looked at again before `when`, to
   /// a slot's width. REQUIRES: hooks(id).due <= when; within level 0.
   void insert_at(std::uint32_t id, TimePoint when) {

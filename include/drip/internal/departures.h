@@ -11,13 +11,15 @@
 
 namespace drip {
 
-/// Belongs to the Scheduler's thread; what is const may be read by others.
+/// Belongs to the Scheduler's thread; what is const may be read by others. Inlined: a call costs a
+/// tenth of what it does.
 class Departures {
  public:
   /// The schedule of a bucket that is in no tree lets a unit depart, and all is counted; returns
   /// how late it is.
-  Duration depart(Bucket& bucket, LatencyHistograms& histograms, std::uint32_t wire_bytes,
-                  Departure departure, TimePoint arrival, TimePoint now) {
+  [[gnu::always_inline]] Duration depart(Bucket& bucket, LatencyHistograms& histograms,
+                                         std::uint32_t wire_bytes, Departure departure,
+                                         TimePoint arrival, TimePoint now) {
     const Duration late = now - bucket.schedule.due();
     // max_catchup lies on a cache line that is otherwise not needed here.
     const bool within_catchup = late.ns >> bucket.catchup_log2 == 0;
@@ -31,8 +33,9 @@ class Departures {
     count(bucket, histograms, wire_bytes, arrival, now, late);
     return late;
   }
-  void count(Bucket& bucket, LatencyHistograms& histograms, std::uint32_t wire_bytes,
-             TimePoint arrival, TimePoint now, Duration late) {
+  [[gnu::always_inline]] void count(Bucket& bucket, LatencyHistograms& histograms,
+                                    std::uint32_t wire_bytes, TimePoint arrival, TimePoint now,
+                                    Duration late) {
     count_departed(bucket, wire_bytes);
     bucket.latencies.record(histograms, now, now - arrival, late);
     lateness_.record(late);
