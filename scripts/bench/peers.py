@@ -29,6 +29,25 @@ def cost(rows):
             ]
 
 
+def trees(rows):
+    cycles = {
+        (row["bottleneck"], row["path"], row["leaves"]): middle(row["cycles"])
+        for row in rows
+        if row["levels"] == 3 and row["shape"].endswith("x 4")
+    }
+    for bottleneck, what in (
+        ("idle", "path idle, packet leaves at once"),
+        ("root", "root at the bottleneck"),
+    ):
+        for n in (1024, 65536):
+            if (bottleneck, "librte_sched", n) in cycles:
+                yield [
+                    f"cycles a packet, tree of {count_text(n)} leaves, {what}",
+                    figure(cycles[bottleneck, "drip", n]),
+                    f"{figure(cycles[bottleneck, 'librte_sched', n])} (librte_sched)",
+                ]
+
+
 def throttled(rows):
     most = {
         (row["path"], row["buckets"]): middle(row["departed_mpps"])
@@ -118,6 +137,7 @@ def lines(results):
     table = []
     for name, show in (
         ("cost", cost),
+        ("trees", trees),
         ("throttled", throttled),
         ("precision", precision),
         ("control", control),

@@ -17,6 +17,11 @@ CROSSING = (
     "what crosses between the cores for half of the packets: the hand-off ring's line, the mbuf and its "
     "buffer, there to be sent and back to be filled"
 )
+TREE_LINES = (
+    "cache lines: a packet touches four of its leaf, two of its ring and four of the leaf's parent, twice "
+    "if it waits"
+)
+TREE_LENGTH = "instructions, of the 128-bit times, counters and shares of each node (`tests/bench` counts them)"
 PACER = "the machine's stalls: a pacer alone, without a shaper, has nearly the same p99"
 
 
@@ -150,6 +155,65 @@ def throttled(rows, targets):
                 " %",
                 STALLS,
                 4,
+            )
+
+
+def trees(rows, targets):
+    # Those of the shape that librte_sched has as well, and paths by levels.
+    cycles = {
+        (row["bottleneck"], row["path"], row["leaves"]): middle(row["cycles"])
+        for row in rows
+        if row["levels"] == 3 and row["shape"].endswith("x 4")
+    }
+    for n, wanted in ((1024, 1.0), (16384, 0.65), (65536, 0.5)):
+        if ("root", "drip", n) in cycles and ("root", "librte_sched", n) in cycles:
+            targets.at_most(
+                f"tree over librte_sched, root at the bottleneck, {count_text(n)} leaves",
+                wanted,
+                cycles["root", "drip", n] / cycles["root", "librte_sched", n],
+                "",
+                TREE_LINES if n > 1024 else TREE_LENGTH,
+            )
+    for bottleneck, n, wanted in (
+        ("root", 1 << 20, 200),
+        ("leaves", 65536, 230),
+        ("leaves", 1 << 20, 350),
+    ):
+        if (bottleneck, "drip", n) in cycles:
+            targets.at_most(
+                f"cycles a packet in a tree, {bottleneck} at the bottleneck, {count_text(n)} leaves",
+                wanted,
+                cycles[bottleneck, "drip", n],
+                "",
+                TREE_LINES,
+                0,
+            )
+    idle = {
+        row["levels"]: middle(row["cycles"])
+        for row in rows
+        if row["bottleneck"] == "idle"
+        and row["path"] == "drip"
+        and row["leaves"] == 1024
+        and (row["levels"] != 3 or row["shape"].endswith("x 4"))
+    }
+    if 3 in idle:
+        what = "cycles a packet in a tree whose path is idle, 3 levels above the leaf, 1k leaves"
+        targets.at_most(what, 70, idle[3], "", TREE_LENGTH, 0)
+    if 1 in idle and 4 in idle:
+        more = (idle[4] - idle[1]) / 3
+        targets.at_most("each further level of that", 20, more, " cycles", TREE_LENGTH, 0)
+
+
+def queues(rows, targets):
+    for row in rows:
+        if row["path"] == "codel" and (row["leaves"], row["flows"]) == (1024, 8):
+            targets.at_most(
+                "cycles a packet in fair queues with COBALT more than in a ring, 1k leaves of 8 flows",
+                70,
+                middle(row["more"]),
+                "",
+                "instructions: key, hash, flow, round and AQM of each packet",
+                0,
             )
 
 
@@ -315,6 +379,8 @@ def lines(results):
     for name, judge in (
         ("cost", cost),
         ("throttled", throttled),
+        ("trees", trees),
+        ("queues", queues),
         ("precision", precision),
         ("scale", scale),
         ("memory", memory),

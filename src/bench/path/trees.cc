@@ -25,7 +25,7 @@ constexpr std::uint32_t kPoints = 64;
 constexpr std::uint32_t kCapacity = 8;
 constexpr std::uint32_t kMostWaiting = 1U << 21;
 constexpr std::uint32_t kMorePackets = 1U << 14;
-constexpr std::uint32_t kMostSubjects = 3;  // Of one bottleneck in which packets wait.
+constexpr std::uint32_t kShapes = 2;  // Of one bottleneck in which packets wait.
 // In virtual time a burst comes each us.
 constexpr Duration kBurstTime{1'000};
 constexpr double kAllPps = kBurst * 1e6;
@@ -276,8 +276,8 @@ absl::Status run_trees(const Bench& bench) {
       const std::string_view name = kNames[static_cast<std::size_t>(bottleneck)];
       if (!bench.options.only.empty() && bench.options.only != name) continue;
       const std::uint32_t waiting = waiting_a_leaf(bottleneck, leaves);
-      auto pool =
-          PacketPool::create(kMostSubjects * leaves * waiting + kMorePackets, kSmallFrameBytes);
+      const std::uint32_t subjects = kShapes + (leaves <= SchedPeer::kMaxPipes ? 1U : 0U);
+      auto pool = PacketPool::create(subjects * leaves * waiting + kMorePackets, kSmallFrameBytes);
       if (!pool.ok()) return pool.status();
       if (auto status = run_one({bench, **pool, leaves, bottleneck}); !status.ok()) return status;
     }
