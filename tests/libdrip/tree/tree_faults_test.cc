@@ -52,6 +52,31 @@ TEST(TreeFaults, AThousandChildrenSendFullFrames) {
   for (const std::uint32_t leaf : leaves) EXPECT_NEAR(tree.bytes(leaf), 1e8 / 8 / 1000, 2.5 * 1514);
 }
 
+// A node leaves idle when a leaf below it comes due: its guarantee gathers nothing before that.
+TEST(TreeFaults, AGuaranteeGathersNothingWhileItsLeafIsParked) {
+  constexpr Duration kService{1'000'000};  // Of 1000 bytes at 8 Mbit/s.
+  TestTree tree(4, 4, kBegin);
+  BucketSettings settings;
+  settings.bits_per_second = 1e9;
+  settings.departure = Departure::kAtStart;
+  NodeSettings share;
+  share.parent = tree.add_inner(settings, {});
+  share.guaranteed_bits_per_second = 8e6;
+  const std::uint32_t customer = tree.add_inner(settings, share);
+  settings.bits_per_second = 8e6;
+  settings.capacity = 4;
+  settings.departure = Departure::kAtEnd;
+  const std::uint32_t leaf = tree.add_leaf(settings, under(customer));
+  for (int i = 1; i <= 3; ++i) {
+    const TimePoint arrival = kBegin + Duration{i * kSecond.ns};
+    tree.poll(arrival);
+    tree.admit(leaf, 1000);
+    tree.poll(arrival + kService);
+    EXPECT_EQ(tree.record(leaf).departed, static_cast<std::uint64_t>(i));
+    EXPECT_EQ(tree.guarantee_point(customer).ceil(), arrival + kService + kService);
+  }
+}
+
 // Sums of shares at the highest rates and weights, over times in which tags wrap many times.
 TEST(TreeFaults, TagsWrapWithoutHarm) {
   SaturatedTree tree;
