@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "drip/queue/queue_settings.h"
 #include "drip/time.h"
 #include "drip/virtual_schedule.h"
 
@@ -31,6 +32,7 @@ struct BucketSettings {
   /// The bucket does not leak at the rates above but at those that Scheduler::set_rates() gives it
   /// for a time; until then it is paused.
   bool rate_is_leased = false;
+  QueueSettings queue;
 
   friend bool operator==(const BucketSettings&, const BucketSettings&) = default;
 };

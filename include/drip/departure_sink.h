@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 
+#include "drip/queue/queue_drop.h"
 #include "drip/time.h"
 #include "drip/unit_ref.h"
 
@@ -17,6 +18,14 @@ template <class T>
 concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration late) {
   { sink.has_room(unit) } -> std::same_as<bool>;
   { sink.departed(unit, now, late) } -> std::same_as<void>;
+};
+
+/// For buckets with queues (BucketQueues): `marked(unit)` before departed() of a packet that is to
+/// be marked Congestion Experienced; `dropped(unit, reason)` takes over a packet that waited, or
+/// that was being queued.
+template <class T>
+concept QueueSink = DepartureSink<T> && QueueDropSink<T> && requires(T sink, UnitRef unit) {
+  { sink.marked(unit) } -> std::same_as<void>;
 };
 
 /// How long a bucket is held whose head has no room at its egress.

@@ -18,6 +18,8 @@
 #include "drip/histogram.h"
 #include "drip/internal/bucket_changes.h"
 #include "drip/internal/departures.h"
+#include "drip/internal/waiting_units.h"
+#include "drip/queue/bucket_queues.h"
 #include "drip/timing_wheel.h"
 #include "drip/tree/bucket_tree.h"
 #include "drip/tree/tree_round.h"
@@ -68,7 +70,11 @@ class Scheduler {
       prefetch_to_write(&bucket.rejected);
       if (backlog >= bucket.capacity) return;
     }
-    if (backlog > 0 || bucket.departure == Departure::kAtEnd) return bucket.ring.prefetch_back();
+    if (backlog > 0 || bucket.departure == Departure::kAtEnd) {
+      if (bucket.queued != 0) [[unlikely]]
+        return queues_->prefetch(slot);
+      return bucket.ring.prefetch_back();
+    }
     bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
     if (bucket.in_tree != 0) tree_.states().prefetch_parent(slot);
   }
@@ -109,6 +115,37 @@ class Scheduler {
       bucket.schedule.begin(bucket.schedule_time(entry.arrival), bucket.periods.service(wire_bytes),
                             bucket.departure);
       schedule_head(bucket, slot, entry.arrival);
+    }
+    return reason;
+  }
+  /// The same of a packet, for a bucket with any queue. kAdmitted: `sink` has the packet if it was
+  /// dropped, and counts it; others may have been dropped for it. REQUIRES: set_queues() was called
+  /// if the bucket is `queued`.
+  template <QueueSink Sink>
+  RejectReason admit_packet(std::uint32_t slot, UnitRef unit, const QueueInput& input,
+                            TimePoint now, Sink& sink) {
+    Bucket& bucket = buckets_[slot];
+    const std::uint32_t wire_bytes = unit.wire_bytes();
+    if (bucket.queued == 0 || queues_->goes_into_ring(slot)) {
+      return admit(slot, {unit, now}, wire_bytes);
+    }
+    RejectReason reason = RejectReason::kAdmitted;
+    if (!admitting_ || bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) {
+      reason = RejectReason::kDraining;
+    } else if (bucket.queue_changes != 0 && bucket.backlog.get() >= bucket.capacity) {
+      reason = RejectReason::kFull;  // The queue itself knows only of what came since the change.
+    }
+    if (reason != RejectReason::kAdmitted) [[unlikely]] {
+      count_rejected(bucket, reason, wire_bytes);
+      return reason;
+    }
+    const bool was_empty = bucket.backlog.get() == 0;
+    enter_backlog(bucket, wire_bytes);
+    QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink};
+    queues_->enqueue(slot, unit, input, now, drops);
+    if (was_empty && bucket.backlog.get() > 0) {
+      bucket.schedule.begin(bucket.schedule_time(now), {}, Departure::kAtStart);
+      schedule_head(bucket, slot, now);
     }
     return reason;
   }
@@ -158,7 +195,7 @@ class Scheduler {
   template <DepartureSink Sink>
   [[gnu::always_inline]] Round serve_due(TimePoint now, Sink& sink,
                                          Limits limits = kDefaultLimits) {
-    if (!tree_.empty()) return serve_due_with_trees(now, sink, limits);
+    if (!only_rings_ || !tree_.empty()) return serve_due_of_all_kinds(now, sink, limits);
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(limits.buckets));
     for (std::size_t i = 0; i < count; ++i) prefetch_bucket(due[i]);
@@ -234,6 +271,18 @@ class Scheduler {
     reschedule(bucket, slot, now);
     return old;
   }
+  /// The pools of buckets with queues, which outlive the scheduler. To be called once, before the
+  /// first set_queue().
+  void set_queues(BucketQueues* queues) {
+    queues_ = queues;
+    only_rings_ = queues == nullptr;
+  }
+  [[nodiscard]] const BucketQueues* queues() const { return queues_; }
+  /// Gives a bucket a queue, or changes it: see BucketQueues::assign(). REQUIRES: it departs at the
+  /// START, unless packets go `into` the ring and nothing waits elsewhere.
+  void set_queue(std::uint32_t slot, const QueueProfile& profile, DualQueue* dual) {
+    queues_->assign(slot, buckets_[slot], profile, dual);
+  }
   /// Stops the departures of a bucket, or of all that is below an inner node; what waits stays, and
   /// new units are admitted.
   void pause(std::uint32_t slot, TimePoint now) {
@@ -289,6 +338,7 @@ class Scheduler {
       ++count;
       dropped(unit);
     }
+    if (bucket.queued != 0) count += drop_queue(bucket, slot, dropped);
     take_off_wheel(bucket, slot);
     if (bucket.in_tree != 0 && !tree_.structure().is_inner(slot)) tree_.states().deactivate(slot);
     return count;
@@ -325,6 +375,24 @@ class Scheduler {
   [[nodiscard]] std::uint64_t lost_schedule_ns() const { return departures_.lost_schedule_ns(); }
 
  private:
+  // Of all but the ring.
+  template <class Dropped>
+  std::uint64_t drop_queue(Bucket& bucket, std::uint32_t slot, Dropped& dropped) {
+    struct {
+      Bucket& bucket;
+      Dropped& to;
+      std::uint64_t count = 0;
+
+      void dropped(UnitRef unit, QueueDrop) {
+        leave_backlog(bucket);
+        count_dropped(bucket, unit.wire_bytes());
+        ++count;
+        to(unit);
+      }
+    } drops{bucket, dropped};
+    queues_->remove(slot, drops);
+    return drops.count;
+  }
   void begin_bucket(Bucket& bucket, const BucketSettings& settings, TimePoint now) {
     bucket.schedule = VirtualSchedule(now);
     store_settings(bucket, settings);
@@ -379,11 +447,49 @@ class Scheduler {
     return most;
   }
 
+  // serve_due() where some buckets are in trees, or have queues.
   template <DepartureSink Sink>
-  [[gnu::noinline]] Round serve_due_with_trees(TimePoint now, Sink& sink, Limits limits) {
-    return tree_round_.serve_due(
-        now, sink, limits, [&](std::uint32_t slot) { return serve(slot, now, sink, limits.units); },
-        [this](Bucket& leaf) { retire_if_drained(leaf); });
+  [[gnu::noinline]] Round serve_due_of_all_kinds(TimePoint now, Sink& sink, Limits limits) {
+    WaitingUnits<Sink> units(queues_, now, sink);
+    const auto serve_flat = [&](std::uint32_t slot) {
+      return buckets_[slot].queued == 0 ? serve(slot, now, sink, limits.units)
+                                        : serve_queue(slot, now, units, limits.units);
+    };
+    return tree_round_.serve_due(now, units, limits, serve_flat,
+                                 [this](Bucket& leaf) { retire_if_drained(leaf); });
+  }
+  // The same as serve(), of a bucket with a queue.
+  template <class Units>
+  [[gnu::noinline]] std::uint32_t serve_queue(std::uint32_t slot, TimePoint now, Units& units,
+                                              std::uint32_t most) {
+    Bucket& bucket = buckets_[slot];
+    std::uint32_t count = 0;
+    while (count < most) {
+      RingEntry entry;
+      const QueueHead::Status status = units.head(slot, bucket, entry);
+      if (status == QueueHead::Status::kAgain) [[unlikely]] {
+        publish_departure(bucket);
+        wheel_.insert_at(slot, now + kEgressRetry);
+        return count;
+      }
+      if (status == QueueHead::Status::kPacket) [[likely]] {
+        const Duration late =
+            departures_.depart(bucket, buckets_.histograms[slot], entry.unit.wire_bytes(),
+                               Departure::kAtStart, entry.arrival, now);
+        units.take(slot, bucket);
+        units.departed(slot, entry.unit, late);
+        ++count;
+      }
+      if (bucket.backlog.get() == 0) {
+        publish_departure(bucket);
+        retire_if_drained(bucket);
+        return count;
+      }
+      units.begin_next(slot, bucket);
+      if (bucket.schedule.due() > now) break;
+    }
+    put_on_wheel(bucket, slot);
+    return count;
   }
   // Buckets with a lease or a byte bound do not cut through.
   [[gnu::noinline]] bool can_cut_through_tree(const Bucket& bucket, std::uint32_t slot,
@@ -452,6 +558,7 @@ class Scheduler {
     }
   }
   void retire(Bucket& bucket) {
+    if (queues_ != nullptr) queues_->end(static_cast<std::uint32_t>(&bucket - buckets_.buckets));
     bucket.state.store(BucketPhase::kRetired, std::memory_order_release);
     live_buckets_.set(live_buckets_.get() - 1);
   }
@@ -462,7 +569,9 @@ class Scheduler {
   Departures departures_;
   TreeRound tree_round_;
   UnitMoved moved_;
+  BucketQueues* queues_ = nullptr;
   bool admitting_ = true;
+  bool only_rings_ = true;
   Counter live_buckets_;
 };
 

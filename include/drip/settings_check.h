@@ -2,47 +2,15 @@
 // Whether the settings of a bucket are valid, and if not, which field is wrong.
 #pragma once
 
-#include <array>
-#include <concepts>
 #include <cstdint>
-#include <cstdio>
 #include <optional>
-#include <string>
-#include <string_view>
 
 #include "drip/bucket_settings.h"
+#include "drip/internal/check_range.h"
+#include "drip/queue/queue_profile.h"
 #include "drip/result.h"
 
 namespace drip {
-
-namespace internal {
-
-[[nodiscard]] inline std::string number_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.10g", value);
-  return text.data();
-}
-template <class T>
-requires(!std::same_as<T, double>) [[nodiscard]] std::string number_text(T value) {
-  return std::to_string(value);
-}
-
-/// None if `value` is from `least` to `most`.
-template <class T>
-[[nodiscard]] std::optional<Error> check_range(std::string_view field, T value, T least, T most,
-                                               std::string_view or_else = "") {
-  if (value >= least && value <= most) return std::nullopt;
-  return Error{std::string(field) + ": " + number_text(value) + " given, " + number_text(least) +
-               " to " + number_text(most) + std::string(or_else) + " allowed"};
-}
-/// 0 stands for no such rate. NaN is refused.
-[[nodiscard]] inline std::optional<Error> check_rate(std::string_view field, double rate,
-                                                     double least, double most) {
-  if (rate == 0) return std::nullopt;
-  return check_range(field, rate, least, most, ", or 0 for no such rate,");
-}
-
-}  // namespace internal
 
 /// None if a bucket can be made with these settings.
 [[nodiscard]] inline std::optional<Error> check(const BucketSettings& settings) {
@@ -72,7 +40,11 @@ template <class T>
           check_range("min_frame_bytes", settings.min_frame_bytes, 0U, kMaxMinFrameBytes)) {
     return error;
   }
-  return check_range("max_catchup.ns", settings.max_catchup.ns, std::int64_t{0}, kMaxMaxCatchup.ns);
+  if (auto error = check_range("max_catchup.ns", settings.max_catchup.ns, std::int64_t{0},
+                               kMaxMaxCatchup.ns)) {
+    return error;
+  }
+  return check_queue(settings);
 }
 
 }  // namespace drip

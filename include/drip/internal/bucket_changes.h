@@ -15,7 +15,7 @@ namespace drip {
 
 /// Stores settings that are valid (bucket_settings.h); leaves the schedule as it is.
 inline void store_settings(Bucket& bucket, const BucketSettings& settings) {
-  bucket.capacity = settings.capacity & 0x0fff'ffffU;
+  bucket.capacity = settings.capacity & 0x03ff'ffffU;
   // The rates of a leased bucket are those of its lease, until the next one.
   if (!settings.rate_is_leased || bucket.leased == 0) {
     bucket.periods = ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
@@ -47,7 +47,7 @@ inline void resume(Bucket& bucket, TimePoint now) {
 
 /// The wire bytes of the unit that is in service, or is served next.
 [[nodiscard]] inline std::uint32_t bytes_in_service(const Bucket& bucket) {
-  return bucket.backlog.get() > 0 && bucket.departure == Departure::kAtEnd
+  return !bucket.ring.empty() && bucket.departure == Departure::kAtEnd
              ? bucket.ring.front().unit.wire_bytes()
              : bucket.in_service_bytes;
 }
@@ -61,7 +61,8 @@ inline void change_settings(Bucket& bucket, const BucketSettings& settings, Time
   if (was_leased && bucket.leased == 0 && bucket.paused != 0) resume(bucket, now);
   bucket.schedule.rescale(bucket.schedule_time(now), before.service(in_service),
                           bucket.periods.service(in_service));
-  if (bucket.backlog.get() > 0) {
+  // A bucket with another queue than the ring departs at the START all the time.
+  if (!bucket.ring.empty()) {
     const std::uint32_t head_bytes = bucket.ring.front().unit.wire_bytes();
     // A head that was to depart when its service starts now departs when it ends. The other way
     // round it keeps its time: nothing departs early.
@@ -89,7 +90,7 @@ inline void replace_head(Bucket& bucket, std::uint32_t head_bytes, TimePoint tim
   const TimePoint now = bucket.schedule_time(time);
   const bool at_end = bucket.departure == Departure::kAtEnd;
   const FineSpan service = bucket.periods.service(head_bytes);
-  if (bucket.backlog.get() == 0) {
+  if (bucket.ring.empty()) {
     if (at_end) bucket.schedule.give_up_head(now, service);
     return;
   }

@@ -10,11 +10,11 @@
 
 #include "drip/bucket_settings.h"
 #include "drip/counter.h"
+#include "drip/internal/check_range.h"
 #include "drip/queue/dual_pi2.h"
 #include "drip/queue/queue_drop.h"
 #include "drip/queue/queue_slots.h"
 #include "drip/result.h"
-#include "drip/settings_check.h"
 
 namespace drip {
 
@@ -123,6 +123,14 @@ class DualQueue {
     return count;
   }
 
+  /// When the oldest packet arrived that is not staged; `now` if there is none.
+  [[nodiscard]] TimePoint waits_since(TimePoint now) const {
+    TimePoint since = now;
+    for (const QueueIndex tail : tails_) {
+      if (tail != kNoIndex) since = std::min(since, (*slots_)[slots_->first(tail)].arrival(now));
+    }
+    return since;
+  }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] double base_probability() const { return pi2_.base_probability(); }
   // Any thread:
@@ -141,15 +149,8 @@ class DualQueue {
     classic_credit_ = std::int64_t{settings.packet_bytes} * (kClassicWeight - kL4sWeight);
   }
   void advance(const DualQueueSettings& settings, TimePoint now) {
-    bool waits = false;
-    TimePoint since = now;
-    for (const QueueIndex tail : tails_) {
-      if (tail == kNoIndex) continue;
-      waits = true;
-      const TimePoint arrival = (*slots_)[slots_->first(tail)].arrival(now);
-      if (arrival < since) since = arrival;
-    }
-    pi2_.advance(settings.aqm, now, waits, since);
+    const bool waits = tails_[kL4s] != kNoIndex || tails_[kClassic] != kNoIndex;
+    pi2_.advance(settings.aqm, now, waits, waits_since(now));
   }
   template <class Sink>
   void stage(const DualQueueSettings& settings, TimePoint now, Sink& sink) {

@@ -9,6 +9,7 @@
 
 #include "drip/cache_line.h"
 #include "drip/counter.h"
+#include "drip/queue/arrival_marks.h"
 #include "drip/queue/flow_table.h"
 #include "drip/queue/record_pool.h"
 #include "drip/queue/round_calendar.h"
@@ -22,11 +23,14 @@ namespace drip {
 class FairLeaf {
  public:
   /// `id`: a number that no other leaf of the same FairQueues has, up to FlowOwner::kMaxLeaf.
-  explicit FairLeaf(std::uint32_t id) : id_(id & FlowOwner::kMaxLeaf) {
-    assert(id <= FlowOwner::kMaxLeaf);
-  }
+  explicit FairLeaf(std::uint32_t id) { set_id(id); }
   FairLeaf(const FairLeaf&) = delete;
   FairLeaf& operator=(const FairLeaf&) = delete;
+  /// For memory of zeros, or of a leaf that was removed. REQUIRES: no packets, no flows.
+  void set_id(std::uint32_t id) {
+    assert(id <= FlowOwner::kMaxLeaf);
+    id_ = id & FlowOwner::kMaxLeaf;
+  }
 
   /// Packets that wait. Any thread.
   [[nodiscard]] std::uint32_t packets() const { return packets_.get(); }
@@ -37,7 +41,7 @@ class FairLeaf {
   friend class FairMemory;
   friend class FairQueues;
 
-  std::uint32_t id_ : 24;
+  std::uint32_t id_ : 24 = 0;
   std::uint32_t epoch_ : 8 = 0;  // Of FairQueues::remove(): older flow records are not its own.
   QueueIndex backlog_ = kNoIndex;
   BasicCounter<std::uint32_t> packets_;
@@ -80,6 +84,7 @@ struct LeafBacklog {
   std::uint64_t served = 0;
   std::uint64_t bytes = 0;  ///< Wire bytes that wait.
   FairLeaf* leaf = nullptr;
+  ArrivalMarks marks;  ///< Of the packets that are not staged.
   std::array<QueueIndex, kMaxTins> tins{};
   SizeClasses sizes;
   /// The packet that departs next, out of its flow's queue and its slot; its AQM has decided.

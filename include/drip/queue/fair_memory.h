@@ -16,7 +16,7 @@
 
 namespace drip {
 
-/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 168 a leaf, 288 a tin. The
+/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 192 a leaf, 288 a tin. The
 /// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
 /// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
 struct FairQueueSizes {
@@ -107,10 +107,13 @@ class FairMemory {
   // ---- Packets
 
   /// Takes the head of a flow out of its slot.
-  UnitRef take(TinBacklog& tin, FlowRecord& flow) {
+  UnitRef take(const FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
+               TimePoint now) {
     auto tail = static_cast<QueueIndex>(flow.tail);
     const QueueIndex slot = slots.take_first(tail);
     flow.tail = tail & kMaxQueueIndex;
+    const std::uint32_t left = leaf.packets() - 1 - static_cast<std::uint32_t>(backlog.is_staged);
+    backlog.marks.take(slots[slot].arrival(now), left);
     const UnitRef unit = slots[slot].unit;
     slots.release(slot);
     flow.bytes -= unit.wire_bytes();
@@ -123,8 +126,8 @@ class FairMemory {
   }
   template <class Sink>
   void drop_head(FairLeaf& leaf, LeafBacklog& backlog, TinBacklog& tin, FlowRecord& flow,
-                 QueueDrop reason, Sink& sink) {
-    const UnitRef unit = take(tin, flow);
+                 QueueDrop reason, TimePoint now, Sink& sink) {
+    const UnitRef unit = take(leaf, backlog, tin, flow, now);
     leave(leaf, backlog, unit);
     drop(unit, reason, sink);
   }

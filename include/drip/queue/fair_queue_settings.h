@@ -9,23 +9,17 @@
 #include <optional>
 
 #include "drip/bucket_settings.h"
+#include "drip/internal/check_range.h"
 #include "drip/queue/cobalt.h"
-#include "drip/queue/queue_key.h"
-#include "drip/queue/queue_slots.h"
-#include "drip/queue/tins.h"
+#include "drip/queue/queue_settings.h"
 #include "drip/result.h"
-#include "drip/settings_check.h"
 
 namespace drip {
-
-inline constexpr std::uint32_t kMinQuantum = 64;
-/// A packet's wait is known up to 4.9 hours.
-inline constexpr Duration kMaxMaxWait{3'600'000'000'000};
 
 struct FairQueueSettings {
   std::uint32_t capacity = 1024;     ///< Packets that may wait: 1 to kMaxCapacity.
   std::uint64_t capacity_bytes = 0;  ///< Wire bytes that may wait, below 2^32; 0: no such bound.
-  std::uint32_t quantum = 1514;      ///< Wire bytes a flow and round: kMinQuantum to 65,535.
+  std::uint32_t quantum = 1514;      ///< Wire bytes a flow and round: kMinQuantum to kMaxQuantum.
   Isolation isolation = Isolation::kFlow;
   TinMode tins = TinMode::kNone;
   bool codel = false;                 ///< COBALT; without it nothing is marked but for L4S.
@@ -46,7 +40,7 @@ struct FairQueueSettings {
                                std::uint64_t{0xffff'ffff})) {
     return error;
   }
-  if (auto error = check_range("quantum", settings.quantum, kMinQuantum, 65'535U)) return error;
+  if (auto error = check_range("quantum", settings.quantum, kMinQuantum, kMaxQuantum)) return error;
   if (auto error = check_range("interval_ns", settings.interval.ns, std::int64_t{1'000},
                                CobaltParameters::kMaxInterval.ns)) {
     return error;
@@ -75,7 +69,8 @@ struct FairQueueProfile {
   static FairQueueProfile of(const FairQueueSettings& settings) {
     FairQueueProfile profile{{}, tins_of(settings.tins), settings, {kMaxMaxWait, kMaxMaxWait}};
     if (profile.settings.capacity_bytes == 0) profile.settings.capacity_bytes = 0xffff'ffff;
-    for (std::size_t tin = 0; tin < profile.tins.count; ++tin) {
+    // Also of tins that there are not: flows from before a change may be in them.
+    for (std::size_t tin = 0; tin < kMaxTins; ++tin) {
       const auto share = static_cast<double>(1U << profile.tins.share_log2[tin]);
       profile.aqm[tin] =
           CobaltParameters::of_rate(settings.bits_per_second / share, settings.packet_bytes,

@@ -83,6 +83,7 @@ class FairQueues {
     TinBacklog& in = memory_.tins[backlog.tins[tin]];
     if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
     FlowRecord& flow = flows()[index];
+    backlog.marks.arrive(now, leaf.packets() - static_cast<std::uint32_t>(backlog.is_staged));
     memory_.slots.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
     flow.tail = slot & kMaxQueueIndex;
     flow.bytes += unit.wire_bytes();
@@ -136,7 +137,8 @@ class FairQueues {
         const QueueIndex index = memory_.tins[at].front(flows());
         FlowRecord& flow = flows()[index];
         while (flow.has_packets()) {
-          memory_.drop_head(leaf, backlog, memory_.tins[at], flow, QueueDrop::kQueueRemoved, sink);
+          memory_.drop_head(leaf, backlog, memory_.tins[at], flow, QueueDrop::kQueueRemoved, {},
+                            sink);
         }
         memory_.tins[at].pop(flows(), flow);
         backlog.sizes.remove(flows(), index);
@@ -148,6 +150,27 @@ class FairQueues {
     if (backlog.is_put_away) memory_.take_off_put_away(leaf.backlog_);
     memory_.release_backlog(leaf);
     return count;
+  }
+
+  /// `to` takes over all that waits in a leaf, and its flows. REQUIRES: `to` has none, and had none
+  /// of this leaf's flows.
+  void move(FairLeaf& from, FairLeaf& to) {
+    to.id_ = from.id_;
+    to.epoch_ = from.epoch_;
+    to.backlog_ = from.backlog_;
+    to.packets_.set(from.packets());
+    to.flows_.set(from.flows());
+    if (to.backlog_ != kNoIndex) memory_.leaves[to.backlog_].leaf = &to;
+    from.epoch_ = (from.epoch_ + 1U) % FlowOwner::kEpochs;
+    from.backlog_ = kNoIndex;
+    from.packets_.set(0);
+    from.flows_.set(0);
+  }
+
+  /// By then the oldest packet had arrived that is not staged: see ArrivalMarks. REQUIRES: there is
+  /// one.
+  [[nodiscard]] TimePoint waits_since(const FairLeaf& leaf) {
+    return memory_.leaves[leaf.backlog_].marks.since();
   }
 
   /// Wire bytes that wait in a leaf.
@@ -229,7 +252,7 @@ class FairQueues {
         flow.set_aqm(aqm);
       }
       memory_.drop_head(leaf, backlog, memory_.tins[backlog.tins[flow.owner.tin()]], flow,
-                        QueueDrop::kOverflow, sink);
+                        QueueDrop::kOverflow, now, sink);
     }
   }
 
@@ -279,18 +302,18 @@ class FairQueues {
     const Duration sojourn = slot.sojourn(now);
     const Duration max_wait = profile.settings.max_wait;
     if (max_wait.ns > 0 && sojourn > max_wait) [[unlikely]] {
-      memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kMaxWait, sink);
+      memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kMaxWait, now, sink);
       return false;
     }
     AqmVerdict verdict = AqmVerdict::kPass;
     if (sojourn > profile.careless[slot.ecn() == Ecn::kEct1] || flow.has_aqm_state()) [[unlikely]] {
       verdict = decide(flow, profile, slot.ecn(), sojourn, now);
       if (verdict == AqmVerdict::kDrop) {
-        memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kAqm, sink);
+        memory_.drop_head(leaf, backlog, tin, flow, QueueDrop::kAqm, now, sink);
         return false;
       }
     }
-    backlog.staged = memory_.take(tin, flow);
+    backlog.staged = memory_.take(leaf, backlog, tin, flow, now);
     backlog.staged_arrival = now + Duration{-sojourn.ns};
     backlog.staged_marked = verdict == AqmVerdict::kMark;
     backlog.is_staged = true;

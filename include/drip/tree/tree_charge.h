@@ -17,14 +17,13 @@ class TreeCharge {
 
   /// The head of a leaf departs, not before `earliest`; returns whether another unit waits, which
   /// is the head now.
-  static bool take_head(Bucket& leaf, FinePoint earliest, std::uint32_t wire_bytes) {
-    leaf.ring.pop();
-    leave_backlog(leaf);
-    skip_released(leaf);
+  template <class Units>
+  static bool take_head(Units& units, std::uint32_t slot, Bucket& leaf, FinePoint earliest,
+                        std::uint32_t wire_bytes) {
+    units.take(slot, leaf);
     charge_leaf(leaf, earliest, wire_bytes);
     if (leaf.backlog.get() == 0) return false;
-    const RingEntry& head = leaf.ring.front();
-    leaf.schedule.begin(head.arrival, leaf.periods.service(head.unit.wire_bytes()), leaf.departure);
+    units.begin_next(slot, leaf);
     return true;
   }
   static void charge_leaf(Bucket& leaf, FinePoint earliest, std::uint32_t wire_bytes) {

@@ -30,10 +30,10 @@ class TreeRound {
   TreeRound(const TreeRound&) = delete;
   TreeRound& operator=(const TreeRound&) = delete;
 
-  /// `serve_flat(slot)` lets units of a bucket depart that is in no tree, and returns how many;
-  /// `emptied(Bucket&)` is told that the last unit of a leaf has departed.
-  template <DepartureSink Sink, class ServeFlat, class Emptied>
-  DepartureRound serve_due(TimePoint now, Sink& sink, RoundLimits limits, ServeFlat serve_flat,
+  /// `units` are WaitingUnits. `serve_flat(slot)` lets units of a bucket depart that is in no tree,
+  /// and returns how many; `emptied(Bucket&)` is told that a leaf has no unit any more.
+  template <class Units, class ServeFlat, class Emptied>
+  DepartureRound serve_due(TimePoint now, Units& units, RoundLimits limits, ServeFlat serve_flat,
                            Emptied emptied) {
     RunQueue& roots = tree_.states().run_queue();
     std::uint32_t from_wheel = limits.buckets;
@@ -45,7 +45,6 @@ class TreeRound {
     const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
     prefetch(std::span(due).first(count));
     DepartureRound round{0, static_cast<std::uint32_t>(count), count == from_wheel};
-    const auto has_room = [&](UnitRef head) { return sink.has_room(head); };
     std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
     for (std::size_t i = 0; i < count; ++i) {
       if (buckets_[due[i]].in_tree == 0) {
@@ -57,20 +56,20 @@ class TreeRound {
       }
       if (tree_.service().can_serve_leaf(due[i], now)) {
         bool more_is_due = false;
-        round.departed += finish(
-            tree_.service().serve_leaf(due[i], now, now + kEgressRetry, has_room, more_is_due), now,
-            sink, emptied);
+        round.departed +=
+            finish(tree_.service().serve_leaf(due[i], now, now + kEgressRetry, units, more_is_due),
+                   now, units, emptied);
         ++visits;
         if (!more_is_due) continue;
       }
       tree_.states().on_due(due[i], now);
       if (!roots.empty()) {
-        round.departed += serve_root(now, sink, limits.units, emptied);
+        round.departed += serve_root(now, units, limits.units, emptied);
         ++visits;
       }
     }
     for (; !roots.empty() && visits < limits.buckets; ++visits) {
-      round.departed += serve_root(now, sink, limits.units, emptied);
+      round.departed += serve_root(now, units, limits.units, emptied);
     }
     round.visited = std::max(round.visited, visits);
     if (!roots.empty()) {
@@ -89,7 +88,7 @@ class TreeRound {
       prefetch_to_write(&bucket);
       prefetch_to_write(&bucket.periods);
       prefetch_to_write(&bucket.latencies);
-      prefetch_to_write(&buckets_.trees.nodes[slot]);
+      if (buckets_.trees.nodes != nullptr) prefetch_to_write(&buckets_.trees.nodes[slot]);
     }
     for (const std::uint32_t slot : due) {
       const Bucket& bucket = buckets_[slot];
@@ -99,15 +98,14 @@ class TreeRound {
     }
   }
   // Serves the root at the front of the run queue; returns how many units departed.
-  template <DepartureSink Sink, class Emptied>
-  std::uint32_t serve_root(TimePoint now, Sink& sink, std::uint32_t most, Emptied emptied) {
+  template <class Units, class Emptied>
+  std::uint32_t serve_root(TimePoint now, Units& units, std::uint32_t most, Emptied emptied) {
     TreeStates& states = tree_.states();
     const std::uint32_t root = states.run_queue().front();
     std::uint32_t departed = 0;
     for (std::uint32_t i = 0; i < most; ++i) {
-      departed += finish(tree_.service().serve(root, now, now + kEgressRetry,
-                                               [&](UnitRef head) { return sink.has_room(head); }),
-                         now, sink, emptied);
+      departed +=
+          finish(tree_.service().serve(root, now, now + kEgressRetry, units), now, units, emptied);
       if (states.node(root).state != NodeState::kReady) return departed;
     }
     states.run_queue().rotate();
@@ -115,17 +113,19 @@ class TreeRound {
   }
 
   // Hands over a unit that has departed, and counts it; returns how many.
-  template <DepartureSink Sink, class Emptied>
-  std::uint32_t finish(const TreeService::Departed& unit, TimePoint now, Sink& sink,
+  template <class Units, class Emptied>
+  std::uint32_t finish(const TreeService::Departed& unit, TimePoint now, Units& units,
                        Emptied emptied) {
     if (unit.leaf == kNoNode) [[unlikely]]
       return 0;
     Bucket& leaf = buckets_[unit.leaf];
-    departures_.count(leaf, buckets_.histograms[unit.leaf], unit.entry.unit.wire_bytes(),
-                      unit.entry.arrival, now, unit.late);
-    sink.departed(unit.entry.unit, now, unit.late);
+    if (unit.served) [[likely]] {
+      departures_.count(leaf, buckets_.histograms[unit.leaf], unit.entry.unit.wire_bytes(),
+                        unit.entry.arrival, now, unit.late);
+      units.departed(unit.leaf, unit.entry.unit, unit.late);
+    }
     if (leaf.backlog.get() == 0) emptied(leaf);
-    return 1;
+    return static_cast<std::uint32_t>(unit.served);
   }
 
   BucketArray buckets_;

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstdint>
 
 #include "drip/admission.h"
+#include "drip/queue/queue_drop.h"
 #include "drip/tree/idle_path.h"
 #include "drip/tree/tree_charge.h"
 #include "drip/tree/tree_states.h"
@@ -35,13 +35,14 @@ class TreeService {
 
   struct Departed {
     std::uint32_t leaf = kNoNode;  ///< kNoNode: none; the leaf whose turn it was is held.
+    bool served = false;           ///< Else the leaf has nothing: its queue has dropped it.
     RingEntry entry;
     Duration late;
   };
-  /// Serves the unit whose turn it is in a ready root. If `has_room(UnitRef)` refuses it, its leaf
-  /// is held until `retry`.
-  template <std::predicate<UnitRef> HasRoom>
-  Departed serve(std::uint32_t root, TimePoint now, TimePoint retry, HasRoom has_room) {
+  /// Serves the unit whose turn it is in a ready root. Its leaf is held until `retry` if `units`,
+  /// which are WaitingUnits, say kAgain.
+  template <class Units>
+  Departed serve(std::uint32_t root, TimePoint now, TimePoint retry, Units& units) {
     Path path;
     Step* at = path.data();
     find(*at, root);
@@ -57,17 +58,16 @@ class TreeService {
       beyond_catchup |= late_ns >> at->bucket->catchup_log2;
     }
     Bucket& leaf = *at->bucket;
-    const RingEntry entry = leaf.ring.front();
-    if (!has_room(entry.unit)) [[unlikely]] {
-      states_.hold(at->slot, retry);
-      return {};
-    }
+    RingEntry entry;
+    const QueueHead::Status status = units.head(at->slot, leaf, entry);
+    if (status != QueueHead::Status::kPacket) [[unlikely]]
+      return no_unit(at->slot, status, retry);
     if (beyond_catchup != 0) [[unlikely]]
       allowed = forgo_lateness(path.data(), at, now);
     const std::uint32_t leaf_slot = at->slot;
     const Step* const leaf_parent = at - 1;
     const std::uint32_t wire_bytes = entry.unit.wire_bytes();
-    bool has_something = TreeCharge::take_head(leaf, at->earliest(), wire_bytes);
+    bool has_something = TreeCharge::take_head(units, leaf_slot, leaf, at->earliest(), wire_bytes);
     for (; at != path.data(); --at) {
       const Step& above = *(at - 1);
       settle(*at, *above.inner, wire_bytes, now, has_something);
@@ -80,7 +80,7 @@ class TreeService {
       states_.run_queue().remove(root);
       rest(root, has_something);
     }
-    return {leaf_slot, entry, now - allowed.ceil()};
+    return {leaf_slot, true, entry, now - allowed.ceil()};
   }
 
   /// Whether a leaf that the wheel says is due can be served without a root: serve_leaf().
@@ -89,20 +89,21 @@ class TreeService {
   }
   /// Serves its head; `more_is_due`: the one behind it is due as well, and the leaf on the wheel no
   /// more, so that TreeStates::on_due() is to be called for it again.
-  template <std::predicate<UnitRef> HasRoom>
-  Departed serve_leaf(std::uint32_t slot, TimePoint now, TimePoint retry, HasRoom has_room,
+  template <class Units>
+  Departed serve_leaf(std::uint32_t slot, TimePoint now, TimePoint retry, Units& units,
                       bool& more_is_due) {
     const FinePoint due = idle_path_.open(slot);
     Bucket& leaf = states_.bucket(slot);
-    const RingEntry entry = leaf.ring.front();
+    RingEntry entry;
     more_is_due = false;
-    if (!has_room(entry.unit)) [[unlikely]] {
+    const QueueHead::Status status = units.head(slot, leaf, entry);
+    if (status != QueueHead::Status::kPacket) [[unlikely]] {
       idle_path_.give_up(slot);
-      states_.hold(slot, retry);
-      return {};
+      return no_unit(slot, status, retry);
     }
     const std::uint32_t wire_bytes = entry.unit.wire_bytes();
-    const bool waits = TreeCharge::take_head(leaf, leaf.schedule.departure_time(), wire_bytes);
+    const bool waits =
+        TreeCharge::take_head(units, slot, leaf, leaf.schedule.departure_time(), wire_bytes);
     idle_path_.close(slot, wire_bytes, now);
     if (waits && leaf.schedule.due() <= now) {
       states_.node(slot).state = NodeState::kParked;
@@ -110,7 +111,7 @@ class TreeService {
     } else {
       rest(slot, waits);
     }
-    return {slot, entry, now - due.ceil()};
+    return {slot, true, entry, now - due.ceil()};
   }
 
   /// Whether a packet that arrived now would depart at once: its whole path is idle and due.
@@ -152,6 +153,18 @@ class TreeService {
     }
   };
   using Path = std::array<Step, kMaxTreeDepth>;
+
+  // The leaf whose turn it is has none, or none that has room.
+  [[gnu::noinline]] Departed no_unit(std::uint32_t leaf, QueueHead::Status status,
+                                     TimePoint retry) {
+    if (status != QueueHead::Status::kEmpty) {
+      states_.hold(leaf, retry);
+      return {};
+    }
+    states_.deactivate(leaf);
+    states_.publish_departure(leaf);
+    return {leaf, false, {}, {}};
+  }
 
   void find(Step& step, std::uint32_t slot) const {
     step.slot = slot;

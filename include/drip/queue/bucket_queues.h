@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The queues of a scheduler's buckets: which packet of a bucket departs next.
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+
+#include "drip/admission.h"
+#include "drip/bucket.h"
+#include "drip/queue/bucket_queue.h"
+#include "drip/queue/fair_queues.h"
+#include "drip/queue/queue_drop.h"
+
+namespace drip {
+
+/// The pools in which packets wait, and one interface to the queues that a bucket may have: its
+/// ring, a leaf of FairQueues, and a DualQueue. A bucket whose queue is changed keeps what waits:
+/// what came before the change departs first.
+///
+/// Belongs to one thread. Nothing is allocated after construction.
+class BucketQueues {
+ public:
+  /// `queues`: by slot, for all slots of the scheduler's BucketArray. `seed`: see FairQueues.
+  BucketQueues(BucketQueue* queues, const FairQueueSizes& sizes, std::uint64_t seed)
+      : queues_(queues), fair_(sizes, seed), dual_slots_(sizes.packets) {}
+
+  [[nodiscard]] BucketQueue& operator[](std::uint32_t slot) const { return queues_[slot]; }
+  /// For the DualQueues of these buckets.
+  [[nodiscard]] QueueSlots& dual_slots() { return dual_slots_; }
+  // Any thread:
+  [[nodiscard]] const FairQueues& fair() const { return fair_; }
+  [[nodiscard]] std::uint32_t packets_in_use() const {
+    return fair_.packets_in_use() + dual_slots_.used();
+  }
+
+  /// Whether packets of one flow could overtake each other unless what waits departs first.
+  [[nodiscard]] static bool tells_flows_apart_anew(const QueueProfile& from,
+                                                   const QueueProfile& to) {
+    return from.fair.settings.isolation != to.fair.settings.isolation ||
+           from.fair.settings.tins != to.fair.settings.tins;
+  }
+  /// A bucket gets a queue, or another profile, and a DualQueue if it needs one and has none. A
+  /// former profile may be given up once is_settled(). REQUIRES: is_settled(), unless neither
+  /// `into` nor what tells_flows_apart_anew() is about changes.
+  void assign(std::uint32_t slot, Bucket& bucket, const QueueProfile& profile, DualQueue* dual) {
+    BucketQueue& queue = queues_[slot];
+    if (queue.profile == nullptr) {
+      queue.fair.set_id(slot);
+      queue.marks.set(0);
+      for (Counter& drops : queue.drops) drops.set(0);
+    }
+    if (queue.profile != nullptr && tells_flows_apart_anew(*queue.profile, profile) &&
+        queue.fair.flows() > 0) {
+      fair_.move(queue.fair, queue.former);
+      queue.former_profile = queue.profile;
+    }
+    queue.profile = &profile;
+    if (dual != nullptr) queue.dual = dual;
+    bucket.queued = 1;
+    bucket.queue_changes = 1;
+    settle(bucket, queue);
+  }
+  /// Whether all that waits came by the present `into`. Any thread; what is true stays true until
+  /// the next change.
+  [[nodiscard]] static bool is_settled(const Bucket& bucket, const BucketQueue& queue) {
+    const QueuePlace into = queue.profile == nullptr ? QueuePlace::kRing : queue.profile->into;
+    return (into == QueuePlace::kRing || bucket.ring.empty()) &&
+           (into == QueuePlace::kFair || queue.fair.packets() == 0) &&
+           queue.former.packets() == 0 && (into == QueuePlace::kDual || dual_packets(queue) == 0);
+  }
+
+  void prefetch(std::uint32_t slot) const { __builtin_prefetch(&queues_[slot], 1); }
+  /// Whether packets that arrive go into the ring.
+  [[nodiscard]] bool goes_into_ring(std::uint32_t slot) const {
+    return queues_[slot].profile->into == QueuePlace::kRing;
+  }
+  /// Queues a packet, or drops it or others. REQUIRES: !goes_into_ring().
+  template <QueueDropSink Sink>
+  void enqueue(std::uint32_t slot, UnitRef unit, const QueueInput& input, TimePoint now,
+               Sink& sink) {
+    BucketQueue& queue = queues_[slot];
+    const QueueProfile& profile = *queue.profile;
+    if (profile.into == QueuePlace::kDual) {
+      queue.dual->enqueue(profile.dual, unit, input.ecn, now, sink);
+      return;
+    }
+    const std::uint32_t tin = profile.fair.tins.of_dscp[input.dscp & 63];
+    fair_.enqueue(queue.fair, profile.fair, unit, input.key, tin, input.ecn, now, sink);
+  }
+  /// As FairQueues::head(), of whatever the bucket's queue is.
+  template <QueueDropSink Sink>
+  [[nodiscard]] QueueHead head(std::uint32_t slot, const Bucket& bucket, TimePoint now,
+                               Sink& sink) {
+    BucketQueue& queue = queues_[slot];
+    switch (first_of(bucket, queue)) {
+      case QueuePlace::kRing: {
+        if (bucket.ring.empty()) return {};
+        const RingEntry& entry = bucket.ring.front();
+        return {QueueHead::Status::kPacket, false, entry.unit, entry.arrival};
+      }
+      case QueuePlace::kDual:
+        return queue.dual->head(queue.profile->dual, now, sink);
+      case QueuePlace::kFormer:
+        return fair_.head(queue.former, queue.former_profile->fair, now, sink);
+      case QueuePlace::kFair:
+        break;
+    }
+    return fair_.head(queue.fair, queue.profile->fair, now, sink);
+  }
+  /// Takes what head() has told. REQUIRES: it told a packet, and nothing has been called since.
+  void dequeue(std::uint32_t slot, Bucket& bucket, TimePoint now) {
+    BucketQueue& queue = queues_[slot];
+    switch (first_of(bucket, queue)) {
+      case QueuePlace::kRing:
+        bucket.ring.pop();
+        skip_released(bucket);
+        break;
+      case QueuePlace::kDual:
+        queue.dual->dequeue();
+        break;
+      case QueuePlace::kFormer:
+        fair_.dequeue(queue.former, queue.former_profile->fair, now);
+        break;
+      case QueuePlace::kFair:
+        fair_.dequeue(queue.fair, queue.profile->fair, now);
+        break;
+    }
+    if (bucket.queue_changes != 0) [[unlikely]]
+      settle(bucket, queue);
+  }
+  /// By then what has waited longest had arrived. REQUIRES: something waits.
+  [[nodiscard]] TimePoint waits_since(std::uint32_t slot, const Bucket& bucket, TimePoint now) {
+    BucketQueue& queue = queues_[slot];
+    switch (first_of(bucket, queue)) {
+      case QueuePlace::kRing:
+        return bucket.ring.front().arrival;
+      case QueuePlace::kDual:
+        return queue.dual->waits_since(now);
+      case QueuePlace::kFormer:
+        return fair_.waits_since(queue.former);
+      case QueuePlace::kFair:
+        break;
+    }
+    return fair_.waits_since(queue.fair);
+  }
+  /// Drops all that waits, but what is in the ring.
+  template <QueueDropSink Sink>
+  void remove(std::uint32_t slot, Sink& sink) {
+    BucketQueue& queue = queues_[slot];
+    fair_.remove(queue.fair, sink);
+    fair_.remove(queue.former, sink);
+    if (queue.dual != nullptr) queue.dual->remove(sink);
+  }
+  /// The bucket has no packets and is given up: nothing refers to its profile or DualQueue any
+  /// more.
+  void end(std::uint32_t slot) {
+    if (queues_[slot].profile == nullptr) return;
+    struct {
+      void dropped(UnitRef, QueueDrop) {}
+    } nothing;
+    remove(slot, nothing);  // It forgets the flows: those of another leaf have another epoch.
+    queues_[slot].profile = nullptr;
+    queues_[slot].dual = nullptr;
+  }
+
+ private:
+  [[nodiscard]] static std::uint32_t dual_packets(const BucketQueue& queue) {
+    return queue.dual == nullptr ? 0 : queue.dual->packets();
+  }
+  [[nodiscard]] static QueuePlace first_of(const Bucket& bucket, const BucketQueue& queue) {
+    const QueuePlace into = queue.profile->into;
+    if (bucket.queue_changes == 0) [[likely]]
+      return into;
+    if (queue.former.packets() > 0) return QueuePlace::kFormer;
+    if (into != QueuePlace::kRing && !bucket.ring.empty()) return QueuePlace::kRing;
+    if (into != QueuePlace::kFair && queue.fair.packets() > 0) return QueuePlace::kFair;
+    if (into != QueuePlace::kDual && dual_packets(queue) > 0) return QueuePlace::kDual;
+    return into;
+  }
+  static void settle(Bucket& bucket, const BucketQueue& queue) {
+    if (!is_settled(bucket, queue)) return;
+    bucket.queue_changes = 0;
+    bucket.queued = static_cast<std::uint32_t>(queue.profile->into != QueuePlace::kRing);
+  }
+
+  BucketQueue* queues_;
+  FairQueues fair_;
+  QueueSlots dual_slots_;
+};
+
+}  // namespace drip
