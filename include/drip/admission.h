@@ -11,7 +11,8 @@
 
 namespace drip {
 
-// All of it is for the thread that owns the bucket.
+// All of it is for the thread that owns the bucket. What each unit needs is inline everywhere: GCC
+// gives inlining up in large units.
 
 /// Tells whoever releases units that one which waits has got another sequence in its ring.
 using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
@@ -28,8 +29,9 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
 }
 
 /// Puts a unit into the ring if the bucket admits it; counts nothing.
-[[nodiscard]] inline RejectReason try_admit(Bucket& bucket, const RingEntry& entry,
-                                            UnitMoved moved) {
+[[nodiscard, gnu::always_inline]] inline RejectReason try_admit(Bucket& bucket,
+                                                                const RingEntry& entry,
+                                                                UnitMoved moved) {
   if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) [[unlikely]] {
     return RejectReason::kDraining;
   }
@@ -80,15 +82,17 @@ using UnitMoved = void (*)(UnitRef unit, std::uint32_t sequence);
   return head + Duration{static_cast<std::int64_t>(behind.ns)};
 }
 
-inline void count_admitted(Bucket& bucket, std::uint32_t wire_bytes) {
+[[gnu::always_inline]] inline void count_admitted(Bucket& bucket, std::uint32_t wire_bytes) {
   bucket.admitted.add(1);
   bucket.admitted_bytes.add(wire_bytes);
 }
-inline void enter_backlog(Bucket& bucket, std::uint32_t wire_bytes) {
+[[gnu::always_inline]] inline void enter_backlog(Bucket& bucket, std::uint32_t wire_bytes) {
   bucket.backlog.set(bucket.backlog.get() + 1);
   count_admitted(bucket, wire_bytes);
 }
-inline void leave_backlog(Bucket& bucket) { bucket.backlog.set(bucket.backlog.get() - 1); }
+[[gnu::always_inline]] inline void leave_backlog(Bucket& bucket) {
+  bucket.backlog.set(bucket.backlog.get() - 1);
+}
 inline void count_rejected(Bucket& bucket, RejectReason reason, std::uint32_t wire_bytes) {
   bucket.rejected[static_cast<std::size_t>(reason)].add(1);
   bucket.rejected_bytes.add(wire_bytes);
@@ -97,14 +101,14 @@ inline void count_dropped(Bucket& bucket, std::uint32_t wire_bytes) {
   bucket.dropped.add(1);
   bucket.dropped_bytes.add(wire_bytes);
 }
-inline void count_departed(Bucket& bucket, std::uint32_t wire_bytes) {
+[[gnu::always_inline]] inline void count_departed(Bucket& bucket, std::uint32_t wire_bytes) {
   bucket.departed.add(1);
   bucket.departed_bytes.add(wire_bytes);
 }
 
 /// Removes the slots of released units at the head: after this the front of a ring with a backlog
 /// is a unit that waits.
-inline void skip_released(Bucket& bucket) {
+[[gnu::always_inline]] inline void skip_released(Bucket& bucket) {
   while (!bucket.ring.empty() && bucket.ring.front().unit.is_released()) bucket.ring.pop();
 }
 

@@ -12,14 +12,17 @@ namespace drip {
 template <class T>
 class BasicCounter {
  public:
-  void add(T n) { value_.store(static_cast<T>(get() + n), std::memory_order_relaxed); }
-  void set(T n) { value_.store(n, std::memory_order_relaxed); }
-  void raise_to(T n) {
+  // Inline also where GCC has given inlining up: in large units.
+  [[gnu::always_inline]] void add(T n) {
+    value_.store(static_cast<T>(get() + n), std::memory_order_relaxed);
+  }
+  [[gnu::always_inline]] void set(T n) { value_.store(n, std::memory_order_relaxed); }
+  [[gnu::always_inline]] void raise_to(T n) {
     if (n > get()) set(n);
   }
   /// Any thread: writes to its memory, and leaves the count as it is.
   void touch() { value_.fetch_add(0, std::memory_order_relaxed); }
-  [[nodiscard]] T get() const { return value_.load(std::memory_order_relaxed); }
+  [[nodiscard, gnu::always_inline]] T get() const { return value_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<T> value_{0};

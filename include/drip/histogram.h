@@ -65,7 +65,7 @@ struct HistogramCounts {
 /// Counts of 32 bits wrap after 4 billion of a kind; a reader that adds differences does not mind.
 class Histogram {
  public:
-  void record(Duration span) {
+  [[gnu::always_inline]] void record(Duration span) {
     const Duration clamped{std::max<std::int64_t>(span.ns, 0)};
     counts_[histogram_bin(clamped)].add(1);
     sum_ns_.add(static_cast<std::uint64_t>(clamped.ns));

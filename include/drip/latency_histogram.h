@@ -36,7 +36,8 @@ class alignas(kCacheLineBytes) RecentLatencies {
  public:
   static constexpr std::size_t kSlots = 9;
 
-  void record(LatencyHistograms& histograms, TimePoint now, Duration sojourn, Duration lateness) {
+  [[gnu::always_inline]] void record(LatencyHistograms& histograms, TimePoint now, Duration sojourn,
+                                     Duration lateness) {
     const auto stayed = static_cast<std::uint64_t>(sojourn.ns > 0 ? sojourn.ns : 0);
     const auto late = static_cast<std::uint64_t>(lateness.ns > 0 ? lateness.ns : 0);
     sojourn_sum_ns_.add(stayed);

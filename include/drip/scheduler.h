@@ -90,7 +90,8 @@ class Scheduler {
   }
   /// Admits a unit that departs at once, past ring and wheel; the caller sends it now. REQUIRES:
   /// can_cut_through(slot, now); arrival <= now; wire_bytes <= kMaxWireBytes.
-  void cut_through(std::uint32_t slot, std::uint32_t wire_bytes, TimePoint arrival, TimePoint now) {
+  [[gnu::always_inline]] void cut_through(std::uint32_t slot, std::uint32_t wire_bytes,
+                                          TimePoint arrival, TimePoint now) {
     Bucket& bucket = buckets_[slot];
     if (bucket.in_tree != 0) [[unlikely]]
       return cut_through_tree(slot, wire_bytes, arrival, now);
@@ -100,9 +101,17 @@ class Scheduler {
                        now);
     publish_departure(bucket);
   }
+  /// Both, where a call does not matter. False: nothing has changed.
+  [[gnu::noinline]] bool try_cut_through(std::uint32_t slot, std::uint32_t wire_bytes,
+                                         TimePoint now) {
+    if (!can_cut_through(slot, now)) return false;
+    cut_through(slot, wire_bytes, now, now);
+    return true;
+  }
   /// Admits a unit that arrived at `entry.arrival`, or rejects and counts it. `wire_bytes` is that
   /// of the unit.
-  RejectReason admit(std::uint32_t slot, const RingEntry& entry, std::uint32_t wire_bytes) {
+  [[gnu::always_inline]] RejectReason admit(std::uint32_t slot, const RingEntry& entry,
+                                            std::uint32_t wire_bytes) {
     Bucket& bucket = buckets_[slot];
     const RejectReason reason =
         admitting_ ? try_admit(bucket, entry, moved_) : RejectReason::kDraining;
@@ -378,20 +387,15 @@ class Scheduler {
   // Of all but the ring.
   template <class Dropped>
   std::uint64_t drop_queue(Bucket& bucket, std::uint32_t slot, Dropped& dropped) {
-    struct {
-      Bucket& bucket;
-      Dropped& to;
-      std::uint64_t count = 0;
-
-      void dropped(UnitRef unit, QueueDrop) {
-        leave_backlog(bucket);
-        count_dropped(bucket, unit.wire_bytes());
-        ++count;
-        to(unit);
-      }
-    } drops{bucket, dropped};
-    queues_->remove(slot, drops);
-    return drops.count;
+    std::uint64_t count = 0;
+    const auto drop = [&](UnitRef unit) {
+      leave_backlog(bucket);
+      count_dropped(bucket, unit.wire_bytes());
+      ++count;
+      dropped(unit);
+    };
+    queues_->remove(slot, RemovedUnits::to(drop));
+    return count;
   }
   void begin_bucket(Bucket& bucket, const BucketSettings& settings, TimePoint now) {
     bucket.schedule = VirtualSchedule(now);
@@ -508,14 +512,14 @@ class Scheduler {
   // the wheel only if nothing has changed.
   static void publish_departure(Bucket& bucket) { bucket.hook.due = bucket.schedule.due(); }
   // REQUIRES: a unit waits, and the bucket is in no tree and not on the wheel.
-  void put_on_wheel(Bucket& bucket, std::uint32_t slot) {
+  [[gnu::always_inline]] void put_on_wheel(Bucket& bucket, std::uint32_t slot) {
     if (bucket.paused != 0) [[unlikely]]
       return;
     publish_departure(bucket);
     wheel_.insert(slot);
   }
   // The same for any bucket, which has a head since `now`.
-  void schedule_head(Bucket& bucket, std::uint32_t slot, TimePoint now) {
+  [[gnu::always_inline]] void schedule_head(Bucket& bucket, std::uint32_t slot, TimePoint now) {
     if ((bucket.paused | bucket.in_tree) != 0) [[unlikely]]
       return activate_node(bucket, slot, now);
     publish_departure(bucket);

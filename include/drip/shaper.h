@@ -18,6 +18,7 @@
 
 #include "drip/bucket_counters.h"
 #include "drip/internal/ring_pool.h"
+#include "drip/internal/shaper_queues.h"
 #include "drip/read_bucket_counters.h"
 #include "drip/result.h"
 #include "drip/scheduler.h"
@@ -35,6 +36,13 @@ struct ShaperOptions {
   TimePoint start;  ///< The time of the caller's clock; no call is given an earlier one.
   /// Of max_buckets, how many may be inner nodes of trees: 0 to max_buckets. 0: no trees.
   std::uint32_t max_inner_nodes = 0;
+  /// Packets in queues other than plain FIFO, of all buckets together: up to kMaxQueueIndex. 0: no
+  /// bucket has such a queue.
+  std::uint32_t max_queued_packets = 0;
+  /// Flows that have packets or AQM state there: up to kMaxQueueIndex. 0: max_queued_packets.
+  std::uint32_t max_queue_flows = 0;
+  /// Keys the hash of flows. 0: drawn from std::random_device, as senders choose the headers.
+  std::uint64_t queue_seed = 0;
 };
 inline constexpr std::uint32_t kMaxShaperBuckets = 1U << 24;
 inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
@@ -47,8 +55,23 @@ inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
   if (auto error = check_range("ring_slots", options.ring_slots, 1U, kMaxShaperRingSlots)) {
     return error;
   }
+  if (auto error =
+          check_range("max_queued_packets", options.max_queued_packets, 0U, kMaxQueueIndex)) {
+    return error;
+  }
+  if (auto error = check_range("max_queue_flows", options.max_queue_flows, 0U, kMaxQueueIndex)) {
+    return error;
+  }
   return check_range("max_inner_nodes", options.max_inner_nodes, 0U, options.max_buckets);
 }
+
+/// Who is told of packets in queues: `dropped(packet, reason)` gives one back, `marked(packet)`
+/// says that it is to be marked Congestion Experienced, before it departs.
+template <class T, class Packet>
+concept QueueHandler = requires(T handler, Packet* packet, QueueDrop reason) {
+  { handler.dropped(packet, reason) } -> std::same_as<void>;
+  { handler.marked(packet) } -> std::same_as<void>;
+};
 
 /// Packets are enqueued to leaky buckets and dequeued when they may depart. A packet is referred to
 /// by its address alone and never read. Packets that wait belong to the shaper, others to the
@@ -57,7 +80,7 @@ inline constexpr std::uint32_t kMaxShaperRingSlots = 1U << 31;
 /// Belongs to one thread; hand packets over from others with an SpscRing or an rte_ring. Only
 /// stats() and lateness() may be called by any thread. Every call is given the time `now`, which
 /// never goes backwards. All memory is allocated in the constructor; after that only the text of an
-/// error is.
+/// error is, and what the queue of a bucket goes by.
 template <class Packet>
 class Shaper {
   static_assert(!std::is_const_v<Packet> && !std::is_reference_v<Packet>);
@@ -79,8 +102,10 @@ class Shaper {
         histograms_(std::make_unique<LatencyHistograms[]>(size_)),
         tree_memory_(options.max_inner_nodes == 0 ? 0 : size_, options.max_inner_nodes),
         rings_(options.ring_slots),
+        queues_(size_, options.max_queued_packets, options.max_queue_flows, options.queue_seed),
         scheduler_({buckets_.get(), histograms_.get(), size_, tree_memory_.arrays()},
                    options.start) {
+    scheduler_.set_queues(queues_.queues());
     draining_.reserve(size_);
     free_.reserve(size_);
     for (std::uint32_t id = size_; id-- > 0;) free_.push_back(id);
@@ -100,16 +125,18 @@ class Shaper {
                               TimePoint now) {
     if (auto error = check_settings(settings)) return *error;
     if (auto error = tree_check().check_node(kNoNode, settings, share)) return *error;
+    if (auto error = queues_.check(settings, 0, nullptr)) return *error;
     take_back_drained();
     if (free_.empty()) {
       return Error{"max_buckets: all " + std::to_string(size_) + " buckets are in use"};
     }
-    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+    const std::uint32_t slots = ring_slots_of(settings);
     RingEntry* const ring = rings_.allocate(slots);
     if (ring == nullptr) return no_ring(slots);
     const BucketId id = free_.back();
     free_.pop_back();
     scheduler_.create(id, settings, ring, slots, now);
+    queues_.assign(scheduler_, settings, id, now);
     scheduler_.set_node(id, share, now);
     return id;
   }
@@ -157,11 +184,12 @@ class Shaper {
     }
     if (!has_bucket(id)) return no_bucket(id);
     if (auto error = tree_check().check_change(id, settings)) return error;
+    if (auto error = queues_.check(settings, id, &buckets_[id])) return error;
     if (inner) {
       scheduler_.change(id, settings, nullptr, 0, now);
       return std::nullopt;
     }
-    const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+    const std::uint32_t slots = ring_slots_of(settings);
     const std::uint32_t slots_before = buckets_[id].ring.slot_count();
     RingEntry* ring = nullptr;
     if (slots > slots_before) {
@@ -170,6 +198,7 @@ class Shaper {
       if (ring == nullptr) return no_ring(slots);
     }
     RingEntry* const old = scheduler_.change(id, settings, ring, slots, now);
+    queues_.assign(scheduler_, settings, id, now);
     if (old != nullptr) rings_.release(old, slots_before);
     return std::nullopt;
   }
@@ -202,8 +231,9 @@ class Shaper {
 
   // ---- Packets
 
-  /// kAdmitted: the packet waits in its bucket. Anything else: it is the caller's still, and
-  /// counted. A bucket that does not exist rejects with kDraining. REQUIRES: id < max_buckets.
+  /// For buckets with plain FIFO queues. kAdmitted: the packet waits in its bucket. Anything else:
+  /// it is the caller's still, and counted. A bucket that does not exist rejects with kDraining.
+  /// REQUIRES: id < max_buckets.
   [[nodiscard]] RejectReason enqueue(BucketId id, Packet* packet, std::uint32_t frame_bytes,
                                      TimePoint now) {
     Bucket& bucket = bucket_of(id);
@@ -213,6 +243,20 @@ class Shaper {
       return RejectReason::kTooLong;
     }
     return scheduler_.admit(id, {UnitRef::whole(packet, wire_bytes), now}, wire_bytes);
+  }
+  /// The same of a packet for a bucket with any queue. kAdmitted: it waits, or `handler` has got it
+  /// back; others may have been dropped for it. REQUIRES: id < max_buckets.
+  template <QueueHandler<Packet> Handler>
+  [[nodiscard]] RejectReason enqueue(BucketId id, Packet* packet, std::uint32_t frame_bytes,
+                                     const QueueInput& input, TimePoint now, Handler& handler) {
+    Bucket& bucket = bucket_of(id);
+    const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
+    if (wire_bytes > kMaxWireBytes) [[unlikely]] {
+      count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
+      return RejectReason::kTooLong;
+    }
+    QueuedBurst<Handler> burst{{}, handler};
+    return scheduler_.admit_packet(id, UnitRef::whole(packet, wire_bytes), input, now, burst);
   }
   /// The same for a burst, at a lower cost a packet. Calls `rejected(Packet*, RejectReason)` for
   /// those that are not admitted; returns how many are.
@@ -244,19 +288,17 @@ class Shaper {
 
   /// Takes up to out.size() packets that are due; returns how many. Fewer than out.size() means
   /// that no more are due. Packets of one bucket come in the order in which they were enqueued;
-  /// buckets in the order of their due times, to 128 ns.
+  /// buckets in the order of their due times, to 128 ns. REQUIRES: no bucket has another queue than
+  /// plain FIFO.
   std::size_t dequeue(TimePoint now, std::span<Packet*> out) {
     Burst burst{out};
-    while (burst.count < out.size()) {
-      // Room for what each bucket may send, so that none has to be held.
-      const std::size_t room = out.size() - burst.count;
-      Scheduler::Limits limits = Scheduler::kDefaultLimits;
-      limits.buckets = static_cast<std::uint32_t>(std::min<std::size_t>(limits.buckets, room));
-      limits.units =
-          static_cast<std::uint32_t>(std::min<std::size_t>(limits.units, room / limits.buckets));
-      if (!scheduler_.serve_due(now, burst, limits).more_is_due) break;
-    }
-    return burst.count;
+    return dequeue_into(now, out, burst);
+  }
+  /// The same with buckets of any queue, whose packets come in the order of their queue.
+  template <QueueHandler<Packet> Handler>
+  std::size_t dequeue(TimePoint now, std::span<Packet*> out, Handler& handler) {
+    QueuedBurst<Handler> burst{{out}, handler};
+    return dequeue_into(now, out, burst);
   }
   /// When the next packet is due, exactly if that is within some milliseconds of the last
   /// dequeue(); otherwise a time before it at which to ask again. None if no packet waits.
@@ -279,6 +321,11 @@ class Shaper {
     assert(id < size_);
     return read_bucket_counters(buckets_[id], histograms_[id]);
   }
+  /// What became of packets in a bucket's queue. Any thread. REQUIRES: id < max_buckets.
+  [[nodiscard]] QueueCounters queue_stats(BucketId id) const {
+    assert(id < size_);
+    return queues_.read(id);
+  }
   /// How late the packets of all buckets have departed. Any thread.
   [[nodiscard]] HistogramCounts lateness() const { return scheduler_.lateness().read(); }
   /// Of the memory for rings.
@@ -296,6 +343,35 @@ class Shaper {
     }
   };
 
+  template <class Handler>
+  struct QueuedBurst : Burst {
+    Handler& handler;
+
+    void dropped(UnitRef unit, QueueDrop reason) {
+      handler.dropped(static_cast<Packet*>(unit.whole_address()), reason);
+    }
+    void marked(UnitRef unit) { handler.marked(static_cast<Packet*>(unit.whole_address())); }
+  };
+
+  template <class Sink>
+  std::size_t dequeue_into(TimePoint now, std::span<Packet*> out, Sink& burst) {
+    while (burst.count < out.size()) {
+      // Room for what each bucket may send, so that none has to be held.
+      const std::size_t room = out.size() - burst.count;
+      Scheduler::Limits limits = Scheduler::kDefaultLimits;
+      limits.buckets = static_cast<std::uint32_t>(std::min<std::size_t>(limits.buckets, room));
+      limits.units =
+          static_cast<std::uint32_t>(std::min<std::size_t>(limits.units, room / limits.buckets));
+      if (!scheduler_.serve_due(now, burst, limits).more_is_due) break;
+    }
+    return burst.count;
+  }
+
+  // Packets in other queues than the ring are in the pools.
+  static std::uint32_t ring_slots_of(const BucketSettings& settings) {
+    return settings.queue.is_plain() ? BucketRing::slots_for(settings.capacity)
+                                     : BucketRing::kMinSlots;
+  }
   static const ShaperOptions& checked(const ShaperOptions& options) {
     if (const auto error = check(options)) throw std::invalid_argument(error->message);
     return options;
@@ -352,6 +428,7 @@ class Shaper {
       Bucket& bucket = buckets_[id];
       if (state_of(id) != BucketPhase::kRetired) return false;
       if (bucket.capacity != 0) rings_.release(bucket.ring.memory(), bucket.ring.slot_count());
+      queues_.release(id);
       bucket.state.store(BucketPhase::kFree, std::memory_order_relaxed);
       free_.push_back(id);
       return true;
@@ -363,6 +440,7 @@ class Shaper {
   std::unique_ptr<LatencyHistograms[]> histograms_;
   TreeMemory tree_memory_;
   RingPool rings_;
+  internal::ShaperQueues queues_;
   Scheduler scheduler_;
   std::vector<BucketId> free_;      // The last one is used next.
   std::vector<BucketId> draining_;  // Not taken back yet.

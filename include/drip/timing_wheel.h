@@ -208,7 +208,7 @@ class TimingWheel {
     return upper_slot(2, now_ns_ + (kUpperSlots - 1) * upper_slot_ns(2));
   }
 
-  void put(std::uint32_t id, TimePoint when) {
+  [[gnu::always_inline]] void put(std::uint32_t id, TimePoint when) {
     WheelHook& hook = hooks_(id);
     const std::uint32_t number = slot_for(when);
     Slot& slot = slots_[number];

@@ -42,7 +42,7 @@ struct ServicePeriods {
     if (bits_per_second > 0) periods.per_byte = FineSpan::of_ns(8e9L / bits_per_second);
     return periods;
   }
-  [[nodiscard]] constexpr FineSpan service(std::uint32_t wire_bytes) const {
+  [[nodiscard, gnu::always_inline]] constexpr FineSpan service(std::uint32_t wire_bytes) const {
     const FineSpan by_bytes = per_byte.times(wire_bytes);
     return by_bytes < per_unit ? per_unit : by_bytes;
   }

@@ -32,12 +32,12 @@ def checksum(head):
     return ~total & 0xFFFF
 
 
-def ipv4(source, destination, payload, fragment=0, protocol=UDP):
-    """`fragment`: flags and offset as in the header."""
+def ipv4(source, destination, payload, fragment=0, protocol=UDP, ds_field=0):
+    """`fragment`: flags and offset as in the header. `ds_field`: DSCP and ECN."""
     head = struct.pack(
         "!BBHHHBBH4s4s",
         0x45,
-        0,
+        ds_field,
         20 + len(payload),
         77,
         fragment,

@@ -16,6 +16,7 @@
 #include "datapath/packet_io.h"
 #include "datapath/transmitter.h"
 #include "engine/rule_snapshot.h"
+#include "packet/ds_field.h"
 #include "packet/flow_key.h"
 #include "packet/headers.h"
 #include "packet/tunnels.h"
@@ -30,6 +31,7 @@ struct Arrival {
   std::uint16_t egress;
   TimePoint at;
   TimePoint now;  ///< When it is dispatched; later than `at` if another thread received it.
+  const Headers* headers = nullptr;  ///< As they came; null if another thread received it.
 };
 
 /// One for each polling thread. It reaches the buckets of this thread's own transmitter directly,
@@ -62,6 +64,8 @@ class Dispatcher {
 
   void dispatch(const RuleAction& action, const Arrival& arrival, const Headers& headers,
                 const RuleSnapshot& rules) {
+    if (action.dscp != RuleAction::kKeepDscp) [[unlikely]]
+      remark(arrival, headers, action.dscp);
     if (action.kind == RuleAction::Kind::kFlows) {
       return to_flow(action.flow_rule, arrival, headers, rules);
     }
@@ -146,9 +150,14 @@ class Dispatcher {
     }
   }
 
+  void remark(const Arrival& arrival, const Headers& headers, std::uint8_t dscp) {
+    const std::span<std::uint8_t> bytes = io_.writable_bytes(arrival.packet);
+    set_dscp(bytes, locate_ip(bytes, headers), dscp);
+  }
+
   void to_local_bucket(std::uint32_t slot, const Arrival& arrival) {
     transmitter_->offer(slot, arrival.packet, arrival.frame_bytes, arrival.egress, arrival.at,
-                        arrival.now);
+                        arrival.now, arrival.headers);
   }
 
   void to_flow(std::uint32_t flow_rule, const Arrival& arrival, const Headers& headers,
@@ -178,7 +187,7 @@ class Dispatcher {
   void to_local_flow(std::uint32_t flow_rule, const FlowKey& key, const Arrival& arrival,
                      const RuleSnapshot& rules) {
     if (!flows_->offer(flow_rule, key, arrival.packet, arrival.frame_bytes, arrival.egress,
-                       arrival.at, arrival.now)) {
+                       arrival.at, arrival.now, arrival.headers)) {
       dispatch_without_flows(rules.flow_paths[flow_rule].overflow, arrival, rules);
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "datapath/drop_batch.h"
 #include "datapath/lcore_counters.h"
@@ -11,10 +12,11 @@
 #include "drip/unit_ref.h"
 #include "engine/drop_reason.h"
 #include "engine/request_record.h"
+#include "packet/ds_field.h"
 
 namespace drip::datapath {
 
-/// The DepartureSink of one transmitter's Scheduler. A tagged UnitRef is a request, and refers to
+/// The QueueSink of one transmitter's Scheduler. A tagged UnitRef is a request, and refers to
 /// its record; others are packets. Dropped packets are freed in bursts.
 template <class Io>
 class Egress {
@@ -27,13 +29,25 @@ class Egress {
   }
   void departed(UnitRef unit, TimePoint now, Duration late) {
     if (!unit.is_tagged()) [[likely]] {
-      waiting_packets_.set(waiting_packets_.get() - 1);
+      uncount_waiting();
       return tx_buffer_.add(unit.egress(), unit.address());
     }
     finish_request(unit, RequestRecord::State::kDeparted, now, late);
   }
   /// Counts a packet that now waits in a bucket, until departed() or dropped().
   void count_waiting() { waiting_packets_.add(1); }
+  /// The same of a packet that was rejected after all.
+  void uncount_waiting() { waiting_packets_.set(waiting_packets_.get() - 1); }
+  /// Congestion is signalled to the packet's sender: CE is set.
+  void marked(UnitRef unit) {
+    const std::span<std::uint8_t> bytes = io_.writable_bytes(unit.address());
+    set_ce(bytes, locate_ip(bytes, io_.frame(unit.address()).frame_bytes));
+  }
+  /// A queue has dropped a packet.
+  void dropped(UnitRef unit, QueueDrop reason) {
+    uncount_waiting();
+    drop(unit.address(), io_.frame(unit.address()).frame_bytes, drop_reason(reason));
+  }
   /// A unit that waited and will not depart.
   void dropped(UnitRef unit, DropReason reason, TimePoint now) {
     if (unit.is_tagged()) {
@@ -42,7 +56,7 @@ class Egress {
                                                             : RequestRecord::State::kDropped,
                             now, Duration{});
     }
-    waiting_packets_.set(waiting_packets_.get() - 1);
+    uncount_waiting();
     drop(unit.address(), io_.frame(unit.address()).frame_bytes, reason);
   }
 

@@ -25,7 +25,7 @@ class FlowBuckets {
   /// the caller's.
   [[nodiscard]] bool offer(std::uint32_t flow_rule, const FlowKey& key, void* packet,
                            std::uint32_t frame_bytes, std::uint16_t egress, TimePoint arrival,
-                           TimePoint now) {
+                           TimePoint now, const Headers* headers = nullptr) {
     FlowTable* const table = tables_[flow_rule];
     if (table == nullptr) return false;
     const std::uint32_t hash = table->hash(key);
@@ -36,7 +36,7 @@ class FlowBuckets {
     }
     const std::uint32_t slot = table->slot(*flow);
     transmitter_.buckets()[slot].last_arrival = now;
-    transmitter_.offer(slot, packet, frame_bytes, egress, arrival, now);
+    transmitter_.offer(slot, packet, frame_bytes, egress, arrival, now, headers);
     return true;
   }
 
@@ -63,6 +63,7 @@ class FlowBuckets {
     const auto former_ring = table.replace_ring(flow);
     transmitter_.change(table.slot(flow), table.settings.bucket,
                         former_ring ? table.ring(flow) : nullptr, table.rings->ring_slots(), now);
+    if (table.queue != nullptr) transmitter_.set_queue(table.slot(flow), *table.queue, nullptr);
     if (former_ring) table.former_rings->give_back(*former_ring);
     if (table.is_held(flow)) transmitter_.pause(table.slot(flow), now);
   }
@@ -117,6 +118,7 @@ class FlowBuckets {
     Bucket& bucket = transmitter_.create(slot, table.settings.bucket, table.ring(*flow),
                                          table.rings->ring_slots(), now);
     bucket.flow_rule = flow_rule;
+    if (table.queue != nullptr) transmitter_.set_queue(slot, *table.queue, nullptr);
     if (table.key_change != nullptr) [[unlikely]] {
       if (table.is_old(key)) {
         table.count_if_old(*flow, key);

@@ -33,6 +33,8 @@ concept PacketIo = requires(T io, std::uint16_t number, std::span<void*> packets
   /// Frees packets.
   { io.free(packets) } -> std::same_as<void>;
   { io.frame(packet) } -> std::same_as<FrameBytes>;
+  /// The same bytes as of frame(), to be changed before the packet is sent.
+  { io.writable_bytes(packet) } -> std::same_as<std::span<std::uint8_t>>;
   { io.prefetch(packet) } -> std::same_as<void>;
   /// The number of receive queues that the thread polls, and the port of queue `number`.
   { io.rx_queues() } -> std::same_as<std::uint16_t>;
@@ -52,6 +54,7 @@ struct NullIo {
   [[nodiscard]] bool takes(std::uint16_t) const { return false; }
   void free(std::span<void*>) {}
   FrameBytes frame(void*) { return {}; }
+  std::span<std::uint8_t> writable_bytes(void*) { return {}; }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 0; }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return kNoPort; }

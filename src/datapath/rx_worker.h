@@ -106,7 +106,7 @@ class RxWorker {
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const FrameBytes& frame = burst_.frames[i];
       const Headers& headers = burst_.headers[i];
-      const Arrival arrival{packets[i], frame.frame_bytes, ingress, egress, now, now};
+      const Arrival arrival{packets[i], frame.frame_bytes, ingress, egress, now, now, &headers};
       if (frame.frame_bytes > longest && drops_long_frame(arrival, frame)) [[unlikely]] {
         continue;
       }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "datapath/egress.h"
 #include "datapath/lcore_counters.h"
@@ -14,6 +15,9 @@
 #include "drip/scheduler.h"
 #include "engine/call_types.h"
 #include "engine/lease.h"
+#include "packet/ds_field.h"
+#include "packet/headers.h"
+#include "packet/queue_key.h"
 
 namespace drip::datapath {
 
@@ -33,6 +37,7 @@ class Transmitter {
         leases_(scheduler_, now),
         requests_(scheduler_),
         egress_(io, ports, counters),
+        io_(io),
         counters_(counters) {}
 
   // ---- Packets
@@ -40,16 +45,19 @@ class Transmitter {
   void prefetch(std::uint32_t slot) const { scheduler_.prefetch(slot); }
   void prefetch_behind(std::uint32_t slot) const { scheduler_.prefetch_behind(slot); }
 
-  /// Admits a packet that arrived at `arrival` to its bucket, or drops and counts it.
-  /// REQUIRES: arrival <= now.
+  /// Admits a packet that arrived at `arrival` to its bucket, or drops and counts it. `headers`: as
+  /// it came, if they have been read. REQUIRES: arrival <= now.
   void offer(std::uint32_t slot, void* packet, std::uint32_t frame_bytes, std::uint16_t egress,
-             TimePoint arrival, TimePoint now) {
+             TimePoint arrival, TimePoint now, const Headers* headers = nullptr) {
     Bucket& bucket = scheduler_.buckets()[slot];
     const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
     if (wire_bytes > kMaxWireBytes) [[unlikely]] {
       count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
       return drop(packet, frame_bytes, DropReason::kTooLong);
     }
+    if (bucket.queued != 0) [[unlikely]]
+      return offer_to_queue(slot, UnitRef::of(packet, wire_bytes, egress), frame_bytes, now,
+                            headers);
     if (scheduler_.can_cut_through(slot, now) && egress_.tx_buffer().has_room(egress)) {
       scheduler_.cut_through(slot, wire_bytes, arrival, now);
       return egress_.tx_buffer().add(egress, packet);
@@ -140,6 +148,11 @@ class Transmitter {
       return nullptr;
     return scheduler_.move_ring(slot, ring, ring_slots);
   }
+  /// See Scheduler::set_queues() and set_queue().
+  void set_queues(BucketQueues* queues) { scheduler_.set_queues(queues); }
+  void set_queue(std::uint32_t slot, const QueueProfile& profile, DualQueue* dual) {
+    scheduler_.set_queue(slot, profile, dual);
+  }
   /// Stops the departures of a bucket until resume(); it admits as before.
   void pause(std::uint32_t slot, TimePoint now) {
     // As if its rates were leased, and no lease there: only those are kept from cutting through.
@@ -189,10 +202,37 @@ class Transmitter {
   [[nodiscard]] LcoreCounters& counters() { return counters_; }
 
  private:
+  [[gnu::noinline]] void offer_to_queue(std::uint32_t slot, UnitRef unit, std::uint32_t frame_bytes,
+                                        TimePoint now, const Headers* headers) {
+    void* const packet = unit.address();
+    const std::span<std::uint8_t> bytes = io_.writable_bytes(packet);
+    Headers parsed;
+    if (headers == nullptr) {
+      parse_frame(bytes, frame_bytes, parsed);
+      headers = &parsed;
+    }
+    const IpLocation ip = locate_ip(bytes, *headers);
+    const std::uint8_t ds_field = read_ds_field(bytes, ip);
+    if ((*scheduler_.queues())[slot].profile->wash) set_dscp(bytes, ip, 0);
+    if (egress_.tx_buffer().has_room(unit.egress()) &&
+        scheduler_.try_cut_through(slot, unit.wire_bytes(), now)) {
+      return egress_.tx_buffer().add(unit.egress(), packet);
+    }
+    const QueueInput input{make_queue_key(*headers), static_cast<std::uint8_t>(ds_field >> 2),
+                           static_cast<Ecn>(ds_field & 3)};
+    egress_.count_waiting();
+    const RejectReason reason = scheduler_.admit_packet(slot, unit, input, now, egress_);
+    if (reason == RejectReason::kAdmitted) [[likely]]
+      return;
+    egress_.uncount_waiting();
+    drop(packet, frame_bytes, drop_reason(reason));
+  }
+
   Scheduler scheduler_;
   TransmitterLeases leases_;
   TransmitterRequests requests_;
   Egress<Io> egress_;
+  Io& io_;
   LcoreCounters& counters_;
 };
 

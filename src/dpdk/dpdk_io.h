@@ -74,6 +74,10 @@ class DpdkIo {
     const auto* const mbuf = static_cast<const rte_mbuf*>(packet);
     return {{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len}, mbuf->pkt_len};
   }
+  std::span<std::uint8_t> writable_bytes(void* packet) {
+    auto* const mbuf = static_cast<rte_mbuf*>(packet);
+    return {rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len};
+  }
   void prefetch(void* packet) {
     rte_prefetch0(rte_pktmbuf_mtod(static_cast<const rte_mbuf*>(packet), const void*));
   }

@@ -25,9 +25,17 @@ struct BucketRef {
 
 struct RuleAction {
   enum class Kind : std::uint8_t { kPass, kDrop, kBucket, kFlows };
+  static constexpr std::uint8_t kKeepDscp = 0xff;
+
+  RuleAction() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): it reads as an aggregate does.
+  RuleAction(Kind what, BucketRef into = {}, std::uint32_t flows = 0)
+      : kind(what), bucket(into), flow_rule(flows) {}
+
   Kind kind = Kind::kPass;
-  BucketRef bucket;             ///< kBucket.
-  std::uint32_t flow_rule = 0;  ///< kFlows: the number from Engine::create_flow_rule().
+  std::uint8_t dscp = kKeepDscp;  ///< Written into each packet, 0 to 63, before all else.
+  BucketRef bucket;               ///< kBucket.
+  std::uint32_t flow_rule = 0;    ///< kFlows: the number from Engine::create_flow_rule().
 };
 
 /// What a packet's way needs to know of a per-flow rule.
@@ -44,6 +52,7 @@ struct alignas(kCacheLineBytes / 2) WorkerRule {
   Counter packets;
   Counter bytes;
 };
+static_assert(sizeof(WorkerRule) == kCacheLineBytes / 2);
 
 /// Built by control, read by all workers, and freed once all of them use a later one.
 struct RuleSnapshot {

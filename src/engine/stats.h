@@ -10,6 +10,7 @@
 
 #include "drip/bucket_counters.h"
 #include "drip/histogram.h"
+#include "drip/queue/bucket_queue.h"
 #include "drip/time.h"
 #include "drip/tree/tree_node.h"
 #include "drip/virtual_schedule.h"
@@ -23,6 +24,7 @@ struct BucketStats : BucketCounters {
   std::uint32_t ring_slots = 0;
   bool paused = false;  ///< Its rate is leased, and no lease lets it leak at present.
   std::optional<NodeState> node_state;  ///< Of a node of a tree.
+  std::optional<QueueCounters> queue;   ///< Of one that has, or had, more than its ring.
 };
 
 /// What comes to a bucket and waits in it, at one moment; `units` and `bytes` count arrivals,
@@ -84,6 +86,10 @@ struct LcoreStats {
   std::uint64_t lost_schedule_ns = 0;
   std::uint64_t buckets = 0;
   std::optional<std::uint32_t> transmitter;  ///< Its number, if it is one.
+  // The pools of its buckets' queues; all 0 before the first such bucket.
+  std::uint64_t queue_packets = 0;      ///< In use.
+  std::uint64_t queue_flows = 0;        ///< With packets, their turn, or AQM state.
+  std::uint64_t queue_flows_limit = 0;  ///< As many as there can be.
 };
 
 struct MemoryStats {

@@ -41,6 +41,7 @@ struct CountingSink {
   [[nodiscard]] bool takes(std::uint16_t) const { return true; }
   void free(std::span<void*> packets) { dropped += packets.size(); }
   FrameBytes frame(void*) { return {}; }
+  std::span<std::uint8_t> writable_bytes(void*) { return {}; }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 0; }
   [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return 0; }

@@ -35,6 +35,7 @@ class FakeIo {
     std::uint64_t id;
     std::uint32_t frame_bytes;
     TimePoint at;
+    std::vector<std::uint8_t> bytes = {};
   };
 
   FakeIo(std::uint16_t ports, TimePoint* time) : time_(time), incoming_(ports), sent_(ports) {
@@ -70,7 +71,8 @@ class FakeIo {
       if (room_[port] == 0) break;
       if (room_[port] != SIZE_MAX) --room_[port];
       auto* const packet = static_cast<FakePacket*>(address);
-      sent_[port].push_back({packet->id, static_cast<std::uint32_t>(packet->bytes.size()), *time_});
+      sent_[port].push_back({packet->id, static_cast<std::uint32_t>(packet->bytes.size()), *time_,
+                             std::move(packet->bytes)});
       delete packet;
       --alive_;
       ++count;
@@ -86,6 +88,9 @@ class FakeIo {
   FrameBytes frame(void* address) {
     const auto* const packet = static_cast<FakePacket*>(address);
     return {packet->bytes, static_cast<std::uint32_t>(packet->bytes.size())};
+  }
+  std::span<std::uint8_t> writable_bytes(void* address) {
+    return static_cast<FakePacket*>(address)->bytes;
   }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const {

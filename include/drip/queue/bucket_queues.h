@@ -8,11 +8,31 @@
 
 #include "drip/admission.h"
 #include "drip/bucket.h"
+#include "drip/cache_line.h"
 #include "drip/queue/bucket_queue.h"
 #include "drip/queue/fair_queues.h"
 #include "drip/queue/queue_drop.h"
 
 namespace drip {
+
+/// A QueueDropSink that calls something else. One type, so that what removes queues is made once.
+class RemovedUnits {
+ public:
+  /// `drop(UnitRef)` must outlive it.
+  template <class Drop>
+  static RemovedUnits to(const Drop& drop) {
+    return {&drop,
+            [](const void* context, UnitRef unit) { (*static_cast<const Drop*>(context))(unit); }};
+  }
+  void dropped(UnitRef unit, QueueDrop) const { drop_(context_, unit); }
+
+ private:
+  using Function = void (*)(const void* context, UnitRef unit);
+  RemovedUnits(const void* context, Function drop) : context_(context), drop_(drop) {}
+
+  const void* context_;
+  Function drop_;
+};
 
 /// The pools in which packets wait, and one interface to the queues that a bucket may have: its
 /// ring, a leaf of FairQueues, and a DualQueue. A bucket whose queue is changed keeps what waits:
@@ -23,13 +43,14 @@ class BucketQueues {
  public:
   /// `queues`: by slot, for all slots of the scheduler's BucketArray. `seed`: see FairQueues.
   BucketQueues(BucketQueue* queues, const FairQueueSizes& sizes, std::uint64_t seed)
-      : queues_(queues), fair_(sizes, seed), dual_slots_(sizes.packets) {}
+      : queues_(queues), fair_(sizes, seed), dual_slots_(sizes.packets), most_flows_(sizes.flows) {}
 
   [[nodiscard]] BucketQueue& operator[](std::uint32_t slot) const { return queues_[slot]; }
   /// For the DualQueues of these buckets.
   [[nodiscard]] QueueSlots& dual_slots() { return dual_slots_; }
   // Any thread:
   [[nodiscard]] const FairQueues& fair() const { return fair_; }
+  [[nodiscard]] std::uint32_t most_flows() const { return most_flows_; }
   [[nodiscard]] std::uint32_t packets_in_use() const {
     return fair_.packets_in_use() + dual_slots_.used();
   }
@@ -70,15 +91,15 @@ class BucketQueues {
            queue.former.packets() == 0 && (into == QueuePlace::kDual || dual_packets(queue) == 0);
   }
 
-  void prefetch(std::uint32_t slot) const { __builtin_prefetch(&queues_[slot], 1); }
+  void prefetch(std::uint32_t slot) const { prefetch_to_write(&queues_[slot]); }
   /// Whether packets that arrive go into the ring.
   [[nodiscard]] bool goes_into_ring(std::uint32_t slot) const {
     return queues_[slot].profile->into == QueuePlace::kRing;
   }
   /// Queues a packet, or drops it or others. REQUIRES: !goes_into_ring().
   template <QueueDropSink Sink>
-  void enqueue(std::uint32_t slot, UnitRef unit, const QueueInput& input, TimePoint now,
-               Sink& sink) {
+  [[gnu::noinline]] void enqueue(std::uint32_t slot, UnitRef unit, const QueueInput& input,
+                                 TimePoint now, Sink& sink) {
     BucketQueue& queue = queues_[slot];
     const QueueProfile& profile = *queue.profile;
     if (profile.into == QueuePlace::kDual) {
@@ -90,8 +111,8 @@ class BucketQueues {
   }
   /// As FairQueues::head(), of whatever the bucket's queue is.
   template <QueueDropSink Sink>
-  [[nodiscard]] QueueHead head(std::uint32_t slot, const Bucket& bucket, TimePoint now,
-                               Sink& sink) {
+  [[nodiscard, gnu::noinline]] QueueHead head(std::uint32_t slot, const Bucket& bucket,
+                                              TimePoint now, Sink& sink) {
     BucketQueue& queue = queues_[slot];
     switch (first_of(bucket, queue)) {
       case QueuePlace::kRing: {
@@ -109,7 +130,7 @@ class BucketQueues {
     return fair_.head(queue.fair, queue.profile->fair, now, sink);
   }
   /// Takes what head() has told. REQUIRES: it told a packet, and nothing has been called since.
-  void dequeue(std::uint32_t slot, Bucket& bucket, TimePoint now) {
+  [[gnu::noinline]] void dequeue(std::uint32_t slot, Bucket& bucket, TimePoint now) {
     BucketQueue& queue = queues_[slot];
     switch (first_of(bucket, queue)) {
       case QueuePlace::kRing:
@@ -145,8 +166,7 @@ class BucketQueues {
     return fair_.waits_since(queue.fair);
   }
   /// Drops all that waits, but what is in the ring.
-  template <QueueDropSink Sink>
-  void remove(std::uint32_t slot, Sink& sink) {
+  [[gnu::noinline]] void remove(std::uint32_t slot, RemovedUnits sink) {
     BucketQueue& queue = queues_[slot];
     fair_.remove(queue.fair, sink);
     fair_.remove(queue.former, sink);
@@ -156,10 +176,9 @@ class BucketQueues {
   /// more.
   void end(std::uint32_t slot) {
     if (queues_[slot].profile == nullptr) return;
-    struct {
-      void dropped(UnitRef, QueueDrop) {}
-    } nothing;
-    remove(slot, nothing);  // It forgets the flows: those of another leaf have another epoch.
+    const auto nothing = [](UnitRef) {};
+    remove(slot, RemovedUnits::to(
+                     nothing));  // It forgets the flows: those of another leaf have another epoch.
     queues_[slot].profile = nullptr;
     queues_[slot].dual = nullptr;
   }
@@ -187,6 +206,7 @@ class BucketQueues {
   BucketQueue* queues_;
   FairQueues fair_;
   QueueSlots dual_slots_;
+  std::uint32_t most_flows_;
 };
 
 }  // namespace drip

@@ -16,7 +16,7 @@
 
 namespace drip {
 
-/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 192 a leaf, 288 a tin. The
+/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 200 a leaf, 288 a tin. The
 /// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
 /// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
 struct FairQueueSizes {

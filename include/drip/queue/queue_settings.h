@@ -2,6 +2,7 @@
 // How packets wait in a bucket: in which order they depart, and what an AQM does about it.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 #include "drip/queue/queue_key.h"
@@ -51,7 +52,7 @@ struct QueueSettings {
     if (target.ns != 0) return target;
     return aqm == Aqm::kDualPi2 ? kDualPi2Target : kCodelTarget;
   }
-  friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
+  friend auto operator<=>(const QueueSettings&, const QueueSettings&) = default;
 };
 
 }  // namespace drip

@@ -8,6 +8,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/fields/bucket_place.h"
+#include "cli/fields/bucket_queue.h"
 #include "cli/fields/bucket_settings.h"
 #include "cli/fields/bucket_sharing.h"
 #include "cli/fields/bucket_text.h"
@@ -61,6 +62,7 @@ void print_properties(const v1::Bucket& bucket) {
   add_place_properties(bucket, &properties);
   properties.add("departure", departure_in_words(config.departure()));
   properties.add("max catchup", format_duration(std::chrono::nanoseconds(config.max_catchup_ns())));
+  add_queue_properties(bucket, &properties);
   properties.add(
       "queue", fmt::format("{} units, {}", bucket.queue_size(), brief_bytes(bucket.queue_bytes())));
   properties.add("total", fmt::format("{}", bucket.total_requests()));
@@ -174,6 +176,8 @@ void add_bucket_command(CommandLine* line) {
   add_bucket_id(subcommand, config);
   add_bucket_settings(subcommand, config);
   add_place_settings(subcommand, config);
+  add_queue_settings(subcommand,
+                     [config]() -> v1::QueueConfig& { return *config->mutable_queue(); });
   add_sharing_settings(subcommand, config);
   add_whole<std::uint64_t>(
       subcommand, "--if-revision",

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "cli/fields/bucket_queue.h"
 #include "cli/fields/bucket_settings.h"
 #include "cli/session/flags.h"
 
@@ -287,6 +288,8 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
       },
       [flows](v1::FlowOverflow way) { flows->set_overflow(way); });
   add_bucket_settings(group, std::shared_ptr<v1::BucketConfig>(flows, flows->mutable_bucket()));
+  add_queue_settings(
+      group, [flows]() -> v1::QueueConfig& { return *flows->mutable_bucket()->mutable_queue(); });
   // One by one, so that the error names the flag and not the group.
   for (CLI::Option* option : group->get_options({})) option->needs(per_flow);
 }
@@ -312,6 +315,9 @@ std::shared_ptr<RuleFlags> add_rule_flags(CLI::App* app) {
                           "The matching rule of the highest priority applies [0]",
                           [rule](std::int32_t priority) { rule->set_priority(priority); });
   add_match_flags(app, std::shared_ptr<v1::Match>(flags, rule->mutable_match()));
+  add_parsed(app, "--set-dscp", "NAME|N",
+             "The DSCP that packets get, before they come to their bucket", parse_dscp,
+             [rule](std::uint32_t dscp) { rule->set_set_dscp(dscp); });
   CLI::Option* per_flow = add_action_flags(app, rule);
   add_flow_flags(app, std::shared_ptr<v1::FlowTemplate>(flags, &flags->flows), per_flow);
   return flags;

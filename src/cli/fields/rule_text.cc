@@ -137,7 +137,9 @@ std::string match_in_words(const v1::Match& match) {
   return words.empty() ? "any" : words;
 }
 
-std::string action_in_words(const v1::Rule& rule) {
+namespace {
+
+std::string way_in_words(const v1::Rule& rule) {
   switch (rule.action_case()) {
     case v1::Rule::kBucketId:
       return "bucket " + rule.bucket_id();
@@ -153,6 +155,13 @@ std::string action_in_words(const v1::Rule& rule) {
       break;
   }
   return "-";
+}
+
+}  // namespace
+
+std::string action_in_words(const v1::Rule& rule) {
+  const std::string way = way_in_words(rule);
+  return rule.has_set_dscp() ? fmt::format("{}, DSCP {}", way, rule.set_dscp()) : way;
 }
 
 }  // namespace drip::cli

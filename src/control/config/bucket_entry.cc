@@ -16,6 +16,7 @@ BucketEntry::BucketEntry(const Node& node, std::string_view id, BucketRef ref,
     : node_(node),
       ref_(ref),
       exact_(definition.sharing.exact()),
+      queued_(!definition.settings.queue.is_plain()),
       id_bytes_(static_cast<std::uint8_t>(id.size())),
       inner_(definition.place.inner),
       settings_(definition.settings),
@@ -76,6 +77,7 @@ void BucketEntry::change(const BucketDefinition& definition) {
   sharing_.swap(sharing);
   place_.swap(place);
   exact_.store(definition.sharing.exact(), std::memory_order_relaxed);
+  queued_.store(!definition.settings.queue.is_plain(), std::memory_order_relaxed);
 }
 
 BucketEntry::Use BucketEntry::use() const {

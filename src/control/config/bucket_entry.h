@@ -60,6 +60,8 @@ class BucketEntry {
   [[nodiscard]] BucketDefinition definition() const;
   /// place().inner alone: it takes neither packets nor requests.
   [[nodiscard]] bool inner() const { return inner_; }
+  /// Whether its queue is more than plain FIFO: then it takes no requests.
+  [[nodiscard]] bool queued() const { return queued_.load(std::memory_order_relaxed); }
   /// sharing().exact() alone, for less.
   [[nodiscard]] bool exact() const { return exact_.load(std::memory_order_relaxed); }
   /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
@@ -134,6 +136,7 @@ class BucketEntry {
   mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted.
   RefCount refs_;
   std::atomic<bool> exact_;
+  std::atomic<bool> queued_;
   mutable SpinLock lock_;  // For copies and swaps of what follows.
   const std::uint8_t id_bytes_;
   const bool inner_;

@@ -27,8 +27,10 @@ absl::StatusOr<BucketEntryRef> BucketRegistry::get(std::string_view field,
 absl::StatusOr<BucketEntryRef> BucketRegistry::get_leaf(std::string_view field,
                                                         std::string_view id) const {
   absl::StatusOr<BucketEntryRef> bucket = get(field, id);
-  if (!bucket.ok() || !(*bucket)->inner()) return bucket;
-  return inner_node_error(field, id, "requests");
+  if (!bucket.ok()) return bucket;
+  if ((*bucket)->inner()) return inner_node_error(field, id, "requests");
+  if ((*bucket)->queued()) return packet_queue_error(field, id);
+  return bucket;
 }
 
 std::size_t BucketRegistry::size() const {

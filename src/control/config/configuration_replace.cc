@@ -24,6 +24,7 @@ BucketPatch complete_patch(const BucketPatch& patch, const BucketDefinition& def
   result.min_frame_bytes = settings.min_frame_bytes;
   result.departure = settings.departure;
   result.max_catchup = settings.max_catchup;
+  complete_queue(settings.queue, result.queue);
   complete_place(definition.place, result);
   complete_sharing(definition.sharing, result);
   return result;

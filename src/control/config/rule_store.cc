@@ -97,6 +97,7 @@ absl::StatusOr<RuleAction> RuleStore::action_of(const RuleSpec& rule) const {
   } else if (std::holds_alternative<RuleSpec::Drop>(rule.action)) {
     action.kind = RuleAction::Kind::kDrop;
   }
+  if (rule.set_dscp) action.dscp = *rule.set_dscp;
   return action;
 }
 

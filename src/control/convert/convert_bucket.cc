@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_enum.h"
+#include "control/convert/convert_queue.h"
 #include "drip/bucket_ring.h"
 
 namespace drip::control {
@@ -117,6 +118,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   if (stats.node_state) {
     bucket.set_tree_node_state(write_enum<v1::TreeNodeState>(*stats.node_state, kNodeStates));
   }
+  if (stats.queue) write_queue_stats(*stats.queue, *bucket.mutable_queue());
   bucket.set_transmitter(state.transmitter);
   bucket.set_rule_id(state.rule_id);
   bucket.set_flow(state.flow);

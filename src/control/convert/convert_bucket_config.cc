@@ -5,6 +5,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/convert/convert_enum.h"
+#include "control/convert/convert_queue.h"
 
 namespace drip::control {
 namespace {
@@ -180,12 +181,17 @@ absl::Status read_sharing(const v1::BucketConfig& config, std::string_view path,
   return absl::OkStatus();
 }
 
+absl::Status read_queue_of(const v1::BucketConfig& config, std::string_view path,
+                           BucketPatch& patch) {
+  return read_queue(config.queue(), joined(path, "queue."), patch.queue);
+}
+
 absl::StatusOr<BucketPatch> read_fields(const v1::BucketConfig& config, std::string_view path) {
   BucketPatch patch;
   patch.id = config.bucket_id();
   patch.path = path;
-  for (const auto read :
-       {read_capacities, read_rates, read_accounting, read_place, read_enums, read_sharing}) {
+  for (const auto read : {read_capacities, read_rates, read_accounting, read_place, read_enums,
+                          read_queue_of, read_sharing}) {
     if (absl::Status status = read(config, path, patch); !status.ok()) return status;
   }
   if (config.has_expected_revision()) patch.expected_revision = config.expected_revision();
@@ -213,6 +219,10 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
     return not_allowed(joined(path, config.has_inner() ? "inner" : "parent_id"), "a value",
                        "none, for a flow's bucket is in no tree");
   }
+  if (config.queue().aqm() == v1::AQM_DUALPI2) {
+    return not_allowed(joined(path, "queue.aqm"), "AQM_DUALPI2",
+                       "AQM_NONE or AQM_CODEL for the buckets of flows");
+  }
   if (config.has_expected_revision()) {
     return not_allowed(joined(path, "expected_revision"), joined(config.expected_revision()),
                        "unset, for what is configured here is no bucket yet");
@@ -238,6 +248,7 @@ v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
   if (request.has_weight()) config.set_weight(request.weight());
   if (request.has_priority()) config.set_priority(request.priority());
   if (request.has_tolerance_ns()) config.set_tolerance_ns(request.tolerance_ns());
+  if (request.has_queue()) *config.mutable_queue() = request.queue();
   config.set_scope(request.scope());
   config.set_sharing(request.sharing());
   config.set_failure_policy(request.failure_policy());
@@ -257,6 +268,7 @@ void write_config(const BucketSettings& settings, v1::BucketConfig& config) {
   config.set_min_frame_bytes(settings.min_frame_bytes);
   config.set_departure(write_enum<v1::Departure>(settings.departure, kDepartures));
   config.set_max_catchup_ns(static_cast<std::uint64_t>(settings.max_catchup.ns));
+  if (settings.queue != QueueSettings{}) write_queue(settings.queue, *config.mutable_queue());
 }
 
 void write_place(const BucketPlace& place, v1::BucketConfig& config) {

@@ -155,6 +155,12 @@ absl::StatusOr<RuleSpec> read_rule(const v1::Rule& rule, std::string_view path) 
   if (!status.ok()) return status;
   status = read_action(rule, path, spec);
   if (!status.ok()) return status;
+  if (rule.has_set_dscp()) {
+    status = check_range(joined(path, "set_dscp"), std::uint64_t{rule.set_dscp()}, std::uint64_t{0},
+                         std::uint64_t{63}, "");
+    if (!status.ok()) return status;
+    spec.set_dscp = static_cast<std::uint8_t>(rule.set_dscp());
+  }
   return spec;
 }
 
@@ -250,6 +256,7 @@ void write_rule(const RuleSpec& spec, v1::Rule& rule) {
   } else {
     rule.set_drop(true);
   }
+  if (spec.set_dscp) rule.set_set_dscp(*spec.set_dscp);
 }
 
 }  // namespace drip::control

@@ -85,6 +85,9 @@ void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore)
   write_histogram(stats.lateness, *lcore.mutable_lateness());
   lcore.set_forfeited_ns(stats.lost_schedule_ns);
   lcore.set_buckets(stats.buckets);
+  lcore.set_queue_packets(stats.queue_packets);
+  lcore.set_queue_flows(stats.queue_flows);
+  lcore.set_queue_flows_limit(stats.queue_flows_limit);
   if (stats.transmitter) lcore.set_transmitter(*stats.transmitter);
 }
 

@@ -60,11 +60,16 @@ absl::StatusOr<BucketSettings> apply_patch(const BucketPatch& patch, const Bucke
   settings.overhead_bytes = patch.overhead_bytes.value_or(settings.overhead_bytes);
   settings.min_frame_bytes = patch.min_frame_bytes.value_or(settings.min_frame_bytes);
   settings.max_catchup = patch.max_catchup.value_or(settings.max_catchup);
+  status = apply_queue(patch.queue, joined(patch.path, "queue."), settings.queue);
+  if (!status.ok()) return status;
   if (patch.departure) {
     settings.departure = *patch.departure;
   } else if (present == nullptr) {
-    settings.departure = settings.bits_per_second > 0 ? Departure::kAtStart : Departure::kAtEnd;
+    const bool for_packets = settings.bits_per_second > 0 || !settings.queue.is_plain();
+    settings.departure = for_packets ? Departure::kAtStart : Departure::kAtEnd;
   }
+  status = check_queue(settings, patch.path);
+  if (!status.ok()) return status;
   return settings;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "control/model/bucket_queue.h"
 #include "drip/bucket_settings.h"
 
 namespace drip::control {
@@ -51,6 +52,7 @@ struct BucketPatch {
   std::optional<std::uint32_t> weight;
   std::optional<std::uint32_t> priority;
   std::optional<Duration> tolerance;
+  QueuePatch queue;
   // See control/model/bucket_sharing.h.
   std::optional<Scope> scope;
   std::optional<Sharing> sharing;

@@ -33,6 +33,10 @@ absl::Status check_exact(const BucketPatch& patch, const BucketSettings& setting
     return not_allowed(joined(patch.path, "capacity_bytes"), joined(settings.capacity_bytes),
                        "0 with SHARING_EXACT, which counts requests and not their bytes");
   }
+  if (!settings.queue.is_plain()) {
+    return not_allowed(joined(patch.path, "queue"), "a fair queue, tins or an AQM",
+                       "none with SHARING_EXACT, which is for requests");
+  }
   if (sharing.failure_policy == FailurePolicy::kSafeShare ||
       sharing.failure_policy == FailurePolicy::kLastShare) {
     return not_allowed(joined(patch.path, "failure_policy"),

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,6 +57,7 @@ struct RuleSpec {
   std::string src_list;  ///< The name of an address list; empty: none.
   std::string dst_list;
   std::variant<Pass, Drop, ToBucket, PerFlow> action;
+  std::optional<std::uint8_t> set_dscp;  ///< What packets get, 0 to 63.
 
   [[nodiscard]] bool same_match(const RuleSpec& other) const {
     return match == other.match && ingress_port == other.ingress_port &&

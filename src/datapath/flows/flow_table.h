@@ -19,6 +19,7 @@
 #include "datapath/flows/key_change.h"
 #include "drip/bucket_ring.h"
 #include "drip/counter.h"
+#include "drip/queue/queue_profile.h"
 #include "drip/sequence_lock.h"
 #include "engine/call_types.h"
 #include "packet/flow_key.h"
@@ -71,6 +72,8 @@ class FlowTable {
   FlowRings* former_rings = nullptr;
   /// Null: the key has never changed.
   KeyChange* key_change = nullptr;
+  /// What the queues of its flows go by; null: they have their rings only.
+  const QueueProfile* queue = nullptr;
   std::uint32_t sweep_cursor = 0;
   bool retiring = false;             ///< No new flows; see FlowBuckets::retire_table().
   std::atomic<bool> retired{false};  ///< The transmitter does not use it any more.

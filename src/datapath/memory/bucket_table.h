@@ -9,6 +9,7 @@
 
 #include "datapath/memory/numa_memory.h"
 #include "drip/bucket_array.h"
+#include "drip/queue/bucket_queue.h"
 
 namespace drip::datapath {
 
@@ -21,6 +22,7 @@ class BucketTable {
         nodes_(std::size_t{slots} * sizeof(TreeNode), numa_node),
         guarantees_(std::size_t{slots} * sizeof(NodeGuarantee), numa_node),
         inner_nodes_(std::size_t{slots} * sizeof(InnerNode), numa_node),
+        queues_(std::size_t{slots} * sizeof(BucketQueue), numa_node),
         array_{reinterpret_cast<Bucket*>(buckets_.data()),
                reinterpret_cast<LatencyHistograms*>(histograms_.data()),
                slots,
@@ -46,6 +48,14 @@ class BucketTable {
     nodes_.touch(std::size_t{slot} * sizeof(TreeNode));
     if (guaranteed) guarantees_.touch(std::size_t{slot} * sizeof(NodeGuarantee));
   }
+  /// The same before the bucket gets a queue.
+  void prepare_queue(std::uint32_t slot) const {
+    queues_.touch(std::size_t{slot} * sizeof(BucketQueue));
+  }
+  /// By slot; memory of zeros where there is none.
+  [[nodiscard]] BucketQueue* queues() const {
+    return reinterpret_cast<BucketQueue*>(queues_.data());
+  }
   /// The same before there are `number` + 1 inner nodes.
   void prepare_inner_node(std::uint32_t number) const {
     inner_nodes_.touch(std::size_t{number} * sizeof(InnerNode));
@@ -69,6 +79,7 @@ class BucketTable {
   NumaMemory nodes_;
   NumaMemory guarantees_;
   NumaMemory inner_nodes_;
+  NumaMemory queues_;
   BucketArray array_;
   std::unique_ptr<std::atomic<bool>[]> histograms_ready_;
 };

@@ -29,7 +29,9 @@ class FlowRules {
     std::shared_ptr<FlowLimit> limit;
     /// As many as `settings` allows flows; more while flows beyond a smaller limit are still there.
     std::unique_ptr<FlowRings> rings;
-    std::unique_ptr<KeyChange> key_change;           ///< The last one; null: none so far.
+    std::unique_ptr<KeyChange> key_change;  ///< The last one; null: none so far.
+    /// By which its flows' packets wait, the present one last; none: in their rings.
+    std::vector<SharedQueueProfile> queue_profiles;
     std::vector<std::unique_ptr<FlowTable>> tables;  ///< By transmitter.
 
     /// Packet buffers that are reserved for its flows.

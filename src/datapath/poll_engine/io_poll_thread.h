@@ -48,6 +48,10 @@ class IoPollThread final : public PollThread {
                            std::uint32_t ring_slots, TimePoint now) override {
     return transmitter_->change(slot, settings, ring, ring_slots, now);
   }
+  void set_queues(BucketQueues* pools) override { transmitter_->set_queues(pools); }
+  void set_queue(std::uint32_t slot, const QueueProfile& profile, DualQueue* dual) override {
+    transmitter_->set_queue(slot, profile, dual);
+  }
   RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
                        const RingEntry* ring_before, RingEntry* ring,
                        std::uint32_t ring_slots) override {
@@ -110,6 +114,11 @@ class IoPollThread final : public PollThread {
       stats.buckets = scheduler.live_buckets();
       stats.lateness = scheduler.lateness().read();
       stats.lost_schedule_ns = scheduler.lost_schedule_ns();
+      if (const BucketQueues* const pools = scheduler.queues()) {
+        stats.queue_packets = pools->packets_in_use();
+        stats.queue_flows = pools->fair().flows_in_use();
+        stats.queue_flows_limit = pools->most_flows();
+      }
     }
     return stats;
   }

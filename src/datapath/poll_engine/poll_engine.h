@@ -21,6 +21,7 @@
 #include "datapath/poll_engine/lcore_plan.h"
 #include "datapath/poll_engine/poll_thread.h"
 #include "datapath/poll_engine/ports.h"
+#include "datapath/poll_engine/queue_profiles.h"
 #include "datapath/poll_engine/slot_allocator.h"
 #include "engine/engine.h"
 
@@ -97,7 +98,10 @@ class PollEngine final : public Engine {
     BucketRef ref;
     RingEntry* ring = nullptr;  // Null: the bucket keeps its ring.
     std::uint32_t ring_slots = 0;
-    std::uint32_t parent = kNoNode;  // Its slot, with BucketChange::node.
+    std::uint32_t parent = kNoNode;    // Its slot, with BucketChange::node.
+    SharedQueueProfile queue_profile;  // Null: it has no queue but its ring.
+    std::unique_ptr<DualQueue> dual_queue;
+    bool was_settled = false;  // All that waits came by the present profile.
   };
 
   void make_threads(const PollThreadFactory& make_thread);
@@ -128,6 +132,25 @@ class PollEngine final : public Engine {
   [[nodiscard]] static absl::StatusOr<std::optional<BucketRef>> find_parent(
       const BucketChange& change, std::span<const PlannedChange> before);
   void undo(const PlannedChange& planned);
+
+  // ---- poll_engine_queues.cc
+  /// Makes the pools of a transmitter's queues, unless there are.
+  void make_queues(PollThread& thread);
+  /// FAILED_PRECONDITION if what waits would have to wait behind what comes later.
+  absl::Status plan_queue(PlannedChange& planned);
+  [[nodiscard]] static absl::Status check_queue_change(const QueueProfile& from,
+                                                       const QueueProfile& to, bool settled);
+  [[nodiscard]] static bool is_settled(const PollThread& thread, std::uint32_t slot);
+  /// The same for all flows of a rule; null if they have their rings only.
+  absl::StatusOr<SharedQueueProfile> plan_flow_queues(const FlowRules::Entry& entry,
+                                                      const BucketSettings& bucket);
+  [[nodiscard]] absl::Status check_flow_queues(const FlowRules::Entry& entry,
+                                               const QueueProfile& to) const;
+  /// The memory for its flows' queues is there from now on.
+  void prepare_flow_queues(const FlowRules::Entry& entry) const;
+  /// A slot keeps what its queue refers to.
+  static void keep_queue(SlotRecord& record, PlannedChange& planned);
+
   /// Applies changes of one transmitter's buckets.
   void commit(std::span<PlannedChange> planned);
   /// Gives the nodes of trees their parents and shares, in this order; all are on `transmitter`.
@@ -140,7 +163,7 @@ class PollEngine final : public Engine {
                                             const FlowRuleSettings& wanted);
   /// Gives the transmitters what was reserved, and all flows the settings of `wanted`.
   void change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
-                    FlowRules::Growth& growth);
+                    FlowRules::Growth& growth, SharedQueueProfile queue);
   void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key);
   /// Takes bucket slots back that fewer flows than before do not need.
   void release_slots(FlowRules::Entry& entry, std::uint32_t max_flows);
@@ -169,6 +192,7 @@ class PollEngine final : public Engine {
   const std::shared_ptr<RingBudget> ring_budget_;
   std::vector<std::unique_ptr<SlotAllocator>> allocators_;  // By transmitter.
   FlowRules flow_rules_;
+  QueueProfiles queue_profiles_;
   std::shared_ptr<const RuleSnapshot> rules_;
   std::uint64_t packets_reserved_for_buckets_ = 0;  // For those that rules name.
   std::uint32_t next_transmitter_ = 0;

@@ -55,11 +55,16 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
   const auto parent = find_parent(change, before);
   if (!parent.ok()) return parent.status();
   if (*parent) planned.parent = (*parent)->slot;
-  const std::uint32_t wanted = BucketRing::slots_for(change.settings.capacity);
+  // Packets in other queues are in the polling thread's pools.
+  const std::uint32_t wanted = change.settings.queue.is_plain()
+                                   ? BucketRing::slots_for(change.settings.capacity)
+                                   : BucketRing::kMinSlots;
+  bool has_ring = false;
   if (change.ref) {
     planned.ref = *change.ref;
     const SlotRecord& record = allocators_[planned.ref.transmitter]->record(planned.ref.slot);
-    if (wanted <= record.ring_slots) return absl::OkStatus();
+    has_ring = wanted <= record.ring_slots;
+    if (auto status = plan_queue(planned); !status.ok()) return status;
   } else {
     // A whole tree is on one transmitter.
     planned.ref.transmitter =
@@ -68,6 +73,10 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
     auto slot = allocators_[planned.ref.transmitter]->allocate();
     if (!slot.ok()) return slot.status();
     planned.ref.slot = *slot;
+    if (auto status = plan_queue(planned); !status.ok()) {
+      allocators_[planned.ref.transmitter]->release(planned.ref.slot);
+      return status;
+    }
   }
   if (change.node) {
     const NodeSettings& share = change.node->share;
@@ -75,6 +84,7 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
         .buckets->prepare_node(planned.ref.slot, share.guaranteed_units_per_second > 0 ||
                                                      share.guaranteed_bits_per_second > 0);
   }
+  if (has_ring) return absl::OkStatus();
   if (change.settings.capacity == 0) {  // An inner node.
     if (!change.ref) allocators_[planned.ref.transmitter]->add_inner_node();
     return absl::OkStatus();
@@ -163,6 +173,9 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
       } else {
         thread.create_bucket(one.ref.slot, one.change->settings, one.ring, one.ring_slots, now);
       }
+      if (one.queue_profile != nullptr) {
+        thread.set_queue(one.ref.slot, *one.queue_profile, one.dual_queue.get());
+      }
     }
   });
   const std::unique_lock lock(allocators_mutex_);
@@ -175,6 +188,7 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
       packets_reserved_for_buckets_ -= record.capacity;
     }
     record.set(planned[i].change->settings);
+    keep_queue(record, planned[i]);
     if (const auto& node = planned[i].change->node) {
       record.is_node = static_cast<std::uint32_t>(node->inner || planned[i].parent != kNoNode);
     }
@@ -216,6 +230,7 @@ BucketStats PollEngine::read(BucketRef bucket) const {
   BucketStats stats =
       read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot), record,
                   thread.leases().lapses());
+  if (record.queue != nullptr) stats.queue = thread.buckets->queues()[bucket.slot].read();
   if (record.is_node != 0)
     stats.node_state = thread.buckets->array().trees.nodes[bucket.slot].state;
   return stats;

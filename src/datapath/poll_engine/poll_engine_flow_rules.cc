@@ -30,6 +30,13 @@ absl::StatusOr<std::uint32_t> PollEngine::create_flow_rule(const FlowRuleSetting
     auto created = flow_rules_.create(settings, allocators_);
     if (!created.ok()) return created.status();
     number = *created;
+    FlowRules::Entry& entry = flow_rules_.entry(number);
+    // Of a new rule it cannot fail.
+    if (auto queue = plan_flow_queues(entry, settings.bucket); queue.ok() && *queue != nullptr) {
+      entry.queue_profiles.push_back(*queue);
+      for (const auto& table : entry.tables) table->queue = queue->get();
+      prepare_flow_queues(entry);
+    }
   }
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {
     FlowTable* const table = flow_rules_.entry(number).tables[i].get();
@@ -63,13 +70,20 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
   FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
   const std::uint32_t flows_before = entry.settings.max_flows;
   const FlowTemplateKey key_before = entry.settings.key;
+  SharedQueueProfile queue;
+  {
+    const std::unique_lock lock(allocators_mutex_);
+    auto planned = plan_flow_queues(entry, settings.bucket);
+    if (!planned.ok()) return planned.status();
+    queue = *std::move(planned);
+  }
   if (settings.max_flows < flows_before) entry.limit->set(settings.max_flows);
   auto growth = reserve(entry, settings);
   if (!growth.ok()) {
     entry.limit->set(flows_before);
     return growth.status();
   }
-  change_flows(flow_rule, settings, *growth);
+  change_flows(flow_rule, settings, *growth, std::move(queue));
   entry.limit->set(settings.max_flows);
   if (settings.key != key_before) change_flow_key(flow_rule, settings.key);
   if (settings.max_flows < flows_before) release_slots(entry, settings.max_flows);
@@ -92,8 +106,11 @@ void PollEngine::for_all_flows(std::uint32_t flow_rule, Change change) {
 }
 
 void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
-                              FlowRules::Growth& growth) {
+                              FlowRules::Growth& growth, SharedQueueProfile queue) {
   FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  if (queue != nullptr) entry.queue_profiles.push_back(std::move(queue));
+  const QueueProfile* const profile =
+      entry.queue_profiles.empty() ? nullptr : entry.queue_profiles.back().get();
   const bool all_change =
       growth.larger_rings != nullptr || !(wanted.bucket == entry.settings.bucket);
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {
@@ -103,6 +120,7 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
     thread.mailbox.run([&](TimePoint) {
       thread.change_flow_settings(flow_rule, wanted.bucket, wanted.idle_timeout);
       if (growth.larger_rings != nullptr) table.replace_rings(growth.larger_rings.get());
+      table.queue = profile;
       table.add_slots(growth.numbers[i]);
       if (moves) table.start_move(std::move(growth.hash_tables[i]));
     });
@@ -118,6 +136,7 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
     });
   }
   const std::unique_lock lock(allocators_mutex_);
+  prepare_flow_queues(entry);
   if (growth.larger_rings != nullptr) {
     FlowRules::free_rings(*entry.rings, allocators_);
     entry.rings = std::move(growth.larger_rings);
@@ -209,6 +228,9 @@ std::vector<FlowStats> PollEngine::list_flows(std::uint32_t flow_rule, std::size
                       read_bucket((*transmitters_[transmitter]->buckets)[slot],
                                   transmitters_[transmitter]->buckets->histograms(slot),
                                   allocators_[transmitter]->record(slot), 0)};
+      if (!entry.queue_profiles.empty()) {
+        stats.bucket.queue = transmitters_[transmitter]->buckets->queues()[slot].read();
+      }
       // The slot may have gone to another flow while it was read.
       if (table.key_of(flow) == key) flows.push_back(std::move(stats));
     }

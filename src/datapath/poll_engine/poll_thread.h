@@ -17,6 +17,7 @@
 #include "datapath/mailbox.h"
 #include "datapath/memory/bucket_table.h"
 #include "datapath/poll_engine/lcore_plan.h"
+#include "drip/queue/bucket_queues.h"
 #include "engine/call_types.h"
 #include "engine/lease.h"
 #include "engine/stats.h"
@@ -53,6 +54,7 @@ class PollThread {
   LcoreCounters counters;
   Mailbox mailbox;
   const std::unique_ptr<BucketTable> buckets;  ///< Null unless it is a transmitter.
+  std::unique_ptr<BucketQueues> queues;        ///< Null before the first bucket with a queue.
 
   /// Polls until `stop`.
   virtual void run(const std::atomic<bool>& stop) = 0;
@@ -74,6 +76,9 @@ class PollThread {
                                    RingEntry* ring, std::uint32_t ring_slots, TimePoint now) = 0;
   /// See Scheduler::set_node().
   virtual void set_node(std::uint32_t slot, const NodeSettings& settings, TimePoint now) = 0;
+  /// See Scheduler::set_queues() and set_queue().
+  virtual void set_queues(BucketQueues* pools) = 0;
+  virtual void set_queue(std::uint32_t slot, const QueueProfile& profile, DualQueue* dual) = 0;
   /// See Transmitter::move_ring().
   virtual RingEntry* move_ring(std::uint32_t slot, const RequestRecord& record,
                                const RingEntry* ring_before, RingEntry* ring,

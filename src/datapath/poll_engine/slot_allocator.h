@@ -11,6 +11,7 @@
 #include "datapath/lease_list.h"
 #include "datapath/memory/bucket_table.h"
 #include "datapath/memory/ring_memory.h"
+#include "datapath/poll_engine/queue_profiles.h"
 #include "engine/lease.h"
 
 namespace drip::datapath {
@@ -30,6 +31,7 @@ struct SlotRecord {
   RingEntry* ring = nullptr;
   LeasedRates rates;  ///< As configured; with a leased rate, those of the whole cluster.
   std::unique_ptr<SlotLease> leased;  ///< Null before the first lease.
+  std::unique_ptr<SlotQueue> queue;   ///< Null: its ring has been all so far.
   std::uint32_t capacity = 0;
   std::uint32_t ring_slots : 29 = 0;
   std::uint32_t is_node : 1 = 0;  ///< Of a tree.
@@ -44,7 +46,7 @@ struct SlotRecord {
     if (!settings.rate_is_leased) leased = nullptr;
   }
 };
-static_assert(sizeof(SlotRecord) == 40);
+static_assert(sizeof(SlotRecord) == 48);
 
 /// Belongs to control. Not thread safe: the engine locks.
 class SlotAllocator {
