@@ -50,17 +50,14 @@ class LeasedGroup {
   [[nodiscard]] Demands report();
   [[nodiscard]] News news() const { return news_; }
   void set_news(News news) { news_ = news; }
-  /// Whether an exchange may say that nothing has changed.
-  [[nodiscard]] bool renewable(TimePoint now) const {
-    return known && news_ == News::kNone && version == next_version && holder.settled(now);
-  }
   /// As the leader plans with them.
   [[nodiscard]] ShareAllocator::Buckets configuration() const;
 
   ShareHolder holder;
   std::vector<LeasedEntry> entries;  ///< In order of id.
   TimePoint measured;                ///< When measure() was called last.
-  TimePoint exchanged;               ///< When the last exchange was begun.
+  TimePoint exchanged;               ///< When the last exchange that told something was begun.
+  TimePoint renewed;                 ///< When the last exchange at all was begun.
   std::uint64_t version = 0;         ///< Of the plans whose grants were fetched.
   std::uint64_t next_version = 0;    ///< Of the plans in Redis.
   bool known = false;                ///< Redis may have a session of this group.

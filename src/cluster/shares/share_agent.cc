@@ -13,9 +13,6 @@
 
 namespace drip::cluster {
 
-using control::FailurePolicy;
-using control::PolicyState;
-
 namespace {
 
 // A share that is no longer used is free for others within two heartbeats.
@@ -53,7 +50,7 @@ void ShareAgent::start() {
   const TimePoint now = engine_.now();
   active_ends_ = {now, now};
   engine_.set_lease_ends(active_ends_);
-  for (LeasedGroup& group : groups_) group.measured = group.exchanged = now;
+  for (LeasedGroup& group : groups_) group.measured = group.exchanged = group.renewed = now;
   thread_ = start_thread("drip-shares", [this] { run(); });
 }
 
@@ -155,10 +152,10 @@ bool ShareAgent::make_exchanges(const SharePoll& poll) {
   const std::vector<std::uint32_t> groups = due(poll);
   for (std::size_t first = 0; first < groups.size();) {
     const std::span<const std::uint32_t> rest = std::span(groups).subspan(first);
+    if (!renew_leases()) return false;
     const TimePoint begun = engine_.now();
-    const auto some = rest.first(groups_of_a_call(rest, [&](std::uint32_t i) {
-      return groups_[i].renewable(begun) ? 1 : groups_[i].entries.size();
-    }));
+    const auto some = rest.first(
+        groups_of_a_call(rest, [&](std::uint32_t i) { return groups_[i].entries.size(); }));
     if (const absl::Status status = exchange(some); !status.ok()) {
       unanswered(status, begun);
       return false;
@@ -167,7 +164,51 @@ bool ShareAgent::make_exchanges(const SharePoll& poll) {
     apply(some);
     first += some.size();
   }
+  return renew_leases();
+}
+
+// Of all groups that have not been heard of for a quarter of a lease, whatever else there is to do:
+// the node's lease ends with the first of them.
+bool ShareAgent::renew_leases() {
+  const TimePoint now = engine_.now();
+  const Duration keep_alive{keep_alive_period().count()};
+  std::vector<std::uint32_t> old;
+  std::vector<GroupExchange> exchanges;
+  for (std::uint32_t i = 0; i < kShareGroups; ++i) {
+    LeasedGroup& group = groups_[i];
+    if (!group.known || now - group.renewed < keep_alive || !group.holder.renewable(now)) continue;
+    if (group.entries.empty() && group.holder.held().empty()) continue;
+    old.push_back(i);
+    GroupExchange& exchange = exchanges.emplace_back();
+    exchange.group = i;
+    exchange.exchange = group.holder.renew(now);
+    group.renewed = now;
+  }
+  if (old.empty()) return true;
+  const auto replies = run_exchanges(exchanges);
+  if (!replies.ok()) {
+    unanswered(replies.status(), now);
+    return false;
+  }
+  unanswered_since_.reset();
+  for (std::size_t n = 0; n < old.size(); ++n) {
+    LeasedGroup& group = groups_[old[n]];
+    const ExchangeAnswer answer = replies->groups[n].answer;
+    group.holder.on_answer(exchanges[n].exchange.sequence, answer, replies->generation, nullptr);
+    if (answer != ExchangeAnswer::kRenewed) group.pending = true;
+  }
+  set_lease_ends();
   return true;
+}
+
+absl::StatusOr<ExchangeReplies> ShareAgent::run_exchanges(
+    std::span<const GroupExchange> exchanges) {
+  const auto reply =
+      link_.run(scripts_.exchange(link_.run_id(), session_, options_.node_id,
+                                  groups_[exchanges.front().group].holder.generation(), exchanges),
+                Clock::now() + patience());
+  if (!reply.ok()) return reply.status();
+  return exchange_replies_of(*reply, exchanges.size());
 }
 
 void ShareAgent::unanswered(const absl::Status& why, TimePoint begun) {
@@ -247,17 +288,16 @@ std::vector<std::uint32_t> ShareAgent::due(const SharePoll& poll) {
   if (poll.data.generation == 0) return due;
   const TimePoint now = engine_.now();
   const Duration later = span_of(kTellForABucket);
-  const Duration keep_alive{keep_alive_period().count()};
   for (std::uint32_t i = 0; i < kShareGroups; ++i) {
     LeasedGroup& group = groups_[i];
     if (group.entries.empty() && group.holder.held().empty()) continue;
     group.holder.set_generation(poll.data.generation);
     const auto version = poll.versions.find(i);
     group.next_version = version == poll.versions.end() ? 0 : version->second;
-    const Duration since = now - group.exchanged;
     const bool tell = group.news() == LeasedGroup::News::kUrgent ||
-                      (group.news() == LeasedGroup::News::kSome && since >= later);
-    if (group.pending || group.version != group.next_version || tell || since >= keep_alive) {
+                      (group.news() == LeasedGroup::News::kSome && now - group.exchanged >= later);
+    if (group.pending || group.version != group.next_version || tell ||
+        !group.holder.renewable(now)) {
       due.push_back(i);
     }
   }
@@ -271,23 +311,15 @@ absl::Status ShareAgent::exchange(std::span<const std::uint32_t> groups) {
   for (const std::uint32_t i : groups) {
     LeasedGroup& group = groups_[i];
     group.exchanged = now;
+    group.renewed = now;
     group.known = true;
     group.pending = true;
     GroupExchange& exchange = exchanges.emplace_back();
     exchange.group = i;
-    if (group.renewable(now)) {
-      exchange.exchange = group.holder.renew(now);
-      continue;
-    }
     exchange.exchange = group.holder.begin(now);
     exchange.demands = group.report();
   }
-  const auto reply =
-      link_.run(scripts_.exchange(link_.run_id(), session_, options_.node_id,
-                                  groups_[groups.front()].holder.generation(), exchanges),
-                Clock::now() + patience());
-  if (!reply.ok()) return reply.status();
-  const auto replies = exchange_replies_of(*reply, exchanges.size());
+  const auto replies = run_exchanges(exchanges);
   if (!replies.ok()) return replies.status();
   for (std::size_t n = 0; n < groups.size(); ++n) {
     ShareHolder& holder = groups_[groups[n]].holder;
@@ -323,7 +355,7 @@ void ShareAgent::lead(const SharePoll& poll, const ShareLeader& leader) {
     granter_.emplace(
         ShareGranter::Parts{
             scripts_, link_, snapshots_, [this] { return engine_.now(); },
-            [this] { return Clock::now() + patience(); },
+            [this] { return Clock::now() + patience(); }, [this] { return renew_leases(); },
             [this](std::uint32_t group) -> const LeasedGroup& { return groups_[group]; }},
         options_.timing, leader.epoch);
   }

@@ -87,6 +87,10 @@ class ShareAgent {
   /// Makes them; false if Redis did not answer one of them.
   bool make_exchanges(const SharePoll& poll);
   [[nodiscard]] absl::Status exchange(std::span<const std::uint32_t> groups);
+  /// Where that is due; false if Redis did not answer. Between any two calls that take long.
+  bool renew_leases();
+  [[nodiscard]] absl::StatusOr<ExchangeReplies> run_exchanges(
+      std::span<const GroupExchange> exchanges);
   void give_up_empty_groups();
   void lead(const SharePoll& poll, const ShareLeader& leader);
   void look(const SharePoll& poll);

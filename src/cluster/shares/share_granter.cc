@@ -60,7 +60,7 @@ void ShareGranter::lead(const SharePoll& poll) {
     const std::span<const std::uint32_t> rest = std::span(groups).subspan(first);
     const std::size_t count = groups_of_a_call(
         rest, [this](std::uint32_t group) { return parts_.buckets(group).entries.size(); });
-    if (!plan(rest.first(count)).ok()) return;
+    if (!parts_.renew_leases() || !plan(rest.first(count)).ok()) return;
     first += count;
   }
 }

@@ -34,6 +34,8 @@ class ShareGranter {
     std::function<TimePoint()> now;
     /// For one call of Redis's that begins now.
     std::function<Deadline()> deadline;
+    /// Between two calls: renews this node's own leases; false if Redis did not answer.
+    std::function<bool()> renew_leases;
     /// The buckets of a group on this node.
     std::function<const LeasedGroup&(std::uint32_t group)> buckets;
   };

@@ -86,6 +86,10 @@ class Simulation {
     bool cut = false;
     std::array<Demands, kGroups> demands;
     std::array<Demands, kGroups> reported;
+    // Of the plans: when grants were fetched last, and as heard of last.
+    std::array<std::uint64_t, kGroups> fetched{};
+    std::array<std::uint64_t, kGroups> heard{};
+    std::array<std::uint64_t, kGroups> sequences{};  // Of the exchanges begun last.
     // As a leader.
     std::uint64_t epoch = 0;
     std::unique_ptr<ShareLearning> learning;
@@ -164,6 +168,7 @@ class Simulation {
   struct Reply {
     ExchangeAnswer answer = ExchangeAnswer::kUnknown;
     std::uint64_t generation = 0;
+    std::uint64_t version = 0;
     std::optional<Shares> granted;
   };
   void tick(Node& node) {
@@ -188,9 +193,13 @@ class Simulation {
     std::vector<Part> parts;
     for (const std::uint32_t group : groups) {
       ShareHolder& holder = node.holders[group];
-      // Nothing has changed: no exchange at all for a while, or one that says so.
-      if (holder.settled(clock(node)) && node.reported[group] == node.demands[group]) {
-        if (chance(0.7)) continue;
+      // Nothing has changed: no exchange at all for a while, or a renewal, as at times while other
+      // groups have news.
+      const bool same = holder.settled(clock(node)) &&
+                        node.reported[group] == node.demands[group] &&
+                        node.fetched[group] == node.heard[group];
+      if (same && chance(0.7)) continue;
+      if (same || (holder.renewable(clock(node)) && chance(0.2))) {
         ++result_.short_exchanges;
         parts.push_back({group, holder.renew(clock(node)), {}});
         continue;
@@ -199,6 +208,7 @@ class Simulation {
       parts.push_back({group, holder.begin(clock(node)), node.demands[group]});
     }
     if (parts.empty()) return;
+    for (const Part& part : parts) node.sequences[part.group] = part.exchange.sequence;
     call<std::vector<Reply>>(
         node,
         [this, session = node.session, name = node.name, parts] {
@@ -207,15 +217,21 @@ class Simulation {
             Reply& reply = replies.emplace_back();
             reply.answer = store_.exchange(group, session, name, exchange, demands,
                                            reply.generation, reply.granted);
+            if (store_.known()) reply.version = store_.data.groups[group].version;
             result_.exchanges += reply.answer == ExchangeAnswer::kRenewed ? 1U : 0U;
           }
           return replies;
         },
         [&node, parts](const std::vector<Reply>& replies) {
           for (std::size_t i = 0; i < parts.size(); ++i) {
-            node.holders[parts[i].group].on_answer(
-                parts[i].exchange.sequence, replies[i].answer, replies[i].generation,
-                replies[i].granted ? &*replies[i].granted : nullptr);
+            const std::uint32_t group = parts[i].group;
+            node.heard[group] = replies[i].version;
+            if (!parts[i].exchange.renewal && parts[i].exchange.sequence == node.sequences[group]) {
+              node.fetched[group] = replies[i].version;
+            }
+            node.holders[group].on_answer(parts[i].exchange.sequence, replies[i].answer,
+                                          replies[i].generation,
+                                          replies[i].granted ? &*replies[i].granted : nullptr);
           }
           for (ShareHolder& holder : node.holders) {
             holder.set_generation(replies.front().generation);

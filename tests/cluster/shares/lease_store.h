@@ -35,11 +35,6 @@ struct LeaseStore {
   bool known() const { return data.of == server; }
   ShareData poll() const { return known() ? data.state : ShareData{}; }
 
-  static bool settled(const ShareSession& session) {
-    return session.taken && session.granted && *session.taken == session.held &&
-           *session.granted == session.held;
-  }
-
   ExchangeAnswer exchange(std::uint32_t in, const std::string& id, const std::string& node,
                           const ShareHolder::Exchange& exchange, const Demands& demands,
                           std::uint64_t& generation, std::optional<Shares>& granted) {
@@ -51,10 +46,9 @@ struct LeaseStore {
     const auto known = group.sessions.find(id);
     const bool fresh = known == group.sessions.end();
     if (!fresh && exchange.sequence <= known->second.sequence) return ExchangeAnswer::kStale;
-    if (exchange.unchanged) {
-      if (fresh || known->second.lost || !settled(known->second)) return ExchangeAnswer::kChanged;
+    if (exchange.renewal) {
+      if (fresh || known->second.lost) return ExchangeAnswer::kChanged;
       known->second.sequence = exchange.sequence;
-      granted = known->second.granted;
       return ExchangeAnswer::kRenewed;
     }
     if (fresh && !data.state.learning && !exchange.held.empty()) return ExchangeAnswer::kForgotten;

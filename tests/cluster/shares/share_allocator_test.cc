@@ -279,15 +279,30 @@ TEST(ShareHolder, IsSettledWhenWhatItReportedIsWhatItHolds) {
   holder.on_answer(holder.begin(kStart).sequence, ExchangeAnswer::kRenewed, 7, &shares);
   EXPECT_TRUE(holder.settled(kStart));
   EXPECT_FALSE(holder.settled(holder.ends().share));
-  // Renewed from when it was said that nothing has changed.
+  // Renewed from when the renewal was begun.
   const TimePoint later = kStart + Duration{1'000'000};
-  holder.on_answer(holder.renew(later).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  holder.on_answer(holder.renew(later).sequence, ExchangeAnswer::kRenewed, 7, nullptr);
   EXPECT_EQ(holder.ends().share, later + kTiming.at_holder(kTiming.lease));
   EXPECT_TRUE(holder.settled(later));
   EXPECT_EQ(holder.held(), shares);
 }
 
-TEST(ShareHolder, SomethingHasChangedInRedisSoNothingIsRenewed) {
+TEST(ShareHolder, IsRenewedWithoutBeingSettled) {
+  ShareHolder holder(kTiming);
+  EXPECT_FALSE(holder.renewable(kStart));
+  const Shares shares = only(0.5, 0);
+  holder.on_answer(holder.begin(kStart).sequence, ExchangeAnswer::kRenewed, 7, &shares);
+  const TimePoint later = kStart + Duration{1'000'000};
+  EXPECT_TRUE(holder.renewable(later));
+  (void)holder.begin(later);  // The reply does not arrive.
+  holder.on_answer(holder.renew(later).sequence, ExchangeAnswer::kRenewed, 7, nullptr);
+  EXPECT_EQ(holder.ends().share, later + kTiming.at_holder(kTiming.lease));
+  EXPECT_FALSE(holder.settled(later)) << "what is held is not told";
+  EXPECT_EQ(holder.held(), shares);
+  EXPECT_FALSE(holder.renewable(holder.ends().share));
+}
+
+TEST(ShareHolder, RedisHasNoSuchSessionSoNothingIsRenewed) {
   ShareHolder holder(kTiming);
   const Shares shares = only(0.5, 0);
   for (int i = 0; i < 2; ++i) {

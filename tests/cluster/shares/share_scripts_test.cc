@@ -88,8 +88,8 @@ class ShareScriptsTest : public testing::Test {
       // Mostly the next one, at times one of before or of other data.
       each.exchange.sequence = before + draw(4);
       each.exchange.generation = meant_for;
-      each.exchange.unchanged = draw(4) == 0;
-      if (!each.exchange.unchanged) {
+      each.exchange.renewal = draw(4) == 0;
+      if (!each.exchange.renewal) {
         if (draw(3) > 0) each.exchange.held = draw_shares();
         // At times as a node that has fetched its grant.
         if (known != sessions.end() && known->second.granted && draw(2) == 0) {
@@ -112,10 +112,8 @@ class ShareScriptsTest : public testing::Test {
       if (answers[i] != ExchangeAnswer::kRenewed) continue;
       EXPECT_EQ(replies->epoch, model_.epoch);
       if (answer.as_held) {
-        ASSERT_TRUE(granted[i].has_value());
-        if (!exchanges[i].exchange.unchanged) {
-          EXPECT_EQ(in_words(exchanges[i].exchange.held), in_words(granted[i]));
-        }
+        ASSERT_FALSE(exchanges[i].exchange.renewal);
+        EXPECT_EQ(in_words(exchanges[i].exchange.held), in_words(granted[i]));
       } else {
         EXPECT_EQ(in_words(answer.granted), in_words(granted[i]));
       }

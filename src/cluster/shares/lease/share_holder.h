@@ -21,8 +21,8 @@ enum class ExchangeAnswer : std::uint8_t {
   kUnknown,
   kLost,  ///< The leader regards the lease as ended. The next exchange may hold no leased share.
   kForgotten,  ///< Redis has no such session. The next exchange may hold nothing.
-  /// The exchange only said that nothing has changed, and something has: nothing was renewed. The
-  /// next exchange must say what is held.
+  /// The exchange was to renew the lease only, and Redis has no such session, or the leader regards
+  /// its lease as ended: nothing was renewed. The next exchange must say what is held.
   kChanged,
 };
 
@@ -42,8 +42,8 @@ class ShareHolder {
     /// report to the new data what was held long ago.
     std::uint64_t generation = 0;
     Shares held;
-    /// The exchange says instead that all is as in the one before: see renew().
-    bool unchanged = false;
+    /// The exchange tells and brings nothing: see renew().
+    bool renewal = false;
   };
   /// Exchanges from now on are meant for these data of Redis's, of which the node has heard.
   void set_generation(std::uint64_t generation) {
@@ -55,8 +55,10 @@ class ShareHolder {
   [[nodiscard]] Exchange begin(TimePoint now);
   /// Whether what is held is what the last exchange reported and what it returned.
   [[nodiscard]] bool settled(TimePoint now) const { return settled_ && now < ends_.share; }
-  /// Begins an exchange that says only that nothing has changed. For Redis it is one that reports
-  /// and returns what is held. REQUIRES: settled(now), and demands as reported last.
+  [[nodiscard]] bool renewable(TimePoint now) const { return leased_ && now < ends_.share; }
+  /// Begins an exchange that renews the lease and nothing else. What may be active here is within
+  /// what the last exchange reported and returned, whether or not its reply arrived, and Redis goes
+  /// on counting both. REQUIRES: renewable(now).
   [[nodiscard]] Exchange renew(TimePoint now);
   /// `granted` is null if no leader has granted anything to this session yet: the held shares stay.
   /// REQUIRES: the caller applies every lowered share to the polling threads before begin().

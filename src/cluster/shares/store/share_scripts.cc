@@ -74,7 +74,6 @@ std::string_view cut_field(std::string_view& text, char end) {
 
 bool read_head(std::string_view text, ShareHead& head) {
   const std::string_view sequence = cut_field(text, ' ');
-  (void)cut_field(text, ' ');  // Whether it is settled.
   head.lost = cut_field(text, ' ') == "1";
   head.node_id = std::string(text);
   return read(sequence, head.sequence);
@@ -123,7 +122,7 @@ ScriptCall ShareScripts::exchange(std::string_view run_id, std::string_view sess
     add_group_key(each.group, call);
     call.arguments.push_back(joined(each.group));
     call.arguments.push_back(joined(exchange.sequence));
-    if (exchange.unchanged) {
+    if (exchange.renewal) {
       for (const char* const text : {"=", "", ""}) call.arguments.emplace_back(text);
       continue;
     }

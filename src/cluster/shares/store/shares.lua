@@ -6,8 +6,7 @@
 -- KEYS[1]  the leader's hash (epoch)
 -- KEYS[2]  a hash: run_id (of the Redis process whose data these are), generation, learning,
 --          frozen, reported (whether anybody held something while learning)
--- KEYS[3]  a hash of heads by GROUP:SESSION, each "SEQUENCE SETTLED LOST NODE"; SETTLED: held, taken
---          and granted are the same
+-- KEYS[3]  a hash of heads by GROUP:SESSION, each "SEQUENCE LOST NODE"
 -- KEYS[4]  a hash of versions by group, raised by each plan
 -- KEYS[5]  a hash by group, raised by each change that a leader must see
 -- KEYS[5 + N]  a hash of packed sessions of the call's group N: held, taken, granted, demands
@@ -27,17 +26,17 @@ local function fenced()
 end
 
 local function read_head(text)
-  local sequence, settled, lost, node = string.match(text, '^(%d+) ([01]) ([01]) (.*)$')
-  return {sequence = tonumber(sequence), settled = settled == '1', lost = lost == '1', node = node}
+  local sequence, lost, node = string.match(text, '^(%d+) ([01]) (.*)$')
+  return {sequence = tonumber(sequence), lost = lost == '1', node = node}
 end
 
-local function head_of(sequence, settled, lost, node)
-  return string.format('%.0f %s %s %s', sequence, settled and '1' or '0', lost and '1' or '0', node)
+local function head_of(sequence, lost, node)
+  return string.format('%.0f %s %s', sequence, lost and '1' or '0', node)
 end
 
 if operation == 'exchange' then
   -- For each group: GROUP, sequence, held, whether any of it is leased, demands; held is '=' where
-  -- nothing has changed since the exchange before.
+  -- only the lease is renewed: what the session holds, and what came with its last exchange, stay.
   local id, node, generation = ARGV[4], ARGV[5], ARGV[6]
   if not known_data then return {'unknown', '0'} end
   if meta[2] ~= generation then return {'unknown', meta[2]} end
@@ -54,9 +53,10 @@ if operation == 'exchange' then
     if known and sequence <= known.sequence then
       answer = 'stale'
     elseif held == '=' then
-      if known and known.settled and not known.lost then
+      if known and not known.lost then
         written[#written + 1] = fields[n]
-        written[#written + 1] = head_of(sequence, true, false, node)
+        written[#written + 1] = head_of(sequence, false, node)
+        grant = '-'
       else
         answer = 'changed'
       end
@@ -75,7 +75,7 @@ if operation == 'exchange' then
         redis.call('HINCRBY', KEYS[5], group, 1)
       end
       written[#written + 1] = fields[n]
-      written[#written + 1] = head_of(sequence, granted == held, false, node)
+      written[#written + 1] = head_of(sequence, false, node)
       if held ~= '' and meta[3] == '1' then redis.call('HSET', KEYS[2], 'reported', '1') end
       if granted ~= held then grant = granted or '-' end
     end
@@ -220,8 +220,7 @@ if operation == 'plan' then
         known.granted = text
         if what == 'lost' then head.lost, known.held, known.taken = true, text, text end
         redis.call('HSET', KEYS[5 + n], id, cmsgpack.pack(known))
-        redis.call('HSET', KEYS[3], field,
-          head_of(head.sequence, known.held == text and known.taken == text, head.lost, head.node))
+        redis.call('HSET', KEYS[3], field, head_of(head.sequence, head.lost, head.node))
       end
       if what ~= 'grant' then redis.call('HINCRBY', KEYS[5], group, 1) end
     end
