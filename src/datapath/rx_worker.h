@@ -67,15 +67,10 @@ class RxWorker {
 
   void classify(std::size_t count, std::uint16_t ingress) {
     const std::span decisions = std::span(burst_.decisions).first(count);
-    const Classifier& classifier = rules_->classifier;
-    if (classifier.looks_deeper()) [[unlikely]] {
-      for (std::size_t i = 0; i < count; ++i) {
-        const FrameBytes& frame = burst_.frames[i];
-        decisions[i] =
-            classifier.classify(burst_.headers[i], ingress, frame.bytes, frame.frame_bytes);
-      }
+    if (rules_->base == nullptr) [[likely]] {
+      find_rules(rules_->classifier, ingress, decisions);
     } else {
-      classifier.classify_burst(std::span(burst_.headers).first(count), ingress, decisions);
+      find_in_both(ingress, decisions);
     }
     for (std::size_t i = 0; i < count; ++i) {
       if (decisions[i] != kNoRule) continue;
@@ -85,12 +80,37 @@ class RxWorker {
     prefetch(decisions);
   }
 
+  void find_rules(const Classifier& classifier, std::uint16_t ingress,
+                  std::span<std::uint32_t> decisions) const {
+    const std::size_t count = decisions.size();
+    if (classifier.looks_deeper()) [[unlikely]] {
+      for (std::size_t i = 0; i < count; ++i) {
+        const FrameBytes& frame = burst_.frames[i];
+        decisions[i] =
+            classifier.classify(burst_.headers[i], ingress, frame.bytes, frame.frame_bytes);
+      }
+    } else {
+      classifier.classify_burst(std::span(burst_.headers).first(count), ingress, decisions);
+    }
+  }
+
+  // Shortly after rules were added.
+  [[gnu::noinline]] void find_in_both(std::uint16_t ingress,
+                                      std::span<std::uint32_t> decisions) const {
+    std::array<std::uint32_t, kBurst> added;
+    find_rules(rules_->base->classifier, ingress, decisions);
+    find_rules(rules_->classifier, ingress, std::span(added).first(decisions.size()));
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+      decisions[i] = rules_->better(decisions[i], added[i]);
+    }
+  }
+
   // Prefetches for the whole burst, one step at a time, because each step needs what the previous
   // one fetched, and with many rules and buckets all of them miss the cache. No step reads the rule
   // itself, which is not needed before dispatch().
   void prefetch(std::span<const std::uint32_t> decisions) const {
     const WorkerRule* const actions = rules_->workers[number_].get();
-    const BucketRef* const targets = rules_->targets.data();
+    const BucketRef* const targets = rules_->targets.get();
     for (const std::uint32_t decision : decisions) {
       prefetch_to_write(&actions[decision]);
       dispatcher_.prefetch(targets[decision]);

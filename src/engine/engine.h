@@ -104,6 +104,10 @@ class Engine {
   /// if there are not enough, with the number.
   virtual absl::StatusOr<std::shared_ptr<const RuleSnapshot>> swap_rules(
       std::shared_ptr<const RuleSnapshot> rules, std::span<const BucketRef> packet_buckets) = 0;
+  /// The same for `rules` made by RuleSnapshot::with_rule() of the present snapshot. `bucket`: to
+  /// which the added rule sends packets, if to one.
+  virtual absl::StatusOr<std::shared_ptr<const RuleSnapshot>> append_rule(
+      std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) = 0;
   [[nodiscard]] virtual std::uint32_t worker_count() const = 0;
   /// The number of a port, for Match::ingress_port.
   [[nodiscard]] virtual std::optional<std::uint16_t> find_port(std::string_view name) const = 0;

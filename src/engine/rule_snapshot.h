@@ -2,6 +2,7 @@
 // The rules as the workers use them: an immutable snapshot, replaced as a whole.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -55,9 +56,16 @@ struct alignas(kCacheLineBytes / 2) WorkerRule {
 static_assert(sizeof(WorkerRule) == kCacheLineBytes / 2);
 
 /// Built by control, read by all workers, and freed once all of them use a later one.
+///
+/// A rule that is added at the end does not make all others anew: its snapshot refers to the one of
+/// before (`base`), has a classifier of the few rules that came since, and shares the arrays by
+/// rule index, which have spare elements. See docs/decisions/0001-classifier.md.
 struct RuleSnapshot {
+  /// Of all rules, or of those that are not in `base`.
   Classifier classifier;
-  std::vector<RuleAction> actions;  ///< By the classifier's rule index.
+  /// What has the earlier rules; it has no `base` itself. Usually null.
+  std::shared_ptr<const RuleSnapshot> base;
+  std::vector<RuleAction> actions;  ///< By the classifier's rule index; of `base` only.
   RuleAction fallback;              ///< For packets that no rule matches.
   /// By the number of the flow rule; entries of numbers that no action has are not used.
   std::vector<FlowPath> flow_paths;
@@ -65,33 +73,69 @@ struct RuleSnapshot {
   ControlProtocols control_protocols = ControlProtocols::all();
   /// By worker, then by rule index; then those of the fallback, one for each PacketKind; the
   /// last one is for protected control traffic.
-  std::vector<std::unique_ptr<WorkerRule[]>> workers;
+  std::vector<std::shared_ptr<WorkerRule[]>> workers;
   /// By rule index, the fallback included: the bucket, or kNoBucket. Eight share a cache line, so
   /// that a worker can prefetch a bucket before it has the rule.
-  std::vector<BucketRef> targets;
+  std::shared_ptr<BucketRef[]> targets;
   static constexpr BucketRef kNoBucket{~0U, 0};
+  /// By rule index; read only where both classifiers find a rule.
+  std::shared_ptr<std::int32_t[]> priorities;
+  std::size_t rule_slots = 0;  ///< Elements for rules, spare ones included.
 
   /// Of the first kind; the others follow.
-  [[nodiscard]] std::size_t fallback_index() const { return actions.size(); }
+  [[nodiscard]] std::size_t fallback_index() const { return rule_slots; }
   [[nodiscard]] std::size_t fallback_index(PacketKind kind) const {
-    return actions.size() + static_cast<std::size_t>(kind);
+    return rule_slots + static_cast<std::size_t>(kind);
   }
-  [[nodiscard]] std::size_t protected_index() const { return actions.size() + kPacketKinds; }
+  [[nodiscard]] std::size_t protected_index() const { return rule_slots + kPacketKinds; }
 
-  /// Fills `workers` and `targets` for `count` workers. REQUIRES: all other members are set.
-  void prepare_workers(std::uint32_t count) {
+  /// Makes the arrays for `count` workers, with room for `spare` rules more. REQUIRES: all members
+  /// before `workers` are set.
+  void prepare_workers(std::uint32_t count, std::size_t spare = 0) {
+    rule_slots = actions.size() + spare;
     workers.clear();
-    targets.clear();
-    for (const RuleAction& action : actions) targets.push_back(target_of(action));
-    targets.insert(targets.end(), kPacketKinds, target_of(fallback));
+    targets = std::make_shared<BucketRef[]>(rule_slots + kPacketKinds);
+    priorities = std::make_shared<std::int32_t[]>(rule_slots);
+    for (std::size_t i = 0; i < actions.size(); ++i) targets[i] = target_of(actions[i]);
+    for (std::size_t i = 0; i < kPacketKinds; ++i) {
+      targets[fallback_index() + i] = target_of(fallback);
+    }
     for (std::uint32_t worker = 0; worker < count; ++worker) {
       auto rules = std::make_unique<WorkerRule[]>(protected_index() + 1);
       for (std::size_t i = 0; i < actions.size(); ++i) rules[i].action = actions[i];
       for (std::size_t i = 0; i < kPacketKinds; ++i) {
         rules[fallback_index() + i].action = fallback;
       }
-      workers.push_back(std::move(rules));
+      workers.emplace_back(std::move(rules));
     }
+  }
+
+  /// What `present` has, and the rule of index `index`, whose element is spare as yet; the
+  /// classifier is to be set, of all rules that are not in the base.
+  [[nodiscard]] static std::shared_ptr<RuleSnapshot> with_rule(
+      const std::shared_ptr<const RuleSnapshot>& present, std::size_t index,
+      const RuleAction& action, std::int32_t priority) {
+    auto snapshot = std::make_shared<RuleSnapshot>();
+    snapshot->base = present->base != nullptr ? present->base : present;
+    snapshot->fallback = present->fallback;
+    snapshot->flow_paths = present->flow_paths;
+    snapshot->control_protocols = present->control_protocols;
+    snapshot->workers = present->workers;
+    snapshot->targets = present->targets;
+    snapshot->priorities = present->priorities;
+    snapshot->rule_slots = present->rule_slots;
+    // No worker reads these elements before it has the new classifier.
+    for (const auto& rules : snapshot->workers) rules[index].action = action;
+    snapshot->targets[index] = target_of(action);
+    snapshot->priorities[index] = priority;
+    return snapshot;
+  }
+
+  /// Of the rules that the base and this snapshot's own classifier have found, the one that
+  /// applies.
+  [[nodiscard]] std::uint32_t better(std::uint32_t of_base, std::uint32_t own) const {
+    if (of_base == kNoRule || own == kNoRule) return of_base == kNoRule ? own : of_base;
+    return priorities[own] > priorities[of_base] ? own : of_base;
   }
 
  private:

@@ -243,11 +243,14 @@ TEST(RuleSnapshotTest, EachWorkerHasItsOwnCountsAndAllActions) {
     result.insert(result.end(), kPacketKinds, fallback);
     return result;
   };
-  EXPECT_EQ(rules.targets, targets(kNone));
+  const auto present = [&rules] {
+    return std::vector(rules.targets.get(), rules.targets.get() + rules.protected_index());
+  };
+  EXPECT_EQ(present(), targets(kNone));
   // Prepared again: what there was is gone.
   rules.fallback = {RuleAction::Kind::kBucket, {0, 3}, 0};
   rules.prepare_workers(1);
-  EXPECT_EQ(rules.targets, targets({0, 3}));
+  EXPECT_EQ(present(), targets({0, 3}));
   ASSERT_EQ(rules.workers.size(), 1U);
   EXPECT_EQ(rules.workers[0][1].packets.get(), 0U);
 }

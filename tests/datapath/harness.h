@@ -59,13 +59,25 @@ class Harness {
 
   void set_rules(std::span<const ClassifierRule> rules, std::vector<RuleAction> actions,
                  RuleAction fallback, bool protect = true) {
-    auto snapshot = std::make_unique<RuleSnapshot>();
+    auto snapshot = std::make_shared<RuleSnapshot>();
     snapshot->classifier = std::move(Classifier::build(rules)).value();
     snapshot->actions = std::move(actions);
     snapshot->fallback = fallback;
     snapshot->flow_paths = flow_paths;
     if (!protect) snapshot->control_protocols = ControlProtocols::none();
-    snapshot->prepare_workers(1);
+    snapshot->prepare_workers(1, kSpareRules);
+    worker.set_rules(snapshot.get());
+    snapshots_.push_back(std::move(snapshot));
+  }
+  /// The last of `added`, which are those that came after set_rules().
+  void add_rule(std::vector<ClassifierRule> added, RuleAction action) {
+    const std::size_t before = base_rules() + added.size() - 1;
+    for (std::size_t i = 0; i < added.size(); ++i) {
+      added[i].result = static_cast<std::uint32_t>(base_rules() + i);
+    }
+    auto snapshot =
+        RuleSnapshot::with_rule(snapshots_.back(), before, action, added.back().priority);
+    snapshot->classifier = std::move(Classifier::build(added)).value();
     worker.set_rules(snapshot.get());
     snapshots_.push_back(std::move(snapshot));
   }
@@ -105,7 +117,13 @@ class Harness {
   FlowHash spread_{1};
   Mailbox mailbox_;
   std::vector<std::unique_ptr<RingEntry[]>> rings_;
-  std::vector<std::unique_ptr<RuleSnapshot>> snapshots_;
+  [[nodiscard]] std::size_t base_rules() const {
+    const RuleSnapshot& last = *snapshots_.back();
+    return (last.base != nullptr ? *last.base : last).actions.size();
+  }
+
+  static constexpr std::size_t kSpareRules = 4;
+  std::vector<std::shared_ptr<RuleSnapshot>> snapshots_;
   std::uint32_t next_slot_ = 0;
 
  public:

@@ -322,5 +322,44 @@ TEST_F(RxWorkerTest, MalformedFramesAreShapedAsWell) {
   EXPECT_EQ(h.ports.sent(1).size(), 4U);
 }
 
+// ---- Rules added to others
+
+TEST_F(RxWorkerTest, AddedRulesCompeteWithTheOthersByPriorityThenByOrder) {
+  ClassifierRule first = to_port(1);
+  first.priority = 5;
+  h.set_rules(std::vector{first, to_port(2)}, {drop(), drop()}, pass());
+  ClassifierRule higher = to_port(2);
+  higher.priority = 1;
+  ClassifierRule address;  // Every packet.
+  address.match.ip_protocol = std::uint8_t{17};
+  ClassifierRule tagged;  // Looks deeper than the others.
+  tagged.match.dst_mac = MacPrefix{0x020000000000, 8};
+  const auto count_of = [&](std::uint16_t port) {
+    std::array<std::uint64_t, 5> before{};
+    for (std::size_t i = 0; i < before.size(); ++i) before[i] = hits(i).first;
+    h.ports.arrive(0, frame_to(port));
+    poll();
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (hits(i).first != before[i]) return static_cast<int>(i);
+    }
+    return -1;
+  };
+  h.add_rule({higher}, pass());
+  EXPECT_EQ(count_of(1), 0);
+  EXPECT_EQ(count_of(2), 2) << "a higher priority";
+  EXPECT_EQ(count_of(3), -1);
+  h.add_rule({higher, address}, drop());
+  EXPECT_EQ(count_of(1), 0);
+  EXPECT_EQ(count_of(2), 2);
+  EXPECT_EQ(count_of(3), 3);
+  EXPECT_EQ(hits(3), Hits(1, 100)) << "counts stay with more rules";
+  h.add_rule({higher, address, tagged}, drop());
+  EXPECT_EQ(count_of(2), 2);
+  EXPECT_EQ(count_of(3), 3) << "of equals the first";
+  EXPECT_EQ(hits(3), Hits(2, 200));
+  EXPECT_EQ(default_hits().first, 1U);
+  EXPECT_TRUE(h.balanced());
+}
+
 }  // namespace
 }  // namespace drip::datapath

@@ -116,6 +116,11 @@ absl::StatusOr<Configuration::Revision> Configuration::delete_rule(std::string_v
   return Revision{rules_.revision(), false};
 }
 
+void Configuration::merge_added_rules() {
+  MutexLock lock(mutex_);
+  rules_.merge_added();
+}
+
 void Configuration::with_rules(absl::FunctionRef<void(const RuleStore&)> use) const {
   MutexLock lock(mutex_);
   use(rules_);

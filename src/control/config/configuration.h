@@ -89,6 +89,9 @@ class Configuration {
   [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
   [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
 
+  /// See RuleStore::merge_added().
+  void merge_added_rules();
+
   /// Calls use(rules) with the lock held: rules, buckets and per-flow rules do not change
   /// meanwhile.
   void with_rules(absl::FunctionRef<void(const RuleStore&)> use) const;

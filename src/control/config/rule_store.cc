@@ -3,6 +3,8 @@
 #include "control/config/rule_store.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -14,6 +16,16 @@
 
 namespace drip::control {
 namespace {
+
+// For how many rules more a snapshot has room, until all rules are compiled anew: so many that both
+// what an added rule costs, which is a classifier of those added before, and its part of compiling
+// all are some sqrt(rules).
+std::size_t spare_of(std::size_t rules) {
+  constexpr double kLeast = 32;
+  return static_cast<std::size_t>(std::max(kLeast, 2 * std::sqrt(static_cast<double>(rules))));
+}
+// On average, at most.
+constexpr std::size_t kMatchesOfAnAddedRule = 4;
 
 HitTotals operator+(HitTotals a, HitTotals b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
 
@@ -101,29 +113,41 @@ absl::StatusOr<RuleAction> RuleStore::action_of(const RuleSpec& rule) const {
   return action;
 }
 
-absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSpec& rules) const {
+absl::Status RuleStore::add_matches(const RuleSpec& rule, const AddressLists& lists,
+                                    std::uint32_t index, std::size_t most,
+                                    std::vector<ClassifierRule>& classified) const {
+  std::optional<std::uint16_t> port;
+  if (!rule.ingress_port.empty()) {
+    port = engine_.find_port(rule.ingress_port);
+    if (!port) {
+      return not_found(joined(rule.path, "match.ingress_port"), "port", rule.ingress_port);
+    }
+  }
+  absl::StatusOr<std::vector<Match>> matches = expand_rule(rule, lists, most);
+  if (!matches.ok()) return matches.status();
+  for (Match& match : *matches) {
+    match.ingress_port = port;
+    classified.push_back({match, rule.priority, index});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSpec& rules,
+                                                                 std::size_t& matches) const {
   auto snapshot = std::make_shared<RuleSnapshot>();
   std::vector<ClassifierRule> classified;
   for (std::uint32_t index = 0; index < rules.rules.size(); ++index) {
     const RuleSpec& rule = rules.rules[index];
-    std::optional<std::uint16_t> port;
-    if (!rule.ingress_port.empty()) {
-      port = engine_.find_port(rule.ingress_port);
-      if (!port) {
-        return not_found(joined(rule.path, "match.ingress_port"), "port", rule.ingress_port);
-      }
-    }
-    absl::StatusOr<std::vector<Match>> matches =
-        expand_rule(rule, rules.lists, kMaxMatches - classified.size());
-    if (!matches.ok()) return matches.status();
-    for (Match& match : *matches) {
-      match.ingress_port = port;
-      classified.push_back({match, rule.priority, index});
+    if (absl::Status status =
+            add_matches(rule, rules.lists, index, kMaxMatches - classified.size(), classified);
+        !status.ok()) {
+      return status;
     }
     const absl::StatusOr<RuleAction> action = action_of(rule);
     if (!action.ok()) return action.status();
     snapshot->actions.push_back(*action);
   }
+  matches = classified.size();
   absl::StatusOr<Classifier> classifier = Classifier::build(classified);
   if (!classifier.ok()) return classifier.status();
   snapshot->classifier = *std::move(classifier);
@@ -141,13 +165,17 @@ absl::StatusOr<std::shared_ptr<RuleSnapshot>> RuleStore::compile(const RuleSetSp
 }
 
 absl::Status RuleStore::replace(RuleSetSpec rules) {
+  std::size_t matches = 0;
   // First, so that nothing is reserved for rules that do not compile.
-  absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules);
+  absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules, matches);
   if (!compiled.ok()) return compiled.status();
   FlowRulePlan plan(engine_, rules_, flow_rules_);
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
   set_flow_rules(rules, plan.flow_rules(), **compiled);
-  (*compiled)->prepare_workers(engine_.worker_count());
+  (*compiled)->prepare_workers(engine_.worker_count(), spare_of(rules.rules.size()));
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) {
+    (*compiled)->priorities[i] = rules.rules[i].priority;
+  }
   std::shared_ptr<const RuleSnapshot> snapshot = *std::move(compiled);
   const auto before = engine_.swap_rules(snapshot, packet_buckets_of(*snapshot));
   if (!before.ok()) return before.status();
@@ -157,35 +185,93 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   flow_rules_ = plan.commit();
   snapshot_ = std::move(snapshot);
   rules_ = std::move(rules);
+  matches_ = matches;
+  added_.clear();
+  added_before_ = 0;
+  indices_.clear();
+  for (std::size_t i = 0; i < rules_.rules.size(); ++i) indices_.emplace(rules_.rules[i].id, i);
   ++revision_;
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> RuleStore::append(const RuleSpec& rule) {
+  const std::size_t index = rules_.rules.size();
+  if (snapshot_ == nullptr || rule.per_flow() != nullptr || index >= snapshot_->rule_slots) {
+    return false;
+  }
+  const std::size_t before = added_.size();
+  const absl::StatusOr<bool> appended = append_at(static_cast<std::uint32_t>(index), rule);
+  if (!appended.ok() || !*appended) {
+    added_.resize(before);
+    return appended;
+  }
+  matches_ += added_.size() - before;
+  rules_.rules.push_back(rule);
+  flow_rules_.emplace_back();
+  indices_.emplace(rule.id, index);
+  warnings_.reset();
+  ++revision_;
+  return true;
+}
+
+absl::StatusOr<bool> RuleStore::append_at(std::uint32_t index, const RuleSpec& rule) {
+  absl::Status status = add_matches(rule, rules_.lists, index, kMaxMatches - matches_, added_);
+  if (!status.ok()) return status;
+  if (added_.size() > kMatchesOfAnAddedRule * spare_of(index)) return false;
+  const absl::StatusOr<RuleAction> action = action_of(rule);
+  if (!action.ok()) return action.status();
+  absl::StatusOr<Classifier> classifier = Classifier::build(added_);
+  if (!classifier.ok()) return classifier.status();
+  auto snapshot = RuleSnapshot::with_rule(snapshot_, index, *action, rule.priority);
+  snapshot->classifier = *std::move(classifier);
+  const bool to_bucket = action->kind == RuleAction::Kind::kBucket;
+  const auto former =
+      engine_.append_rule(snapshot, to_bucket ? std::optional(action->bucket) : std::nullopt);
+  if (!former.ok()) return former.status();
+  snapshot_ = std::move(snapshot);
+  return true;
+}
+
 absl::StatusOr<bool> RuleStore::set(RuleSpec rule) {
+  const auto present = indices_.find(rule.id);
+  const bool created = present == indices_.end();
+  if (created) {
+    absl::StatusOr<bool> appended = append(rule);
+    if (!appended.ok() || *appended) return appended;
+  }
   RuleSetSpec next = rules_;
-  const auto present = std::ranges::find(next.rules, rule.id, &RuleSpec::id);
-  const bool created = present == next.rules.end();
   if (created) {
     next.rules.push_back(std::move(rule));
   } else {
-    *present = std::move(rule);
+    next.rules[present->second] = std::move(rule);
   }
   if (absl::Status status = replace(std::move(next)); !status.ok()) return status;
   return created;
 }
 
 absl::Status RuleStore::erase(std::string_view id) {
+  const auto present = indices_.find(std::string(id));
+  if (present == indices_.end()) return not_found("rule_id", "rule", id);
   RuleSetSpec next = rules_;
-  const auto present = std::ranges::find(next.rules, id, &RuleSpec::id);
-  if (present == next.rules.end()) return not_found("rule_id", "rule", id);
-  next.rules.erase(present);
+  next.rules.erase(next.rules.begin() + static_cast<std::ptrdiff_t>(present->second));
   return replace(std::move(next));
+}
+
+void RuleStore::merge_added() {
+  const std::size_t added = added_.size();
+  if (added != added_before_ || added == 0) {
+    added_before_ = added;
+    return;
+  }
+  const std::uint64_t revision = revision_;
+  // Cannot fail but for memory; then the rules stay in two classifiers.
+  if (replace(RuleSetSpec(rules_)).ok()) revision_ = revision;
 }
 
 HitTotals RuleStore::snapshot_hits(std::size_t index) const {
   HitTotals sum;
   if (snapshot_ == nullptr) return sum;
-  for (const std::unique_ptr<WorkerRule[]>& worker : snapshot_->workers) {
+  for (const std::shared_ptr<WorkerRule[]>& worker : snapshot_->workers) {
     sum = sum + HitTotals{worker[index].packets.get(), worker[index].bytes.get()};
   }
   return sum;
@@ -214,7 +300,9 @@ const std::vector<std::vector<std::string>>& RuleStore::warnings() const {
 }
 
 std::vector<std::string> RuleStore::warnings_of(std::string_view id) const {
-  return warnings_of_rule(rules_, id, longest_frame_of(engine_));
+  const auto index = indices_.find(std::string(id));
+  if (index == indices_.end()) return {};
+  return warnings_of_rule(rules_, index->second, longest_frame_of(engine_));
 }
 
 std::vector<RuleState> RuleStore::list() const {

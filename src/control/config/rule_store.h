@@ -9,10 +9,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "classifier/classifier.h"
 #include "control/config/bucket_registry.h"
 #include "control/config/flow_rule_plan.h"
 #include "control/model/rule_spec.h"
@@ -51,8 +53,12 @@ class RuleStore {
   /// is changed: NOT_FOUND naming a bucket or port that does not exist, FAILED_PRECONDITION naming
   /// a bucket that takes no packets, or the engine's error.
   [[nodiscard]] absl::Status replace(RuleSetSpec rules);
-  /// Adds the rule at the end, or replaces the one with its id. Returns true if it was added.
+  /// Adds the rule at the end, or replaces the one with its id. Returns true if it was added. What
+  /// adding costs grows with the square root of the number of rules.
   [[nodiscard]] absl::StatusOr<bool> set(RuleSpec rule);
+  /// Makes one classifier of all rules if some were added, and none since the last call. To be
+  /// called now and then.
+  void merge_added();
   /// NOT_FOUND if there is no rule of this id.
   [[nodiscard]] absl::Status erase(std::string_view id);
 
@@ -74,10 +80,17 @@ class RuleStore {
   [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
 
  private:
-  mutable std::optional<std::vector<std::vector<std::string>>> warnings_;
   // Everything but the numbers of the per-flow rules.
-  [[nodiscard]] absl::StatusOr<std::shared_ptr<RuleSnapshot>> compile(
-      const RuleSetSpec& rules) const;
+  [[nodiscard]] absl::StatusOr<std::shared_ptr<RuleSnapshot>> compile(const RuleSetSpec& rules,
+                                                                      std::size_t& matches) const;
+  // Adds the matches of rule `index`, at most `most`.
+  [[nodiscard]] absl::Status add_matches(const RuleSpec& rule, const AddressLists& lists,
+                                         std::uint32_t index, std::size_t most,
+                                         std::vector<ClassifierRule>& classified) const;
+  // False, and nothing is changed, if all rules are to be compiled anew; errors are those of
+  // replace(). REQUIRES: there is no rule of this id.
+  [[nodiscard]] absl::StatusOr<bool> append(const RuleSpec& rule);
+  [[nodiscard]] absl::StatusOr<bool> append_at(std::uint32_t index, const RuleSpec& rule);
   [[nodiscard]] absl::StatusOr<RuleAction> action_of(const RuleSpec& rule) const;
   [[nodiscard]] absl::StatusOr<BucketRef> bucket_named(std::string_view field,
                                                        std::string_view id) const;
@@ -91,7 +104,14 @@ class RuleStore {
   RuleSetSpec rules_;
   FlowRulesByIndex flow_rules_;
   std::shared_ptr<const RuleSnapshot> snapshot_;
+  // The index of each rule by its id.
+  std::unordered_map<std::string, std::size_t> indices_;
+  std::size_t matches_ = 0;  // Of all rules.
+  // Of the rules that snapshot_'s base has not.
+  std::vector<ClassifierRule> added_;
+  std::size_t added_before_ = 0;  // Their number when merge_added() was called last.
   std::uint64_t revision_ = 0;
+  mutable std::optional<std::vector<std::vector<std::string>>> warnings_;
   // Hits of the snapshots before the present one, by rule id.
   std::map<std::string, HitTotals> kept_hits_;
   std::array<HitTotals, kPacketKinds> kept_default_{};

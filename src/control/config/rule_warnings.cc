@@ -6,6 +6,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
+#include <ranges>
 #include <variant>
 
 #include "base/text.h"
@@ -95,20 +96,39 @@ std::vector<std::size_t> order_of(const RuleSetSpec& rules) {
   return order;
 }
 
-// `order[place]` is the rule; those before it are tried first.
-std::vector<std::string> warnings_at(const RuleSetSpec& rules,
-                                     const std::vector<std::size_t>& order, std::size_t place,
-                                     std::uint32_t longest_frame) {
-  const RuleSpec& rule = rules.rules[order[place]];
+bool is_tried_before(const RuleSetSpec& rules, std::size_t a, std::size_t b) {
+  const std::int32_t first = rules.rules[a].priority;
+  const std::int32_t second = rules.rules[b].priority;
+  return first != second ? first > second : a < b;
+}
+
+// The first of `others`, in the order in which they are tried, that covers `inner`, which is the
+// rule `index` or a part of it.
+template <class Others>
+std::optional<std::size_t> first_that_covers(const RuleSetSpec& rules, const Others& others,
+                                             const RuleSpec& inner, std::size_t index,
+                                             bool only_before) {
+  std::optional<std::size_t> first;
+  for (const std::size_t i : others) {
+    if (i == index || (only_before && !is_tried_before(rules, i, index))) continue;
+    if (first && is_tried_before(rules, *first, i)) continue;
+    if (covers(rules.rules[i], inner)) first = i;
+  }
+  return first;
+}
+
+// Of rule `index`, compared with `others`.
+template <class Others>
+std::vector<std::string> warnings_at(const RuleSetSpec& rules, const Others& others,
+                                     std::size_t index, std::uint32_t longest_frame) {
+  const RuleSpec& rule = rules.rules[index];
   std::vector<std::string> warnings;
   if (const RuleSpec::PerFlow* const per_flow = rule.per_flow()) {
     warnings = warnings_of_bucket(per_flow->bucket, longest_frame);
   }
-  for (std::size_t i = 0; i < place; ++i) {
-    const RuleSpec& earlier = rules.rules[order[i]];
-    if (!covers(earlier, rule)) continue;
-    warnings.push_back(joined("hidden: every packet that it matches is matched by ", earlier.id,
-                              ", which is tried first"));
+  if (const auto hides = first_that_covers(rules, others, rule, index, true)) {
+    warnings.push_back(joined("hidden: every packet that it matches is matched by ",
+                              rules.rules[*hides].id, ", which is tried first"));
     return warnings;
   }
   if (passes(rule) || (!rule.match.src_port && !rule.match.dst_port)) return warnings;
@@ -116,14 +136,11 @@ std::vector<std::string> warnings_at(const RuleSetSpec& rules,
   RuleSpec fragments = rule;
   fragments.match.src_port.reset();
   fragments.match.dst_port.reset();
-  const auto taker = std::ranges::find_if(order, [&](std::size_t index) {
-    return index != order[place] && covers(rules.rules[index], fragments);
-  });
-  const bool pass =
-      taker == order.end() ? rules.default_bucket_id.empty() : passes(rules.rules[*taker]);
+  const auto taker = first_that_covers(rules, others, fragments, index, false);
+  const bool pass = taker ? passes(rules.rules[*taker]) : rules.default_bucket_id.empty();
   if (pass) {
     warnings.push_back(joined("fragments match no ports: those of its packets pass unshaped by ",
-                              taker == order.end() ? "the default" : rules.rules[*taker].id));
+                              taker ? rules.rules[*taker].id : std::string("the default")));
   }
   return warnings;
 }
@@ -149,20 +166,18 @@ std::vector<std::string> warnings_of_bucket(const BucketSettings& settings,
 std::vector<std::vector<std::string>> warnings_of_rules(const RuleSetSpec& rules,
                                                         std::uint32_t longest_frame) {
   std::vector<std::vector<std::string>> warnings(rules.rules.size());
-  const std::vector<std::size_t> order = order_of(rules);
-  for (std::size_t place = 0; place < std::min(order.size(), kMostCompared); ++place) {
-    warnings[order[place]] = warnings_at(rules, order, place, longest_frame);
+  std::vector<std::size_t> order = order_of(rules);
+  order.resize(std::min(order.size(), kMostCompared));
+  for (const std::size_t index : order) {
+    warnings[index] = warnings_at(rules, order, index, longest_frame);
   }
   return warnings;
 }
 
-std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules, std::string_view id,
+std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules, std::size_t index,
                                           std::uint32_t longest_frame) {
-  const std::vector<std::size_t> order = order_of(rules);
-  const auto place =
-      std::ranges::find_if(order, [&](std::size_t index) { return rules.rules[index].id == id; });
-  if (place == order.end()) return {};
-  return warnings_at(rules, order, static_cast<std::size_t>(place - order.begin()), longest_frame);
+  return warnings_at(rules, std::views::iota(std::size_t{0}, rules.rules.size()), index,
+                     longest_frame);
 }
 
 std::vector<std::string> warnings_of_refused_flows(const std::vector<RuleState>& rules,

@@ -28,9 +28,8 @@ namespace drip::control {
 inline constexpr std::size_t kMostCompared = 4096;
 [[nodiscard]] std::vector<std::vector<std::string>> warnings_of_rules(const RuleSetSpec& rules,
                                                                       std::uint32_t longest_frame);
-/// Of the rule of this id; none if there is no such rule.
-[[nodiscard]] std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules,
-                                                        std::string_view id,
+/// Of the rule of this index, compared with all others.
+[[nodiscard]] std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules, std::size_t index,
                                                         std::uint32_t longest_frame);
 
 /// A warning for each per-flow rule of which packets were refused within the last minute because

@@ -77,6 +77,7 @@ struct Node::Parts {
              [this] {
                local_queues.pool().sweep();
                local_queues.pool().remembered().expire(engine.now());
+               configuration.merge_added_rules();
                log_suppressed_grpc_lines();
              }),
         context{engine,

@@ -74,6 +74,8 @@ class PollEngine final : public Engine {
   absl::StatusOr<std::shared_ptr<const RuleSnapshot>> swap_rules(
       std::shared_ptr<const RuleSnapshot> rules,
       std::span<const BucketRef> packet_buckets) override;
+  absl::StatusOr<std::shared_ptr<const RuleSnapshot>> append_rule(
+      std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) override;
   [[nodiscard]] std::uint32_t worker_count() const override {
     return static_cast<std::uint32_t>(workers_.size());
   }
@@ -114,6 +116,8 @@ class PollEngine final : public Engine {
   /// packets_reserved() once all of `changes` are applied.
   [[nodiscard]] std::uint64_t packets_reserved_after(std::span<const BucketChange> changes) const;
   [[nodiscard]] absl::Status check_packets(std::uint64_t reserved) const;
+  /// Gives them to the workers; returns those of before.
+  std::shared_ptr<const RuleSnapshot> publish(std::shared_ptr<const RuleSnapshot> rules);
   /// Whether many releases would cost more than they need to: see Scheduler::move_ring().
   [[nodiscard]] bool wants_larger_ring(BucketRef bucket) const;
   /// Twice the size, if there is memory and `request` waits in the bucket.

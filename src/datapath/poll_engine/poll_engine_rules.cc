@@ -6,6 +6,7 @@
 #include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::datapath {
+
 std::optional<std::uint16_t> PollEngine::find_port(std::string_view name) const {
   const auto found = std::find(port_names_.begin(), port_names_.end(), name);
   if (found == port_names_.end()) return std::nullopt;
@@ -32,6 +33,29 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine::swap_rules(
       allocator.prepare_histograms(ref.slot);
     }
   }
+  return publish(std::move(rules));
+}
+
+absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine::append_rule(
+    std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) {
+  if (bucket) {
+    const std::unique_lock lock(allocators_mutex_);
+    reap();
+    SlotAllocator& allocator = *allocators_[bucket->transmitter];
+    SlotRecord& record = allocator.record(bucket->slot);
+    if (record.holds_packets == 0) {
+      if (auto status = check_packets(packets_reserved() + record.capacity); !status.ok()) {
+        return status;
+      }
+      packets_reserved_for_buckets_ += record.capacity;
+      record.holds_packets = 1;
+      allocator.prepare_histograms(bucket->slot);
+    }
+  }
+  return publish(std::move(rules));
+}
+
+std::shared_ptr<const RuleSnapshot> PollEngine::publish(std::shared_ptr<const RuleSnapshot> rules) {
   for (PollThread* const thread : workers_) {
     thread->mailbox.run([&](TimePoint) { thread->set_rules(rules.get()); });
   }

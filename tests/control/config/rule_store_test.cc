@@ -232,8 +232,8 @@ class RuleWarningsTest : public ConfigurationTest {
       all.insert(all.end(), of_rule.begin(), of_rule.end());
     }
     std::vector<std::string> one_by_one;
-    for (const RuleSpec& rule : set.rules) {
-      for (std::string& warning : warnings_of_rule(set, rule.id, kLongest)) {
+    for (std::size_t index = 0; index < set.rules.size(); ++index) {
+      for (std::string& warning : warnings_of_rule(set, index, kLongest)) {
         one_by_one.push_back(std::move(warning));
       }
     }

@@ -253,6 +253,23 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::swap_rules(
   return std::exchange(rules_, std::move(rules));
 }
 
+absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::append_rule(
+    std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++swaps;
+  ++appends;
+  if (!fail_swap.ok()) return fail_swap;
+  EXPECT_NE(rules->base, nullptr);
+  if (bucket) {
+    (void)this->bucket(*bucket);
+    if (std::ranges::find(packet_buckets_, *bucket) == packet_buckets_.end()) {
+      packet_buckets_.push_back(*bucket);
+    }
+  }
+  return std::exchange(rules_, std::move(rules));
+}
+
 std::optional<std::uint16_t> FakeEngine::find_port(std::string_view name) const {
   for (std::size_t i = 0; i < port_stats.size(); ++i) {
     if (port_stats[i].name == name) return static_cast<std::uint16_t>(i);
