@@ -19,6 +19,7 @@ ShareAgentOptions share_options(const MembershipOptions& options, const std::str
   result.redis = options.redis;
   result.prefix = keys.prefix;
   result.leader_key = keys.leader;
+  result.members_key = keys.members;
   result.node_id = options.node_id;
   result.incarnation = incarnation;
   result.period = std::min(options.heartbeat / 2, kLongestSharePeriod);

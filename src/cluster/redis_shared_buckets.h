@@ -51,6 +51,9 @@ class RedisSharedBuckets final : public control::SharedBuckets {
               control::Done<std::vector<control::BucketShares>> done) override {
     agent_.shares(page, std::move(done));
   }
+  void forget(std::string node_id, control::Done<control::ForgottenNode> done) override {
+    agent_.forget(std::move(node_id), std::move(done));
+  }
 
  private:
   template <class Result, class Convert>

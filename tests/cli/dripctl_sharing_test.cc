@@ -144,5 +144,16 @@ TEST_F(DripctlSharingTest, ClusterSharesIsATableOfParts) {
   EXPECT_EQ(json("cluster shares")["buckets"][0]["nodes"][0]["share"], 0.9333);
 }
 
+TEST_F(DripctlSharingTest, ClusterForgetSaysWhatIsFree) {
+  v1::ForgetNodeResponse reply;
+  reply.set_listed(true);
+  reply.set_had_shares(true);
+  server_->reply(reply);
+  EXPECT_EQ(dripctl("cluster forget n3").out, "n3 is forgotten, its safe shares are free\n");
+  EXPECT_EQ(server_->asked<v1::ForgetNodeRequest>().front().node_id(), "n3");
+  EXPECT_EQ(json("cluster forget n3")["had_shares"], true);
+  EXPECT_EQ(dripctl("cluster forget").exit_code, 2);
+}
+
 }  // namespace
 }  // namespace drip

@@ -69,6 +69,10 @@ class FakeServer::RateLimiter : public RateLimiterService::Service {
                           GetClusterStatusResponse* reply) override {
     return script_->answer(request, reply);
   }
+  Status ForgetNode(ServerContext*, const ForgetNodeRequest* request,
+                    ForgetNodeResponse* reply) override {
+    return script_->answer(request, reply);
+  }
   Status GetClusterShares(ServerContext*, const GetClusterSharesRequest* request,
                           GetClusterSharesResponse* reply) override {
     return script_->answer(request, reply);

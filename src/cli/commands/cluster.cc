@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
@@ -136,11 +137,18 @@ Exit watch(Session& session, std::chrono::nanoseconds interval, std::uint64_t co
   return Exit::kOk;
 }
 
-Exit shares(Session& session, const v1::GetClusterSharesRequest& request) {
-  const v1::GetClusterSharesResponse reply =
-      session.connection.call(&RateLimiter::GetClusterShares, request);
+Exit shares(Session& session, v1::GetClusterSharesRequest request) {
+  v1::GetClusterSharesResponse reply;
+  do {
+    const v1::GetClusterSharesResponse page =
+        session.connection.call(&RateLimiter::GetClusterShares, request);
+    request.set_page_token(page.next_page_token());
+    reply.mutable_buckets()->MergeFrom(page.buckets());
+  } while (!request.page_token().empty());
   if (session.json) {
-    print(reply);
+    nlohmann::ordered_json json = to_json(reply);
+    json.erase("next_page_token");  // The list is complete.
+    print(json);
     return Exit::kOk;
   }
   const auto percent = [](double part) { return fmt::format("{:.1f} %", 100 * part); };
@@ -157,6 +165,31 @@ Exit shares(Session& session, const v1::GetClusterSharesRequest& request) {
   }
   table.print();
   return Exit::kOk;
+}
+
+Exit forget(Session& session, const v1::ForgetNodeRequest& request) {
+  const v1::ForgetNodeResponse reply = session.connection.call(&RateLimiter::ForgetNode, request);
+  if (session.json) {
+    print(reply);
+  } else {
+    print_line(fmt::format("{} is forgotten{}", request.node_id(),
+                           reply.had_shares() ? ", its safe shares are free" : ""));
+  }
+  return Exit::kOk;
+}
+
+void add_forget(CommandLine* line, CLI::App* command) {
+  auto request = std::make_shared<v1::ForgetNodeRequest>();
+  CLI::App* subcommand = line->add_subcommand(
+      command, "forget", "Give up a node that is gone for good, and free its safe shares",
+      {"cluster forget n3", "cluster forget n3 --json"},
+      [request](Session& session) { return forget(session, *request); });
+  subcommand
+      ->add_option_function<std::string>(
+          "node", [request](const std::string& id) { request->set_node_id(id); },
+          "The node's id; refused while the node lives")
+      ->type_name("NODE")
+      ->required();
 }
 
 void add_shares(CommandLine* line, CLI::App* command) {
@@ -202,6 +235,7 @@ void add_cluster_command(CommandLine* line) {
   line->add_subcommand(command, "status", "All nodes, their roles and counters",
                        {"cluster status", "cluster status --json"}, status);
   add_shares(line, command);
+  add_forget(line, command);
   add_watch(line, command);
 }
 

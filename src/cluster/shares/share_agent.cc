@@ -28,8 +28,6 @@ constexpr std::chrono::microseconds kLookForABucket{2};
 constexpr std::chrono::microseconds kTellForABucket{4};
 // Finding the buckets anew waits so many times as long as the last time took.
 constexpr int kPauseOfFinding = 4;
-// How long what was read of Redis for shares() is told again.
-constexpr std::chrono::milliseconds kFresh{1000};
 
 }  // namespace
 
@@ -63,6 +61,7 @@ void ShareAgent::stop() {
   changed_.notify_all();
   if (!thread_.joinable()) return;
   thread_.join();
+  forget_nodes();
   answer();
   // No lease is active on this node any more, so its shares are free at once.
   const TimePoint now = engine_.now();
@@ -117,7 +116,10 @@ void ShareAgent::tick() {
   find_buckets();
   // Without such buckets the agent only looks, so that the leader knows Redis's data when the first
   // bucket comes.
-  if (leased_buckets_ == 0 && Clock::now() - last_round_ < keep_alive_period()) return answer();
+  if (leased_buckets_ == 0 && Clock::now() - last_round_ < keep_alive_period()) {
+    forget_nodes();
+    return answer();
+  }
   last_round_ = Clock::now();
   measure();
   const ShareLeader leader = leader_();
@@ -145,6 +147,7 @@ void ShareAgent::tick() {
       if (asked) look(*poll);
     }
   }
+  forget_nodes();
   answer();
 }
 
@@ -362,73 +365,6 @@ void ShareAgent::lead(const SharePoll& poll, const ShareLeader& leader) {
   granter_->lead(poll);
   MutexLock lock(mutex_);
   looked_ = Clock::now();
-}
-
-void ShareAgent::look(const SharePoll& poll) {
-  const std::vector<std::uint32_t> groups = snapshots_.changed(poll, {});
-  for (std::size_t first = 0; first < groups.size();) {
-    const std::span<const std::uint32_t> rest = std::span(groups).subspan(first);
-    const auto some = rest.first(
-        groups_of_a_call(rest, [this](std::uint32_t i) { return groups_[i].entries.size(); }));
-    if (!snapshots_.read(some, Clock::now() + patience()).ok()) return;
-    first += some.size();
-  }
-  MutexLock lock(mutex_);
-  looked_ = Clock::now();
-}
-
-void ShareAgent::shares(const control::SharesPage& page,
-                        control::Done<std::vector<control::BucketShares>> done) {
-  {
-    MutexLock lock(mutex_);
-    if (!stopped_ && Clock::now() - looked_ > kFresh) {
-      questions_.push_back({page, std::move(done)});
-      return;
-    }
-  }
-  done(shares_of(page));
-}
-
-void ShareAgent::answer() {
-  std::vector<Question> questions;
-  {
-    MutexLock lock(mutex_);
-    questions.swap(questions_);
-  }
-  for (const Question& question : questions) question.done(shares_of(question.page));
-}
-
-std::vector<control::BucketShares> ShareAgent::shares_of(const control::SharesPage& page) const {
-  std::vector<control::BucketEntryRef> buckets;
-  if (page.bucket_id.empty()) {
-    buckets = buckets_.split_buckets(page.after, page.limit);
-  } else if (control::BucketEntryRef bucket = buckets_.find(page.bucket_id);
-             bucket != nullptr && bucket->sharing().split()) {
-    buckets.push_back(std::move(bucket));
-  }
-  const auto part = [](std::uint64_t parts) {
-    return static_cast<double>(parts) / static_cast<double>(kWholeRate);
-  };
-  std::vector<control::BucketShares> shares;
-  shares.reserve(buckets.size());
-  for (const control::BucketEntryRef& bucket : buckets) {
-    const std::string_view id = bucket->id_view();
-    control::BucketShares& of_bucket = shares.emplace_back();
-    of_bucket.bucket_id = id;
-    const std::shared_ptr<const ShareSnapshot> snapshot = snapshots_.get(share_group_of(id));
-    for (const auto& [session, known] : snapshot->sessions) {
-      control::NodeShare& node = of_bucket.nodes.emplace_back();
-      node.node_id = known.node_id;
-      if (const auto held = known.held.find(id); held != known.held.end()) {
-        node.share = part(held->second.leased + held->second.safe);
-        node.safe_share = part(held->second.safe);
-      }
-      if (const auto demand = known.demands.find(id); demand != known.demands.end()) {
-        node.demand = part(demand->second);
-      }
-    }
-  }
-  return shares;
 }
 
 }  // namespace drip::cluster

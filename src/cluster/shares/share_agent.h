@@ -34,6 +34,7 @@ struct ShareAgentOptions {
   RedisOptions redis;
   std::string prefix;      ///< Of all keys of the cluster.
   std::string leader_key;  ///< Whose epoch fences what the leader writes.
+  std::string members_key;
   std::string node_id;
   std::string incarnation;
   /// Between two rounds of exchanges; longer while they take long.
@@ -71,6 +72,8 @@ class ShareAgent {
   /// See SharedBuckets::shares(). While Redis does not answer: as it was read last.
   void shares(const control::SharesPage& page,
               control::Done<std::vector<control::BucketShares>> done);
+  /// See SharedBuckets::forget(). UNAVAILABLE while Redis does not answer.
+  void forget(std::string node_id, control::Done<control::ForgottenNode> done);
   /// See ShareLink::obstacle().
   [[nodiscard]] std::string obstacle() const { return link_.obstacle(); }
 
@@ -94,6 +97,9 @@ class ShareAgent {
   void give_up_empty_groups();
   void lead(const SharePoll& poll, const ShareLeader& leader);
   void look(const SharePoll& poll);
+  /// Forgets the nodes that are to be forgotten.
+  void forget_nodes();
+  [[nodiscard]] absl::StatusOr<control::ForgottenNode> forget_node(const std::string& node_id);
   /// Answers those who wait for shares.
   void answer();
   [[nodiscard]] std::vector<control::BucketShares> shares_of(const control::SharesPage& page) const;
@@ -146,6 +152,11 @@ class ShareAgent {
     control::Done<std::vector<control::BucketShares>> done;
   };
   std::vector<Question> questions_ ABSL_GUARDED_BY(mutex_);
+  struct Farewell {
+    std::string node_id;
+    control::Done<control::ForgottenNode> done;
+  };
+  std::vector<Farewell> farewells_ ABSL_GUARDED_BY(mutex_);
   Condition changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

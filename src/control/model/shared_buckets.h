@@ -59,6 +59,12 @@ struct SharesPage {
   std::size_t limit = 0;
 };
 
+/// What there was to forget of a node.
+struct ForgottenNode {
+  bool listed = false;
+  bool had_shares = false;
+};
+
 /// Names one request of a shared queue: its sequence number, and the instance of the queue, since a
 /// later bucket may have the same name.
 struct SharedRequestKey {
@@ -163,6 +169,10 @@ class SharedBuckets {
 
   /// In order of id, as Redis has them: read within the last second, or now.
   virtual void shares(const SharesPage& page, Done<std::vector<BucketShares>> done) = 0;
+
+  /// Gives up a node that is gone for good: its safe shares, and its place in the list of nodes.
+  /// FAILED_PRECONDITION while it lives, NOT_FOUND if nothing is known of it.
+  virtual void forget(std::string node_id, Done<ForgottenNode> done) = 0;
 };
 
 }  // namespace drip::control

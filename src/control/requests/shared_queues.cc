@@ -22,15 +22,6 @@ std::string make_id() {
   return fmt::format("req-{:016x}", random());
 }
 
-// The counters of the whole cluster in place of the node's.
-void put_stats(const SharedStats& shared, TimePoint now, BucketState& state) {
-  const std::uint32_t ring_slots = state.stats.ring_slots;
-  state.stats = shared.stats;
-  state.stats.ring_slots = ring_slots;
-  state.stats.last_departure = now + Duration{-shared.since_last_departure.ns};
-  state.stats.departure_time = now + shared.until_departure;
-}
-
 QueuePage page_of(const SharedQueuePage& shared, TimePoint now) {
   QueuePage page;
   page.next = shared.next;
@@ -114,7 +105,13 @@ void SharedQueues::list(BucketEntry& bucket, std::uint64_t first, std::size_t li
 }
 
 void SharedQueues::read(BucketEntry& bucket, Done<BucketState> done) {
-  if (decided_here(bucket)) return local_.read(bucket, std::move(done));
+  if (decided_here(bucket)) {
+    return local_.read(bucket, [this, kept = BucketEntryRef(&bucket),
+                                done = std::move(done)](absl::StatusOr<BucketState> state) {
+      if (state.ok()) counters_.add(kept, nullptr, state->stats);
+      done(std::move(state));
+    });
+  }
   shared_.read(shared_bucket(bucket),
                [this, kept = BucketEntryRef(&bucket),
                 done = std::move(done)](const absl::StatusOr<SharedStats>& stats) {
@@ -122,7 +119,12 @@ void SharedQueues::read(BucketEntry& bucket, Done<BucketState> done) {
                    return done(stats.status());
                  std::optional<BucketState> state = kept->state();
                  if (!state) return done(not_found("bucket_id", "bucket", kept->id_view()));
-                 if (stats.ok()) put_stats(*stats, engine_.now(), *state);
+                 counters_.add(kept, stats.ok() ? &stats->stats : nullptr, state->stats);
+                 if (stats.ok()) {
+                   const TimePoint now = engine_.now();
+                   state->stats.last_departure = now + Duration{-stats->since_last_departure.ns};
+                   state->stats.departure_time = now + stats->until_departure;
+                 }
                  done(*std::move(state));
                });
 }

@@ -9,6 +9,7 @@
 #include "control/config/bucket_entry.h"
 #include "control/model/request_queues.h"
 #include "control/model/shared_buckets.h"
+#include "control/requests/growing_counters.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -30,7 +31,8 @@ class SharedQueues final : public RequestQueues {
                                                    Done<TurnResult> done) override;
   void list(BucketEntry& bucket, std::uint64_t first, std::size_t limit,
             Done<QueuePage> done) override;
-  /// While Redis does not answer: with this node's own counters.
+  /// Counters are the sum of the cluster's and of those of this node's own queue, and never go
+  /// back.
   void read(BucketEntry& bucket, Done<BucketState> done) override;
   [[nodiscard]] Remover remover(const BucketEntry& bucket) override;
 
@@ -47,6 +49,7 @@ class SharedQueues final : public RequestQueues {
   Engine& engine_;
   SharedBuckets& shared_;
   RequestQueues& local_;
+  GrowingCounters counters_;
 };
 
 [[nodiscard]] Ticket ticket_of(const SharedTicket& shared);

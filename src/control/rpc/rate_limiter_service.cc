@@ -2,9 +2,9 @@
 // The calls of RateLimiterService: convert, do, convert back.
 #include "control/rpc/rate_limiter_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +30,9 @@
 
 namespace drip::control {
 namespace {
+
+// More than fit into a message: each takes some 50 bytes a node.
+constexpr std::size_t kMostSharesAPage = 50'000;
 
 void write_ticket(const Ticket& ticket, v1::AllowRequestResponse& response) {
   const Admission& admission = ticket.admission;
@@ -143,6 +146,34 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   return absl::OkStatus();
 }
 
+absl::StatusOr<SharesPage> read_shares_page(const ServicesContext& context,
+                                            const v1::GetClusterSharesRequest& request) {
+  const absl::StatusOr<std::size_t> limit = read_large_page_size(request.page_size());
+  if (!limit.ok()) return limit.status();
+  absl::StatusOr<std::string> after = read_id_token(request.page_token());
+  if (!after.ok()) return after.status();
+  if (!request.bucket_id().empty()) {
+    const absl::StatusOr<BucketEntryRef> bucket =
+        context.buckets.get("bucket_id", request.bucket_id());
+    if (!bucket.ok()) return bucket.status();
+  }
+  // One more than the page has tells whether there is another.
+  return SharesPage{request.bucket_id(), *std::move(after), std::min(*limit, kMostSharesAPage) + 1};
+}
+
+// `limit` as read_shares_page() has it.
+void write_shares_page(const std::vector<BucketShares>& shares, std::size_t limit,
+                       v1::GetClusterSharesResponse& response) {
+  std::size_t bytes = 0;
+  std::size_t next = 0;
+  for (; next < shares.size() && next + 1 < limit && bytes < kPageBytes; ++next) {
+    v1::BucketShares& bucket = *response.add_buckets();
+    write_shares(shares[next], bucket);
+    bytes += bucket.ByteSizeLong();
+  }
+  if (next < shares.size()) response.set_next_page_token(id_token(shares[next - 1].bucket_id));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
@@ -249,23 +280,37 @@ grpc::ServerUnaryReactor* RateLimiterService::GetLeader(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* RateLimiterService::GetClusterShares(
     grpc::CallbackServerContext* call, const v1::GetClusterSharesRequest* request,
     v1::GetClusterSharesResponse* response) {
-  SharesPage page;
-  page.bucket_id = request->bucket_id();
-  page.limit = std::numeric_limits<std::size_t>::max();
-  if (!page.bucket_id.empty()) {
-    const absl::StatusOr<BucketEntryRef> bucket = context_.buckets.get("bucket_id", page.bucket_id);
-    if (!bucket.ok()) return answer(call, bucket.status());
-  }
+  const absl::StatusOr<SharesPage> page = read_shares_page(context_, *request);
+  if (!page.ok()) return answer(call, page.status());
   SharedBuckets* const shared = context_.cluster.shared_buckets();
   if (shared == nullptr) return answer(call, absl::OkStatus());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  shared->shares(page,
-                 [reactor, response](const absl::StatusOr<std::vector<BucketShares>>& shares) {
-                   if (shares.ok()) {
-                     for (const BucketShares& bucket : *shares)
-                       write_shares(bucket, *response->add_buckets());
+  shared->shares(*page, [reactor, response, limit = page->limit](
+                            const absl::StatusOr<std::vector<BucketShares>>& shares) {
+    if (shares.ok()) write_shares_page(*shares, limit, *response);
+    reactor->Finish(to_grpc(shares.status()));
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RateLimiterService::ForgetNode(grpc::CallbackServerContext* call,
+                                                         const v1::ForgetNodeRequest* request,
+                                                         v1::ForgetNodeResponse* response) {
+  SharedBuckets* const shared = context_.cluster.shared_buckets();
+  if (shared == nullptr) {
+    return answer(call, absl::FailedPreconditionError("this node is in no cluster"));
+  }
+  if (absl::Status name = check_name("node_id", request->node_id()); !name.ok()) {
+    return answer(call, name);
+  }
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  shared->forget(request->node_id(),
+                 [reactor, response](const absl::StatusOr<ForgottenNode>& node) {
+                   if (node.ok()) {
+                     response->set_listed(node->listed);
+                     response->set_had_shares(node->had_shares);
                    }
-                   reactor->Finish(to_grpc(shares.status()));
+                   reactor->Finish(to_grpc(node.status()));
                  });
   return reactor;
 }

@@ -41,6 +41,9 @@ class RateLimiterService final : public v1::RateLimiterService::CallbackService 
   grpc::ServerUnaryReactor* GetLeader(grpc::CallbackServerContext* call,
                                       const v1::GetLeaderRequest* request,
                                       v1::GetLeaderResponse* response) override;
+  grpc::ServerUnaryReactor* ForgetNode(grpc::CallbackServerContext* call,
+                                       const v1::ForgetNodeRequest* request,
+                                       v1::ForgetNodeResponse* response) override;
   grpc::ServerUnaryReactor* GetClusterShares(grpc::CallbackServerContext* call,
                                              const v1::GetClusterSharesRequest* request,
                                              v1::GetClusterSharesResponse* response) override;

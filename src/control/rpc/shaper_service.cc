@@ -120,9 +120,23 @@ absl::Status delete_rule(const ServicesContext& context, const v1::DeleteRuleReq
   return absl::OkStatus();
 }
 
-absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& response) {
+absl::Status list_rules(const ServicesContext& context, const v1::ListRulesRequest& request,
+                        v1::ListRulesResponse& response) {
+  const absl::StatusOr<std::size_t> limit = read_large_page_size(request.page_size());
+  if (!limit.ok()) return limit.status();
+  absl::Status result;
   context.configuration.with_rules([&](const RuleStore& rules) {
-    for (const RuleState& state : rules.list()) {
+    const absl::StatusOr<std::size_t> first =
+        read_rules_token(request.page_token(), rules.revision());
+    if (!first.ok()) {
+      result = first.status();
+      return;
+    }
+    const std::vector<RuleState> all = rules.list();
+    std::size_t bytes = 0;
+    std::size_t next = std::min(*first, all.size());
+    for (; next < all.size() && next - *first < *limit && bytes < kPageBytes; ++next) {
+      const RuleState& state = all[next];
       v1::RuleStatus& status = *response.add_rules();
       write_rule(*state.rule, *status.mutable_rule());
       status.set_packets(state.hits.packets);
@@ -131,7 +145,9 @@ absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& r
       status.set_flows_created(state.flows.created);
       status.set_flows_refused(state.flows.refused);
       for (const std::string& warning : state.warnings) status.add_warnings(warning);
+      bytes += status.ByteSizeLong();
     }
+    if (next < all.size()) response.set_next_page_token(rules_token(rules.revision(), next));
     response.set_default_bucket_id(rules.rules().default_bucket_id);
     response.set_protect_control_traffic(rules.rules().protect_control_traffic);
     const ControlProtocols protocols = rules.rules().control_protocols;
@@ -151,7 +167,7 @@ absl::Status list_rules(const ServicesContext& context, v1::ListRulesResponse& r
     counts.set_other(count(PacketKind::kOther));
     response.set_protected_packets(rules.protected_hits().packets);
   });
-  return absl::OkStatus();
+  return result;
 }
 
 absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& response) {
@@ -253,7 +269,7 @@ grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* 
                                                    const v1::ListRulesRequest* request,
                                                    v1::ListRulesResponse* response) {
   return answer_in_order(call, context_.work,
-                         [=, this] { return list_rules(context_, *response); });
+                         [=, this] { return list_rules(context_, *request, *response); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::ListPorts(grpc::CallbackServerContext* call,

@@ -250,11 +250,12 @@ class ShareScriptsTest : public testing::Test {
   void forget() {
     const std::string node = "node of " + draw_session();
     const std::optional<std::uint64_t> wanted = model_.forget(node);
-    const auto gone = forgotten_of(run(scripts_.forget(run_id(), node)));
+    const auto gone = forgotten_of(run(scripts_.forget(run_id(), node, "drip:{t}:members")));
     ++(wanted ? forgotten_ : living_);
     if (wanted) {
       ASSERT_TRUE(gone.ok()) << gone.status();
-      EXPECT_EQ(*gone, *wanted);
+      EXPECT_EQ(gone->sessions, *wanted);
+      EXPECT_FALSE(gone->listed);
     } else {
       EXPECT_TRUE(absl::IsFailedPrecondition(gone.status())) << gone.status();
     }

@@ -197,11 +197,17 @@ TEST(ExactFailure, WhoWaitsOutlivesARedisThatComesBackEmpty) {
   wait_until("thirty wait", [&] { return nodes[0]->client().bucket("a").queue_size() >= 28; });
   for (const auto& node : nodes) sink.starve(node->id());
   const std::size_t left_before = sink.departures().size();
+  const v1::Bucket counted = nodes[0]->client().bucket("a");
   redis.restart();
   // One may have left in between, and another one come.
   wait_until("all have left", [&] { return sink.departures().size() >= left_before + 28; });
   expect_within(sink, kSlow, 2 + kSlow * kSlackSeconds, begin, "over a loss of all data");
   EXPECT_TRUE(sink.failures().empty()) << sink.failures().front().status.error_message();
+  // What was counted of the queue that is lost counts on.
+  const v1::Bucket now = nodes[0]->client().bucket("a");
+  EXPECT_GE(now.allowed_requests(), counted.allowed_requests() + 28);
+  EXPECT_GE(now.processed_requests(), counted.processed_requests() + 28);
+  EXPECT_EQ(now.queue_size(), 0U);
 }
 
 TEST(ExactFailure, ARedisWithoutMemoryIsAwayUntilItHasSome) {

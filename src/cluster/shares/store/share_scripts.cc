@@ -163,9 +163,11 @@ ScriptCall ShareScripts::read(std::string_view run_id,
   return call;
 }
 
-ScriptCall ShareScripts::forget(std::string_view run_id, std::string_view node_id) const {
+ScriptCall ShareScripts::forget(std::string_view run_id, std::string_view node_id,
+                                const std::string& members_key) const {
   ScriptCall call = this->call(0, "forget", run_id, {std::string(node_id)});
   add_all_group_keys(call);
+  call.keys.push_back(members_key);
   for (std::uint32_t group = 0; group < kShareGroups; ++group) {
     call.arguments.push_back(joined(group));
   }
@@ -316,15 +318,16 @@ absl::StatusOr<std::vector<bool>> applied_of(const RedisReply& reply, std::size_
   return applied;
 }
 
-absl::StatusOr<std::uint64_t> forgotten_of(const RedisReply& reply) {
+absl::StatusOr<ForgetReply> forgotten_of(const RedisReply& reply) {
   const auto texts = texts_of(reply);
   if (!texts || texts->empty()) return malformed();
   if (texts->front() == "living") {
-    return absl::FailedPreconditionError("a lease of this node's shares is not over yet");
+    return absl::FailedPreconditionError("the node lives, or was heard of so lately that it may");
   }
-  std::uint64_t sessions = 0;
-  if (texts->size() != 2 || !read(texts->at(1), sessions)) return malformed();
-  return sessions;
+  ForgetReply forgotten;
+  if (texts->size() != 3 || !read(texts->at(1), forgotten.sessions)) return malformed();
+  forgotten.listed = texts->at(2) == "1";
+  return forgotten;
 }
 
 }  // namespace drip::cluster

@@ -49,8 +49,10 @@ class ShareScripts {
   [[nodiscard]] ScriptCall heads(std::string_view run_id) const;
   [[nodiscard]] ScriptCall read(std::string_view run_id,
                                 std::span<const std::uint32_t> groups) const;
-  /// Gives up a node whose leases are over, with its safe shares.
-  [[nodiscard]] ScriptCall forget(std::string_view run_id, std::string_view node_id) const;
+  /// Gives up a node whose leases are over, with its safe shares and its entry in the hash
+  /// `members_key` (heartbeat.lua).
+  [[nodiscard]] ScriptCall forget(std::string_view run_id, std::string_view node_id,
+                                  const std::string& members_key) const;
 
   // For the leader.
 
@@ -103,7 +105,11 @@ struct SharePoll {
 /// By plan: whether it was applied.
 [[nodiscard]] absl::StatusOr<std::vector<bool>> applied_of(const RedisReply& reply,
                                                            std::size_t plans);
-/// How many sessions were given up; FAILED_PRECONDITION if a lease of the node is not over.
-[[nodiscard]] absl::StatusOr<std::uint64_t> forgotten_of(const RedisReply& reply);
+struct ForgetReply {
+  std::uint64_t sessions = 0;  ///< Of all groups.
+  bool listed = false;
+};
+/// FAILED_PRECONDITION if the node lives or a lease of it may.
+[[nodiscard]] absl::StatusOr<ForgetReply> forgotten_of(const RedisReply& reply);
 
 }  // namespace drip::cluster

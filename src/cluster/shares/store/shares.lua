@@ -141,10 +141,16 @@ if operation == 'read' then
 end
 
 if operation == 'forget' then
-  -- NODE, then all groups.
-  if not known_data then return {'forgotten', '0'} end
-  local heads = redis.call('HGETALL', KEYS[3])
+  -- NODE, then all groups; the last key is the hash of members (heartbeat.lua).
+  local member = redis.call('HGET', KEYS[#KEYS], ARGV[4])
+  if member then
+    local known = cmsgpack.unpack(member)
+    local time = redis.call('TIME')
+    local ago = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000 - known[2]
+    if ago < known[3] and ago > -60000 then return {'living'} end
+  end
   local gone = {}
+  local heads = known_data and redis.call('HGETALL', KEYS[3]) or {}
   for i = 1, #heads, 2 do
     local head = read_head(heads[i + 1])
     if head.node == ARGV[4] then
@@ -160,7 +166,8 @@ if operation == 'forget' then
     redis.call('HDEL', keys[group], id)
     redis.call('HINCRBY', KEYS[5], group, 1)
   end
-  return {'forgotten', tostring(#gone)}
+  redis.call('HDEL', KEYS[#KEYS], ARGV[4])
+  return {'forgotten', tostring(#gone), member and '1' or '0'}
 end
 
 -- What follows is for the leader.
