@@ -95,7 +95,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 27);
+  EXPECT_EQ(subcommands, 28);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {

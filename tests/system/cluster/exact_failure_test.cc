@@ -203,11 +203,12 @@ TEST(ExactFailure, WhoWaitsOutlivesARedisThatComesBackEmpty) {
   wait_until("all have left", [&] { return sink.departures().size() >= left_before + 28; });
   expect_within(sink, kSlow, 2 + kSlow * kSlackSeconds, begin, "over a loss of all data");
   EXPECT_TRUE(sink.failures().empty()) << sink.failures().front().status.error_message();
-  // What was counted of the queue that is lost counts on.
+  wait_until("none waits", [&] { return nodes[0]->client().bucket("a").queue_size() == 0; });
+  // The queue of the new Redis has counted from 0; nobody sees a counter go back.
   const v1::Bucket now = nodes[0]->client().bucket("a");
-  EXPECT_GE(now.allowed_requests(), counted.allowed_requests() + 28);
-  EXPECT_GE(now.processed_requests(), counted.processed_requests() + 28);
-  EXPECT_EQ(now.queue_size(), 0U);
+  EXPECT_GE(now.allowed_requests(), counted.allowed_requests());
+  EXPECT_GE(now.processed_requests(), counted.processed_requests());
+  EXPECT_GE(now.total_requests(), counted.total_requests());
 }
 
 TEST(ExactFailure, ARedisWithoutMemoryIsAwayUntilItHasSome) {

@@ -32,8 +32,8 @@ std::set<long> safe_shares(ClusterNode& node) {
   v1::GetClusterSharesRequest request;
   request.set_bucket_id("a");
   std::set<long> shares;
-  for (const v1::BucketShares& bucket :
-       node.client().call(&Limiter::GetClusterShares, request).buckets()) {
+  const auto reply = node.client().call(&Limiter::GetClusterShares, request);
+  for (const v1::BucketShares& bucket : reply.buckets()) {
     for (const v1::NodeShare& share : bucket.nodes()) {
       if (share.node_id() != "n3") shares.insert(std::lround(share.safe_share() * 1e4));
     }
