@@ -277,6 +277,7 @@ TEST(WriteBucket, FillsEveryField) {
   reading.lateness.counts[0] = 1;
   reading.ring_slots = 64;
   reading.node_state = NodeState::kReady;
+  reading.queue = QueueCounters{1, 2, 3, 4, 5};
   v1::Bucket bucket;
   write_bucket(state, clock, bucket);
 
@@ -297,6 +298,11 @@ TEST(WriteBucket, FillsEveryField) {
   EXPECT_DOUBLE_EQ(bucket.true_leak_rate_bps(), 8);
   EXPECT_EQ(bucket.sojourn().counts_size(), static_cast<int>(kHistogramBins));
   EXPECT_GT(bucket.sojourn().p99_ns(), 128U);
+  EXPECT_EQ(bucket.queue().marks(), 1U);
+  EXPECT_EQ(bucket.queue().overflow_drops(), 2U);
+  EXPECT_EQ(bucket.queue().aqm_drops(), 3U);
+  EXPECT_EQ(bucket.queue().max_wait_drops(), 4U);
+  EXPECT_EQ(bucket.queue().flows(), 5U);
   // A field that is forgotten is a field at its default.
   std::vector<const google::protobuf::FieldDescriptor*> set;
   bucket.GetReflection()->ListFields(bucket, &set);
