@@ -14,10 +14,11 @@ import quantile
 from daemon import Daemon
 from measuring import say
 from meter import least_rate, now, slope
-from plot import draw_rates
+from plot import draw_rates, draw_uplink
 from rates import format_rate, parse_rate
 from report import Row, print_table
 from stopping import unwind_when_stopped
+from uplink import Uplink
 
 TOLERANCE = 0.01
 HALF_SECONDS = 4.0
@@ -125,12 +126,21 @@ def main():
                 rows += phase_rows
                 series.append((flow.label, meter, marks))
             notes = link.notes(daemon)
+            uplink = None
+            if not in_process:
+                uplink = Uplink(link, daemon, rate_bps)
+                say(f"two customers below one uplink of {format_rate(rate_bps)}")
+                uplink.run()
+                notes += uplink.notes()
             balance = daemon.balance()
     print_table(rows, notes, balance)
     write_samples(out / "samples.json", series)
     plot = out / "rates.svg"
     draw_rates(plot, series, rate_bps)
     say(f"plot: {plot}")
+    if uplink is not None:
+        draw_uplink(out / "uplink.svg", uplink)
+        say(f"plot: {out / 'uplink.svg'}")
 
     failed = False
     for row in rows:
@@ -147,6 +157,9 @@ def main():
                     file=sys.stderr,
                 )
             failed = True
+    for fault in uplink.faults() if uplink is not None else ():
+        print(f"FAILED: {fault}", file=sys.stderr)
+        failed = True
     if not balance.holds:
         print(f"FAILED: {balance.text}", file=sys.stderr)
         failed = True

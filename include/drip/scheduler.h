@@ -81,7 +81,7 @@ class Scheduler {
 
   /// Whether a packet that arrived now would depart at once: it needs no queue (see
   /// drip::may_cut_through()), and its schedule is due; in a tree those of its whole path.
-  [[nodiscard]] bool can_cut_through(std::uint32_t slot, TimePoint now) const {
+  [[nodiscard, gnu::always_inline]] bool can_cut_through(std::uint32_t slot, TimePoint now) const {
     const Bucket& bucket = buckets_[slot];
     if (!may_cut_through(bucket)) return false;
     if ((bucket.leased | bucket.bounded_bytes | bucket.in_tree) != 0) [[unlikely]]

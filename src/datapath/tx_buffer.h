@@ -37,7 +37,7 @@ class TxBuffer {
   }
 
   /// REQUIRES: has_room() or has_reserved_room().
-  void add(std::uint16_t port, void* packet) {
+  [[gnu::always_inline]] void add(std::uint16_t port, void* packet) {
     Pending& pending = ports_[port];
     pending.packets[pending.count++] = packet;
     waiting_.add(1);

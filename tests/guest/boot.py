@@ -28,7 +28,7 @@ SKIPPED = 77
 # what its tests use.
 MODULES = """9p 9pnet 9pnet_virtio netfs fscache virtio virtio_ring virtio_pci virtio_pci_modern_dev
 virtio_pci_legacy_dev virtio_net net_failover failover vfio vfio-pci vfio-pci-core vfio_iommu_type1
-vfio_virqfd irqbypass""".split()
+vfio_virqfd irqbypass veth llc stp bridge sch_htb sch_fq_codel sch_cake sch_netem tcp_bbr""".split()
 MEMORY_MB = 3072
 SIDES = ("left", "right")
 
