@@ -6,7 +6,6 @@
 #include <functional>
 #include <numeric>
 #include <optional>
-#include <ranges>
 #include <variant>
 
 #include "base/text.h"
@@ -176,8 +175,10 @@ std::vector<std::vector<std::string>> warnings_of_rules(const RuleSetSpec& rules
 
 std::vector<std::string> warnings_of_rule(const RuleSetSpec& rules, std::size_t index,
                                           std::uint32_t longest_frame) {
-  return warnings_at(rules, std::views::iota(std::size_t{0}, rules.rules.size()), index,
-                     longest_frame);
+  // Not a view of numbers, of which clang 14 cannot make a range.
+  std::vector<std::size_t> all(rules.rules.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return warnings_at(rules, all, index, longest_frame);
 }
 
 std::vector<std::string> warnings_of_refused_flows(const std::vector<RuleState>& rules,

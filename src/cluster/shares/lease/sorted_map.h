@@ -18,9 +18,11 @@ namespace drip::cluster {
 template <class Value>
 class SortedMap {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): the names of the standard's containers.
   using value_type = std::pair<std::string, Value>;
   using iterator = typename std::vector<value_type>::iterator;
   using const_iterator = typename std::vector<value_type>::const_iterator;
+  // NOLINTEND(readability-identifier-naming)
 
   SortedMap() = default;
   SortedMap(std::initializer_list<value_type> entries) {

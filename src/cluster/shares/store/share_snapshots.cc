@@ -32,9 +32,9 @@ absl::Status ShareSnapshots::read(std::span<const std::uint32_t> groups, Deadlin
 }
 
 std::shared_ptr<const ShareSnapshot> ShareSnapshots::get(std::uint32_t group) const {
-  static const auto kEmpty = std::make_shared<const ShareSnapshot>();
+  static const auto empty = std::make_shared<const ShareSnapshot>();
   MutexLock lock(mutex_);
-  return groups_[group] != nullptr ? groups_[group] : kEmpty;
+  return groups_[group] != nullptr ? groups_[group] : empty;
 }
 
 }  // namespace drip::cluster
