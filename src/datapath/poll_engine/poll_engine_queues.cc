@@ -74,16 +74,16 @@ absl::Status PollEngine::plan_queue(PlannedChange& planned) {
   }
   if (!change.ref) return absl::OkStatus();
   planned.was_settled = is_settled(thread, planned.ref.slot);
-  static const QueueProfile kPlain{};
+  static const QueueProfile plain{};
   const QueueProfile& before =
-      had ? *allocator.record(planned.ref.slot).queue->profiles.back() : kPlain;
+      had ? *allocator.record(planned.ref.slot).queue->profiles.back() : plain;
   return check_queue_change(before, *planned.queue_profile, planned.was_settled);
 }
 
 absl::Status PollEngine::check_flow_queues(const FlowRules::Entry& entry,
                                            const QueueProfile& to) const {
-  static const QueueProfile kPlain{};
-  const QueueProfile& from = entry.queue_profiles.empty() ? kPlain : *entry.queue_profiles.back();
+  static const QueueProfile plain{};
+  const QueueProfile& from = entry.queue_profiles.empty() ? plain : *entry.queue_profiles.back();
   for (std::size_t i = 0; i < entry.tables.size(); ++i) {
     const FlowTable& table = *entry.tables[i];
     for (std::uint32_t flow = 0; flow < table.number_count(); ++flow) {
