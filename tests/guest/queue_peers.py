@@ -175,14 +175,14 @@ class Kernel:
         self.link, self.mid = link, link.names[2]
 
     def __enter__(self):
-        kernel(self.mid, "ip", "link", "add", "br", "type", "bridge")
+        kernel(self.mid, "ip", "link", "add", "name", "br0", "type", "bridge")
         for side in ("left", "right"):
-            kernel(self.mid, "ip", "link", "set", side, "master", "br")
-        kernel(self.mid, "ip", "link", "set", "br", "up")
+            kernel(self.mid, "ip", "link", "set", side, "master", "br0")
+        kernel(self.mid, "ip", "link", "set", "br0", "up")
         return self
 
     def __exit__(self, *_):
-        kernel(self.mid, "ip", "link", "delete", "br")
+        kernel(self.mid, "ip", "link", "delete", "br0")
 
     def use(self, *lines):
         namespace_link.run(
