@@ -47,7 +47,7 @@ class ShaperQueues {
     }
     if (bucket == nullptr || BucketQueues::is_settled(*bucket, slots_[slot])) return std::nullopt;
     const QueueProfile to = QueueProfile::of(settings);
-    if (!moves(*entries_[slot].present, to)) return std::nullopt;
+    if (!BucketQueues::must_settle(*entries_[slot].present, to)) return std::nullopt;
     return Error{"queue: packets wait that came before its last change and depart first"};
   }
   /// REQUIRES: check() has no error; `scheduler` has queues().
@@ -64,7 +64,7 @@ class ShaperQueues {
       added = entry.dual.get();
     }
     scheduler.set_queue(slot, *profile, added);
-    if (entry.present != nullptr && moves(*entry.present, *profile)) {
+    if (entry.present != nullptr && BucketQueues::must_settle(*entry.present, *profile)) {
       entry.former = std::move(entry.present);
     }
     entry.present = std::move(profile);
@@ -84,9 +84,6 @@ class ShaperQueues {
     std::unique_ptr<const QueueProfile> former;   // By which something may wait still.
     std::unique_ptr<DualQueue> dual;
   };
-  static bool moves(const QueueProfile& from, const QueueProfile& to) {
-    return from.into != to.into || BucketQueues::tells_flows_apart_anew(from, to);
-  }
 
   std::unique_ptr<BucketQueue[]> slots_;
   std::unique_ptr<Entry[]> entries_;

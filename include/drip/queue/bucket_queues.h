@@ -61,9 +61,12 @@ class BucketQueues {
     return from.fair.settings.isolation != to.fair.settings.isolation ||
            from.fair.settings.tins != to.fair.settings.tins;
   }
+  /// Whether a bucket must be settled before it is given `to`.
+  [[nodiscard]] static bool must_settle(const QueueProfile& from, const QueueProfile& to) {
+    return from.into != to.into || tells_flows_apart_anew(from, to);
+  }
   /// A bucket gets a queue, or another profile, and a DualQueue if it needs one and has none. A
-  /// former profile may be given up once is_settled(). REQUIRES: is_settled(), unless neither
-  /// `into` nor what tells_flows_apart_anew() is about changes.
+  /// former profile may be given up once is_settled(). REQUIRES: is_settled(), or !must_settle().
   void assign(std::uint32_t slot, Bucket& bucket, const QueueProfile& profile, DualQueue* dual) {
     BucketQueue& queue = queues_[slot];
     if (queue.profile == nullptr) {
@@ -85,7 +88,9 @@ class BucketQueues {
   /// Whether all that waits came by the present `into`. Any thread; what is true stays true until
   /// the next change.
   [[nodiscard]] static bool is_settled(const Bucket& bucket, const BucketQueue& queue) {
-    const QueuePlace into = queue.profile == nullptr ? QueuePlace::kRing : queue.profile->into;
+    // Read once: the bucket of a flow may end meanwhile.
+    const QueueProfile* const profile = queue.profile;
+    const QueuePlace into = profile == nullptr ? QueuePlace::kRing : profile->into;
     return (into == QueuePlace::kRing || bucket.ring.empty()) &&
            (into == QueuePlace::kFair || queue.fair.packets() == 0) &&
            queue.former.packets() == 0 && (into == QueuePlace::kDual || dual_packets(queue) == 0);

@@ -148,8 +148,7 @@ class PollEngine final : public Engine {
   /// The same for all flows of a rule; null if they have their rings only.
   absl::StatusOr<SharedQueueProfile> plan_flow_queues(const FlowRules::Entry& entry,
                                                       const BucketSettings& bucket);
-  [[nodiscard]] absl::Status check_flow_queues(const FlowRules::Entry& entry,
-                                               const QueueProfile& to) const;
+  [[nodiscard]] bool flows_are_settled(const FlowRules::Entry& entry) const;
   /// The memory for its flows' queues is there from now on.
   void prepare_flow_queues(const FlowRules::Entry& entry) const;
   /// A slot keeps what its queue refers to.

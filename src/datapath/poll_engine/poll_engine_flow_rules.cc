@@ -137,6 +137,10 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
   }
   const std::unique_lock lock(allocators_mutex_);
   prepare_flow_queues(entry);
+  // All flows have the present profile now; an earlier one is of use only to what waits by it.
+  if (entry.queue_profiles.size() > 1 && flows_are_settled(entry)) {
+    entry.queue_profiles.erase(entry.queue_profiles.begin(), entry.queue_profiles.end() - 1);
+  }
   if (growth.larger_rings != nullptr) {
     FlowRules::free_rings(*entry.rings, allocators_);
     entry.rings = std::move(growth.larger_rings);

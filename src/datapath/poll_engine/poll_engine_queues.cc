@@ -49,8 +49,7 @@ bool PollEngine::is_settled(const PollThread& thread, std::uint32_t slot) {
 
 absl::Status PollEngine::check_queue_change(const QueueProfile& from, const QueueProfile& to,
                                             bool settled) {
-  const bool moves = from.into != to.into || BucketQueues::tells_flows_apart_anew(from, to);
-  if (settled || !moves) return absl::OkStatus();
+  if (settled || !BucketQueues::must_settle(from, to)) return absl::OkStatus();
   return absl::FailedPreconditionError(
       "queue: packets still wait that came before the last change of queue, isolate, tins or aqm, "
       "and they depart first; try again when they have");
@@ -80,18 +79,14 @@ absl::Status PollEngine::plan_queue(PlannedChange& planned) {
   return check_queue_change(before, *planned.queue_profile, planned.was_settled);
 }
 
-absl::Status PollEngine::check_flow_queues(const FlowRules::Entry& entry,
-                                           const QueueProfile& to) const {
-  static const QueueProfile plain{};
-  const QueueProfile& from = entry.queue_profiles.empty() ? plain : *entry.queue_profiles.back();
+bool PollEngine::flows_are_settled(const FlowRules::Entry& entry) const {
   for (std::size_t i = 0; i < entry.tables.size(); ++i) {
     const FlowTable& table = *entry.tables[i];
     for (std::uint32_t flow = 0; flow < table.number_count(); ++flow) {
-      if (!table.key_of(flow) || is_settled(*transmitters_[i], table.slot(flow))) continue;
-      if (auto status = check_queue_change(from, to, false); !status.ok()) return status;
+      if (table.key_of(flow) && !is_settled(*transmitters_[i], table.slot(flow))) return false;
     }
   }
-  return absl::OkStatus();
+  return true;
 }
 
 absl::StatusOr<SharedQueueProfile> PollEngine::plan_flow_queues(const FlowRules::Entry& entry,
@@ -99,7 +94,10 @@ absl::StatusOr<SharedQueueProfile> PollEngine::plan_flow_queues(const FlowRules:
   if (bucket.queue.is_plain() && entry.queue_profiles.empty()) return nullptr;
   SharedQueueProfile profile = queue_profiles_.get(bucket);
   for (PollThread* const thread : transmitters_) make_queues(*thread);
-  if (auto status = check_flow_queues(entry, *profile); !status.ok()) return status;
+  static const QueueProfile plain{};
+  const QueueProfile& from = entry.queue_profiles.empty() ? plain : *entry.queue_profiles.back();
+  absl::Status status = check_queue_change(from, *profile, flows_are_settled(entry));
+  if (!status.ok()) return status;
   return profile;
 }
 
