@@ -95,7 +95,7 @@ void AdmissionBatch::shared_answered(std::size_t entry,
 void AdmissionBatch::finish() {
   for (const SharedEntry& shared : shared_) {
     if (shared.status.ok()) continue;
-    if (shared_queues_->falls_back(*shared.bucket, shared.status)) {
+    if (SharedQueues::falls_back(*shared.bucket, shared.status)) {
       shared_queues_->local().admit(*shared.bucket, shared.request, *this, shared.index);
     } else {
       results_.failed(shared.index, shared.status);

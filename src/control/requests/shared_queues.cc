@@ -50,10 +50,12 @@ bool SharedQueues::decided_here(const BucketEntry& bucket) const {
          bucket.sharing().failure_policy == FailurePolicy::kOpen;
 }
 
-bool SharedQueues::falls_back(const BucketEntry& bucket, const absl::Status& status) const {
-  if (!absl::IsUnavailable(status) || !shared_.unreachable(bucket.id_view())) return false;
+// Whether the bucket is unreachable is not asked: Redis may have answered to another call since,
+// and this one was lost all the same.
+bool SharedQueues::falls_back(const BucketEntry& bucket, const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return false;
   // Or it has got a queue of this node meanwhile.
-  return decided_here(bucket) || !bucket.exact();
+  return bucket.sharing().failure_policy == FailurePolicy::kOpen || !bucket.exact();
 }
 
 void SharedQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) {
@@ -115,7 +117,8 @@ void SharedQueues::read(BucketEntry& bucket, Done<BucketState> done) {
   shared_.read(shared_bucket(bucket),
                [this, kept = BucketEntryRef(&bucket),
                 done = std::move(done)](const absl::StatusOr<SharedStats>& stats) {
-                 if (!stats.ok() && !shared_.unreachable(kept->id_view()))
+                 // What this node knows is told while Redis does not answer.
+                 if (!stats.ok() && !absl::IsUnavailable(stats.status()))
                    return done(stats.status());
                  std::optional<BucketState> state = kept->state();
                  if (!state) return done(not_found("bucket_id", "bucket", kept->id_view()));

@@ -37,7 +37,7 @@ class SharedQueues final : public RequestQueues {
   [[nodiscard]] Remover remover(const BucketEntry& bucket) override;
 
   /// Whether an admission that ended with `status` is for the node's own queue.
-  [[nodiscard]] bool falls_back(const BucketEntry& bucket, const absl::Status& status) const;
+  [[nodiscard]] static bool falls_back(const BucketEntry& bucket, const absl::Status& status);
 
   [[nodiscard]] Engine& engine() { return engine_; }
   [[nodiscard]] SharedBuckets& shared() { return shared_; }

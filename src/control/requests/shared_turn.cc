@@ -80,7 +80,7 @@ void SharedTurn::admit() {
 
 void SharedTurn::admitted(const absl::StatusOr<SharedTicket>& ticket) {
   if (!ticket.ok()) {
-    if (queues_.falls_back(*bucket_, ticket.status())) return await_locally();
+    if (SharedQueues::falls_back(*bucket_, ticket.status())) return await_locally();
     return end(ticket.status());
   }
   const bool allowed = ticket->reason == RejectReason::kAdmitted;

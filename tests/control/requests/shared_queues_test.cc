@@ -198,9 +198,24 @@ TEST_F(SharedQueuesTest, AnErrorThatIsNoSilenceIsTheCallersToo) {
   (void)admit(bucket, "a");
   shared_.answer(absl::NotFoundError("deleted"));
   EXPECT_EQ(ticket_->status(), absl::NotFoundError("deleted"));
-  (void)admit(bucket, "a");
+  EXPECT_TRUE(waiting(bucket).empty());
+}
+
+// Redis answers to the next call before the end of the one that was lost is told.
+TEST_F(SharedQueuesTest, ACallThatWasLostIsDecidedHereThoughRedisAnswersAgain) {
+  const BucketEntryRef open = make_bucket("open", FailurePolicy::kOpen);
+  (void)admit(open, "a");
   shared_.answer(kNoAnswer);
-  EXPECT_EQ(ticket_->status(), kNoAnswer) << "the bucket is reachable: one call alone was lost";
+  ASSERT_TRUE(ticket_ && ticket_->ok()) << ticket_->status();
+  const auto turn = await(open, "b");
+  shared_.answer(kNoAnswer);
+  EXPECT_FALSE(turn_);
+  EXPECT_EQ(waiting(open), (Ids{"a", "b"}));
+  const BucketEntryRef closed = make_bucket("closed", FailurePolicy::kClosed);
+  (void)admit(closed, "a");
+  shared_.answer(kNoAnswer);
+  EXPECT_EQ(ticket_->status(), kNoAnswer);
+  EXPECT_TRUE(waiting(closed).empty());
 }
 
 struct Answers final : AdmissionBatch::Results {
@@ -392,11 +407,14 @@ TEST_F(SharedQueuesTest, ReadsTheClustersCountersWhichNeverGoBack) {
   stats.stats.admitted = 42;
   read(stats);
   EXPECT_EQ((*state)->stats.admitted, 42U);
-  read(kNoAnswer);
-  EXPECT_EQ(state->status(), kNoAnswer);
-  shared_.is_unreachable = true;
-  read(kNoAnswer);
-  EXPECT_EQ((*state)->stats.admitted, 42U) << "as they were last";
+  read(absl::NotFoundError("deleted"));
+  EXPECT_EQ(state->status(), absl::NotFoundError("deleted"));
+  for (const bool unreachable : {true, false}) {
+    shared_.is_unreachable = unreachable;  // False: Redis answers again when this is told.
+    read(kNoAnswer);
+    ASSERT_TRUE(state->ok()) << state->status();
+    EXPECT_EQ((*state)->stats.admitted, 42U) << "as they were last";
+  }
 }
 
 TEST_F(SharedQueuesTest, ListsWhatRedisSays) {
