@@ -100,6 +100,13 @@ absl::StatusOr<std::unique_ptr<PortSet>> PortSet::open(
   }
   set->packets_for_buckets_ = memory.mbufs - held_by_devices - held_by_threads;
   set->assign_queues(lcores, *egress);
+  if (set->kernel_ != nullptr) {
+    std::vector<unsigned> polling;
+    for (const auto& plan : lcores) {
+      if (plan.has_its_cpu()) polling.push_back(static_cast<unsigned>(plan.cpu));
+    }
+    set->softirqs_.emplace(polling, datapath::LcorePlan::kNice);
+  }
   set->refresh_links();
   set->link_watcher_ = start_thread("drip-links", [raw = set.get()] { raw->watch_links(); });
   return set;

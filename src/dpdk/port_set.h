@@ -21,6 +21,7 @@
 #include "dpdk/kernel_side.h"
 #include "dpdk/pci_device.h"
 #include "dpdk/port_gate.h"
+#include "netdev/softirq_priority.h"
 
 struct rte_mempool;
 struct rte_eth_conf;
@@ -156,6 +157,7 @@ class PortSet final : public datapath::Ports {
   /// Null without ports on kernel interfaces. wait() is called by link_watcher_ alone, the rest by
   /// whoever holds mutex_.
   std::unique_ptr<netdev::Kernel> kernel_;
+  std::optional<netdev::SoftirqPriority> softirqs_;  // With ports on kernel interfaces.
   /// Guards the contents of ports_, but for what never changes after open().
   mutable std::mutex mutex_;
   std::function<void()> barrier_;  // Null until polling threads run.

@@ -15,6 +15,10 @@ struct LcorePlan {
   bool sleeps_when_idle = false;
   int realtime_priority = 0;  ///< SCHED_FIFO, 1 to 99; 0: the default scheduler.
 
+  /// Of a thread that has its CPU to itself and never sleeps.
+  static constexpr int kNice = -20;
+  [[nodiscard]] bool has_its_cpu() const { return cpu >= 0 && !sleeps_when_idle; }
+
   [[nodiscard]] bool receives() const { return role != LcoreStats::Role::kTransmitter; }
   [[nodiscard]] bool transmits() const { return role != LcoreStats::Role::kWorker; }
 };

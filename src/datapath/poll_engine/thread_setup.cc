@@ -17,7 +17,6 @@
 namespace drip::datapath {
 namespace {
 
-constexpr int kLowestNice = -20;
 constexpr unsigned long kTimerSlackNs = 1000;
 
 // With throttling, the kernel stops a SCHED_FIFO thread that never sleeps for 50 ms of each second
@@ -47,8 +46,8 @@ std::vector<std::string> set_up_thread(const LcorePlan& plan, const std::string&
   if (plan.sleeps_when_idle) (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNs);
   // Keeps other threads from taking much of the CPU of a pinned polling thread. Best effort: it
   // needs a privilege, and the thread runs without it as well.
-  if (plan.cpu >= 0 && !plan.sleeps_when_idle) {
-    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowestNice);
+  if (plan.has_its_cpu()) {
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), LcorePlan::kNice);
   }
   if (plan.realtime_priority > 0) {
     if (realtime_is_throttled()) {
