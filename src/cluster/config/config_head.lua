@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: BSD-3-Clause
--- The head of the configuration, put in front of each of its scripts. KEYS[1] is its hash. A node that lags by more than log_length changes reads everything anew: the log is bounded,
--- since a change of rules holds all of them.
+-- The head of the configuration, put in front of each of its scripts. KEYS[1] is its hash.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local log_length = 128
+-- Entries of the log. A node that lags by more reads everything anew. An entry may hold all rules.
+local large_bytes, large_log, small_log = 4096, 128, 4096
 local head = redis.call('HMGET', KEYS[1], 'dataset', 'revision', 'tip', 'floor', 'unsettled_ms')
 if not head[1] then return redis.error_reply('TRYAGAIN there was no heartbeat yet') end
 local revision, floor = tonumber(head[2]), tonumber(head[4])

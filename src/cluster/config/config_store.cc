@@ -6,9 +6,8 @@
 
 #include "base/text.h"
 #include "cluster/config/configuration_scripts.h"
+#include "cluster/config/stored_form.h"
 #include "cluster/redis/reply_reader.h"
-#include "drip/v1/rate_limiter.pb.h"
-#include "drip/v1/shaper.pb.h"
 
 namespace drip::cluster {
 namespace {
@@ -46,8 +45,9 @@ absl::StatusOr<ConfigStore::LogPage> ConfigStore::read_log(std::uint64_t from_re
 }
 
 absl::StatusOr<ConfigStore::Whole> ConfigStore::read_all() {
-  const auto reply = link_.script(read_all_script(), {keys_.config, keys_.buckets}, {},
-                                  deadline_in(kWholeTimeout));
+  const auto reply =
+      link_.script(read_all_script(), {keys_.config, keys_.buckets, keys_.rule_changes}, {},
+                   deadline_in(kWholeTimeout));
   if (!reply.ok()) return reply.status();
   Whole whole;
   ReplyReader reader(reply->array());
@@ -55,8 +55,18 @@ absl::StatusOr<ConfigStore::Whole> ConfigStore::read_all() {
   whole.head = read_config_head(head);
   auto rules = decode_rules(reader.text());
   if (!rules.ok()) return rules.status();
-  whole.config.rules = *std::move(rules);
-  whole.config.rules_revision = static_cast<std::uint64_t>(reader.number());
+  whole.config.set_rules(*std::move(rules));
+  const auto rules_revision = static_cast<std::uint64_t>(reader.number());
+  for (const RedisReply& each : reader.array()) {
+    ReplyReader fields(each.array());
+    const std::optional<ConfigChange::Op> op = op_named(fields.text());
+    const ConfigChange change{op.value_or(ConfigChange::Op::kRules), fields.text()};
+    if (!op || !is_of_one_rule(*op) || !fields.ok()) return unknown_reply();
+    if (absl::Status status = apply_change(change, rules_revision, whole.config); !status.ok()) {
+      return status;
+    }
+  }
+  whole.config.rules_revision = rules_revision;
   const RedisReply::Array& buckets = reader.array();
   for (std::size_t i = 0; i + 1 < buckets.size(); i += 2) {
     const std::string* const id = buckets[i].text();
@@ -75,34 +85,29 @@ absl::StatusOr<ConfigStore::Whole> ConfigStore::read_all() {
 
 absl::StatusOr<ConfigStore::Committed> ConfigStore::commit(const StoredConfig& base,
                                                            const ConfigChange& change,
-                                                           const StoredConfig& after,
                                                            const std::string& change_id) {
+  const absl::StatusOr<StoredForm> form = stored_form(change, base);
+  if (!form.ok()) return form.status();
   std::vector<std::string> arguments = {
-      base.dataset, joined(base.revision),           base.change_id,
-      change_id,    std::string(name_of(change.op)), change.data};
-  const bool rules = change.op == ConfigChange::Op::kRules;
-  arguments.emplace_back(rules ? "1" : "0");
-  arguments.push_back(rules ? encode(after.rules) : std::string());
-  if (change.op == ConfigChange::Op::kBuckets) {
-    v1::ConfigureBucketsRequest request;
-    request.ParseFromString(change.data);
-    arguments.push_back(joined(request.buckets_size()));
-    for (const v1::BucketConfig& config : request.buckets()) {
-      arguments.push_back(config.bucket_id());
-      arguments.push_back(encode(config.bucket_id(), after.buckets.at(config.bucket_id())));
-    }
-  } else {
-    arguments.emplace_back("0");
+      base.dataset,
+      joined(base.revision),
+      base.change_id,
+      change_id,
+      std::string(name_of(change.op)),
+      change.data,
+      form->all_rules ? "all" : (is_of_one_rule(change.op) ? "one" : ""),
+      form->all_rules.value_or(""),
+      joined(form->buckets.size())};
+  for (const auto& [id, bytes] : form->buckets) {
+    arguments.push_back(id);
+    arguments.push_back(bytes);
   }
-  if (change.op == ConfigChange::Op::kDelete) {
-    v1::DeleteBucketRequest request;
-    request.ParseFromString(change.data);
-    arguments.push_back(request.bucket_id());
-  }
-  const bool large = arguments.size() > 1000;
+  arguments.insert(arguments.end(), form->removed.begin(), form->removed.end());
+  const bool large = arguments.size() > 1000 || form->all_rules.has_value();
   const Deadline deadline = deadline_in(large ? kWholeTimeout : link_.options().command_timeout);
-  const auto reply = link_.script(commit_script(), {keys_.config, keys_.buckets, keys_.log},
-                                  std::move(arguments), deadline);
+  const auto reply =
+      link_.script(commit_script(), {keys_.config, keys_.buckets, keys_.log, keys_.rule_changes},
+                   std::move(arguments), deadline);
   if (!reply.ok()) return reply.status();
   const std::string* const outcome = reply->text();
   if (outcome != nullptr && *outcome == "done") return Committed::kDone;
@@ -121,9 +126,9 @@ absl::StatusOr<ConfigStore::Recovery> ConfigStore::recover(const StoredConfig& m
     arguments.push_back(id);
     arguments.push_back(encode(id, bucket));
   }
-  const auto reply =
-      link_.script(recover_script(), {keys_.config, keys_.buckets, keys_.log, keys_.members},
-                   std::move(arguments), deadline_in(kWholeTimeout));
+  const auto reply = link_.script(
+      recover_script(), {keys_.config, keys_.buckets, keys_.log, keys_.members, keys_.rule_changes},
+      std::move(arguments), deadline_in(kWholeTimeout));
   if (!reply.ok()) return reply.status();
   const std::string* const outcome = reply->text();
   if (outcome != nullptr && *outcome == "recovered") return Recovery::kRecovered;

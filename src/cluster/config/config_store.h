@@ -46,11 +46,10 @@ class ConfigStore {
     kConflict,    ///< `base` is not the present revision.
     kRecovering,  ///< No change is taken until recovery has ended.
   };
-  /// Commits `change` on top of `base` under `change_id`; `after` is the configuration with it.
-  /// After UNAVAILABLE and DEADLINE_EXCEEDED the change may or may not have been committed.
+  /// Commits `change` on top of `base` under `change_id`. After UNAVAILABLE and DEADLINE_EXCEEDED
+  /// it may or may not have been committed.
   [[nodiscard]] absl::StatusOr<Committed> commit(const StoredConfig& base,
                                                  const ConfigChange& change,
-                                                 const StoredConfig& after,
                                                  const std::string& change_id);
 
   /// The result of recover_script().

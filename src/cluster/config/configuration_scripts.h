@@ -20,18 +20,21 @@ namespace drip::cluster {
 /// the entries from that revision on: [[revision, op, data, change id], ...].
 [[nodiscard]] const RedisScript& read_log_script();
 
-/// KEYS: config, buckets. Returns head, rules, revision of the rules, [id, bucket, ...].
+/// KEYS: config, buckets, rule changes. Returns head, rules, revision of the rules, the changes of
+/// single rules since then, in order: [[op, data], ...], and [id, bucket, ...].
 [[nodiscard]] const RedisScript& read_all_script();
 
-/// KEYS: config, buckets, log. ARGV: data set, revision and change id that the change is based on,
-/// its own id, op, data, "1" if the rules are changed, the rules, how many buckets are set, then
-/// [id, bucket] of each, then ids that are deleted. Returns "done", "conflict" or "recovering".
+/// KEYS: config, buckets, log, rule changes. ARGV: data set, revision and change id that the change
+/// is based on, its own id, op, data, what becomes of the rules ("": nothing, "one": the change
+/// joins the rule changes, "all": these and all before them are replaced), then all rules, how many
+/// buckets are set, [id, bucket] of each, and ids that are deleted. Returns "done", "conflict" or
+/// "recovering".
 [[nodiscard]] const RedisScript& commit_script();
 
-/// KEYS: config, buckets, log, members. ARGV: lease in ms, revision that the caller has applied, a
-/// new change id, its rules, their revision, then [id, bucket] of each. Returns "recovered", "wait"
-/// (too early, or another node has applied a higher revision) or "written" (the caller's
-/// configuration was written back).
+/// KEYS: config, buckets, log, members, rule changes. ARGV: lease in ms, revision that the caller
+/// has applied, a new change id, its rules, their revision, then [id, bucket] of each. Returns
+/// "recovered", "wait" (too early, or another node has applied a higher revision) or "written" (the
+/// caller's configuration was written back).
 [[nodiscard]] const RedisScript& recover_script();
 
 }  // namespace drip::cluster

@@ -16,6 +16,7 @@ if recovering >= 0 and highest > revision then
   redis.call('DEL', KEYS[2])
   for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
   redis.call('HSET', KEYS[1], 'rules', ARGV[4], 'rules_revision', ARGV[5])
+  redis.call('DEL', KEYS[5])
   result = 'written'
 end
 -- Nodes may have applied different changes under this revision or a higher one: a revision above all

@@ -113,7 +113,7 @@ void SharedConfiguration::reconcile(bool all) {
   errors_ = configuration_.reconcile(config_.wanted(), all);
 }
 
-void SharedConfiguration::apply_here(const ConfigChange& change) {
+void SharedConfiguration::apply_here(const ConfigChange& change, std::uint64_t rules_before) {
   switch (change.op) {
     case ConfigChange::Op::kBuckets: {
       v1::ConfigureBucketsRequest request;
@@ -143,12 +143,32 @@ void SharedConfiguration::apply_here(const ConfigChange& change) {
       }
       return;
     }
-    case ConfigChange::Op::kRules: {
-      auto done = configuration_.set_rules(config_.rules, std::nullopt, config_.revision);
-      if (!done.ok()) errors_.push_back(done.status());
+    case ConfigChange::Op::kRules:
+    case ConfigChange::Op::kRule:
+    case ConfigChange::Op::kDeleteRule:
+      if (absl::Status status = apply_rules_here(change, rules_before); !status.ok()) {
+        errors_.push_back(std::move(status));
+      }
       return;
-    }
   }
+}
+
+absl::Status SharedConfiguration::apply_rules_here(const ConfigChange& change,
+                                                   std::uint64_t rules_before) {
+  // A node that could not apply a change before this one lacks more than this one.
+  const bool alone = is_of_one_rule(change.op) && configuration_.rules_revision() == rules_before;
+  if (!alone) {
+    return configuration_.set_rules(config_.rules, std::nullopt, config_.revision).status();
+  }
+  if (change.op == ConfigChange::Op::kDeleteRule) {
+    v1::DeleteRuleRequest request;
+    request.ParseFromString(change.data);
+    return configuration_.delete_rule(request.rule_id(), config_.revision).status();
+  }
+  v1::SetRuleRequest request;
+  request.ParseFromString(change.data);
+  return configuration_.set_rule(*config_.find_rule(request.rule().rule_id()), config_.revision)
+      .status();
 }
 
 absl::Status SharedConfiguration::apply(const ConfigStore::LogEntry& entry) {
@@ -158,10 +178,11 @@ absl::Status SharedConfiguration::apply(const ConfigStore::LogEntry& entry) {
                                       quoted(entry.op), ", which this version of Drip lacks"));
   }
   const ConfigChange change{*op, entry.data};
+  const std::uint64_t rules_before = config_.rules_revision;
   if (auto status = apply_change(change, entry.revision, config_); !status.ok()) return status;
   config_.change_id = entry.change_id;
   last_applied_id_ = entry.change_id;
-  apply_here(change);
+  apply_here(change, rules_before);
   return absl::OkStatus();
 }
 
@@ -258,21 +279,12 @@ absl::Status SharedConfiguration::catch_up() {
   return absl::UnavailableError("the configuration changes faster than this node can follow");
 }
 
-absl::StatusOr<ConfigStore::Committed> SharedConfiguration::commit(const ConfigChange& change,
-                                                                   const std::string& change_id) {
-  StoredConfig after = config_;
-  if (auto status = apply_change(change, config_.revision + 1, after); !status.ok()) return status;
-  return store_.commit(config_, change, after, change_id);
-}
-
-absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
-                                                         const Compute& compute) {
+absl::Status SharedConfiguration::change(Deadline deadline, const Compute& compute) {
   const Deadline end = bounded(deadline);
   absl::Status reason = absl::UnavailableError("no answer from Redis");
   bool unknown = false;  // A commit may have happened.
   std::string change_id;
-  StoredConfig before;
-  std::optional<ConfigChange> made;
+  std::vector<ConfigChange> inverse;
   do {
     if (auto status = catch_up(); !status.ok()) {
       reason = status;
@@ -281,14 +293,13 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
     }
     if (unknown && last_applied_id_ == change_id) break;  // It was committed.
     unknown = false;
-    before = config_;
-    auto wanted = compute(config_);
+    const auto wanted = compute(config_);
     if (!wanted.ok()) return wanted.status();
-    made = *std::move(wanted);
+    inverse = inverse_of(*wanted, config_);
     change_id = new_change_id();
     removal_.reset();
     const std::size_t refused_before = errors_.size();
-    const auto committed = commit(*made, change_id);
+    const auto committed = store_.commit(config_, *wanted, change_id);
     if (!committed.ok()) {
       if (!may_have_happened(committed.status())) return committed.status();
       reason = committed.status();
@@ -312,12 +323,12 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
     unknown = false;
     if (errors_.size() > refused_before) {
       const absl::Status error = errors_.back();
-      revert(*made, before);
+      revert(inverse);
       return error;
     }
-    return before;
+    return absl::OkStatus();
   } while (!is_over(end));
-  if (unknown && last_applied_id_ == change_id) return before;
+  if (unknown && last_applied_id_ == change_id) return absl::OkStatus();
   if (unknown) {
     return absl::DeadlineExceededError(joined(
         "whether the cluster's configuration was changed is not known: ", message_of(reason)));
@@ -326,10 +337,10 @@ absl::StatusOr<StoredConfig> SharedConfiguration::change(Deadline deadline,
   return cannot_change(reason);
 }
 
-void SharedConfiguration::revert(const ConfigChange& change, const StoredConfig& before) {
+void SharedConfiguration::revert(const std::vector<ConfigChange>& inverse) {
   const std::uint64_t revision = config_.revision;
-  for (const ConfigChange& inverse : inverse_of(change, before)) {
-    const auto committed = commit(inverse, new_change_id());
+  for (const ConfigChange& change : inverse) {
+    const auto committed = store_.commit(config_, change, new_change_id());
     if (committed.ok() && *committed == ConfigStore::Committed::kDone && catch_up().ok()) continue;
     write_log(LogLevel::kError,
               joined("cluster: revision ", revision,
@@ -342,30 +353,31 @@ void SharedConfiguration::revert(const ConfigChange& change, const StoredConfig&
 
 absl::StatusOr<control::BucketRegistry::Applied> SharedConfiguration::configure(
     std::span<const control::BucketPatch> patches, Deadline deadline) {
-  const auto before =
-      change(deadline, [&](const StoredConfig& config) { return change_buckets(config, patches); });
-  if (!before.ok()) return before.status();
   control::BucketRegistry::Applied applied;
-  for (const control::BucketPatch& patch : patches) {
-    ++(before->buckets.contains(patch.id) ? applied.changed : applied.created);
-  }
+  const absl::Status status = change(deadline, [&](const StoredConfig& config) {
+    applied = {};
+    for (const control::BucketPatch& patch : patches) {
+      ++(config.buckets.contains(patch.id) ? applied.changed : applied.created);
+    }
+    return change_buckets(config, patches);
+  });
+  if (!status.ok()) return status;
   return applied;
 }
 
 absl::StatusOr<Removal> SharedConfiguration::delete_bucket(
     std::string_view id, bool drop_backlog, std::optional<std::uint64_t> expected_revision,
     bool recursive, Deadline deadline) {
-  const auto before = change(deadline, [&](const StoredConfig& config) {
+  const absl::Status status = change(deadline, [&](const StoredConfig& config) {
     return change_by_deleting(config, id, drop_backlog, recursive, expected_revision);
   });
-  if (!before.ok()) return before.status();
+  if (!status.ok()) return status;
   return removal_.value_or(Removal{});
 }
 
 absl::StatusOr<control::Configuration::Revision> SharedConfiguration::change_rules_by(
     Deadline deadline, const Compute& compute) {
-  const auto before = change(deadline, compute);
-  if (!before.ok()) return before.status();
+  if (absl::Status status = change(deadline, compute); !status.ok()) return status;
   return control::Configuration::Revision{config_.rules_revision, false};
 }
 
@@ -385,15 +397,8 @@ absl::StatusOr<control::Configuration::Revision> SharedConfiguration::set_rule(
     control::RuleSpec rule, Deadline deadline) {
   bool created = false;
   auto revision = change_rules_by(deadline, [&](const StoredConfig& config) {
-    control::RuleSetSpec next = config.rules;
-    const auto present = std::ranges::find(next.rules, rule.id, &control::RuleSpec::id);
-    created = present == next.rules.end();
-    if (created) {
-      next.rules.push_back(rule);
-    } else {
-      *present = rule;
-    }
-    return change_rules(config, next);
+    created = config.find_rule(rule.id) == nullptr;
+    return change_rule(config, rule);
   });
   if (revision.ok()) revision->created = created;
   return revision;
@@ -401,20 +406,15 @@ absl::StatusOr<control::Configuration::Revision> SharedConfiguration::set_rule(
 
 absl::StatusOr<control::Configuration::Revision> SharedConfiguration::delete_rule(
     std::string_view id, Deadline deadline) {
-  return change_rules_by(deadline, [&](const StoredConfig& config) -> absl::StatusOr<ConfigChange> {
-    control::RuleSetSpec next = config.rules;
-    const auto present = std::ranges::find(next.rules, id, &control::RuleSpec::id);
-    if (present == next.rules.end()) return not_found("rule_id", "rule", id);
-    next.rules.erase(present);
-    return change_rules(config, next);
-  });
+  return change_rules_by(
+      deadline, [&](const StoredConfig& config) { return change_by_deleting_rule(config, id); });
 }
 
 absl::Status SharedConfiguration::seed() {
   const auto commit_seed = [&](const absl::StatusOr<ConfigChange>& change) -> absl::Status {
     if (!change.ok()) return change.status();
     const std::string change_id = new_change_id();
-    const auto committed = commit(*change, change_id);
+    const auto committed = store_.commit(config_, *change, change_id);
     if (!committed.ok()) return committed.status();
     if (*committed != ConfigStore::Committed::kDone) {
       return absl::UnavailableError("another node changed the configuration meanwhile");

@@ -61,11 +61,9 @@ class SharedConfiguration final : public control::ConfigurationChanges {
  private:
   using Compute = std::function<absl::StatusOr<ConfigChange>(const StoredConfig&)>;
 
-  // Commits and applies; returns the configuration that the change was based on.
-  [[nodiscard]] absl::StatusOr<StoredConfig> change(Deadline deadline, const Compute& compute);
-  [[nodiscard]] absl::StatusOr<ConfigStore::Committed> commit(const ConfigChange& change,
-                                                              const std::string& change_id);
-  void revert(const ConfigChange& change, const StoredConfig& before);
+  // Commits and applies what `compute` makes of the configuration that it is based on.
+  [[nodiscard]] absl::Status change(Deadline deadline, const Compute& compute);
+  void revert(const std::vector<ConfigChange>& inverse);
   [[nodiscard]] absl::StatusOr<control::Configuration::Revision> change_rules_by(
       Deadline deadline, const Compute& compute);
 
@@ -75,7 +73,10 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   [[nodiscard]] absl::Status recover(const ConfigHead& head);
   [[nodiscard]] absl::Status read_all();
   [[nodiscard]] absl::Status apply(const ConfigStore::LogEntry& entry);
-  void apply_here(const ConfigChange& change);
+  // `rules_before`: the revision of the rules before the change.
+  void apply_here(const ConfigChange& change, std::uint64_t rules_before);
+  [[nodiscard]] absl::Status apply_rules_here(const ConfigChange& change,
+                                              std::uint64_t rules_before);
   void reconcile(bool all);
   [[nodiscard]] absl::Status seed();
   void publish();

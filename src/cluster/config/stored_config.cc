@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The API's messages as the stored form, and changes computed on a copy in memory.
+// Changes computed on what is in memory, and applied to it.
 #include "cluster/config/stored_config.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/text.h"
+#include "cluster/config/stored_form.h"
 #include "cluster/config/stored_trees.h"
 #include "control/config/rule_store.h"
 #include "control/convert/convert_bucket_config.h"
@@ -20,52 +21,8 @@ namespace {
 
 using control::BucketPatch;
 
-absl::StatusOr<StoredBucket> define(const BucketPatch& patch, const StoredBucket* present) {
-  absl::StatusOr<control::BucketPlace> place =
-      control::apply_place(patch, present == nullptr ? nullptr : &present->place);
-  if (!place.ok()) return place.status();
-  absl::StatusOr<BucketSettings> settings =
-      control::apply_patch(patch, present == nullptr ? nullptr : &present->settings, place->inner);
-  if (!settings.ok()) return settings.status();
-  absl::StatusOr<control::BucketSharing> sharing =
-      control::apply_sharing(patch, *settings, present == nullptr ? nullptr : &present->sharing);
-  if (!sharing.ok()) return sharing.status();
-  return StoredBucket{*settings, *std::move(sharing), *std::move(place), 0};
-}
-
-void write(const std::string& id, const StoredBucket& bucket, v1::BucketConfig& config) {
-  control::write_config(bucket.settings, config);
-  control::write_place(bucket.place, config);
-  control::write_sharing(bucket.sharing, config);
-  config.set_bucket_id(id);
-}
-
-absl::StatusOr<StoredBucket> read(const v1::BucketConfig& config) {
-  const auto patch = control::read_patch(config, "");
-  if (!patch.ok()) return patch.status();
-  return define(*patch, nullptr);
-}
-
-v1::RuleSet message_of_rules(const control::RuleSetSpec& rules) {
-  v1::RuleSet message;
-  for (const control::RuleSpec& rule : rules.rules) control::write_rule(rule, *message.add_rules());
-  message.set_default_bucket_id(rules.default_bucket_id);
-  message.set_protect_control_traffic(rules.protect_control_traffic);
-  for (const std::string& entry : rules.control_protocols.entries()) {
-    message.add_control_protocols(entry);
-  }
-  for (const auto& [name, prefixes] : rules.lists) {
-    v1::AddressList& list = *message.add_address_lists();
-    list.set_name(name);
-    for (const IpPrefix& prefix : *prefixes) list.add_prefixes(prefix.to_text());
-  }
-  return message;
-}
-
-absl::Status unreadable(std::string_view what) {
-  return absl::InternalError(
-      joined("the cluster's configuration holds ", what, " that this version of Drip cannot read"));
-}
+// So many changes of single rules are cheap to read, however few rules there are.
+constexpr std::size_t kFewRuleChanges = 128;
 
 // Whether the changed buckets can be where they are to be in trees.
 absl::Status check_trees_of(const StoredConfig& config, std::span<const BucketPatch> patches,
@@ -102,13 +59,48 @@ absl::Status check_target(const StoredConfig& config, std::string_view field,
   return absl::OkStatus();
 }
 
-std::vector<std::string> deleted_by(const v1::DeleteBucketRequest& request,
-                                    const StoredConfig& before) {
-  if (!request.recursive()) return {request.bucket_id()};
-  return StoredTrees(before).forest().subtree(request.bucket_id());
+absl::Status check_rule(const StoredConfig& config, const control::RuleSpec& rule,
+                        const control::AddressLists& lists) {
+  if (const auto* const to = rule.to_bucket()) {
+    absl::Status status = check_target(config, joined(rule.path, "bucket_id"), to->bucket_id);
+    if (!status.ok()) return status;
+  }
+  // Lists that there are not.
+  return control::expand_rule(rule, lists).status();
+}
+
+ConfigChange setting_of(const control::RuleSpec& rule) {
+  v1::SetRuleRequest request;
+  control::write_rule(rule, *request.mutable_rule());
+  return {ConfigChange::Op::kRule, request.SerializeAsString()};
+}
+
+ConfigChange rule_deletion(std::string_view id) {
+  v1::DeleteRuleRequest request;
+  request.set_rule_id(std::string(id));
+  return {ConfigChange::Op::kDeleteRule, request.SerializeAsString()};
+}
+
+ConfigChange whole(const control::RuleSetSpec& rules) {
+  v1::SetRulesRequest request;
+  *request.mutable_rule_set() = message_of_rules(rules);
+  return {ConfigChange::Op::kRules, request.SerializeAsString()};
 }
 
 }  // namespace
+
+absl::StatusOr<StoredBucket> define_bucket(const BucketPatch& patch, const StoredBucket* present) {
+  absl::StatusOr<control::BucketPlace> place =
+      control::apply_place(patch, present == nullptr ? nullptr : &present->place);
+  if (!place.ok()) return place.status();
+  absl::StatusOr<BucketSettings> settings =
+      control::apply_patch(patch, present == nullptr ? nullptr : &present->settings, place->inner);
+  if (!settings.ok()) return settings.status();
+  absl::StatusOr<control::BucketSharing> sharing =
+      control::apply_sharing(patch, *settings, present == nullptr ? nullptr : &present->sharing);
+  if (!sharing.ok()) return sharing.status();
+  return StoredBucket{*settings, *std::move(sharing), *std::move(place), 0};
+}
 
 std::string_view name_of(ConfigChange::Op op) {
   switch (op) {
@@ -118,13 +110,18 @@ std::string_view name_of(ConfigChange::Op op) {
       return "delete";
     case ConfigChange::Op::kRules:
       return "rules";
+    case ConfigChange::Op::kRule:
+      return "rule";
+    case ConfigChange::Op::kDeleteRule:
+      return "delete_rule";
   }
   return "";
 }
 
 std::optional<ConfigChange::Op> op_named(std::string_view name) {
   for (const auto op :
-       {ConfigChange::Op::kBuckets, ConfigChange::Op::kDelete, ConfigChange::Op::kRules}) {
+       {ConfigChange::Op::kBuckets, ConfigChange::Op::kDelete, ConfigChange::Op::kRules,
+        ConfigChange::Op::kRule, ConfigChange::Op::kDeleteRule}) {
     if (name_of(op) == name) return op;
   }
   return std::nullopt;
@@ -132,10 +129,46 @@ std::optional<ConfigChange::Op> op_named(std::string_view name) {
 
 BucketPatch patch_of(const std::string& id, const StoredBucket& bucket) {
   v1::BucketConfig config;
-  write(id, bucket, config);
+  write_stored(id, bucket, config);
   // What was written reads back.
   BucketPatch patch = control::read_patch(config, "").value();
   return patch;
+}
+
+void StoredConfig::set_rules(control::RuleSetSpec next) {
+  rules = std::move(next);
+  rule_changes = 0;
+  rule_indices_.clear();
+  for (std::size_t i = 0; i < rules.rules.size(); ++i) rule_indices_.emplace(rules.rules[i].id, i);
+}
+
+bool StoredConfig::stores_rules_next() const {
+  return rule_changes + 1 >= std::max(kFewRuleChanges, rules.rules.size() / 2);
+}
+
+void StoredConfig::set_rule(control::RuleSpec rule) {
+  const auto [present, created] = rule_indices_.emplace(rule.id, rules.rules.size());
+  if (created) {
+    rules.rules.push_back(std::move(rule));
+  } else {
+    rules.rules[present->second] = std::move(rule);
+  }
+}
+
+void StoredConfig::erase_rule(std::string_view id) {
+  const auto present = rule_indices_.find(std::string(id));
+  if (present == rule_indices_.end()) return;
+  const std::size_t erased = present->second;
+  rules.rules.erase(rules.rules.begin() + static_cast<std::ptrdiff_t>(erased));
+  rule_indices_.erase(present);
+  for (auto& [name, index] : rule_indices_) {
+    if (index > erased) --index;
+  }
+}
+
+const control::RuleSpec* StoredConfig::find_rule(std::string_view id) const {
+  const auto present = rule_indices_.find(std::string(id));
+  return present == rule_indices_.end() ? nullptr : &rules.rules[present->second];
 }
 
 control::SharedConfig StoredConfig::wanted() const {
@@ -164,9 +197,9 @@ absl::StatusOr<ConfigChange> change_buckets(const StoredConfig& config,
     absl::Status status = control::check_revision(patch.path, patch.id, patch.expected_revision,
                                                   present == nullptr ? 0 : present->revision);
     if (!status.ok()) return status;
-    const auto bucket = define(patch, present);
+    const auto bucket = define_bucket(patch, present);
     if (!bucket.ok()) return bucket.status();
-    write(patch.id, *bucket, *request.add_buckets());
+    write_stored(patch.id, *bucket, *request.add_buckets());
     after.push_back(*bucket);
   }
   if (absl::Status status = check_trees_of(config, patches, after); !status.ok()) return status;
@@ -197,32 +230,43 @@ absl::StatusOr<ConfigChange> change_by_deleting(const StoredConfig& config, std:
 absl::StatusOr<ConfigChange> change_rules(const StoredConfig& config,
                                           const control::RuleSetSpec& rules) {
   for (const control::RuleSpec& rule : rules.rules) {
-    const auto* const to = rule.to_bucket();
-    if (to == nullptr) continue;
-    absl::Status status = check_target(config, joined(rule.path, "bucket_id"), to->bucket_id);
-    if (!status.ok()) return status;
+    if (absl::Status status = check_rule(config, rule, rules.lists); !status.ok()) return status;
   }
   if (!rules.default_bucket_id.empty()) {
     absl::Status status =
         check_target(config, joined(rules.path, "default_bucket_id"), rules.default_bucket_id);
     if (!status.ok()) return status;
   }
-  // Lists that there are not.
-  for (const control::RuleSpec& rule : rules.rules) {
-    const auto matches = control::expand_rule(rule, rules.lists);
-    if (!matches.ok()) return matches.status();
+  return whole(rules);
+}
+
+absl::StatusOr<ConfigChange> change_rule(const StoredConfig& config,
+                                         const control::RuleSpec& rule) {
+  if (absl::Status status = check_rule(config, rule, config.rules.lists); !status.ok()) {
+    return status;
   }
-  v1::SetRulesRequest request;
-  *request.mutable_rule_set() = message_of_rules(rules);
-  return ConfigChange{ConfigChange::Op::kRules, request.SerializeAsString()};
+  return setting_of(rule);
+}
+
+absl::StatusOr<ConfigChange> change_by_deleting_rule(const StoredConfig& config,
+                                                     std::string_view id) {
+  if (config.find_rule(id) == nullptr) return not_found("rule_id", "rule", id);
+  return rule_deletion(id);
 }
 
 std::vector<ConfigChange> inverse_of(const ConfigChange& change, const StoredConfig& before) {
   std::vector<ConfigChange> result;
-  if (change.op == ConfigChange::Op::kRules) {
-    v1::SetRulesRequest request;
-    *request.mutable_rule_set() = message_of_rules(before.rules);
-    result.push_back({ConfigChange::Op::kRules, request.SerializeAsString()});
+  if (change.op == ConfigChange::Op::kRule) {
+    v1::SetRuleRequest request;
+    request.ParseFromString(change.data);
+    const std::string& id = request.rule().rule_id();
+    const control::RuleSpec* const former = before.find_rule(id);
+    result.push_back(former == nullptr ? rule_deletion(id) : setting_of(*former));
+    return result;
+  }
+  // A rule that was deleted returns to its place, which only all rules together tell.
+  if (change.op == ConfigChange::Op::kRules || change.op == ConfigChange::Op::kDeleteRule) {
+    result.push_back(whole(before.rules));
     return result;
   }
   v1::ConfigureBucketsRequest changed;
@@ -241,13 +285,34 @@ std::vector<ConfigChange> inverse_of(const ConfigChange& change, const StoredCon
     if (known == before.buckets.end()) {
       result.push_back(deletion(config.bucket_id(), true));
     } else {
-      write(known->first, known->second, *restored.add_buckets());
+      write_stored(known->first, known->second, *restored.add_buckets());
     }
   }
   if (restored.buckets_size() > 0) {
     result.push_back({ConfigChange::Op::kBuckets, restored.SerializeAsString()});
   }
   return result;
+}
+
+std::vector<std::string> deleted_by(const v1::DeleteBucketRequest& request,
+                                    const StoredConfig& before) {
+  if (!request.recursive()) return {request.bucket_id()};
+  return StoredTrees(before).forest().subtree(request.bucket_id());
+}
+
+absl::Status apply_rule_change(const ConfigChange& change, StoredConfig& config) {
+  if (change.op == ConfigChange::Op::kDeleteRule) {
+    v1::DeleteRuleRequest request;
+    if (!request.ParseFromString(change.data)) return unreadable("a deletion of a rule");
+    config.erase_rule(request.rule_id());
+  } else {
+    v1::SetRuleRequest request;
+    if (!request.ParseFromString(change.data)) return unreadable("a change of a rule");
+    auto rule = control::read_rule(request.rule(), "rule.");
+    if (!rule.ok()) return unreadable(joined("rule ", quoted(request.rule().rule_id())));
+    config.set_rule(*std::move(rule));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
@@ -257,7 +322,7 @@ absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
       v1::ConfigureBucketsRequest request;
       if (!request.ParseFromString(change.data)) return unreadable("a change of buckets");
       for (const v1::BucketConfig& each : request.buckets()) {
-        auto bucket = read(each);
+        auto bucket = read_stored(each);
         if (!bucket.ok()) return unreadable(joined("bucket ", quoted(each.bucket_id())));
         bucket->revision = revision;
         config.buckets.insert_or_assign(each.bucket_id(), *std::move(bucket));
@@ -275,41 +340,21 @@ absl::Status apply_change(const ConfigChange& change, std::uint64_t revision,
       if (!request.ParseFromString(change.data)) return unreadable("a change of rules");
       auto rules = control::read_rule_set(request.rule_set(), "rule_set.");
       if (!rules.ok()) return unreadable("rules");
-      config.rules = *std::move(rules);
+      config.set_rules(*std::move(rules));
+      config.rules_revision = revision;
+      break;
+    }
+    case ConfigChange::Op::kRule:
+    case ConfigChange::Op::kDeleteRule: {
+      const std::size_t changes = config.stores_rules_next() ? 0 : config.rule_changes + 1;
+      if (absl::Status status = apply_rule_change(change, config); !status.ok()) return status;
+      config.rule_changes = changes;
       config.rules_revision = revision;
       break;
     }
   }
   config.revision = revision;
   return absl::OkStatus();
-}
-
-std::string encode(const std::string& id, const StoredBucket& bucket) {
-  v1::Bucket message;
-  write(id, bucket, *message.mutable_config());
-  message.set_revision(bucket.revision);
-  return message.SerializeAsString();
-}
-
-absl::StatusOr<StoredBucket> decode_bucket(const std::string& bytes) {
-  v1::Bucket message;
-  if (!message.ParseFromString(bytes)) return unreadable("a bucket");
-  auto bucket = read(message.config());
-  if (!bucket.ok()) return unreadable(joined("bucket ", quoted(message.config().bucket_id())));
-  bucket->revision = message.revision();
-  return bucket;
-}
-
-std::string encode(const control::RuleSetSpec& rules) {
-  return message_of_rules(rules).SerializeAsString();
-}
-
-absl::StatusOr<control::RuleSetSpec> decode_rules(const std::string& bytes) {
-  v1::RuleSet message;
-  if (!message.ParseFromString(bytes)) return unreadable("rules");
-  auto rules = control::read_rule_set(message, "rule_set.");
-  if (!rules.ok()) return unreadable("rules");
-  return rules;
 }
 
 }  // namespace drip::cluster

@@ -20,6 +20,8 @@ struct ClusterKeys {
   std::string config = prefix + "config";    ///< Hash: revision, tip, rules and the like.
   std::string buckets = prefix + "buckets";  ///< Hash by bucket id.
   std::string log = prefix + "log";          ///< Stream: entry REVISION-0 is that change.
+  /// Stream: the changes of single rules since `config` got the rules.
+  std::string rule_changes = prefix + "rule-changes";
 };
 
 }  // namespace drip::cluster

@@ -103,17 +103,26 @@ absl::StatusOr<Configuration::Revision> Configuration::set_rules(
   return Revision{rules_.revision(), false};
 }
 
-absl::StatusOr<Configuration::Revision> Configuration::set_rule(RuleSpec rule) {
+absl::StatusOr<Configuration::Revision> Configuration::set_rule(RuleSpec rule,
+                                                                std::uint64_t revision) {
   MutexLock lock(mutex_);
   const absl::StatusOr<bool> created = rules_.set(std::move(rule));
   if (!created.ok()) return created.status();
+  if (revision != 0) rules_.set_revision(revision);
   return Revision{rules_.revision(), *created};
 }
 
-absl::StatusOr<Configuration::Revision> Configuration::delete_rule(std::string_view id) {
+absl::StatusOr<Configuration::Revision> Configuration::delete_rule(std::string_view id,
+                                                                   std::uint64_t revision) {
   MutexLock lock(mutex_);
   if (absl::Status status = rules_.erase(id); !status.ok()) return status;
+  if (revision != 0) rules_.set_revision(revision);
   return Revision{rules_.revision(), false};
+}
+
+std::uint64_t Configuration::rules_revision() const {
+  MutexLock lock(mutex_);
+  return rules_.revision();
 }
 
 void Configuration::merge_added_rules() {

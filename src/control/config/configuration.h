@@ -86,8 +86,10 @@ class Configuration {
   [[nodiscard]] absl::StatusOr<Revision> set_rules(
       RuleSetSpec rules, std::optional<std::uint64_t> expected = std::nullopt,
       std::uint64_t revision = 0);
-  [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule);
-  [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id);
+  [[nodiscard]] absl::StatusOr<Revision> set_rule(RuleSpec rule, std::uint64_t revision = 0);
+  [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id,
+                                                     std::uint64_t revision = 0);
+  [[nodiscard]] std::uint64_t rules_revision() const;
 
   /// See RuleStore::merge_added().
   void merge_added_rules();

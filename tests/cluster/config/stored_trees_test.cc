@@ -11,7 +11,7 @@
 
 #include "base/errors.h"
 #include "base/text.h"
-#include "cluster/config/stored_config.h"
+#include "cluster/config/stored_form.h"
 #include "control/convert/convert_bucket_config.h"
 
 namespace drip::cluster {
