@@ -162,9 +162,14 @@ class Dispatcher {
 
   void to_flow(std::uint32_t flow_rule, const Arrival& arrival, const Headers& headers,
                const RuleSnapshot& rules) {
-    const FlowKey key = key_of(rules.flow_paths[flow_rule].key, arrival, headers);
+    const FlowPath& path = rules.flow_paths[flow_rule];
+    const FlowKey key = key_of(path.key, arrival, headers);
     // The same key always goes to the same transmitter.
-    const std::uint32_t owner = transmitters() == 1 ? 0 : spread_(key) % transmitters();
+    std::uint32_t owner = 0;
+    if (transmitters() > 1) {
+      owner = path.transmitter == FlowPath::kAnyTransmitter ? spread_(key) % transmitters()
+                                                            : path.transmitter;
+    }
     if (!is_local(owner)) {
       return hand_off(owner, HandedPacket::Kind::kFlows, flow_rule, arrival, rules);
     }

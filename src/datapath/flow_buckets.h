@@ -49,11 +49,12 @@ class FlowBuckets {
   /// FlowTable::retired is set and the table is not used again.
   void retire_table(std::uint32_t flow_rule) { tables_[flow_rule]->retiring = true; }
 
-  /// Settings for flows that appear from now on.
-  void change_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
-                       Duration idle_timeout) {
-    tables_[flow_rule]->settings.bucket = bucket;
-    tables_[flow_rule]->settings.idle_timeout = idle_timeout;
+  /// Settings for flows that appear from now on, but for their key.
+  void change_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) {
+    FlowRuleSettings& present = tables_[flow_rule]->settings;
+    const FlowTemplateKey key = present.key;
+    present = settings;
+    present.key = key;
   }
   /// Applies the present settings to flow number `flow`, if there is one, and gives it one of the
   /// present rings; its backlog stays.
@@ -63,6 +64,8 @@ class FlowBuckets {
     const auto former_ring = table.replace_ring(flow);
     transmitter_.change(table.slot(flow), table.settings.bucket,
                         former_ring ? table.ring(flow) : nullptr, table.rings->ring_slots(), now);
+    // One that is in no tree, and is to be in none, is left alone.
+    transmitter_.set_node(table.slot(flow), table.settings.node(), now);
     if (table.queue != nullptr) transmitter_.set_queue(table.slot(flow), *table.queue, nullptr);
     if (former_ring) table.former_rings->give_back(*former_ring);
     if (table.is_held(flow)) transmitter_.pause(table.slot(flow), now);
@@ -118,6 +121,7 @@ class FlowBuckets {
     Bucket& bucket = transmitter_.create(slot, table.settings.bucket, table.ring(*flow),
                                          table.rings->ring_slots(), now);
     bucket.flow_rule = flow_rule;
+    if (table.settings.parent) transmitter_.set_node(slot, table.settings.node(), now);
     if (table.queue != nullptr) transmitter_.set_queue(slot, *table.queue, nullptr);
     if (table.key_change != nullptr) [[unlikely]] {
       if (table.is_old(key)) {

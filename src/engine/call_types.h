@@ -78,6 +78,20 @@ struct FlowRuleSettings {
   BucketSettings bucket;
   std::uint32_t max_flows = 0;  ///< Over all transmitters.
   Duration idle_timeout;        ///< After which an idle flow's bucket is removed.
+  /// The inner node below which all of its buckets are leaves; none: they are in no tree.
+  std::optional<BucketRef> parent;
+  NodeSettings share;  ///< With `parent`: of each bucket. Its own `parent` is not used.
+
+  /// `share` with the parent's slot.
+  [[nodiscard]] NodeSettings node() const {
+    NodeSettings settings = share;
+    settings.parent = parent ? parent->slot : kNoNode;
+    return settings;
+  }
+  /// Whether its buckets may be on this transmitter: those of a tree are with their parent.
+  [[nodiscard]] bool may_be_on(std::uint32_t transmitter) const {
+    return !parent || parent->transmitter == transmitter;
+  }
 };
 
 }  // namespace drip

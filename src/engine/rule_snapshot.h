@@ -41,8 +41,12 @@ struct RuleAction {
 
 /// What a packet's way needs to know of a per-flow rule.
 struct FlowPath {
+  static constexpr std::uint32_t kAnyTransmitter = ~0U;
+
   FlowTemplateKey key;
   RuleAction overflow;  ///< For packets of flows for which there is no room; never kFlows.
+  /// Of all flows, if their buckets are in a tree; otherwise the key decides.
+  std::uint32_t transmitter = kAnyTransmitter;
 };
 
 /// One worker's copy of a rule's action, and its counters. Half a cache line, because with many

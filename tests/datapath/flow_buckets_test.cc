@@ -85,7 +85,7 @@ class FlowBucketsTest : public testing::Test {
     EXPECT_TRUE(h.balanced());
     EXPECT_EQ(table->flows.get(), keys().size());
     EXPECT_EQ(table->flows.get() + room(), settings.max_flows);
-    EXPECT_EQ(h.transmitter.scheduler().live_buckets(), table->flows.get() + 2);
+    EXPECT_EQ(h.transmitter.scheduler().live_buckets(), table->flows.get() + others);
   }
   void TearDown() override { expect_consistent(); }
 
@@ -96,7 +96,45 @@ class FlowBucketsTest : public testing::Test {
   Harness h;
   std::uint32_t fallback = 0;
   std::uint32_t overflow = 0;
+  std::uint64_t others = 2;  // Buckets of no flow.
 };
+
+// What each flow's bucket lets go is charged to the node above them, which divides its rate.
+TEST_F(FlowBucketsTest, BelowANodeTheyShareItsRateUntilTheyAreIdle) {
+  settings.bucket = bits(60, 80e3);  // 100 bytes: 10 ms.
+  BucketSettings node;
+  node.bits_per_second = 80e3;
+  const std::uint32_t up = h.take_slot();
+  h.transmitter.create(up, node, nullptr, 0, h.time);
+  settings.parent = BucketRef{0, up};
+  use(4);
+  others = 3;
+  for (int i = 0; i < 50; ++i) {
+    arrive(1, 2, 1000);
+    arrive(1, 2, 1001);
+  }
+  poll();
+  ASSERT_EQ(table->flows.get(), 2U);
+  run_ms(400);
+  const auto departed = [&](std::uint32_t flow) { return bucket(flow).departed.get(); };
+  EXPECT_NEAR(static_cast<double>(departed(0) + departed(1)), 41, 1);
+  EXPECT_NEAR(static_cast<double>(departed(0)), static_cast<double>(departed(1)), 1);
+  EXPECT_EQ(h.bucket(up).departed.get(), departed(0) + departed(1));
+  // Another weight for flows that there are.
+  FlowRuleSettings wanted = settings;
+  wanted.share.weight = 3;
+  h.flows.change_settings(kNumber, wanted);
+  h.flows.change_flow(kNumber, 0, h.time);
+  const std::uint64_t first = departed(0);
+  const std::uint64_t second = departed(1);
+  run_ms(320);
+  EXPECT_NEAR(static_cast<double>(departed(0) - first), 24, 1);
+  EXPECT_NEAR(static_cast<double>(departed(1) - second), 8, 1);
+  // Nothing of them is left below the node once they are idle.
+  run_ms(1000);
+  EXPECT_EQ(table->flows.get(), 0U);
+  EXPECT_EQ(h.transmitter.scheduler().tree().structure().children(up), 0U);
+}
 
 TEST_F(FlowBucketsTest, OneForEachFiveTuple) {
   use(16);
@@ -249,7 +287,10 @@ TEST_F(FlowBucketsTest, SettingsChangeLive) {
   poll();
   run_ms(50);
   EXPECT_EQ(h.ports.sent(1).size(), 1U);
-  h.flows.change_settings(kNumber, bits(8, 80e3), Duration{20'000'000});
+  FlowRuleSettings wanted = settings;
+  wanted.bucket = bits(8, 80e3);
+  wanted.idle_timeout = Duration{20'000'000};
+  h.flows.change_settings(kNumber, wanted);
   for (std::uint32_t flow = 0; flow < 8; ++flow) h.flows.change_flow(kNumber, flow, h.time);
   // 50 ms were left and are 5 now; then one each 10 ms.
   EXPECT_EQ(bucket().capacity, 8U);
@@ -318,7 +359,9 @@ TEST_F(FlowBucketsTest, CountsStayConsistentWhileFlowsComeAndGo) {
     if (random() % 2000 == 0) {
       settings.bucket =
           bits(static_cast<std::uint32_t>(1 + random() % 60), 1e6 * (1 + random() % 9));
-      h.flows.change_settings(kNumber, settings.bucket, Duration{2'000'000});
+      FlowRuleSettings wanted = settings;
+      wanted.idle_timeout = Duration{2'000'000};
+      h.flows.change_settings(kNumber, wanted);
       for (std::uint32_t flow = 0; flow < 50; ++flow) h.flows.change_flow(kNumber, flow, h.time);
     }
     h.lcore.poll_once();

@@ -199,7 +199,7 @@ TEST_F(FlowChangesTest, LargerRingsTakeOverWhatWaits) {
   add_rings(larger, 4);
   table->replace_rings(&larger);
   settings.bucket.capacity = 4 * kRingSlots;
-  h.flows.change_settings(kNumber, settings.bucket, settings.idle_timeout);
+  h.flows.change_settings(kNumber, settings);
   arrive(2);  // A new flow has a new ring before the others are changed.
   poll();
   for (std::uint32_t flow = 0; flow < table->number_count(); ++flow) {

@@ -3,6 +3,7 @@
 """Runs the dripctl commands of a page, in their order, against a dripd without ports:
 guide_test.py BUILD PAGE"""
 import pathlib
+import re
 import shlex
 import sys
 import tempfile
@@ -29,7 +30,8 @@ class NoLink:
 
 
 def commands_of(page):
-    for line in page.read_text().splitlines():
+    lines_joined = re.sub(r"\\\n\s*", "", page.read_text())
+    for line in lines_joined.splitlines():
         if line.startswith("    dripctl "):
             yield shlex.split(line, comments=True)[1:]
 

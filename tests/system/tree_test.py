@@ -124,6 +124,24 @@ def test(build, kind):
             check("has 1 child" in refused.stderr, f"deleted a node with a child: {refused.stderr}")
             daemon.ctl("rule", "delete", "a")
             daemon.ctl("rule", "delete", "b")
+
+            # A bucket for each flow, below the uplink; then all of them below the site.
+            per_flow = (
+                *("rule", "add", "flows", "--port", "left", "--proto", "udp"),
+                *("--per-flow", "five-tuple", "--max-flows", "16", "--capacity", "200"),
+                *("--rate", f"{UPLINK}bit"),
+            )
+            daemon.ctl(*per_flow, "--parent", "uplink")
+            time.sleep(0.3)
+            expect(shares(right, (a, b)), {a: UPLINK / 2, b: UPLINK / 2}, "flows below the uplink")
+            daemon.ctl(*per_flow, "--parent", "site", "--weight", "2")
+            time.sleep(0.3)
+            expect(shares(right, (a, b)), {a: 2e6, b: 2e6}, "flows moved below the site")
+            (flows,) = daemon.ctl("tree")["flow_rules"]
+            check(int(flows["flows"]) == 2, f"flows of the rule: {flows}")
+            refused = daemon.run_ctl("bucket", "delete", "uplink", "--recursive")
+            check("the flows of rule" in refused.stderr, f"deleted a parent: {refused.stderr}")
+            daemon.ctl("rule", "delete", "flows")
             daemon.ctl("bucket", "delete", "uplink", "--recursive", "--drop")
         wait_until(lambda: not daemon.ctl("tree")["nodes"], "the tree is gone")
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/rule_list.h"
 #include "cli/fields/rule_file.h"
 #include "cli/fields/rule_flags.h"
 #include "cli/fields/rule_text.h"
@@ -33,26 +34,6 @@ Exit apply(Session& session, const v1::SetRulesRequest& request) {
   return Exit::kOk;
 }
 
-// All pages, as one.
-v1::ListRulesResponse list_all(Session& session) {
-  for (int tries_left = 4;; --tries_left) {
-    v1::ListRulesRequest request;
-    v1::ListRulesResponse all = session.connection.call(&Shaper::ListRules, request);
-    try {
-      while (!all.next_page_token().empty()) {
-        request.set_page_token(all.next_page_token());
-        v1::ListRulesResponse page = session.connection.call(&Shaper::ListRules, request);
-        all.set_next_page_token(page.next_page_token());
-        all.mutable_rules()->MergeFrom(page.rules());
-      }
-      return all;
-    } catch (const CallError& error) {
-      // The rules were changed in between.
-      if (error.code() != grpc::StatusCode::ABORTED || tries_left == 0) throw;
-    }
-  }
-}
-
 // The rule set of the rules as they are.
 v1::RuleSet present_set(const v1::ListRulesResponse& list) {
   v1::RuleSet rule_set;
@@ -68,7 +49,7 @@ v1::RuleSet present_set(const v1::ListRulesResponse& list) {
 template <class Change>
 Exit change_set(Session& session, Change change) {
   for (int tries_left = 4;; --tries_left) {
-    const v1::ListRulesResponse present = list_all(session);
+    const v1::ListRulesResponse present = list_all_rules(session);
     v1::SetRulesRequest request;
     *request.mutable_rule_set() = present_set(present);
     change(*request.mutable_rule_set());
@@ -185,7 +166,7 @@ void print_table(const v1::ListRulesResponse& list) {
 enum class ListForm { kStatus, kNames, kSet };
 
 Exit list(Session& session, ListForm form) {
-  const v1::ListRulesResponse reply = list_all(session);
+  const v1::ListRulesResponse reply = list_all_rules(session);
   if (form == ListForm::kNames) {
     for (const v1::RuleStatus& status : reply.rules()) print_line(status.rule().rule_id());
   } else if (form == ListForm::kSet) {

@@ -13,6 +13,7 @@
 
 #include "base/quantity.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/rule_list.h"
 #include "cli/fields/bucket_place.h"
 #include "cli/fields/bucket_text.h"
 #include "cli/output/output.h"
@@ -50,9 +51,20 @@ Snapshot take(Session& session) {
   return snapshot;
 }
 
+// The per-flow rules whose buckets are in trees.
+std::vector<v1::RuleStatus> take_flow_rules(Session& session) {
+  std::vector<v1::RuleStatus> result;
+  const v1::ListRulesResponse all = list_all_rules(session);
+  for (const v1::RuleStatus& status : all.rules()) {
+    if (!status.rule().per_flow().bucket().parent_id().empty()) result.push_back(status);
+  }
+  return result;
+}
+
 // A node in the order of the table.
 struct Row {
-  const v1::Bucket* bucket = nullptr;
+  const v1::Bucket* bucket = nullptr;  // Null: all buckets of a per-flow rule.
+  const v1::RuleStatus* flow_rule = nullptr;
   std::string branch;         // "├─ " and so on.
   std::uint64_t backlog = 0;  // With all that is below it.
   double bits_per_second = 0;
@@ -62,9 +74,13 @@ struct Row {
 
 class Forest {
  public:
-  Forest(const Snapshot& before, const Snapshot& now) : before_(before), now_(now) {
+  Forest(const Snapshot& before, const Snapshot& now, const std::vector<v1::RuleStatus>& flow_rules)
+      : before_(before), now_(now) {
     for (const auto& [id, seen] : now) {
       children_[seen.bucket.config().parent_id()].push_back(&id);
+    }
+    for (const v1::RuleStatus& status : flow_rules) {
+      flow_rules_[status.rule().per_flow().bucket().parent_id()].push_back(&status);
     }
   }
 
@@ -84,7 +100,7 @@ class Forest {
     const std::size_t index = rows.size();
     const Seen& seen = now_.at(id);
     const v1::Bucket& bucket = seen.bucket;
-    rows.push_back({&bucket, branch, bucket.queue_size(), 0, 0, ""});
+    rows.push_back({&bucket, nullptr, branch, bucket.queue_size(), 0, 0, ""});
     if (const auto then = before_.find(id); then != before_.end()) {
       const double seconds =
           1e-9 * static_cast<double>(seen.monotonic_ns - then->second.monotonic_ns);
@@ -96,11 +112,16 @@ class Forest {
       rows[index].units_per_second = rate(bucket.processed_requests(), was.processed_requests());
     }
     const std::vector<const std::string*>& children = children_[id];
+    const std::vector<const v1::RuleStatus*>& flow_rules = flow_rules_[id];
     for (std::size_t i = 0; i < children.size(); ++i) {
-      const bool last = i + 1 == children.size();
+      const bool last = i + 1 == children.size() && flow_rules.empty();
       const std::size_t child = rows.size();
       add(*children[i], below + (last ? "└─ " : "├─ "), below + (last ? "   " : "│  "), rows);
       rows[index].backlog += rows[child].backlog;
+    }
+    for (const v1::RuleStatus* const rule : flow_rules) {
+      const bool last = rule == flow_rules.back();
+      rows.push_back({nullptr, rule, below + (last ? "└─ " : "├─ "), 0, 0, 0, ""});
     }
     if (rows[index].backlog > 0) rows[index].blocked_by = blocker_of(bucket);
   }
@@ -125,6 +146,7 @@ class Forest {
   const Snapshot& before_;
   const Snapshot& now_;
   std::map<std::string, std::vector<const std::string*>> children_;  // In order of names.
+  std::map<std::string, std::vector<const v1::RuleStatus*>> flow_rules_;
 };
 
 void print_table(const std::vector<Row>& rows) {
@@ -138,6 +160,14 @@ void print_table(const std::vector<Row>& rows) {
                {"BACKLOG"},
                {"BLOCKED BY", Table::Align::kLeft}});
   for (const Row& row : rows) {
+    if (row.bucket == nullptr) {
+      const v1::BucketConfig& each = row.flow_rule->rule().per_flow().bucket();
+      table.add({row.branch + fmt::format("{} flows of rule {}, each", row.flow_rule->flows(),
+                                          row.flow_rule->rule().rule_id()),
+                 "-", "-", rates_in_words(each), guarantee_in_words(each),
+                 fmt::format("{}", each.weight()), fmt::format("{}", each.priority()), "-", "-"});
+      continue;
+    }
     const v1::BucketConfig& config = row.bucket->config();
     const bool root = config.parent_id().empty();
     table.add({row.branch + row.bucket->bucket_id(), format_bit_rate(row.bits_per_second, 4),
@@ -152,7 +182,12 @@ void print_table(const std::vector<Row>& rows) {
 
 void print_json(const std::vector<Row>& rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  nlohmann::ordered_json flow_rules = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
+    if (row.bucket == nullptr) {
+      flow_rules.push_back(to_json(*row.flow_rule));
+      continue;
+    }
     nlohmann::ordered_json node = to_json(*row.bucket);
     node["processed_bps"] = row.bits_per_second;
     node["processed_per_second"] = row.units_per_second;
@@ -162,6 +197,7 @@ void print_json(const std::vector<Row>& rows) {
   }
   nlohmann::ordered_json json;
   json["nodes"] = std::move(list);
+  json["flow_rules"] = std::move(flow_rules);
   print(json);
 }
 
@@ -175,7 +211,8 @@ Exit show(Session& session, const Settings& settings) {
           {grpc::StatusCode::NOT_FOUND, fmt::format("'{}' is no node of a tree", settings.root)},
           /*server_reached=*/true);
     }
-    const std::vector<Row> rows = Forest(before, now).rows(settings.root);
+    const std::vector<v1::RuleStatus> flow_rules = take_flow_rules(session);
+    const std::vector<Row> rows = Forest(before, now, flow_rules).rows(settings.root);
     if (session.json) {
       print_json(rows);
     } else {

@@ -14,16 +14,49 @@
 namespace drip::cli {
 namespace {
 
-void set_guarantees(const std::vector<std::string>& texts, v1::ConfigureBucketRequest* request) {
+// Config is BucketConfig or ConfigureBucketRequest, which has the same fields.
+template <typename Config>
+void set_guarantees(const std::vector<std::string>& texts, Config* config) {
   for (const std::string& text : texts) {
     const Parsed<LeakRate> rate = parse_leak_rate(text);
     if (!rate) throw CLI::ValidationError("--guarantee", rate.error());
     if (rate->kind == RateKind::kBits) {
-      request->set_guarantee_bps(rate->per_second);
+      config->set_guarantee_bps(rate->per_second);
     } else {
-      request->set_guarantee(rate->per_second);
+      config->set_guarantee(rate->per_second);
     }
   }
+}
+
+template <typename Config>
+void add_parent_and_guarantee(CLI::App* app, const std::shared_ptr<Config>& config) {
+  app->add_option_function<std::string>(
+         "--parent",
+         [config](const std::string& name) { config->set_parent_id(name == "-" ? "" : name); },
+         "The inner node below which the bucket is; - for none")
+      ->type_name("NAME");
+  app->add_option_function<std::vector<std::string>>(
+         "--guarantee",
+         [config](const std::vector<std::string>& texts) { set_guarantees(texts, config.get()); },
+         "Rate that the bucket gets from its parent before others get more than theirs; 0bit or\n"
+         "0 for none")
+      ->type_name("RATE")
+      ->allow_extra_args(false);
+}
+
+template <typename Config>
+void add_priority_and_tolerance(CLI::App* app, const std::string& priority_flag,
+                                const std::shared_ptr<Config>& config) {
+  add_whole<std::uint32_t>(app, priority_flag,
+                           "Order among siblings beyond guarantees, 0 to 7, the highest first",
+                           [config](std::uint32_t priority) { config->set_priority(priority); });
+  add_parsed(
+      app, "--tolerance", "DURATION",
+      "Below a parent: time waited for it that the bucket's own rate may make up for",
+      [](std::string_view text) { return parse_duration(text); },
+      [config](std::chrono::nanoseconds span) {
+        config->set_tolerance_ns(static_cast<std::uint64_t>(span.count()));
+      });
 }
 
 }  // namespace
@@ -32,28 +65,16 @@ void add_place_settings(CLI::App* app, const std::shared_ptr<v1::ConfigureBucket
   app->add_flag_callback(
       "--inner", [request] { request->set_inner(true); },
       "The bucket is an inner node of a tree: it has children, no capacity, and a rate or none");
-  app->add_option_function<std::string>(
-         "--parent",
-         [request](const std::string& name) { request->set_parent_id(name == "-" ? "" : name); },
-         "The inner node below which the bucket is; - for none")
-      ->type_name("NAME");
-  app->add_option_function<std::vector<std::string>>(
-         "--guarantee",
-         [request](const std::vector<std::string>& texts) { set_guarantees(texts, request.get()); },
-         "Rate that the bucket gets from its parent before others get more than theirs; 0bit or\n"
-         "0 for none")
-      ->type_name("RATE")
-      ->allow_extra_args(false);
-  add_whole<std::uint32_t>(app, "--priority",
-                           "Order among siblings beyond guarantees, 0 to 7, the highest first",
-                           [request](std::uint32_t priority) { request->set_priority(priority); });
-  add_parsed(
-      app, "--tolerance", "DURATION",
-      "Below a parent: time waited for it that the bucket's own rate may make up for",
-      [](std::string_view text) { return parse_duration(text); },
-      [request](std::chrono::nanoseconds span) {
-        request->set_tolerance_ns(static_cast<std::uint64_t>(span.count()));
-      });
+  add_parent_and_guarantee(app, request);
+  add_priority_and_tolerance(app, "--priority", request);
+}
+
+void add_flow_place_settings(CLI::App* app, const std::shared_ptr<v1::BucketConfig>& config) {
+  add_parent_and_guarantee(app, config);
+  add_whole<std::uint32_t>(app, "--weight",
+                           "Below a parent: share of what is left beyond guarantees, 1 to 1000",
+                           [config](std::uint32_t weight) { config->set_weight(weight); });
+  add_priority_and_tolerance(app, "--flow-priority", config);
 }
 
 std::string guarantee_in_words(const v1::BucketConfig& config) {

@@ -15,6 +15,8 @@ namespace drip::cli {
 // --inner, --parent, --guarantee, --priority, --tolerance. --weight is with those for sharing,
 // whose weights it sets as well.
 void add_place_settings(CLI::App* app, const std::shared_ptr<v1::ConfigureBucketRequest>& request);
+// The same for the buckets of flows, with --weight; --flow-priority is not the rule's.
+void add_flow_place_settings(CLI::App* app, const std::shared_ptr<v1::BucketConfig>& config);
 // "40mbit", "10k/s", or both; "-" without a guarantee.
 [[nodiscard]] std::string guarantee_in_words(const v1::BucketConfig& config);
 // Adds nothing for a bucket that is in no tree.

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "cli/fields/bucket_place.h"
 #include "cli/fields/bucket_queue.h"
 #include "cli/fields/bucket_settings.h"
 #include "cli/session/flags.h"
@@ -287,7 +288,9 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
         return parse_choice(text, kWays);
       },
       [flows](v1::FlowOverflow way) { flows->set_overflow(way); });
-  add_bucket_settings(group, std::shared_ptr<v1::BucketConfig>(flows, flows->mutable_bucket()));
+  const std::shared_ptr<v1::BucketConfig> bucket(flows, flows->mutable_bucket());
+  add_bucket_settings(group, bucket);
+  add_flow_place_settings(group, bucket);
   add_queue_settings(
       group, [flows]() -> v1::QueueConfig& { return *flows->mutable_bucket()->mutable_queue(); });
   // One by one, so that the error names the flag and not the group.

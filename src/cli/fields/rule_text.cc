@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "cli/fields/bucket_place.h"
 #include "cli/fields/bucket_text.h"
 #include "cli/fields/rule_flags.h"
 
@@ -139,13 +140,27 @@ std::string match_in_words(const v1::Match& match) {
 
 namespace {
 
+// ", below uplink (guarantee 5 Mbit/s, weight 3)".
+std::string place_in_words(const v1::BucketConfig& config) {
+  if (config.parent_id().empty()) return "";
+  std::string share;
+  const auto add = [&](const std::string& words) { share += (share.empty() ? "" : ", ") + words; };
+  if (config.guarantee() > 0 || config.guarantee_bps() > 0) {
+    add("guarantee " + guarantee_in_words(config));
+  }
+  if (config.weight() != 1) add(fmt::format("weight {}", config.weight()));
+  if (config.priority() != 0) add(fmt::format("priority {}", config.priority()));
+  return ", below " + config.parent_id() + (share.empty() ? "" : " (" + share + ")");
+}
+
 std::string way_in_words(const v1::Rule& rule) {
   switch (rule.action_case()) {
     case v1::Rule::kBucketId:
       return "bucket " + rule.bucket_id();
     case v1::Rule::kPerFlow:
-      return fmt::format("per {}: {}, at most {} flows{}", key_in_words(rule.per_flow()),
-                         rates_in_words(rule.per_flow().bucket()), rule.per_flow().max_flows(),
+      return fmt::format("per {}: {}{}, at most {} flows{}", key_in_words(rule.per_flow()),
+                         rates_in_words(rule.per_flow().bucket()),
+                         place_in_words(rule.per_flow().bucket()), rule.per_flow().max_flows(),
                          overflow_in_words(rule.per_flow().overflow()));
     case v1::Rule::kPass:
       return "pass";

@@ -8,8 +8,7 @@ void BucketForest::add(std::string_view id, const BucketPlace& place) {
   if (place.parent_id.empty()) return;
   Children& children = parents_[place.parent_id];
   children.ids.emplace(id);
-  children.sums.units_per_second += place.share.guaranteed_units_per_second;
-  children.sums.bits_per_second += place.share.guaranteed_bits_per_second;
+  children.sums += GuaranteeSums::of(place.share);
 }
 
 void BucketForest::remove(std::string_view id, const BucketPlace& place) {
@@ -31,6 +30,17 @@ void BucketForest::remove(std::string_view id, const BucketPlace& place) {
 GuaranteeSums BucketForest::sums_of(std::string_view id) const {
   const auto parent = parents_.find(id);
   return parent == parents_.end() ? GuaranteeSums{} : parent->second.sums;
+}
+
+void BucketForest::set_flow_rules(const std::vector<FlowRule>& rules) {
+  flow_sums_.clear();
+  for (const FlowRule& rule : rules) flow_sums_[rule.parent_id] += rule.guaranteed;
+}
+
+std::optional<GuaranteeSums> BucketForest::flow_sums_of(std::string_view id) const {
+  const auto found = flow_sums_.find(id);
+  if (found == flow_sums_.end()) return std::nullopt;
+  return found->second;
 }
 
 std::size_t BucketForest::children_of(std::string_view id) const {

@@ -2,6 +2,7 @@
 // Looks buckets up, and changes them in the engine and by name.
 #include "control/config/bucket_registry.h"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -122,25 +123,41 @@ namespace {
 // The registry's buckets for check_trees().
 class RegistryTrees final : public BucketTrees {
  public:
-  RegistryTrees(const BucketRegistry& buckets, const BucketForest& forest)
-      : buckets_(buckets), forest_(forest) {}
+  /// `with_flows`: the buckets of per-flow rules are children as well.
+  RegistryTrees(const BucketRegistry& buckets, const BucketForest& forest, bool with_flows)
+      : buckets_(buckets), forest_(forest), with_flows_(with_flows) {}
   [[nodiscard]] std::optional<BucketDefinition> find(std::string_view id) const override {
     const BucketEntryRef bucket = buckets_.find(id);
     if (bucket == nullptr) return std::nullopt;
     return bucket->definition();
   }
   [[nodiscard]] GuaranteeSums sums_of(std::string_view id) const override {
-    return forest_.sums_of(id);
+    GuaranteeSums sums = forest_.sums_of(id);
+    if (with_flows_) sums += forest_.flow_sums_of(id).value_or(GuaranteeSums{});
+    return sums;
   }
   void for_each_child(std::string_view id,
                       absl::FunctionRef<void(std::string_view)> use) const override {
     forest_.for_each_child(id, use);
+    if (with_flows_ && forest_.flow_sums_of(id)) use(kFlowsOfARule);
   }
 
  private:
   const BucketRegistry& buckets_;
   const BucketForest& forest_;
+  bool with_flows_;
 };
+
+// The buckets of a per-flow rule as one child of their parent, which has what all of them may have.
+BucketDefinition all_flows_of(const RuleSpec::PerFlow& rule) {
+  BucketDefinition all{rule.bucket, {}, rule.place};
+  const auto times = [&](double& rate) { rate *= rule.most_buckets(); };
+  times(all.settings.units_per_second);
+  times(all.settings.bits_per_second);
+  times(all.place.share.guaranteed_units_per_second);
+  times(all.place.share.guaranteed_bits_per_second);
+  return all;
+}
 
 }  // namespace
 
@@ -155,7 +172,7 @@ absl::Status BucketRegistry::order(std::vector<Planned>& planned) const {
     numbers.push_back(i);
   }
   if (changes.empty()) return absl::OkStatus();
-  const auto in_order = check_trees(RegistryTrees(*this, forest_), changes);
+  const auto in_order = check_trees(RegistryTrees(*this, forest_, true), changes);
   if (!in_order.ok()) return in_order.status();
   std::vector<Planned> nodes;
   for (const std::size_t i : *in_order) nodes.push_back(std::move(planned[numbers[i]]));
@@ -231,6 +248,37 @@ void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& appl
   if (!split) return;
   split_.insert(bucket.get());
   split_changes_.fetch_add(1, std::memory_order_release);
+}
+
+absl::Status BucketRegistry::check_flow_rules(const RuleSetSpec& rules) const {
+  std::deque<std::string> texts;  // Which the changes refer to.
+  std::deque<BucketDefinition> definitions;
+  std::vector<TreeChange> each;
+  std::vector<TreeChange> together;
+  for (const RuleSpec& rule : rules.rules) {
+    const RuleSpec::PerFlow* const per_flow = rule.per_flow();
+    if (per_flow == nullptr || per_flow->place.parent_id.empty()) continue;
+    const std::string& id = texts.emplace_back(joined(kFlowsOfARule, rule.id));
+    const std::string& path = texts.emplace_back(joined(rule.path, "per_flow.bucket."));
+    each.push_back(
+        {id, path, &definitions.emplace_back(per_flow->bucket, BucketSharing{}, per_flow->place)});
+    together.push_back({id, path, &definitions.emplace_back(all_flows_of(*per_flow))});
+  }
+  const RegistryTrees trees(*this, forest_, false);
+  // First what a single one may not have, for the figures in the text.
+  absl::Status status = check_trees(trees, each).status();
+  return status.ok() ? check_trees(trees, together).status() : status;
+}
+
+void BucketRegistry::set_flow_rules(const RuleSetSpec& rules) {
+  std::vector<BucketForest::FlowRule> flow_rules;
+  for (const RuleSpec& rule : rules.rules) {
+    const RuleSpec::PerFlow* const per_flow = rule.per_flow();
+    if (per_flow == nullptr || per_flow->place.parent_id.empty()) continue;
+    flow_rules.push_back({per_flow->place.parent_id,
+                          GuaranteeSums::of(per_flow->place.share, per_flow->most_buckets())});
+  }
+  forest_.set_flow_rules(flow_rules);
 }
 
 std::size_t BucketRegistry::children_of(std::string_view id) const {

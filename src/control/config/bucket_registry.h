@@ -22,6 +22,7 @@
 #include "control/model/bucket_sharing.h"
 #include "control/model/node_totals.h"
 #include "control/model/request_queues.h"
+#include "control/model/rule_spec.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -74,6 +75,12 @@ class BucketRegistry {
   /// there is none.
   [[nodiscard]] std::vector<BucketEntryRef> subtree(std::string_view id) const;
   [[nodiscard]] std::size_t children_of(std::string_view id) const;
+  /// Whether the buckets of per-flow rules can have the places that they ask for: the errors of
+  /// check_trees(). Together the flows of a rule must not be guaranteed more than a bucket in their
+  /// place could be.
+  [[nodiscard]] absl::Status check_flow_rules(const RuleSetSpec& rules) const;
+  /// These rules are in use: their flows count as children from now on.
+  void set_flow_rules(const RuleSetSpec& rules);
   /// REQUIRES: no rule sends packets to it, and it has no children. Its name is free at once.
   Removal remove(const BucketEntryRef& bucket, bool drop_backlog);
 

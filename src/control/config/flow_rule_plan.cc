@@ -9,9 +9,24 @@
 namespace drip::control {
 namespace {
 
+bool same_place(const FlowRuleSettings& a, const FlowRuleSettings& b) {
+  return a.parent == b.parent && a.share == b.share;
+}
+
 bool same_settings(const FlowRuleSettings& a, const FlowRuleSettings& b) {
   return a.key == b.key && a.bucket == b.bucket && a.max_flows == b.max_flows &&
-         a.idle_timeout == b.idle_timeout;
+         a.idle_timeout == b.idle_timeout && same_place(a, b);
+}
+
+// To make the bucket of flows beyond max_flows what `settings` say. `before`: of one that there is.
+BucketChange overflow_change(std::optional<BucketRef> bucket, const FlowRuleSettings& settings,
+                             const FlowRuleSettings* before) {
+  BucketChange change{bucket, settings.bucket};
+  if (before == nullptr ? settings.parent.has_value() : !same_place(*before, settings)) {
+    change.node = {false, settings.parent, std::nullopt, settings.share};
+    change.moves = before != nullptr && before->parent != settings.parent;
+  }
+  return change;
 }
 
 absl::Status error_of(const RuleSpec& rule, const absl::Status& status) {
@@ -27,11 +42,19 @@ FlowRulePlan::~FlowRulePlan() {
     // Cannot fail: the old settings had enough memory, and nothing took it in the meantime.
     (void)engine_.change_flow_rule(before->number, before->settings);
   }
-  for (const FlowRule* const before : changed_buckets_) {
-    BucketChange change{before->overflow_bucket, before->settings.bucket};
+  for (const auto& [before, after] : changed_buckets_) {
+    BucketChange change = overflow_change(before->overflow_bucket, before->settings, &after);
     (void)engine_.apply({&change, 1});
   }
   for (const BucketRef bucket : created_buckets_) engine_.remove(bucket, true);
+}
+
+FlowRuleSettings FlowRulePlan::settings_of(const RuleSpec::PerFlow& flow) const {
+  FlowRuleSettings settings{flow.key, flow.bucket, flow.max_flows, flow.idle_timeout};
+  if (flow.place.parent_id.empty()) return settings;
+  settings.parent = buckets_.find(flow.place.parent_id)->ref();
+  settings.share = flow.place.share;
+  return settings;
 }
 
 const FlowRule* FlowRulePlan::kept_for(const RuleSpec& rule, const RuleSetSpec& rules) const {
@@ -60,7 +83,7 @@ absl::Status FlowRulePlan::prepare(const RuleSetSpec& rules) {
     const RuleSpec::PerFlow* const flow = rule.per_flow();
     std::optional<FlowRule>& flow_rule = flow_rules_.emplace_back();
     if (flow == nullptr) continue;
-    const FlowRuleSettings wanted{flow->key, flow->bucket, flow->max_flows, flow->idle_timeout};
+    const FlowRuleSettings wanted = settings_of(*flow);
     const FlowRule* const kept = kept_for(rule, rules);
     if (kept != nullptr) {
       flow_rule = {kept->number, wanted, {}};
@@ -77,24 +100,26 @@ absl::Status FlowRulePlan::prepare(const RuleSetSpec& rules) {
       flow_rule = {*number, wanted, {}};
     }
     if (flow->overflow != RuleSpec::Overflow::kShared) continue;
-    if (absl::Status status = prepare_overflow(rule, kept, *flow_rule); !status.ok()) {
+    if (absl::Status status = prepare_overflow(kept, *flow_rule); !status.ok()) {
       return error_of(rule, status);
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status FlowRulePlan::prepare_overflow(const RuleSpec& rule, const FlowRule* kept,
-                                            FlowRule& flow_rule) {
-  BucketChange change{std::nullopt, rule.per_flow()->bucket};
+absl::Status FlowRulePlan::prepare_overflow(const FlowRule* kept, FlowRule& flow_rule) {
+  const FlowRuleSettings& wanted = flow_rule.settings;
   if (kept != nullptr && kept->overflow_bucket) {
     flow_rule.overflow_bucket = kept->overflow_bucket;
-    if (kept->settings.bucket == change.settings) return absl::OkStatus();
-    change.ref = kept->overflow_bucket;
+    if (kept->settings.bucket == wanted.bucket && same_place(kept->settings, wanted)) {
+      return absl::OkStatus();
+    }
+    BucketChange change = overflow_change(kept->overflow_bucket, wanted, &kept->settings);
     absl::Status status = engine_.apply({&change, 1});
-    if (status.ok()) changed_buckets_.push_back(kept);
+    if (status.ok()) changed_buckets_.emplace_back(kept, wanted);
     return status;
   }
+  BucketChange change = overflow_change(std::nullopt, wanted, nullptr);
   if (absl::Status status = engine_.apply({&change, 1}); !status.ok()) return status;
   created_buckets_.push_back(*change.ref);
   flow_rule.overflow_bucket = change.ref;

@@ -69,7 +69,9 @@ void set_flow_rules(const RuleSetSpec& rules, const FlowRulesByIndex& flow_rules
     if (number >= snapshot.flow_paths.size()) snapshot.flow_paths.resize(number + 1);
     snapshot.flow_paths[number] = {
         flow_rules[i]->settings.key,
-        overflow_of(*rules.rules[i].per_flow(), *flow_rules[i], snapshot.fallback)};
+        overflow_of(*rules.rules[i].per_flow(), *flow_rules[i], snapshot.fallback),
+        flow_rules[i]->settings.parent ? flow_rules[i]->settings.parent->transmitter
+                                       : FlowPath::kAnyTransmitter};
   }
 }
 
@@ -169,7 +171,8 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   // First, so that nothing is reserved for rules that do not compile.
   absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules, matches);
   if (!compiled.ok()) return compiled.status();
-  FlowRulePlan plan(engine_, rules_, flow_rules_);
+  if (absl::Status status = buckets_.check_flow_rules(rules); !status.ok()) return status;
+  FlowRulePlan plan(engine_, buckets_, rules_, flow_rules_);
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
   set_flow_rules(rules, plan.flow_rules(), **compiled);
   (*compiled)->prepare_workers(engine_.worker_count(), spare_of(rules.rules.size()));
@@ -183,6 +186,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   keep_hits(rules);
   warnings_.reset();
   flow_rules_ = plan.commit();
+  buckets_.set_flow_rules(rules);
   snapshot_ = std::move(snapshot);
   rules_ = std::move(rules);
   matches_ = matches;
@@ -346,6 +350,10 @@ std::vector<std::string> users_of(const RuleSetSpec& rules, std::string_view buc
     const RuleSpec::ToBucket* const to = rule.to_bucket();
     if (to != nullptr && to->bucket_id == bucket_id) {
       users.push_back(joined("rule ", quoted(rule.id)));
+    }
+    const RuleSpec::PerFlow* const flows = rule.per_flow();
+    if (flows != nullptr && flows->place.parent_id == bucket_id) {
+      users.push_back(joined("the flows of rule ", quoted(rule.id)));
     }
   }
   if (rules.default_bucket_id == bucket_id) users.emplace_back("the default");

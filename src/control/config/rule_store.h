@@ -43,7 +43,7 @@ struct RuleState {
 /// Not thread safe: Configuration makes all calls with its lock held.
 class RuleStore {
  public:
-  RuleStore(Engine& engine, const BucketRegistry& buckets) : engine_(engine), buckets_(buckets) {}
+  RuleStore(Engine& engine, BucketRegistry& buckets) : engine_(engine), buckets_(buckets) {}
 
   /// Sets an empty rule set unless replace() has set one. Workers take no packets before they have
   /// a rule set, so that the rules of a file apply to the first packet.
@@ -51,7 +51,8 @@ class RuleStore {
 
   /// Replaces all rules. Rules with the id of an old one keep its hit counters. On failure nothing
   /// is changed: NOT_FOUND naming a bucket or port that does not exist, FAILED_PRECONDITION naming
-  /// a bucket that takes no packets, or the engine's error.
+  /// a bucket that takes no packets, the errors of BucketRegistry::check_flow_rules(), or the
+  /// engine's error.
   [[nodiscard]] absl::Status replace(RuleSetSpec rules);
   /// Adds the rule at the end, or replaces the one with its id. Returns true if it was added. What
   /// adding costs grows with the square root of the number of rules.
@@ -100,7 +101,7 @@ class RuleStore {
   void keep_hits(const RuleSetSpec& next);
 
   Engine& engine_;
-  const BucketRegistry& buckets_;
+  BucketRegistry& buckets_;
   RuleSetSpec rules_;
   FlowRulesByIndex flow_rules_;
   std::shared_ptr<const RuleSnapshot> snapshot_;

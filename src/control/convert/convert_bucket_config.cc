@@ -215,9 +215,9 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
     return not_allowed(joined(path, "scope"), "SCOPE_CLUSTER",
                        "SCOPE_NODE (1) or unset, for a flow's bucket is its node's");
   }
-  if (config.has_inner() || config.has_parent_id()) {
-    return not_allowed(joined(path, config.has_inner() ? "inner" : "parent_id"), "a value",
-                       "none, for a flow's bucket is in no tree");
+  if (config.inner()) {
+    return not_allowed(joined(path, "inner"), "true",
+                       "false or unset, for a flow's bucket is a leaf");
   }
   if (config.queue().aqm() == v1::AQM_DUALPI2) {
     return not_allowed(joined(path, "queue.aqm"), "AQM_DUALPI2",

@@ -98,6 +98,9 @@ absl::StatusOr<RuleSpec::PerFlow> read_per_flow(const v1::FlowTemplate& flow,
   const absl::StatusOr<BucketSettings> settings = apply_patch(*patch, nullptr);
   if (!settings.ok()) return settings.status();
   result.bucket = *settings;
+  absl::StatusOr<BucketPlace> place = apply_place(*patch, nullptr);
+  if (!place.ok()) return place.status();
+  result.place = *std::move(place);
   absl::Status status = check_range(joined(path, "max_flows"), std::uint64_t{flow.max_flows()},
                                     std::uint64_t{1}, std::uint64_t{kMaxFlows}, " flows");
   if (!status.ok()) return status;
@@ -236,6 +239,7 @@ void write_per_flow(const RuleSpec::PerFlow& per_flow, v1::FlowTemplate& flow) {
     flow.set_ipv6_prefix_length(per_flow.key.ipv6_prefix_length);
   }
   write_config(per_flow.bucket, *flow.mutable_bucket());
+  write_place(per_flow.place, *flow.mutable_bucket());
   flow.set_max_flows(per_flow.max_flows);
   flow.set_idle_timeout_ms(static_cast<std::uint32_t>(per_flow.idle_timeout.ns / 1'000'000));
   flow.set_overflow(write_enum<v1::FlowOverflow>(per_flow.overflow, kOverflows));

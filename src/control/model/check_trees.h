@@ -23,6 +23,16 @@ namespace drip::control {
 struct GuaranteeSums {
   double units_per_second = 0;
   double bits_per_second = 0;
+
+  /// Of `count` nodes that share so.
+  static GuaranteeSums of(const NodeSettings& share, std::uint32_t count = 1) {
+    return {count * share.guaranteed_units_per_second, count * share.guaranteed_bits_per_second};
+  }
+  GuaranteeSums& operator+=(const GuaranteeSums& more) {
+    units_per_second += more.units_per_second;
+    bits_per_second += more.bits_per_second;
+    return *this;
+  }
 };
 
 /// One bucket as it is to be.
@@ -45,6 +55,10 @@ class BucketTrees {
   virtual void for_each_child(std::string_view id,
                               absl::FunctionRef<void(std::string_view)> use) const = 0;
 };
+
+/// Stands for the buckets of a per-flow rule among the children of their parent. No bucket has a
+/// name with such a character.
+inline constexpr std::string_view kFlowsOfARule = "\n";
 
 /// One bucket of a change: created or changed.
 struct TreeChange {

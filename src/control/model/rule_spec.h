@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "classifier/match.h"
+#include "control/model/bucket_place.h"
 #include "drip/bucket_settings.h"
 #include "drip/time.h"
 #include "packet/control_protocols.h"
@@ -36,10 +37,15 @@ struct RuleSpec {
   struct PerFlow {
     FlowTemplateKey key;
     BucketSettings bucket;
+    BucketPlace place;  ///< Of each bucket: a leaf.
     std::uint32_t max_flows = 0;
     Duration idle_timeout;
     Overflow overflow = Overflow::kShared;
 
+    /// With the one that flows beyond the maximum share, if they do.
+    [[nodiscard]] std::uint32_t most_buckets() const {
+      return max_flows + static_cast<std::uint32_t>(overflow == Overflow::kShared);
+    }
     friend bool operator==(const PerFlow&, const PerFlow&) = default;
   };
   struct Pass {};

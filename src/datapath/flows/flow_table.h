@@ -2,6 +2,7 @@
 // The flows of one per-flow rule on one transmitter.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -61,7 +62,9 @@ class FlowTable {
         limit(std::move(flow_limit)),
         rings(flow_rings),
         transmitter_(transmitter),
-        by_key_(std::make_unique<FlowHashTable>(static_cast<std::uint32_t>(slots.size()))) {
+        // One flow is the least that a table can be made for.
+        by_key_(std::make_unique<FlowHashTable>(
+            std::max(1U, static_cast<std::uint32_t>(slots.size())))) {
     add_slots(reserve(slots));
   }
 

@@ -87,7 +87,8 @@ absl::StatusOr<std::uint32_t> FlowRules::create(const FlowRuleSettings& settings
       std::make_unique<FlowRings>(ring_slots, static_cast<std::uint32_t>(allocators.size()));
   absl::Status status = add_rings(*entry->rings, settings.max_flows, allocators);
   for (std::uint32_t i = 0; status.ok() && i < allocators.size(); ++i) {
-    const auto slots = allocate_slots(settings.max_flows, settings, ring_slots, *allocators[i]);
+    const std::uint32_t flows = settings.may_be_on(i) ? settings.max_flows : 0;
+    const auto slots = allocate_slots(flows, settings, ring_slots, *allocators[i]);
     status = slots.status();
     if (!status.ok()) break;
     entry->tables.push_back(
@@ -124,7 +125,8 @@ absl::StatusOr<FlowRules::Growth> FlowRules::grow(Entry& entry, const FlowRuleSe
   for (std::uint32_t i = 0; status.ok() && i < allocators.size(); ++i) {
     FlowTable& table = *entry.tables[i];
     const std::uint32_t present = table.slot_count();
-    const std::uint32_t more = wanted.max_flows > present ? wanted.max_flows - present : 0;
+    const std::uint32_t more =
+        wanted.may_be_on(i) && wanted.max_flows > present ? wanted.max_flows - present : 0;
     const auto slots = allocate_slots(more, wanted, ring_slots, *allocators[i]);
     status = slots.status();
     if (!status.ok()) break;

@@ -47,8 +47,8 @@ class FlowRules {
   };
 
   /// Reserves rings for max_flows flows, and slots for as many on every transmitter, since each of
-  /// them may get all flows; or nothing. Returns the rule's number. RESOURCE_EXHAUSTED, with the
-  /// figures.
+  /// them may get all flows, or with a parent on that of the parent; or nothing. Returns the rule's
+  /// number. RESOURCE_EXHAUSTED, with the figures.
   absl::StatusOr<std::uint32_t> create(const FlowRuleSettings& settings, SlotAllocators allocators);
   /// Reserves what flows with `wanted` need in addition to what the rule has: all or nothing.
   absl::StatusOr<Growth> grow(Entry& entry, const FlowRuleSettings& wanted,

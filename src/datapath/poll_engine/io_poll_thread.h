@@ -83,9 +83,8 @@ class IoPollThread final : public PollThread {
   void add_flow_table(std::uint32_t flow_rule, FlowTable* table) override {
     flows_->add_table(flow_rule, table);
   }
-  void change_flow_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
-                            Duration idle_timeout) override {
-    flows_->change_settings(flow_rule, bucket, idle_timeout);
+  void change_flow_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) override {
+    flows_->change_settings(flow_rule, settings);
   }
   void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) override {
     flows_->change_flow(flow_rule, flow, now);

@@ -161,6 +161,9 @@ class PollEngine final : public Engine {
   [[nodiscard]] PollThread& transmitter_of(BucketRef bucket) const {
     return *transmitters_[bucket.transmitter];
   }
+  /// FAILED_PRECONDITION if flows would have to be on another transmitter.
+  [[nodiscard]] absl::Status check_flow_parent(const FlowRuleSettings& before,
+                                               const FlowRuleSettings& wanted) const;
   /// Reserves what `wanted` needs in addition to what the rule has.
   absl::StatusOr<FlowRules::Growth> reserve(FlowRules::Entry& entry,
                                             const FlowRuleSettings& wanted);

@@ -7,6 +7,7 @@
 
 #include "datapath/poll_engine/bucket_stats.h"
 #include "datapath/poll_engine/poll_engine.h"
+#include "fmt/format.h"
 
 namespace drip::datapath {
 namespace {
@@ -71,6 +72,9 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
   const std::uint32_t flows_before = entry.settings.max_flows;
   const FlowTemplateKey key_before = entry.settings.key;
   SharedQueueProfile queue;
+  if (absl::Status status = check_flow_parent(entry.settings, settings); !status.ok()) {
+    return status;
+  }
   {
     const std::unique_lock lock(allocators_mutex_);
     auto planned = plan_flow_queues(entry, settings.bucket);
@@ -88,6 +92,23 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
   if (settings.key != key_before) change_flow_key(flow_rule, settings.key);
   if (settings.max_flows < flows_before) release_slots(entry, settings.max_flows);
   return absl::OkStatus();
+}
+
+absl::Status PollEngine::check_flow_parent(const FlowRuleSettings& before,
+                                           const FlowRuleSettings& wanted) const {
+  if (transmitters_.size() == 1) return absl::OkStatus();
+  if (before.parent.has_value() == wanted.parent.has_value() &&
+      (!before.parent || before.parent->transmitter == wanted.parent->transmitter)) {
+    return absl::OkStatus();
+  }
+  const auto place = [](const FlowRuleSettings& settings) {
+    return settings.parent ? fmt::format("on transmitter {}", settings.parent->transmitter)
+                           : std::string("spread over all transmitters");
+  };
+  return absl::FailedPreconditionError(
+      fmt::format("parent_id: the buckets of flows stay on their polling thread; they are {} and "
+                  "would be {}; delete the rule and add it again",
+                  place(before), place(wanted)));
 }
 
 template <class Change>
@@ -111,14 +132,15 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
   if (queue != nullptr) entry.queue_profiles.push_back(std::move(queue));
   const QueueProfile* const profile =
       entry.queue_profiles.empty() ? nullptr : entry.queue_profiles.back().get();
-  const bool all_change =
-      growth.larger_rings != nullptr || !(wanted.bucket == entry.settings.bucket);
+  const bool all_change = growth.larger_rings != nullptr ||
+                          !(wanted.bucket == entry.settings.bucket) ||
+                          !(wanted.node() == entry.settings.node());
   for (std::size_t i = 0; i < transmitters_.size(); ++i) {
     PollThread& thread = *transmitters_[i];
     FlowTable& table = *entry.tables[i];
     const bool moves = growth.hash_tables[i] != nullptr;
     thread.mailbox.run([&](TimePoint) {
-      thread.change_flow_settings(flow_rule, wanted.bucket, wanted.idle_timeout);
+      thread.change_flow_settings(flow_rule, wanted);
       if (growth.larger_rings != nullptr) table.replace_rings(growth.larger_rings.get());
       table.queue = profile;
       table.add_slots(growth.numbers[i]);

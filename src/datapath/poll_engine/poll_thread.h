@@ -96,8 +96,7 @@ class PollThread {
   virtual void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) = 0;
 
   virtual void add_flow_table(std::uint32_t flow_rule, FlowTable* table) = 0;
-  virtual void change_flow_settings(std::uint32_t flow_rule, const BucketSettings& bucket,
-                                    Duration idle_timeout) = 0;
+  virtual void change_flow_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) = 0;
   virtual void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) = 0;
   virtual void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key,
                                KeyChange* change, TimePoint now) = 0;

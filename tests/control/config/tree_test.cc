@@ -170,6 +170,86 @@ TEST_F(TreeTest, RulesAndRequestsNameLeaves) {
   EXPECT_TRUE(buckets_.get_leaf("bucket_id", "c1").ok());
 }
 
+// A rule whose flows are leaves below `parent`.
+std::string flows_below(const std::string& parent, const std::string& more,
+                        const std::string& rule = "") {
+  return "rules { rule_id: 'f' per_flow { key: 2 max_flows: 9 " + rule +
+         " bucket { capacity: 1 leak_rate_bps: 1e6 parent_id: '" + parent + "' " + more + " } } }";
+}
+
+TEST_F(TreeTest, FlowsOfARuleAreLeavesBelowItsParent) {
+  make_tree();
+  ASSERT_TRUE(set_rules(flows_below("ap", "weight: 3")).ok());
+  const FlowRuleSettings& settings = engine_.flow_rules().begin()->second;
+  ASSERT_TRUE(settings.parent.has_value());
+  EXPECT_EQ(*settings.parent, buckets_.find("ap")->ref());
+  EXPECT_EQ(settings.node().weight, 3U);
+  EXPECT_EQ(settings.node().parent, buckets_.find("ap")->ref().slot);
+  // What flows beyond the maximum share is there as well, or the tree would not bound it.
+  ASSERT_TRUE(engine_.last_changes.front().node.has_value());
+  EXPECT_EQ(engine_.last_changes.front().node->parent, buckets_.find("ap")->ref());
+  EXPECT_EQ(engine_.last_changes.front().node->share.weight, 3U);
+  // All flows move with the rule.
+  ASSERT_TRUE(set_rules(flows_below("up", "")).ok());
+  EXPECT_EQ(*engine_.flow_rules().begin()->second.parent, buckets_.find("up")->ref());
+  EXPECT_TRUE(engine_.last_changes.front().moves);
+  // The parent stays as long as the rule.
+  EXPECT_EQ(message_of(configuration_.delete_bucket("up", true, {}, true).status()),
+            "bucket_id: \"up\" still gets packets from the flows of rule \"f\"");
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_TRUE(configuration_.delete_bucket("up", true, {}, true).ok());
+}
+
+TEST_F(TreeTest, FlowsOfARuleHaveAPlaceThatABucketCouldHave) {
+  make_tree();
+  const auto error = [&](const std::string& rules) {
+    const absl::Status status = set_rules(rules);
+    EXPECT_FALSE(status.ok());
+    EXPECT_TRUE(engine_.flow_rules().empty());
+    return std::string(message_of(status));
+  };
+  const std::string path = "rule_set.rules[0].per_flow.bucket.";
+  EXPECT_EQ(error(flows_below("none", "")), path + "parent_id: no bucket is named \"none\"");
+  EXPECT_THAT(error(flows_below("c1", "")),
+              HasSubstr(path + "parent_id: \"c1\" is not allowed: an inner node"));
+  EXPECT_THAT(error(flows_below("ap", "guarantee_bps: 2e6")),
+              HasSubstr(path + "guarantee_bps: 2000000 is not allowed: at most the bucket's own "
+                               "leak_rate_bps of 1000000"));
+  // 'ap' is guaranteed 2e8, its children 1.6e8: 4e7 are left for 9 flows and the shared bucket.
+  EXPECT_EQ(error("rules { rule_id: 'f' per_flow { key: 2 max_flows: 9 bucket { capacity: 1 "
+                  "leak_rate_bps: 1e9 parent_id: 'ap' guarantee_bps: 4.1e6 } } }"),
+            path +
+                "guarantee_bps: the children of \"ap\" would be guaranteed 201000000 bits a "
+                "second together, and \"ap\" is guaranteed 200000000 bits a second");
+  EXPECT_TRUE(set_rules("rules { rule_id: 'f' per_flow { key: 2 max_flows: 9 overflow: "
+                        "FLOW_OVERFLOW_DROP bucket { capacity: 1 leak_rate_bps: 1e9 parent_id: "
+                        "'ap' guarantee_bps: 4.1e6 } } }")
+                  .ok());
+  // Buckets have what the flows leave.
+  EXPECT_THAT(refusal({"bucket_id: 'c3' parent_id: 'ap' leak_rate_bps: 1e8 capacity: 9 "
+                       "guarantee_bps: 5e6"}),
+              HasSubstr("the children of \"ap\" would be guaranteed 201900000"));
+  ASSERT_TRUE(set_rules("").ok());
+  EXPECT_TRUE(configure({"bucket_id: 'c3' parent_id: 'ap' leak_rate_bps: 1e8 capacity: 9 "
+                         "guarantee_bps: 5e6"})
+                  .ok());
+}
+
+TEST_F(TreeTest, FlowsOfARuleAreALevelOfTheirTree) {
+  std::vector<std::string> chain;
+  for (int level = 0; level < 8; ++level) {
+    chain.push_back("bucket_id: 'n" + std::to_string(level) + "' inner: true" +
+                    (level == 0 ? "" : " parent_id: 'n" + std::to_string(level - 1) + "'"));
+  }
+  ASSERT_TRUE(configure(chain).ok());
+  EXPECT_THAT(std::string(message_of(set_rules(flows_below("n7", "")))),
+              HasSubstr("at most 8 levels"));
+  ASSERT_TRUE(set_rules(flows_below("n6", "")).ok());
+  // A node above all of them would push the flows too deep.
+  EXPECT_THAT(refusal({"bucket_id: 'top' inner: true", "bucket_id: 'n0' parent_id: 'top'"}),
+              HasSubstr("at most 8 levels"));
+}
+
 TEST_F(TreeTest, AFileChangesATreeAllAtOnce) {
   const std::vector<std::string> first = {
       "bucket_id: 'up' inner: true leak_rate_bps: 1e9",

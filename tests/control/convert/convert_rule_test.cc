@@ -190,5 +190,31 @@ TEST(ReadPage, SizesAndTokens) {
       read_filter(message<v1::BucketFilter>("id_prefix: '" + std::string(400, 'a') + "'")).ok());
 }
 
+TEST(ReadRule, FlowsMayBeLeavesOfATree) {
+  const auto read = [](const std::string& bucket) {
+    return read_rule(message<v1::Rule>("rule_id: 'f' per_flow { key: 2 max_flows: 9 bucket { "
+                                       "capacity: 1 leak_rate: 1 " +
+                                       bucket + " } }"),
+                     "");
+  };
+  const auto rule = read("parent_id: 'up' guarantee: 0.5 weight: 3 priority: 2 tolerance_ns: 5");
+  ASSERT_TRUE(rule.ok()) << rule.status();
+  const BucketPlace& place = rule->per_flow()->place;
+  EXPECT_EQ(place.parent_id, "up");
+  EXPECT_EQ(place.share.guaranteed_units_per_second, 0.5);
+  EXPECT_EQ(place.share.weight, 3U);
+  EXPECT_EQ(place.share.priority, 2U);
+  EXPECT_EQ(place.share.tolerance.ns, 5);
+  // And back.
+  v1::Rule written;
+  write_rule(*rule, written);
+  EXPECT_EQ(read_rule(written, "")->per_flow()->place, place);
+  EXPECT_EQ(message_of(read("inner: true").status()),
+            "per_flow.bucket.inner: true is not allowed: false or unset, for a flow's bucket is a "
+            "leaf");
+  EXPECT_EQ(message_of(read("parent_id: ' '").status()).substr(0, 26),
+            "per_flow.bucket.parent_id:");
+}
+
 }  // namespace
 }  // namespace drip::control

@@ -144,6 +144,38 @@ TEST_P(EngineTreesTest, SlotsAndMemoryOfRemovedTreesAreReleased) {
   }));
 }
 
+TEST_P(EngineTreesTest, FlowsOfARuleAreOnTheThreadOfTheirParent) {
+  const auto roots = create({node(true, 0, {}), node(true, 0, {})});
+  const bool spread = roots[0].transmitter != roots[1].transmitter;
+  FlowRuleSettings settings;
+  settings.key.kind = FlowKeyKind::kSource;
+  settings.bucket.capacity = 1;
+  settings.bucket.units_per_second = 1;
+  settings.idle_timeout = Duration{1'000'000'000};
+  settings.max_flows = 1500;  // Of 2048 buckets on each thread.
+  settings.parent = roots[0];
+  const auto first = engine_->create_flow_rule(settings);
+  ASSERT_TRUE(first.ok()) << first.status();
+  // Where the flows of one root take no room, those of the other one have it.
+  settings.parent = roots[1];
+  const auto second = engine_->create_flow_rule(settings);
+  EXPECT_EQ(second.ok(), spread) << second.status();
+  const absl::Status moved = engine_->change_flow_rule(*first, settings);
+  EXPECT_EQ(moved.ok(), !spread);
+  FlowRuleSettings flat = settings;
+  flat.parent = std::nullopt;
+  EXPECT_EQ(engine_->change_flow_rule(*first, flat).code(),
+            GetParam() == 1 ? absl::StatusCode::kOk : absl::StatusCode::kFailedPrecondition);
+  engine_->remove_flow_rule(*first);
+  if (second.ok()) engine_->remove_flow_rule(*second);
+  // All of it is free again.
+  EXPECT_TRUE(wait_until([&] {
+    const auto again = engine_->create_flow_rule(settings);
+    if (again.ok()) engine_->remove_flow_rule(*again);
+    return again.ok();
+  }));
+}
+
 INSTANTIATE_TEST_SUITE_P(Lcores, EngineTreesTest, testing::Values(1, 2));
 
 }  // namespace
