@@ -165,10 +165,28 @@ ROOMS = {
         },
         {"absl", "fmt"},
     ),
+    "src/metrics/families": (
+        {"control/model", "engine", "drip"},
+        {"absl", "prometheus"},
+    ),
+    "src/metrics": (
+        {
+            "metrics/families",
+            "control/server",
+            "control/rpc/calls",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+        },
+        {"absl", "fmt", "prometheus"},
+    ),
     "src/daemon": (
         {
             "cluster",
             "cluster/membership",
+            "metrics",
             "control/server",
             "control/model",
             "dpdk",
@@ -246,6 +264,7 @@ LIBRARIES = [
     ("json", re.compile(r"nlohmann/")),
     ("toml", re.compile(r"toml\+\+/")),
     ("spdlog", re.compile(r"spdlog/")),
+    ("prometheus", re.compile(r"prometheus/|civetweb\.h$")),
     ("benchmark", re.compile(r"benchmark/")),
 ]
 # Rooms that use nothing of the operating system: standard C++ and the libraries above.

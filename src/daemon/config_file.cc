@@ -98,6 +98,26 @@ absl::Status read_cluster(const toml::node& node, ClusterOptions& cluster) {
   return section.finish();
 }
 
+// A value of which `parse(field, text)` makes an error that begins with the field.
+template <class T>
+auto parsed_by(absl::StatusOr<T> (*parse)(const std::string&, const std::string&)) {
+  return [=](const toml::node& node, const std::string& field) -> absl::StatusOr<T> {
+    const auto text = text_of(node, field);
+    if (!text.ok()) return text.status();
+    const auto value = parse(field, *text);
+    if (value.ok()) return *value;
+    const std::string reason(value.status().message());
+    return toml_error(node.source(), field, reason.substr(reason.find(": ") + 2));
+  };
+}
+
+absl::Status read_metrics(const toml::node& node, MetricsOptions& metrics) {
+  Section section(node, "metrics");
+  section.value("listen", metrics.listen, parsed_by(metrics::parse_listen_address));
+  section.value("buckets", metrics.buckets, parsed_by(metrics::parse_bucket_choice));
+  return section.finish();
+}
+
 absl::Status read_placement(const toml::node& node, PlacementOptions& placement) {
   Section section(node, "placement");
   section.cpus("cpus", placement.fused_cpus);
@@ -188,16 +208,18 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   if (name == "placement") return read_placement(node, options.placement);
   if (name == "memory") return read_memory(node, options.memory);
   if (name == "cluster") return read_cluster(node, options.cluster);
+  if (name == "metrics") return read_metrics(node, options.metrics);
   if (name == "ports") return read_ports(node, options.ports);
   for (const char* const initial :
        {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols",
         "address_lists"}) {
     if (name == initial) return absl::OkStatus();
   }
-  return toml_error(key.source(), std::string(name),
-                    "there is no such section; known are node, placement, memory, cluster, ports, "
-                    "buckets, rules, default_bucket_id, protect_control_traffic, "
-                    "control_protocols and address_lists");
+  return toml_error(
+      key.source(), std::string(name),
+      "there is no such section; known are node, placement, memory, cluster, metrics, "
+      "ports, buckets, rules, default_bucket_id, protect_control_traffic, "
+      "control_protocols and address_lists");
 }
 
 // "rules[0].match" -> the deepest node on that way that the file has.

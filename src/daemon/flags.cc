@@ -29,6 +29,15 @@ void declare_cluster(CLI::App& app, Flags& flags) {
                  "a node without a heartbeat for this long has failed, 100ms to 60s [700ms]");
 }
 
+void declare_metrics(CLI::App& app, Flags& flags) {
+  app.add_option("--metrics", flags.metrics,
+                 "PORT (on 127.0.0.1), ADDRESS:PORT or [IPV6]:PORT to serve Prometheus metrics on,"
+                 " without authentication; without it there are none");
+  app.add_option("--metrics-buckets", flags.metrics_buckets,
+                 "buckets with series of their own: top:N (most bytes sent since the last scrape),"
+                 " all, or prefix:TEXT, with a / in it also buckets of flows [top:100]");
+}
+
 template <class T, class U>
 void take(const std::optional<T>& flag, U& option) {
   if (flag) option = static_cast<U>(*flag);
@@ -59,6 +68,26 @@ void apply_cluster(const Flags& flags, ClusterOptions& cluster) {
   take(flags.cluster_password_file, cluster.password_file);
   take_duration("--cluster-heartbeat", flags.cluster_heartbeat, cluster.heartbeat);
   take_duration("--cluster-lease", flags.cluster_lease, cluster.lease);
+}
+
+// Without the name of the flag, which CLI11 puts before the text.
+template <class T>
+T value_of(const char* flag, const absl::StatusOr<T>& value) {
+  if (value.ok()) return *value;
+  const std::string text(value.status().message());
+  throw CLI::ValidationError(flag, text.substr(text.find(": ") + 2));
+}
+
+void apply_metrics(const Flags& flags, MetricsOptions& metrics) {
+  if (flags.metrics) {
+    metrics.listen =
+        value_of("--metrics", metrics::parse_listen_address("--metrics", *flags.metrics));
+  }
+  if (flags.metrics_buckets) {
+    metrics.buckets =
+        value_of("--metrics-buckets",
+                 metrics::parse_bucket_choice("--metrics-buckets", *flags.metrics_buckets));
+  }
 }
 
 dpdk::PortSpec port_of_flag(const std::string& text) {
@@ -181,11 +210,13 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error [info]")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_option("--eal", flags.eal, "additional argument for DPDK's EAL; repeatable");
+  declare_metrics(app, flags);
   declare_cluster(app, flags);
 }
 
 void apply_flags(const Flags& flags, Options& options) {
   apply_cluster(flags, options.cluster);
+  apply_metrics(flags, options.metrics);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);

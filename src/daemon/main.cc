@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "daemon/options.h"
 #include "daemon/placement.h"
 #include "daemon/running_engine.h"
+#include "metrics/collector.h"
+#include "metrics/http_endpoint.h"
 
 namespace drip::daemon {
 namespace {
@@ -89,6 +92,7 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   const auto more = engine.warnings();
   node.warnings.insert(node.warnings.end(), more.begin(), more.end());
   node.server.addresses = options.listen;
+  node.count_calls = options.metrics.listen.has_value();
   return node;
 }
 
@@ -106,6 +110,29 @@ absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) 
     return std::make_unique<cluster::RedisCluster>(membership, parts);
   };
 }
+
+// What is served of a node's metrics; nothing without --metrics.
+class MetricsService {
+ public:
+  absl::Status start(const MetricsOptions& options, const control::Node& node) {
+    if (!options.listen) return absl::OkStatus();
+    collector_.emplace(node.context(), node.call_counts(), options.buckets);
+    auto endpoint = metrics::HttpEndpoint::start(*options.listen, *collector_);
+    if (!endpoint.ok()) return endpoint.status();
+    endpoint_ = *std::move(endpoint);
+    log_info("metrics at {}", endpoint_->url());
+    if (!options.listen->is_loopback()) {
+      log_warning("metrics: {} is open to whoever reaches it: there is no authentication",
+                  options.listen->text());
+    }
+    return absl::OkStatus();
+  }
+  void stop() { endpoint_.reset(); }
+
+ private:
+  std::optional<metrics::Collector> collector_;
+  std::unique_ptr<metrics::HttpEndpoint> endpoint_;
+};
 
 int run(const Options& options) {
   const sigset_t signals = block_signals();
@@ -137,6 +164,11 @@ int run(const Options& options) {
     engine.drain_and_stop(Duration{0});
     return report(status);
   }
+  MetricsService metrics;
+  if (auto status = metrics.start(options.metrics, **node); !status.ok()) {
+    engine.drain_and_stop(Duration{0});
+    return report(status);
+  }
   log_info("node {} serves on {}", options.node_id,
            fmt::join(bound_addresses(options, **node), ", "));
 
@@ -144,6 +176,8 @@ int run(const Options& options) {
   for (; signal == SIGHUP; signal = wait_for_signal(signals)) reload(options.config_path, **node);
 
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
+  // While packets still flow: civetweb notices within two seconds that it is to stop.
+  metrics.stop();
   (*node)->begin_drain();
   const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);
   (*node)->stop(kCallPatience);

@@ -12,6 +12,8 @@
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
 #include "drip/time.h"
+#include "metrics/bucket_choice.h"
+#include "metrics/http_endpoint.h"
 
 namespace drip::daemon {
 
@@ -41,6 +43,11 @@ struct MemoryOptions {
   std::uint32_t max_remembered = 1U << 18;
 };
 
+struct MetricsOptions {
+  std::optional<metrics::ListenAddress> listen;  ///< None: no metrics are served.
+  metrics::BucketChoice buckets;
+};
+
 struct Options {
   std::string node_id;    ///< By default the host's name.
   std::string advertise;  ///< HOST:PORT; by default the first of `listen` that others
@@ -51,6 +58,7 @@ struct Options {
   PlacementOptions placement;
   MemoryOptions memory;
   ClusterOptions cluster;
+  MetricsOptions metrics;
   std::vector<dpdk::PortSpec> ports;
   std::vector<std::string> eal_arguments;
   std::string config_path;  ///< Empty: none.

@@ -74,6 +74,9 @@ std::vector<BadFile> bad_files() {
        "4:8: ports[0].peer: there is no port 'b'"},
       {"[[ports]]\nname = \"a\"\ndevice = \"net_null0\"\npeer = \"a\"\nmtu = 20000\n",
        "5:7: ports[0].mtu: a whole number from 68 to 16362 is needed"},
+      {"[metrics]\nlisten = \"metrics:80\"\n",
+       "2:10: metrics.listen: \"metrics:80\" is not allowed: PORT (on 127.0.0.1)"},
+      {"[metrics]\nbuckets = \"some\"\n", "2:11: metrics.buckets: \"some\" is not allowed: top:N"},
       // What the control plane refuses.
       {good + "\n[[buckets]]\nbucket_id = \"b\"\ncapacity = 0\nleak_rate = 1\n",
        "8:12: buckets[1].capacity: 0 is not allowed: 1 to 1048576 units"},
@@ -283,7 +286,8 @@ TEST(ConfigFile, TheExampleHasEveryField) {
   const TemporaryDirectory directory;
   const std::string text = example();
   int fields = 0;
-  for (const char* section : {"[node]", "[placement]", "[memory]", "[cluster]", "[[ports]]"}) {
+  for (const char* section :
+       {"[node]", "[placement]", "[memory]", "[cluster]", "[metrics]", "[[ports]]"}) {
     const Outcome outcome =
         DripdProcess({"--config", directory.write("bad.toml", std::string(section) + "\nno = 1\n")})
             .wait();

@@ -120,14 +120,18 @@ std::string Membership::record() {
 
 absl::StatusOr<Membership::View> Membership::send_heartbeat(bool draining) {
   const AppliedConfig applied = applied_();
+  std::string own_record = record();
   const Deadline sent = steady_clock::now();
   const auto reply =
       link_.script(heartbeat_script(), {keys_.leader, keys_.members, keys_.config},
                    {options_.node_id, incarnation_, joined(options_.lease.count()),
-                    joined(highest_epoch_), draining ? "draining" : "up", record(),
+                    joined(highest_epoch_), draining ? "draining" : "up", std::move(own_record),
                     joined(applied.revision), applied.dataset, joined(kForgetAfter.count())});
   if (!reply.ok()) return reply.status();
-  return read_view(*reply, sent);
+  const auto round_trip = steady_clock::now() - sent;
+  absl::StatusOr<View> view = read_view(*reply, sent);
+  if (view.ok()) view->round_trip = round_trip;
+  return view;
 }
 
 absl::StatusOr<Membership::View> Membership::read_view(const RedisReply& reply, Deadline sent) {
@@ -269,6 +273,7 @@ control::ClusterStatus Membership::status() const {
   status.epoch = view_.epoch;
   status.connected = !cut_off();
   status.knowledge_age = age();
+  status.redis_round_trip = view_.round_trip;
   status.config_revision = view_.config.revision;
   status.warnings = warnings_;
   if (!last_status_.ok()) status.cut_off_reason = message_of(last_status_);

@@ -86,6 +86,7 @@ class Membership {
   // The reply to one heartbeat.
   struct View {
     bool any = false;
+    std::chrono::nanoseconds round_trip{0};
     Deadline sent{};  ///< When the heartbeat was sent: the view's age counts from here.
     std::int64_t now_ms = 0;
     std::uint64_t epoch = 0;

@@ -55,6 +55,8 @@ struct ClusterStatus {
   /// `knowledge_age` old.
   bool connected = true;
   std::chrono::milliseconds knowledge_age{0};
+  /// From the last heartbeat that was answered to the answer; 0: none was.
+  std::chrono::nanoseconds redis_round_trip{0};
   std::string cut_off_reason;
   std::uint64_t config_revision = 0;
   std::vector<std::string> warnings;  ///< Sentences for the operator.

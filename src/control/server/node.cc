@@ -93,6 +93,7 @@ struct Node::Parts {
         streams(options.server.open_calls),
         rate_limiter(context, streams),
         shaper(context, streams) {
+    if (options.count_calls) call_counts.emplace();
     if (SharedBuckets* const shared = cluster->shared_buckets()) {
       shared_queues.emplace(engine, *shared, local_queues);
       buckets.set_shared_queues(&*shared_queues);
@@ -114,6 +115,7 @@ struct Node::Parts {
   StreamSet streams;
   RateLimiterService rate_limiter;
   ShaperService shaper;
+  std::optional<CallCounts> call_counts;
   std::unique_ptr<Server> server;
 };
 
@@ -150,7 +152,9 @@ absl::Status Node::replace_config(const NodeConfig& config) {
 absl::Status Node::start() {
   if (absl::Status status = parts_->configuration.start(); !status.ok()) return status;
   const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
-  absl::StatusOr<std::unique_ptr<Server>> server = Server::start(parts_->options.server, services);
+  ServerOptions options = parts_->options.server;
+  if (parts_->call_counts) options.call_counts = &*parts_->call_counts;
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::start(options, services);
   if (!server.ok()) return server.status();
   parts_->server = *std::move(server);
   return absl::OkStatus();
@@ -158,6 +162,12 @@ absl::Status Node::start() {
 
 std::vector<std::uint16_t> Node::ports() const {
   return parts_->server == nullptr ? std::vector<std::uint16_t>() : parts_->server->ports();
+}
+
+const ServicesContext& Node::context() const { return parts_->context; }
+
+const CallCounts* Node::call_counts() const {
+  return parts_->call_counts ? &*parts_->call_counts : nullptr;
 }
 
 void Node::begin_drain() {

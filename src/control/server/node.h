@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/request_pool.h"
+#include "control/rpc/calls/services_context.h"
 #include "control/server/server.h"
 #include "drip/v1/bucket.pb.h"
 #include "drip/v1/shaper.pb.h"
@@ -31,6 +32,7 @@ struct NodeOptions {
   std::size_t max_remembered = kDefaultMaxRemembered;
   /// What the machine lacks for full performance; GetNode reports it.
   std::vector<std::string> warnings;
+  bool count_calls = false;  ///< By method and status code; see CallCounts.
   ServerOptions server;
 };
 
@@ -69,6 +71,11 @@ class Node {
   [[nodiscard]] absl::Status start();
   /// The bound ports in the order of the addresses; 0 for a Unix socket. Empty before start().
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+  /// What the services answer from, for others that show it; as long as the node exists.
+  [[nodiscard]] const ServicesContext& context() const;
+  /// Null without NodeOptions::count_calls.
+  [[nodiscard]] const CallCounts* call_counts() const;
 
   /// Tells health checks and the cluster that the node is draining. RPCs are still answered.
   void begin_drain();

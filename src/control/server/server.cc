@@ -30,6 +30,11 @@ void set_limits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   grpc::ResourceQuota quota("drip");
   quota.Resize(options.memory_bytes);
   builder.SetResourceQuota(quota);
+  if (options.call_counts != nullptr) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
+    creators.push_back(options.call_counts->factory());
+    builder.experimental().SetInterceptorCreators(std::move(creators));
+  }
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "control/rpc/calls/open_calls.h"
 #include "control/server/acceptor.h"
+#include "control/server/call_counts.h"
 
 namespace drip::control {
 
@@ -28,6 +29,8 @@ struct ServerOptions {
   /// Memory for the buffers of all connections.
   std::size_t memory_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
+  /// Counts the calls; outlives the server. Null: nobody counts.
+  CallCounts* call_counts = nullptr;
 };
 
 class Server {
