@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """A real Prometheus scrapes a dripd that forwards: PromQL says what dripctl says and what arrived."""
+import json
+import pathlib
 import subprocess
 import time
 
@@ -39,6 +41,7 @@ def test(build, kind):
             calls_are_counted(server, daemon)
             the_tree_is_in_the_labels(server)
             the_server_takes_all_of_it(server)
+            the_dashboard_can_be_drawn(server)
         both_formats_are_well_formed(middle)
 
 
@@ -143,6 +146,23 @@ def the_server_takes_all_of_it(server):
     target = server.ask("targets")["activeTargets"][0]
     check(target["health"] == "up" and not target["lastError"], f"target: {target}")
     check(server.value("min_over_time(up[1m])") == 1, "a scrape failed")
+
+
+def the_dashboard_can_be_drawn(server):
+    path = pathlib.Path(__file__).parents[2] / "scripts/packaging/monitoring/drip-dashboard.json"
+    empty = []
+    for panel in json.loads(path.read_text())["panels"]:
+        for target in panel.get("targets", []):
+            expression = target["expr"]
+            variables = {"$__rate_interval": "1m", "$instance": ".*", "$bucket": ".*"}
+            for variable, value in (*variables.items(), ("$parent", "up")):
+                expression = expression.replace(variable, value)
+            # Fails if series of both sides do not match one to one.
+            if not server.series(expression) and " > 0" not in expression:
+                empty.append(f"{panel['title']}: {expression}")
+    of_others = ("drip_cluster_", "drip_bucket_demand", 'sharing="split"', "no_buffer")
+    empty = [one for one in empty if not any(other in one for other in of_others)]
+    check(not empty, "nothing to be drawn: " + ", ".join(empty))
 
 
 def both_formats_are_well_formed(namespace):
