@@ -2,15 +2,30 @@
 // Position and wait are those before the unit is admitted.
 #include "datapath/transmitter_requests.h"
 
+#include <algorithm>
+
 namespace drip::datapath {
 namespace {
 
-Admission admission_of_newcomer(const Bucket& bucket, TimePoint now) {
-  return {RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL, estimated_wait(bucket, now)};
+Admission rejection(RejectReason reason, const Admission& would_be) {
+  if (reason != RejectReason::kWaitTooLong) return {reason, 0, Duration{}};
+  Admission admission = would_be;
+  admission.reason = reason;
+  admission.position = 0;
+  return admission;
 }
 
-Admission rejection(RejectReason reason, Duration wait) {
-  return {reason, 0, reason == RejectReason::kWaitTooLong ? wait : Duration{}};
+// Of the last of `count` units, the first of which waits as `first` says.
+Duration wait_of_last(const Bucket& bucket, const Admission& first, std::uint32_t count,
+                      std::uint32_t wire_bytes, TimePoint now) {
+  const Duration own =
+      estimated_wait(bucket, now, count - 1, std::uint64_t{count - 1} * wire_bytes);
+  return std::max(own, first.wait + Duration{first.unit_period.ns * (count - 1)});
+}
+
+// A leaf that departs at its own ceiling waits for nobody else.
+bool is_slower(Duration period, const Bucket& leaf, std::uint32_t wire_bytes) {
+  return period.ns > 1.01 * static_cast<double>(leaf.periods.service(wire_bytes).ns);
 }
 
 bool exceeds(const WaitLimits& limits, const Bucket& bucket, Duration wait,
@@ -26,16 +41,36 @@ bool exceeds(const WaitLimits& limits, const Bucket& bucket, Duration wait,
 
 }  // namespace
 
+Admission TransmitterRequests::admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
+                                                     TimePoint now) {
+  const Bucket& bucket = scheduler_.buckets()[slot];
+  Admission admission{RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
+                      estimated_wait(bucket, now)};
+  if (bucket.in_tree == 0) [[likely]]
+    return admission;
+  const Duration period = shares_.measure(slot, bucket, now);
+  if (period.ns > 0) {
+    admission.wait_is_estimate = is_slower(period, bucket, wire_bytes);
+  } else {
+    admission.wait_is_estimate = !scheduler_.can_cut_through(slot, now);
+  }
+  if (!admission.wait_is_estimate) return admission;
+  admission.unit_period = period;
+  const std::int64_t by_share = period.ns * static_cast<std::int64_t>(bucket.backlog.get());
+  admission.wait = std::max(admission.wait, Duration{by_share});
+  return admission;
+}
+
 Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
                                      std::uint32_t wire_bytes, const WaitLimits& limits,
                                      TimePoint now) {
   Bucket& bucket = scheduler_.buckets()[slot];
-  const Admission admission = admission_of_newcomer(bucket, now);
+  const Admission admission = admission_of_newcomer(slot, wire_bytes, now);
   if (exceeds(limits, bucket, admission.wait, wire_bytes)) {
     RejectReason reason = scheduler_.can_admit(slot, 1, wire_bytes, now);
     if (reason == RejectReason::kAdmitted) reason = RejectReason::kWaitTooLong;
     count_rejected(bucket, reason, wire_bytes);
-    return rejection(reason, admission.wait);
+    return rejection(reason, admission);
   }
   const std::uint64_t admitted_before = bucket.admitted.get();
   const std::uint64_t bytes_before = bucket.admitted_bytes.get();
@@ -57,8 +92,7 @@ RejectReason TransmitterRequests::check(const UnitsToAdmit& units, std::uint32_t
   const RejectReason reason = scheduler_.can_admit(slot, count, units.wire_bytes, now);
   if (reason != RejectReason::kAdmitted || !units.limits.any()) return reason;
   const Bucket& bucket = scheduler_.buckets()[slot];
-  const Duration last_waits =
-      estimated_wait(bucket, now, count - 1, std::uint64_t{count - 1} * units.wire_bytes);
+  const Duration last_waits = wait_of_last(bucket, units.admission, count, units.wire_bytes, now);
   return exceeds(units.limits, bucket, last_waits, units.wire_bytes) ? RejectReason::kWaitTooLong
                                                                      : reason;
 }
@@ -86,7 +120,7 @@ void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
     return;
   }
   Bucket& bucket = scheduler_.buckets()[slot];
-  units.admission = admission_of_newcomer(bucket, now);
+  units.admission = admission_of_newcomer(slot, units.wire_bytes, now);
   units.admitted = 0;
   std::uint32_t wanted = units.count;
   std::uint32_t counted = 0;  // As rejected.
@@ -115,7 +149,7 @@ void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
     count_rejected(bucket, reason, units.wire_bytes);
   }
   units.admission.reason = reason;
-  if (units.admitted == 0) units.admission = rejection(reason, units.admission.wait);
+  if (units.admitted == 0) units.admission = rejection(reason, units.admission);
 }
 
 void TransmitterRequests::moved(UnitRef unit, std::uint32_t sequence) {

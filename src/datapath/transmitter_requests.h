@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "datapath/share_meters.h"
 #include "drip/scheduler.h"
 #include "engine/call_types.h"
 #include "engine/request_record.h"
@@ -14,7 +15,8 @@ namespace drip::datapath {
 /// record.
 class TransmitterRequests {
  public:
-  explicit TransmitterRequests(Scheduler& scheduler) : scheduler_(scheduler) {}
+  explicit TransmitterRequests(Scheduler& scheduler)
+      : scheduler_(scheduler), shares_(scheduler.buckets().size) {}
 
   Admission admit(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
                   const WaitLimits& limits, TimePoint now);
@@ -26,6 +28,9 @@ class TransmitterRequests {
   static void moved(UnitRef unit, std::uint32_t sequence);
 
  private:
+  // Of a unit that comes now.
+  [[nodiscard]] Admission admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
+                                                TimePoint now);
   // Why `count` of the units would not be admitted; counts nothing.
   [[nodiscard]] RejectReason check(const UnitsToAdmit& units, std::uint32_t count,
                                    TimePoint now) const;
@@ -33,6 +38,7 @@ class TransmitterRequests {
   [[nodiscard]] std::uint32_t fitting(const UnitsToAdmit& units, TimePoint now) const;
 
   Scheduler& scheduler_;
+  ShareMeters shares_;
   RequestRecord anonymous_;  // What anonymous units refer to.
 };
 

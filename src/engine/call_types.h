@@ -46,6 +46,10 @@ struct Admission {
   RejectReason reason = RejectReason::kAdmitted;
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
   Duration wait;               ///< Until its service starts; also of kWaitTooLong.
+  /// In a leaf of a tree where more than the leaf's own schedule decides: `wait` is an estimate, by
+  /// `unit_period`, how long a unit took lately, or 0 if that is not known yet.
+  bool wait_is_estimate = false;
+  Duration unit_period;
 };
 
 /// How long a unit may have to wait, by the estimate at its admission. One that would wait for

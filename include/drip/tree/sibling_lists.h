@@ -152,7 +152,7 @@ class SiblingLists {
       ahead -= width;
     }
     const std::uint64_t most = 2 * width_for(parent, node, wire_bytes);
-    ahead += std::uint64_t{wire_bytes} * node.inverse_weight;
+    ahead += cost_of(node, wire_bytes);
     node.tag = list.round + (ahead > most ? most : ahead);
   }
   /// The same for a child that was parked.
@@ -191,15 +191,21 @@ class SiblingLists {
     if (list.mark == kNoNode) list.mark = child;
     list.head = node.next;
   }
+  // A request need not say how large it is: it counts as a packet of usual size, or its siblings
+  // would never have their turn.
+  static constexpr std::uint32_t kUnsizedBytes = 1514;
+  static std::uint64_t cost_of(const TreeNode& node, std::uint32_t wire_bytes) {
+    return std::uint64_t{wire_bytes == 0 ? kUnsizedBytes : wire_bytes} * node.inverse_weight;
+  }
   // The quantum with which a unit is charged.
   static std::uint64_t width_for(InnerNode& parent, const TreeNode& node,
                                  std::uint32_t wire_bytes) {
-    const std::uint64_t cost = std::uint64_t{wire_bytes} * node.inverse_weight;
+    const std::uint64_t cost = cost_of(node, wire_bytes);
     const std::uint64_t width = quantum(parent, node.priority);
     return cost > width ? widen(parent, node.priority, cost) : width;
   }
   static std::uint64_t charged(const TreeNode& node, std::uint64_t most, std::uint32_t wire_bytes) {
-    const std::uint64_t tag = node.tag + std::uint64_t{wire_bytes} * node.inverse_weight;
+    const std::uint64_t tag = node.tag + cost_of(node, wire_bytes);
     return is_before(most, tag) ? most : tag;
   }
   // A larger cost than any before; returns the new quantum.

@@ -14,12 +14,19 @@
 namespace drip::cli {
 namespace {
 
+// Message is AllowRequestResponse, AwaitTurnResponse or QueuedRequest.
+template <typename Message>
+std::string wait_in_words(const Message& message) {
+  return (message.wait_is_estimate() ? "about " : "") +
+         brief_duration(static_cast<std::uint64_t>(message.estimated_wait_ns()));
+}
+
 // Reply is AllowRequestResponse or AwaitTurnResponse.
 template <typename Reply>
 std::string rejection(const Reply& reply) {
   std::string reason = reason_in_words(reply.reason());
   if (reply.reason() == v1::REJECT_REASON_WAIT_TOO_LONG) {
-    reason += ", " + brief_duration(static_cast<std::uint64_t>(reply.estimated_wait_ns()));
+    reason += ", " + wait_in_words(reply);
   }
   return fmt::format("request {} rejected: {}", or_dash(reply.request_id()), reason);
 }
@@ -37,7 +44,7 @@ Exit allow(Session& session, const v1::AllowRequestRequest& request) {
   } else if (reply.allowed()) {
     print_line(fmt::format("request {} {}: position {}, waits {}{}", or_dash(reply.request_id()),
                            request.peek() ? "would be allowed" : "allowed", reply.queue_position(),
-                           brief_duration(static_cast<std::uint64_t>(reply.estimated_wait_ns())),
+                           wait_in_words(reply),
                            known_already(reply.duplicate(), reply.queue_position())));
   } else {
     print_line(rejection(reply));
@@ -87,7 +94,7 @@ Exit list(Session& session, v1::GetQueuedRequestsRequest request) {
   for (const v1::QueuedRequest& queued : all.requests()) {
     table.add({fmt::format("{}", queued.queue_position()), queued.request_id(),
                format_time(queued.enqueue_time()), format_time(queued.estimated_process_time()),
-               brief_duration(static_cast<std::uint64_t>(queued.estimated_wait_ns()))});
+               wait_in_words(queued)});
   }
   table.print();
   return Exit::kOk;

@@ -50,6 +50,7 @@ struct TurnResult {
   bool dropped = false;                           ///< With its bucket; else it left in its turn.
   bool duplicate = false;                         ///< As in Ticket.
   Duration wait;                                  ///< Of kWaitTooLong.
+  bool wait_is_estimate = false;                  ///< See Admission.
   Duration sojourn;
   Duration lateness;
 };
@@ -65,8 +66,9 @@ class AwaitedTurn {
 };
 
 struct QueuePosition {
-  std::uint64_t position = 0;  ///< 1 for the head.
-  Duration wait;               ///< Until its service starts.
+  std::uint64_t position = 0;     ///< 1 for the head.
+  Duration wait;                  ///< Until its service starts.
+  bool wait_is_estimate = false;  ///< See Admission.
 };
 
 struct QueuedRequest {

@@ -2,6 +2,7 @@
 // Admission with idempotency, release and listing.
 #include "control/requests/local_queue.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -124,6 +125,8 @@ LocalQueue::Admitted LocalQueue::complete(RequestHandle fresh, const Admission& 
   {
     MutexLock lock(mutex_);
     fresh->admitting = false;
+    waits_are_estimates_ = admission.wait_is_estimate;
+    unit_period_ = admission.unit_period;
     is_awaited = awaiting_completed_ > 0;
     if (admission.reason == RejectReason::kAdmitted) {
       result.ticket.admitted = 1;
@@ -155,10 +158,22 @@ LocalQueue::Admitted LocalQueue::duplicate_of(Request& request, Departure depart
   }
   const BucketStats stats = engine_.read(bucket_);
   const Released behind = index_.released_behind(request.record.sequence);
-  const QueuePosition now =
-      index_.position(request.record, behind, stats, departure, engine_.now());
-  result.ticket.admission = {RejectReason::kAdmitted, now.position, now.wait};
+  const QueuePosition now = position(request, behind, stats, departure, engine_.now());
+  result.ticket.admission = {RejectReason::kAdmitted, now.position, now.wait, now.wait_is_estimate,
+                             unit_period_};
   return result;
+}
+
+QueuePosition LocalQueue::position(const Request& request, Released behind,
+                                   const BucketStats& stats, Departure departure,
+                                   TimePoint now) const {
+  QueuePosition position = index_.position(request.record, behind, stats, departure, now);
+  position.wait_is_estimate = waits_are_estimates_;
+  if (position.position > 1) {
+    const auto before = static_cast<std::int64_t>(position.position - 1);
+    position.wait = std::max(position.wait, Duration{unit_period_.ns * before});
+  }
+  return position;
 }
 
 void LocalQueue::release(Request& request) {
@@ -193,8 +208,7 @@ QueuePage LocalQueue::list(std::uint64_t first, std::size_t limit, Departure dep
           return false;
         }
         page.requests.push_back({request.id, request.record.arrival,
-                                 index_.position(request.record, behind, stats, departure, now),
-                                 sequence});
+                                 position(request, behind, stats, departure, now), sequence});
         return true;
       });
   return page;

@@ -73,6 +73,10 @@ class LocalQueue : public std::enable_shared_from_this<LocalQueue> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   [[nodiscard]] Admitted duplicate_of(Request& request, Departure departure)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The place of a request, with what the last admission told of waits.
+  [[nodiscard]] QueuePosition position(const Request& request, Released behind,
+                                       const BucketStats& stats, Departure departure,
+                                       TimePoint now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void remember(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void forget(Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::size_t reap(std::size_t limit) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -88,6 +92,9 @@ class LocalQueue : public std::enable_shared_from_this<LocalQueue> {
   // Keys are the requests' own ids.
   std::unordered_map<std::string_view, RequestHandle> by_id_ ABSL_GUARDED_BY(mutex_);
   RequestIndex index_ ABSL_GUARDED_BY(mutex_);
+  // Of the last admission: see Admission.
+  bool waits_are_estimates_ ABSL_GUARDED_BY(mutex_) = false;
+  Duration unit_period_ ABSL_GUARDED_BY(mutex_);
   bool swept_ ABSL_GUARDED_BY(mutex_) = false;  // The pool's sweep looks at this queue.
 };
 

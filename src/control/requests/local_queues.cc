@@ -93,6 +93,7 @@ std::shared_ptr<AwaitedTurn> LocalQueues::await(BucketEntry& bucket, const Admit
   result.duplicate = ticket.duplicate;
   if (result.reason != RejectReason::kAdmitted || ticket.has_left) {
     result.wait = ticket.admission.wait;
+    result.wait_is_estimate = ticket.admission.wait_is_estimate;
     done(std::move(result));
     return nullptr;
   }

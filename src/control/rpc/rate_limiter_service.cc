@@ -40,6 +40,7 @@ void write_ticket(const Ticket& ticket, v1::AllowRequestResponse& response) {
   response.set_reason(reject_reason(admission.reason));
   response.set_estimated_wait_ms(rounded_ms(admission.wait));
   response.set_estimated_wait_ns(admission.wait.ns);
+  response.set_wait_is_estimate(admission.wait_is_estimate);
   if (admission.reason != RejectReason::kAdmitted) return;
   response.set_allowed(true);
   response.set_queue_position(admission.position);
@@ -61,6 +62,7 @@ void write_page(const QueuePage& page, const EpochClock& clock,
     message.set_estimated_process_time(clock.epoch_ms(clock.now() + queued.position.wait));
     message.set_queue_position(queued.position.position);
     message.set_estimated_wait_ns(queued.position.wait.ns);
+    message.set_wait_is_estimate(queued.position.wait_is_estimate);
   }
 }
 

@@ -90,6 +90,7 @@ void AdmitMessage::answered(std::size_t index, const Ticket& ticket) {
   result.set_reason(reject_reason(ticket.admission.reason));
   result.set_queue_position(ticket.admission.position);
   result.set_estimated_wait_ns(ticket.admission.wait.ns);
+  result.set_wait_is_estimate(ticket.admission.wait_is_estimate);
   result.set_duplicate(ticket.duplicate);
 }
 

@@ -19,6 +19,7 @@ void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response) {
   response.set_dropped(turn.dropped);
   response.set_duplicate(turn.duplicate);
   response.set_estimated_wait_ns(turn.wait.ns);
+  response.set_wait_is_estimate(turn.wait_is_estimate);
   response.set_sojourn_ns(turn.sojourn.ns);
   response.set_lateness_ns(turn.lateness.ns);
 }
