@@ -34,6 +34,9 @@ struct ArrivalCounts {
   std::uint64_t bytes = 0;
   std::uint64_t backlog = 0;
   std::uint64_t backlog_bytes = 0;
+  /// Of an inner node: whether something waits below it. How much is not counted there: `units` and
+  /// `bytes` are then what departed, and both backlogs are 0.
+  bool waits = false;
 };
 
 /// One flow of a per-flow rule.

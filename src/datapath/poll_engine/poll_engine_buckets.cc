@@ -241,7 +241,14 @@ std::uint64_t PollEngine::backlog(BucketRef bucket) const {
 }
 
 ArrivalCounts PollEngine::arrivals(BucketRef bucket) const {
-  return read_arrivals((*transmitter_of(bucket).buckets)[bucket.slot]);
+  const PollThread& thread = transmitter_of(bucket);
+  const Bucket& read = (*thread.buckets)[bucket.slot];
+  if (read.capacity != 0) return read_arrivals(read);  // No inner node.
+  ArrivalCounts counts;
+  counts.units = read.departed.get();
+  counts.bytes = read.departed_bytes.get();
+  counts.waits = thread.buckets->array().trees.nodes[bucket.slot].state != NodeState::kIdle;
+  return counts;
 }
 
 // ---- Leases

@@ -47,6 +47,26 @@ TEST(DemandMeter, OfTwoRatesTheOneThatIsShortOfMoreCounts) {
   EXPECT_NEAR(wanted(meter, {0, 1.6e6}), 0.5, 1e-6);
 }
 
+// Of the root of a tree it is only known whether something waits.
+TEST(DemandMeter, ARootThatIsShortOfRateWantsAllOfIt) {
+  DemandMeter meter;
+  const LeasedRates rates{100, 0};
+  ArrivalCounts counts;
+  for (int i = 0; i < 40; ++i) {
+    meter.update(counts, 0.1, 1);
+    counts.units += 3;  // A share of 30 a second.
+    counts.waits = true;
+  }
+  EXPECT_NEAR(wanted(meter, rates), 1.3, 0.05);
+  // What departs alone, once nothing waits.
+  for (int i = 0; i < 60; ++i) {
+    counts.units += 3;
+    counts.waits = false;
+    meter.update(counts, 0.1, 1);
+  }
+  EXPECT_NEAR(wanted(meter, rates), 0.3, 0.02);
+}
+
 TEST(DemandMeter, IsBounded) {
   DemandMeter meter;
   meter.update({0, 0, 1'000'000, 0}, 1, kMemory);

@@ -27,6 +27,7 @@ void DemandMeter::update(const ArrivalCounts& counts, double seconds, double mem
     const double bits = 8 * static_cast<double>(counts.bytes - last_->bytes) / seconds;
     units_per_second_ += (units - units_per_second_) * fresh;
     bits_per_second_ += (bits - bits_per_second_) * fresh;
+    waiting_ += ((counts.waits ? 1 : 0) - waiting_) * fresh;
   }
   last_ = counts;
 }
@@ -39,7 +40,8 @@ std::uint64_t DemandMeter::demand(const LeasedRates& rates) const {
     bits += 8 * static_cast<double>(last_->backlog_bytes) / kSecondsToEmptyBacklog;
   }
   return std::max(parts_of_rate(units, rates.units_per_second),
-                  parts_of_rate(bits, rates.bits_per_second));
+                  parts_of_rate(bits, rates.bits_per_second)) +
+         parts_of_rate(waiting_, 1);
 }
 
 }  // namespace drip::cluster
