@@ -74,7 +74,7 @@ class Modest:
         rest = bytes(PAYLOAD - STAMP.size)
         begin = time.monotonic()
         while self.running:
-            while self.sent < (time.monotonic() - begin) / self.interval:
+            while self.running and self.sent < (time.monotonic() - begin) / self.interval:
                 for flow, each in enumerate(self.out):
                     each.sendto(
                         STAMP.pack(flow, time.time()) + rest, (self.link.right.address, MODEST_PORT)

@@ -53,7 +53,7 @@ class Load:
                     (FLOOD, flood, 3 * RATE / 8 / FRAME),
                     (MODEST, modest, self.MODEST_RATE),
                 ):
-                    while self.sent[port] < (time.monotonic() - begin) * rate:
+                    while self.running and self.sent[port] < (time.monotonic() - begin) * rate:
                         left.send(each)
                         self.sent[port] += 1
                 time.sleep(0.002)

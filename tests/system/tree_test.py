@@ -2,64 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two customers below one uplink, on real packets: guarantees hold, what is left goes by weight,
 priority comes first; and the tree changes while traffic flows."""
-import threading
 import time
 
 import stage
-from frames import IPV4, ethernet, ipv4, pattern, udp
 from packet_socket import PacketSocket
 from stage import check, wait_until
+from udp_load import UdpLoad, shares
 
 UPLINK = 8_000_000
-PAYLOAD = 958  # A frame of 1000 bytes.
-FRAME = 1000
 SECONDS = 2.0
 ERROR = 0.02  # Over two seconds, on a machine that does other things, too.
-
-
-class Load:
-    """Sends to each customer's UDP port in turns, more than the uplink carries."""
-
-    def __init__(self, link, ports):
-        self.link, self.ports, self.rate = link, ports, 3 * UPLINK / 8 / FRAME
-        self.running = True
-        self.thread = threading.Thread(target=self.run)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        self.thread.join()
-
-    def run(self):
-        with PacketSocket(self.link.left) as left:
-            sent, begin = 0, time.monotonic()
-            while self.running:
-                while sent < (time.monotonic() - begin) * self.rate:
-                    left.send(frame(self.ports[sent % len(self.ports)]))
-                    sent += 1
-                time.sleep(0.002)
-
-
-def frame(port):
-    return ethernet(IPV4, ipv4("198.51.100.1", "203.0.113.9", udp(port, pattern(PAYLOAD), 40000)))
-
-
-def shares(right, ports, seconds=SECONDS):
-    """What each port got, in bit/s, by the kernel's time of each frame."""
-    right.arrived()
-    time.sleep(seconds)
-    times = {port: [] for port in ports}
-    for got, when in right.arrived():
-        for port in ports:
-            if len(got) == FRAME and got[36:38] == port.to_bytes(2, "big"):
-                times[port].append(when)
-    spans = [when for each in times.values() for when in each]
-    check(len(spans) > 100, f"only {len(spans)} frames came")
-    span = max(spans) - min(spans)
-    return {port: 8 * FRAME * len(each) / span for port, each in times.items()}
 
 
 def expect(got, wanted, when):
@@ -85,33 +37,43 @@ def test(build, kind):
                 *("--dport", str(port), "--bucket", name),
             )
         a, b = ports.values()
-        with PacketSocket(link.right) as right, Load(link, [a, b]):
+        with PacketSocket(link.right) as right, UdpLoad(link, [a, b], 3 * UPLINK):
             time.sleep(0.5)
-            expect(shares(right, (a, b)), {a: UPLINK / 2, b: UPLINK / 2}, "equal weights")
+            expect(shares(right, (a, b), SECONDS), {a: UPLINK / 2, b: UPLINK / 2}, "equal weights")
 
             daemon.ctl("bucket", "set", "a", "--weight", "3")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: UPLINK * 3 / 4, b: UPLINK / 4}, "weights 3 and 1")
+            expect(
+                shares(right, (a, b), SECONDS),
+                {a: UPLINK * 3 / 4, b: UPLINK / 4},
+                "weights 3 and 1",
+            )
 
             daemon.ctl("bucket", "set", "b", "--guarantee", "5mbit")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: 3e6, b: 5e6}, "b is guaranteed 5 Mbit/s")
+            expect(shares(right, (a, b), SECONDS), {a: 3e6, b: 5e6}, "b is guaranteed 5 Mbit/s")
 
             daemon.ctl("bucket", "set", "b", "--guarantee", "1mbit", "--priority", "0")
             daemon.ctl("bucket", "set", "a", "--priority", "1")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: 7e6, b: 1e6}, "a comes first, b has its guarantee")
+            expect(
+                shares(right, (a, b), SECONDS),
+                {a: 7e6, b: 1e6},
+                "a comes first, b has its guarantee",
+            )
 
             daemon.ctl("bucket", "set", "a", "--rate", "2mbit", "--tolerance", "20ms")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: 2e6, b: 6e6}, "a has a ceiling")
+            expect(shares(right, (a, b), SECONDS), {a: 2e6, b: 6e6}, "a has a ceiling")
 
             # A node above both, with what waits in them.
             daemon.ctl("bucket", "set", "site", "--inner", "--parent", "uplink", "--rate", "4mbit")
             for name in ports:
                 daemon.ctl("bucket", "set", name, "--parent", "site", "--guarantee", "0bit")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: 2e6, b: 2e6}, "moved below a site of 4 Mbit/s")
+            expect(
+                shares(right, (a, b), SECONDS), {a: 2e6, b: 2e6}, "moved below a site of 4 Mbit/s"
+            )
 
             nodes = {node["bucket_id"]: node for node in daemon.ctl("tree")["nodes"]}
             check(set(nodes) == {"uplink", "site", "a", "b"}, f"nodes of the tree: {set(nodes)}")
@@ -133,10 +95,14 @@ def test(build, kind):
             )
             daemon.ctl(*per_flow, "--parent", "uplink")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: UPLINK / 2, b: UPLINK / 2}, "flows below the uplink")
+            expect(
+                shares(right, (a, b), SECONDS),
+                {a: UPLINK / 2, b: UPLINK / 2},
+                "flows below the uplink",
+            )
             daemon.ctl(*per_flow, "--parent", "site", "--weight", "2")
             time.sleep(0.3)
-            expect(shares(right, (a, b)), {a: 2e6, b: 2e6}, "flows moved below the site")
+            expect(shares(right, (a, b), SECONDS), {a: 2e6, b: 2e6}, "flows moved below the site")
             (flows,) = daemon.ctl("tree")["flow_rules"]
             check(int(flows["flows"]) == 2, f"flows of the rule: {flows}")
             refused = daemon.run_ctl("bucket", "delete", "uplink", "--recursive")

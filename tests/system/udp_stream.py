@@ -51,7 +51,9 @@ class UdpStream:
         begin = time.monotonic()
         self.sending = True
         while self.sending:
-            while self.sent + self.refused < (time.monotonic() - begin) * self.rate:
+            while self.sending and (
+                self.sent + self.refused < (time.monotonic() - begin) * self.rate
+            ):
                 try:
                     self.out.sendto(NUMBER.pack(self.sent) + rest, self.destination)
                     self.sent += 1
