@@ -61,6 +61,10 @@ ROOMS = {
         {"control/model", "engine", "classifier", "base", "drip"},
         {"absl", "fmt"},
     ),
+    "src/control/explain": (
+        {"control/config", "control/model", "engine", "classifier", "packet", "base", "drip"},
+        {"absl"},
+    ),
     "src/control/requests": (
         {"control/config", "control/model", "engine", "base", "drip"},
         {"absl", "fmt"},
@@ -73,6 +77,7 @@ ROOMS = {
         {
             "control/convert",
             "control/config",
+            "control/explain",
             "control/model",
             "control/requests",
             "engine",

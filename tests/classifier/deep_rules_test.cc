@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "classifier/classifier.h"
+#include "classifier/mismatch.h"
 #include "packet/tunnels.h"
 #include "random_rules.h"
 #include "support/encapsulate.h"
@@ -136,8 +137,13 @@ TEST(DeepRules, AreDecidedAsTheLinearSearchDoes) {
       const Sample packet = sample(random);
       const auto ingress = static_cast<std::uint16_t>(random.below(3));
       std::uint32_t best = kNoRule;
+      const ExaminedFrame examined(packet.frame, ingress);
       for (std::uint32_t rule = 0; rule < rules.size(); ++rule) {
-        if (!fits_deeply(rules[rule].match, packet, ingress)) continue;
+        const bool fits = fits_deeply(rules[rule].match, packet, ingress);
+        const std::optional<Mismatch> mismatch = find_mismatch(rules[rule].match, examined);
+        ASSERT_EQ(mismatch.has_value(), !fits)
+            << "packet " << i << ", rule " << rule << ": " << (mismatch ? mismatch->why : "fits");
+        if (!fits) continue;
         if (best == kNoRule || rules[rule].priority > rules[best].priority) best = rule;
       }
       ASSERT_EQ(classifier->classify(packet.headers, ingress, packet.frame,
@@ -149,6 +155,48 @@ TEST(DeepRules, AreDecidedAsTheLinearSearchDoes) {
   }
   EXPECT_GT(deep, 140U);
   EXPECT_GT(matched, 2000U);
+}
+
+TEST(Mismatch, NamesTheFieldAndBothValues) {
+  const Bytes frame = FrameBuilder()
+                          .ipv4({.protocol = 6,
+                                 .dscp = 10,
+                                 .src = address("192.0.2.1"),
+                                 .dst = address("198.51.100.7")})
+                          .ports(1000, 443)
+                          .raw(Bytes(9, 0))
+                          .raw({0x12})
+                          .raw(Bytes(20, 0))
+                          .build();
+  const ExaminedFrame examined(frame, 1);
+  const auto why = [&](const auto& set) {
+    Match match;
+    set(match);
+    const auto mismatch = find_mismatch(match, examined);
+    return mismatch ? std::string(mismatch->field) + ": " + mismatch->why : "";
+  };
+  EXPECT_EQ(why([](Match&) {}), "");
+  EXPECT_EQ(why([](Match& m) { m.src_prefix = *IpPrefix::parse("192.0.2.0/24"); }), "");
+  EXPECT_EQ(why([](Match& m) { m.dst_prefix = *IpPrefix::parse("192.0.2.0/24"); }),
+            "dst_prefix: 198.51.100.7 is not in 192.0.2.0/24");
+  EXPECT_EQ(why([](Match& m) { m.src_prefix = *IpPrefix::parse("2001:db8::/32"); }),
+            "src_prefix: 192.0.2.1 is not in 2001:db8::/32");
+  EXPECT_EQ(why([](Match& m) { m.ip_protocol = 17; }), "ip_protocol: 6 is not 17");
+  EXPECT_EQ(why([](Match& m) { m.dscp = 46; }), "dscp: 10 is not 46");
+  EXPECT_EQ(why([](Match& m) { m.dst_port = PortRange{80, 80}; }), "dst_port: 443 is not 80");
+  EXPECT_EQ(why([](Match& m) { m.src_port = PortRange{1, 9}; }), "src_port: 1000 is not in 1-9");
+  EXPECT_EQ(why([](Match& m) { m.vlan_id = 5; }), "vlan_id: the frame has no such tag");
+  EXPECT_EQ(why([](Match& m) { m.ingress_port = 0; }), "ingress_port: it came by another port");
+  EXPECT_EQ(why([](Match& m) { m.ether_type = 0x0806; }), "ether_type: 0x0800 is not 0x0806");
+  EXPECT_EQ(why([](Match& m) { m.icmp_type = 3; }), "icmp_type: the packet is not ICMP");
+  EXPECT_EQ(why([](Match& m) {
+              m.tcp_flags = TcpFlags{0x02, 0x12};
+            }),
+            "tcp_flags: of the bits 0x12 it has 0x12, not 0x02");
+  EXPECT_EQ(why([](Match& m) {
+              m.src_mac = MacPrefix{std::uint64_t{4} << 40, 8};
+            }),
+            "src_mac: 02:00:00:00:00:01 is not 04:00:00:00:00:00/8");
 }
 
 TEST(DeepRules, ACustomerIsFoundInEveryEncapsulation) {

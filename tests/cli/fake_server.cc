@@ -125,6 +125,9 @@ class FakeServer::Shaper : public ShaperService::Service {
                    ListRulesResponse* reply) override {
     return script_->answer(request, reply);
   }
+  Status Explain(ServerContext*, const ExplainRequest* request, ExplainResponse* reply) override {
+    return script_->answer(request, reply);
+  }
   Status ListPorts(ServerContext*, const ListPortsRequest* request,
                    ListPortsResponse* reply) override {
     return script_->answer(request, reply);

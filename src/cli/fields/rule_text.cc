@@ -148,7 +148,7 @@ std::string place_in_words(const v1::BucketConfig& config) {
   if (config.guarantee() > 0 || config.guarantee_bps() > 0) {
     add("guarantee " + guarantee_in_words(config));
   }
-  if (config.weight() != 1) add(fmt::format("weight {}", config.weight()));
+  if (config.has_weight() && config.weight() != 1) add(fmt::format("weight {}", config.weight()));
   if (config.priority() != 0) add(fmt::format("priority {}", config.priority()));
   return ", below " + config.parent_id() + (share.empty() ? "" : " (" + share + ")");
 }

@@ -17,6 +17,7 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
+#include "control/rpc/calls/explain.h"
 #include "control/rpc/calls/unary_call.h"
 #include "control/rpc/calls/watch_buckets.h"
 #include "control/rpc/node_warnings.h"
@@ -270,6 +271,13 @@ grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* 
                                                    v1::ListRulesResponse* response) {
   return answer_in_order(call, context_.work,
                          [=, this] { return list_rules(context_, *request, *response); });
+}
+
+grpc::ServerUnaryReactor* ShaperService::Explain(grpc::CallbackServerContext* call,
+                                                 const v1::ExplainRequest* request,
+                                                 v1::ExplainResponse* response) {
+  return answer_in_order(call, context_.work,
+                         [=, this] { return explain(context_, *request, *response); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::ListPorts(grpc::CallbackServerContext* call,

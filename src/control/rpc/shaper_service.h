@@ -45,6 +45,9 @@ class ShaperService final : public v1::ShaperService::CallbackService {
   grpc::ServerUnaryReactor* ListRules(grpc::CallbackServerContext* call,
                                       const v1::ListRulesRequest* request,
                                       v1::ListRulesResponse* response) override;
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* call,
+                                    const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override;
   grpc::ServerUnaryReactor* ListPorts(grpc::CallbackServerContext* call,
                                       const v1::ListPortsRequest* request,
                                       v1::ListPortsResponse* response) override;
