@@ -5,7 +5,7 @@
 
 #include <chrono>
 #include <future>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +13,7 @@
 #include "cluster/config/shared_configuration.h"
 #include "cluster/membership/membership.h"
 #include "cluster/redis_options.h"
+#include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/requests/local_queues.h"
 #include "control/support/fake_engine.h"
@@ -56,6 +57,18 @@ class Node {
   }
   absl::Status erase(const std::string& id) {
     return run([&] { return shared_.delete_rule(id, in_a_while()).status(); });
+  }
+  absl::Status replace_all(const std::string& rule_set) {
+    return run([&] {
+      auto rules = control::read_rule_set(control::message<v1::RuleSet>(rule_set), "rule_set.");
+      return shared_.set_rules(*std::move(rules), std::nullopt, in_a_while()).status();
+    });
+  }
+  absl::Status set_bucket(const std::string& bucket) {
+    return run([&] {
+      const auto patch = control::read_patch(control::message<v1::BucketConfig>(bucket), "");
+      return shared_.configure({&*patch, 1}, in_a_while()).status();
+    });
   }
   void refuse_rules(const absl::Status& status) {
     run([&] {
@@ -120,12 +133,18 @@ TEST_F(SharedRules, AddedOneByOneAreCompiledSeldomOnEveryNode) {
   wait_for(b_);
   const int before_a = a_.compiled_anew();
   const int before_b = b_.compiled_anew();
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(a_.set(rule(i)).ok());
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(a_.set(rule(i)).ok());
+    // So that the rules' revision is not the number of their changes.
+    if (i != 100) continue;
+    ASSERT_TRUE(a_.set_bucket("bucket_id: 'b' capacity: 1 leak_rate: 1").ok());
+  }
   wait_for(b_);
   EXPECT_EQ(b_.rules(), a_.rules());
   EXPECT_EQ(a_.rules().size(), 1001U);
   EXPECT_LT(a_.compiled_anew() - before_a, 35);
   EXPECT_LT(b_.compiled_anew() - before_b, 35);
+  EXPECT_EQ(redis_.cli({"xlen", "drip:{drip}:log"}), "1002\n");
   // The log has the rules that were added, not all rules 128 times: 1,000 rules are some 30 KB.
   const auto bytes = std::stoul(redis_.cli({"memory", "usage", "drip:{drip}:log", "samples", "0"}));
   EXPECT_LT(bytes, 400'000U);
@@ -148,6 +167,16 @@ TEST_F(SharedRules, AreReadWithTheChangesSinceTheyWereStored) {
   EXPECT_THAT(late.rules(), ElementsAre("r5", "r0", "r1", "r2"));
   wait_for(b_);
   EXPECT_EQ(b_.rules(), late.rules());
+}
+
+TEST_F(SharedRules, SetAsAWholeEndTheChangesBefore) {
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(a_.set(rule(i)).ok());
+  ASSERT_TRUE(
+      a_.replace_all("rules { rule_id: 'x' drop: true } rules { rule_id: 'r1' drop: true }").ok());
+  ASSERT_TRUE(a_.set(rule(9)).ok());
+  const Node late(redis_, "late");
+  wait_for(late);
+  EXPECT_THAT(late.rules(), ElementsAre("x", "r1", "r9"));
 }
 
 TEST_F(SharedRules, OneThatANodeCannotApplyIsNotForgottenWithTheNext) {
@@ -184,6 +213,22 @@ TEST_F(SharedRules, AreWrittenBackToARedisThatLostThem) {
   wait_for(late);
   EXPECT_THAT(late.rules(), ElementsAre("first", "r0", "r1", "r2", "r3", "r4", "r5"));
   EXPECT_EQ(a_.rules(), late.rules());
+}
+
+TEST_F(SharedRules, AreWrittenBackInPlaceOfOlderChanges) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(a_.set(rule(i)).ok());
+  redis_.cli({"save"});
+  ASSERT_TRUE(a_.erase("r0").ok());
+  ASSERT_TRUE(a_.erase("r3").ok());
+  wait_for(b_);
+  const std::uint64_t before = a_.revision();
+  redis_.kill();
+  redis_.start();  // With what was saved.
+  wait_until("written back", [&] { return a_.revision() > before && a_.error().empty(); });
+  wait_for(b_);
+  const Node late(redis_, "late");
+  wait_for(late);
+  EXPECT_THAT(late.rules(), ElementsAre("first", "r1", "r2", "r4"));
 }
 
 }  // namespace
