@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Completes dripctl's commands, subcommands and flags, and the names of buckets, rules and ports.
+# Completes dripctl's commands, subcommands and flags, and the names of buckets, rules, ports and
+# nodes.
 # Installed for bash-completion; by hand: `. scripts/completion/dripctl.bash`.
 # shellcheck shell=bash
 
-# Prints the names of all buckets, rules or ports of the server; nothing if it does not answer.
+# Prints the names of all buckets, rules, ports or nodes of the server; nothing if it does not
+# answer.
 _dripctl_names() {
-  "$1" "${@:3}" --timeout 1s "$2" list --names 2>/dev/null
+  local subcommand=list
+  [[ $2 == cluster ]] && subcommand=status
+  "$1" "${@:3}" --timeout 1s "$2" "$subcommand" --names 2>/dev/null
 }
 
 _dripctl() {
@@ -50,12 +54,17 @@ _dripctl() {
     --src-list | --dst-list) words=$(_dripctl_names "$program" list "${server[@]}") ;;
     --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
     --ether-type) words='ipv4 ipv6 arp mpls' ;;
-    --bucket) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
+    --queue) words='fifo fair' ;;
+    --isolate) words='flow source destination hosts' ;;
+    --aqm) words='none codel dualpi2' ;;
+    --tins) words='none diffserv3 diffserv4' ;;
+    --bucket | --parent) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
     --port) words=$(_dripctl_names "$program" port "${server[@]}") ;;
     --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
       --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
-      --icmp | --src-mac | --dst-mac | \
+      --icmp | --src-mac | --dst-mac | --set-dscp | --guarantee | --tolerance | --target | \
+      --l4s-threshold | --quantum | --max-wait | --remember | \
       --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
       --timeout) return ;;
     *)
@@ -67,6 +76,7 @@ _dripctl() {
         case $command/$subcommand in
           bucket/list) ;;
           bucket/* | request/*) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
+          cluster/forget) words=$(_dripctl_names "$program" cluster "${server[@]}") ;;
           rule/default) words="pass $(_dripctl_names "$program" bucket "${server[@]}")" ;;
           list/list) ;;
           list/*) words=$(_dripctl_names "$program" list "${server[@]}") ;;

@@ -137,6 +137,8 @@ absl::Status read_memory(const toml::node& node, MemoryOptions& memory) {
   section.whole("max_buckets", memory.max_buckets, 1, 1 << 24);
   section.whole("max_requests", memory.max_requests, 1, 1 << 26);
   section.whole("max_remembered", memory.max_remembered, 0, 1 << 26);
+  section.whole("max_open_calls", memory.max_open_calls, 1, 1 << 20);
+  section.whole("max_connection_calls", memory.max_connection_calls, 1, 1 << 20);
   section.value("ring_memory", memory.ring_memory_bytes, bytes_of);
   section.value("hugepages", memory.hugepages, choice_of(hugepages_named, "if-any, never, always"));
   section.value("overcommit", memory.overcommit, overcommit_of);

@@ -201,6 +201,12 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--max-remembered", flags.max_remembered,
                  "ids of requests that have left and are still known [262144]")
       ->check(CLI::Range(0U, 1U << 26));
+  app.add_option("--max-open-calls", flags.max_open_calls,
+                 "calls that may stay open at one time: AwaitTurn and streams [65536]")
+      ->check(CLI::Range(1U, 1U << 20));
+  app.add_option("--max-connection-calls", flags.max_connection_calls,
+                 "the same of one connection [16384]")
+      ->check(CLI::Range(1U, 1U << 20));
   app.add_option("--ring-memory", flags.ring_memory,
                  "memory for the rings of all buckets, e.g. 4gb [1gb]");
   app.add_option("--overcommit", flags.overcommit,
@@ -239,6 +245,8 @@ void apply_flags(const Flags& flags, Options& options) {
   take(flags.max_buckets, memory.max_buckets);
   take(flags.max_requests, memory.max_requests);
   take(flags.max_remembered, memory.max_remembered);
+  take(flags.max_open_calls, memory.max_open_calls);
+  take(flags.max_connection_calls, memory.max_connection_calls);
   take(flags.overcommit, memory.overcommit);
   if (flags.hugepages) memory.hugepages = *hugepages_named(*flags.hugepages);
   if (flags.ring_memory) {

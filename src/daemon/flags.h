@@ -22,6 +22,7 @@ struct Flags {
   std::vector<int> cpus, worker_cpus, transmitter_cpus;
   std::optional<int> realtime_priority;
   std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests, max_remembered;
+  std::optional<std::uint32_t> max_open_calls, max_connection_calls;
   std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
   std::optional<double> overcommit;
 };

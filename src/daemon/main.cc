@@ -93,6 +93,7 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   node.warnings.insert(node.warnings.end(), more.begin(), more.end());
   node.server.addresses = options.listen;
   node.count_calls = options.metrics.listen.has_value();
+  node.server.open_calls = {options.memory.max_connection_calls, options.memory.max_open_calls};
   return node;
 }
 

@@ -41,6 +41,8 @@ struct MemoryOptions {
   double overcommit = 1;
   std::uint32_t max_requests = 1U << 20;
   std::uint32_t max_remembered = 1U << 18;
+  std::uint32_t max_open_calls = 65'536;        ///< See control::OpenCalls.
+  std::uint32_t max_connection_calls = 16'384;  ///< The same of one connection.
 };
 
 struct MetricsOptions {

@@ -12,6 +12,7 @@ namespace {
 
 using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::StartsWith;
 using v1::ConfigureBucketRequest;
 
 class DripctlBucketTest : public DripctlTest {};
@@ -237,6 +238,63 @@ TEST_F(DripctlBucketTest, AwaitEndsInOneOfThreeWays) {
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.out, "request r left after 1.5ms, 0ns late\n");
   EXPECT_TRUE(server_->asked<v1::AwaitTurnRequest>().back().release_on_cancel());
+}
+
+TEST_F(DripctlTest, SeveralTurnsAreAwaitedOnOneCall) {
+  const auto reply = [&](std::uint64_t tag, const std::string& id, bool allowed) {
+    v1::AwaitTurnsResponse response;
+    v1::AwaitTurnsResult& result = *response.add_results();
+    result.set_tag(tag);
+    result.mutable_turn()->set_request_id(id);
+    result.mutable_turn()->set_allowed(allowed);
+    server_->reply(response);
+  };
+  reply(1, "b", true);
+  reply(0, "a", true);
+  Outcome outcome = dripctl(
+      "request await jobs --id a --id b --bytes 100 --max-wait 2s --remember 1min "
+      "--release-on-cancel");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, StartsWith("request b left after "));
+  EXPECT_THAT(outcome.out, HasSubstr("\nrequest a left after "));
+  EXPECT_EQ(server_->asked<v1::AwaitTurnRequest>().size(), 0U);
+  const v1::AwaitTurnsRequest asked = server_->asked<v1::AwaitTurnsRequest>().front();
+  ASSERT_EQ(asked.entries_size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    const v1::AwaitTurnsEntry& entry = asked.entries(i);
+    EXPECT_EQ(entry.bucket_id(), "jobs");
+    EXPECT_EQ(entry.request_id(), i == 0 ? "a" : "b");
+    EXPECT_EQ(entry.tag(), static_cast<std::uint64_t>(i));
+    EXPECT_EQ(entry.bytes(), 100U);
+    EXPECT_EQ(entry.max_wait_ns(), 2'000'000'000U);
+    EXPECT_EQ(entry.remember_ns(), 60'000'000'000U);
+    EXPECT_TRUE(entry.release_on_cancel());
+  }
+
+  reply(0, "a", false);  // After the last reply, which was sent already.
+  outcome = dripctl("request await jobs --id a --id b");
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.out;
+  EXPECT_FALSE(server_->asked<v1::AwaitTurnsRequest>().back().entries(0).has_max_wait_ns());
+
+  v1::AwaitTurnsResponse failed;
+  failed.add_results()->set_tag(1);
+  failed.mutable_results(0)->set_code(5);
+  failed.mutable_results(0)->set_error("bucket_id: there is no bucket");
+  server_->reply(failed);
+  outcome = dripctl("request await jobs --id a --id b");
+  EXPECT_EQ(outcome.exit_code, 4);
+  EXPECT_EQ(outcome.err, "dripctl: NOT_FOUND: request b: bucket_id: there is no bucket\n");
+
+  server_->fail({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many"});
+  outcome = dripctl("request await jobs --id a --id b");
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("RESOURCE_EXHAUSTED: too many"));
+
+  std::string many = "request await jobs";
+  for (int i = 0; i < 1025; ++i) many += " --id " + std::to_string(i);
+  outcome = dripctl(many);
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("--id: 1025 ids are not allowed; allowed: up to 1024"));
 }
 
 TEST_F(DripctlBucketTest, ListsQueuedRequestsOfAllPages) {

@@ -190,6 +190,11 @@ class CompletionTest : public ExamplesTest {
     v1::ListPortsResponse ports;
     ports.add_ports()->set_name("lan");
     server_->reply(ports);
+    v1::GetClusterStatusResponse cluster;
+    cluster.add_nodes()->set_node_id("n1");
+    cluster.add_nodes()->set_node_id("n3");
+    cluster.add_nodes()->set_node_id("other");
+    server_->reply(cluster);
   }
   // What a Tab after `line` offers; the last word is empty if the line ends with a blank.
   std::vector<std::string> offered(const std::string& line) {
@@ -224,6 +229,10 @@ TEST_F(CompletionTest, OffersNamesAndValues) {
   EXPECT_THAT(offered("dripctl rule add r --port l"), ElementsAre("lan"));
   EXPECT_THAT(offered("dripctl rule delete "), ElementsAre("voice"));
   EXPECT_THAT(offered("dripctl rule default p"), ElementsAre("pass"));
+  EXPECT_THAT(offered("dripctl cluster forget n"), ElementsAre("n1", "n3"));
+  EXPECT_THAT(offered("dripctl cluster "), Contains("forget"));
+  EXPECT_THAT(offered("dripctl bucket set b --parent d"), ElementsAre("dns"));
+  EXPECT_THAT(offered("dripctl bucket set b --tins diff"), ElementsAre("diffserv3", "diffserv4"));
   EXPECT_THAT(offered("dripctl bucket set b --departure "), ElementsAre("start", "end"));
   EXPECT_THAT(offered("dripctl rule set rules.t"), ElementsAre("rules.toml"));
 }

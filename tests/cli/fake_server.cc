@@ -45,6 +45,22 @@ class FakeServer::RateLimiter : public RateLimiterService::Service {
     if (script_->hold) wait_until_cancelled(context, script_);
     return status;
   }
+  // The replies one after the other, one for each entry.
+  Status AwaitTurns(
+      ServerContext*,
+      grpc::ServerReaderWriter<AwaitTurnsResponse, AwaitTurnsRequest>* stream) override {
+    AwaitTurnsRequest request;
+    Status status;
+    while (stream->Read(&request)) {
+      for (int i = 0; i < request.entries_size(); ++i) {
+        AwaitTurnsResponse reply;
+        status = script_->answer(&request, &reply);
+        if (!status.ok()) return status;
+        stream->Write(reply);
+      }
+    }
+    return status;
+  }
   Status GetBucketStatus(ServerContext*, const GetBucketStatusRequest* request,
                          GetBucketStatusResponse* reply) override {
     return script_->answer(request, reply);

@@ -95,6 +95,8 @@ TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
       {"--tx-descriptors 7", "--tx-descriptors: Value 7 not in range 32 to 32768"},
       {"--max-buckets 0", "--max-buckets: Value 0 not in range"},
       {"--max-requests 0", "--max-requests: Value 0 not in range"},
+      {"--max-open-calls 0", "--max-open-calls: Value 0 not in range 1 to 1048576"},
+      {"--max-connection-calls 2000000", "--max-connection-calls: Value 2000000 not in range"},
       {"--overcommit 0.5", "--overcommit: Value 0.5 not in range"},
       {"--ring-memory lots", "--ring-memory: 'lots' is not a size"},
       {"--drain 5", "--drain: '5' is not a duration: the unit is missing"},

@@ -63,9 +63,13 @@ Exit leader(Session& session) {
   return Exit::kOk;
 }
 
-Exit status(Session& session) {
+Exit status(Session& session, bool names_only) {
   const v1::GetClusterStatusResponse reply =
       session.connection.call(&RateLimiter::GetClusterStatus, {});
+  if (names_only) {
+    for (const v1::ClusterNode& node : reply.nodes()) print_line(node.node_id());
+    return Exit::kOk;
+  }
   if (session.json) {
     print(reply);
     return Exit::kOk;
@@ -232,8 +236,12 @@ void add_cluster_command(CommandLine* line) {
   CLI::App* command = line->add_command("cluster", "The cluster: its nodes and their leader");
   line->add_subcommand(command, "leader", "Which node leads",
                        {"cluster leader", "cluster leader --json"}, leader);
+  auto names_only = std::make_shared<bool>(false);
   line->add_subcommand(command, "status", "All nodes, their roles and counters",
-                       {"cluster status", "cluster status --json"}, status);
+                       {"cluster status", "cluster status --json"},
+                       [names_only](Session& session) { return status(session, *names_only); })
+      ->add_flag("--names", *names_only, "Only the names")
+      ->group("");
   add_shares(line, command);
   add_forget(line, command);
   add_watch(line, command);

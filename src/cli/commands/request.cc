@@ -5,6 +5,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/commands/commands.h"
 #include "cli/fields/bucket_text.h"
@@ -52,22 +54,86 @@ Exit allow(Session& session, const v1::AllowRequestRequest& request) {
   return reply.allowed() ? Exit::kOk : Exit::kRejected;
 }
 
-Exit await(Session& session, const v1::AwaitTurnRequest& request) {
+bool has_left(const v1::AwaitTurnResponse& turn) { return turn.allowed() && !turn.dropped(); }
+
+std::string turn_in_words(const v1::AwaitTurnResponse& turn) {
+  if (has_left(turn)) {
+    return fmt::format("request {} left after {}, {} late", turn.request_id(),
+                       brief_duration(static_cast<std::uint64_t>(turn.sojourn_ns())),
+                       brief_duration(static_cast<std::uint64_t>(turn.lateness_ns())));
+  }
+  if (!turn.allowed()) return rejection(turn);
+  return fmt::format("request {} dropped: its bucket was deleted", turn.request_id());
+}
+
+// What the command `await` asks for; `request` has what is the same for all ids.
+struct Turns {
+  v1::AwaitTurnRequest request;
+  std::vector<std::string> ids;
+};
+// Entries of a message.
+constexpr std::size_t kMostIds = 1024;
+
+Exit await_one(Session& session, const v1::AwaitTurnRequest& request) {
   const v1::AwaitTurnResponse reply =
       session.connection.call(&RateLimiter::AwaitTurn, request, Connection::Patience::kUnbounded);
-  const bool left = reply.allowed() && !reply.dropped();
   if (session.json) {
     print(reply);
-  } else if (left) {
-    print_line(fmt::format("request {} left after {}, {} late", reply.request_id(),
-                           brief_duration(static_cast<std::uint64_t>(reply.sojourn_ns())),
-                           brief_duration(static_cast<std::uint64_t>(reply.lateness_ns()))));
-  } else if (reply.allowed()) {
-    print_line(fmt::format("request {} dropped: its bucket was deleted", reply.request_id()));
   } else {
-    print_line(rejection(reply));
+    print_line(turn_in_words(reply));
   }
-  return left ? Exit::kOk : Exit::kRejected;
+  return has_left(reply) ? Exit::kOk : Exit::kRejected;
+}
+
+// On one call; each is reported as it leaves.
+Exit await_all(Session& session, const Turns& turns) {
+  grpc::ClientContext context;
+  session.connection.set_deadline(&context, Connection::Patience::kUnbounded);
+  const auto stream = session.connection.rate_limiter().AwaitTurns(&context);
+  v1::AwaitTurnsRequest request;
+  for (const std::string& id : turns.ids) {
+    v1::AwaitTurnsEntry& entry = *request.add_entries();
+    entry.set_tag(static_cast<std::uint64_t>(request.entries_size() - 1));
+    entry.set_request_id(id);
+    entry.set_bucket_id(turns.request.bucket_id());
+    if (turns.request.has_bytes()) entry.set_bytes(turns.request.bytes());
+    if (turns.request.has_max_wait_ns()) entry.set_max_wait_ns(turns.request.max_wait_ns());
+    entry.set_remember_ns(turns.request.remember_ns());
+    entry.set_release_on_cancel(turns.request.release_on_cancel());
+  }
+  // If it fails, Finish() tells why.
+  if (stream->Write(request)) stream->WritesDone();
+  Exit exit = Exit::kOk;
+  grpc::Status error;
+  v1::AwaitTurnsResponse reply;
+  while (stream->Read(&reply)) {
+    for (const v1::AwaitTurnsResult& result : reply.results()) {
+      const bool failed = result.code() != 0;
+      if (failed && error.ok()) {
+        error = {static_cast<grpc::StatusCode>(result.code()),
+                 fmt::format("request {}: {}", turns.ids.at(result.tag()), result.error())};
+      }
+      if (session.json) {
+        print(result);
+      } else if (!failed) {
+        print_line(turn_in_words(result.turn()));
+      }
+      if (!failed && !has_left(result.turn())) exit = Exit::kRejected;
+    }
+  }
+  session.connection.check(stream->Finish());
+  session.connection.check(error);
+  return exit;
+}
+
+Exit await(Session& session, Turns turns) {
+  if (turns.ids.size() > kMostIds) {
+    throw UsageError(
+        fmt::format("--id: {} ids are not allowed; allowed: up to {}", turns.ids.size(), kMostIds));
+  }
+  if (turns.ids.size() > 1) return await_all(session, turns);
+  if (!turns.ids.empty()) turns.request.set_request_id(turns.ids.front());
+  return await_one(session, turns.request);
 }
 
 Exit list(Session& session, v1::GetQueuedRequestsRequest request) {
@@ -100,16 +166,13 @@ Exit list(Session& session, v1::GetQueuedRequestsRequest request) {
   return Exit::kOk;
 }
 
+constexpr const char* kIdHelp =
+    "A request with the id of a queued one keeps that one's position and is not charged\n"
+    "again; the server makes an id if none is given";
+
 // Request is AllowRequestRequest or AwaitTurnRequest.
 template <typename Request>
 void add_request_flags(CLI::App* subcommand, std::shared_ptr<Request> request) {
-  add_bucket_id(subcommand, request);
-  subcommand
-      ->add_option_function<std::string>(
-          "--id", [request](const std::string& id) { request->set_request_id(id); },
-          "A request with the id of a queued one keeps that one's position and is not charged\n"
-          "again; the server makes an id if none is given")
-      ->type_name("TEXT");
   add_whole<std::uint32_t>(subcommand, "--bytes",
                            "Size of the request, needed if the bucket leaks bits",
                            [request](std::uint32_t bytes) { request->set_bytes(bytes); });
@@ -137,18 +200,31 @@ void add_request_command(CommandLine* line) {
        "request allow uplink --bytes 1500", "request allow jobs --max-wait 2s --peek",
        "request allow jobs --id order-17 --remember 1min"},
       [admission](Session& session) { return allow(session, *admission); });
+  add_bucket_id(subcommand, admission);
+  subcommand
+      ->add_option_function<std::string>(
+          "--id", [admission](const std::string& id) { admission->set_request_id(id); }, kIdHelp)
+      ->type_name("TEXT");
   add_request_flags(subcommand, admission);
   subcommand->add_flag_callback(
       "--peek", [admission] { admission->set_peek(true); },
       "Only tell what would happen: admit, charge and count nothing");
 
-  auto turn = std::make_shared<v1::AwaitTurnRequest>();
+  auto turns = std::make_shared<Turns>();
+  const std::shared_ptr<v1::AwaitTurnRequest> turn(turns, &turns->request);
   subcommand = line->add_subcommand(
       command, "await",
       "Admit a request and return when it leaves; exit code 1 if it is rejected or dropped",
       {"request await jobs && ./send-one", "request await jobs --id order-17 --timeout 30s",
-       "request await jobs --timeout 2s --release-on-cancel"},
-      [turn](Session& session) { return await(session, *turn); });
+       "request await jobs --timeout 2s --release-on-cancel",
+       "request await jobs --id order-17 --id order-18 --json"},
+      [turns](Session& session) { return await(session, *turns); });
+  add_bucket_id(subcommand, turn);
+  subcommand
+      ->add_option("--id", turns->ids,
+                   std::string(kIdHelp) + ".\nRepeatable: all wait on one call, up to 1024")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
   add_request_flags(subcommand, turn);
   subcommand->add_flag_callback(
       "--release-on-cancel", [turn] { turn->set_release_on_cancel(true); },

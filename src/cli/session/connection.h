@@ -71,6 +71,11 @@ class Connection {
     open();
     return *shaper_;
   }
+  v1::RateLimiterService::Stub& rate_limiter() {
+    open();
+    return *rate_limiter_;
+  }
+  void set_deadline(grpc::ClientContext* context, Patience patience) const;
   // Throws CallError unless `status` is OK.
   void check(const grpc::Status& status) const;
 
@@ -78,7 +83,6 @@ class Connection {
   v1::RateLimiterService::Stub& stub(v1::RateLimiterService::Stub*) { return *rate_limiter_; }
   v1::ShaperService::Stub& stub(v1::ShaperService::Stub*) { return *shaper_; }
   void open();
-  void set_deadline(grpc::ClientContext* context, Patience patience) const;
 
   std::string address_;
   std::optional<std::chrono::nanoseconds> timeout_;
