@@ -44,11 +44,15 @@ std::set<long> safe_shares(ClusterNode& node) {
 TEST(SplitForget, ADeadNodesReserveIsFreeForThoseThatLive) {
   RedisServer redis;
   ClusterNodes nodes = three_nodes(redis.url());
+  v1::ForgetNodeResponse reply;
+  wait_until("all know one leader", [&] { return !common_leader(nodes).empty(); });
+  wait_until("the cluster has all three", [&] { return nodes[0]->status().nodes_size() == 3; });
+  EXPECT_EQ(forget(*nodes[0], "n3", reply).error_code(), grpc::StatusCode::FAILED_PRECONDITION)
+      << "it lives, though it has no shares";
   set_split_bucket(nodes, *nodes[0], split_bucket("a", kRate, v1::FAILURE_POLICY_SAFE_SHARE));
   wait_until("a third of the reserve each",
              [&] { return safe_shares(*nodes[0]) == std::set<long>{333}; });
 
-  v1::ForgetNodeResponse reply;
   const grpc::Status living = forget(*nodes[0], "n3", reply);
   EXPECT_EQ(living.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_EQ(forget(*nodes[0], "n9", reply).error_code(), grpc::StatusCode::NOT_FOUND);
