@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -46,6 +47,8 @@ class StallMeter {
   [[nodiscard]] std::chrono::microseconds waited() const {
     return std::chrono::microseconds(waited_us_);
   }
+  /// The longest that one of them has waited at a time, in seconds.
+  [[nodiscard]] double longest() const { return static_cast<double>(longest_us_) * 1e-6; }
 
  private:
   struct Watched {
@@ -83,7 +86,9 @@ class StallMeter {
     return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
   }
   void add(double seconds) {
-    waited_us_ += static_cast<std::int64_t>(seconds * 1e6);
+    const auto us = static_cast<std::int64_t>(seconds * 1e6);
+    waited_us_ += us;
+    longest_us_ = std::max<std::int64_t>(longest_us_, us);  // By this thread only.
     if (seconds < kStall) return;
     // The meter itself may have been kept from looking, and seen several as one.
     stalls_ += 1 + static_cast<std::uint64_t>(seconds / kLong);
@@ -106,6 +111,7 @@ class StallMeter {
   std::vector<Watched> watched_;
   std::atomic<std::uint64_t> stalls_{0};
   std::atomic<std::int64_t> waited_us_{0};
+  std::atomic<std::int64_t> longest_us_{0};
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
+#include <vector>
 
 #include "cluster_spec.h"
 #include "split_group.h"
+#include "support/stall_meter.h"
 
 namespace drip {
 namespace {
@@ -26,6 +29,13 @@ class SplitSpec : public ClusterSpec {
       }
       return true;
     });
+    std::vector<StallMeter::Thread> threads = {{redis_->pid(), "redis-server"}};
+    for (const auto& node : *nodes_) {
+      threads.push_back({node->process().pid(), "drip-lcore-0"});
+      threads.push_back({node->process().pid(), "drip-shares"});
+    }
+    meter_.emplace(threads);
+    EXPECT_GE(meter_->watched(), threads.size());
   }
   struct Sum {
     std::uint64_t processed = 0;
@@ -43,7 +53,9 @@ class SplitSpec : public ClusterSpec {
     }
     const auto told = Clock::now();
     const auto processed = static_cast<double>(sum.processed);
-    EXPECT_GE(processed, std::min(seconds_between(first_, asked) * rate_ - 3 - kLateShare * rate_,
+    // What the machine keeps from running is late, and not lost.
+    const double late = kLateShare + 2 * meter_->longest();
+    EXPECT_GE(processed, std::min((seconds_between(first_, asked) - late) * rate_ - 3,
                                   static_cast<double>(units)));
     EXPECT_LE(processed, seconds_between(began_, told) * rate_ + 3);
     EXPECT_EQ(sum.processed + sum.queue, units);
@@ -52,6 +64,7 @@ class SplitSpec : public ClusterSpec {
 
   // How much of a second's rate may be on its way from one node to another.
   static constexpr double kLateShare = 0.2;
+  std::optional<StallMeter> meter_;
 };
 
 // test_constant_output_rate, test_smooth_output
@@ -77,7 +90,9 @@ TEST_F(SplitSpec, QueueRejection) {
   }
   // Unless one has left each time.
   EXPECT_GE(rejected, 3 - seconds_between(began_, Clock::now()) * rate_ - 3 * 0.999);
-  EXPECT_GT(rejected, 0);
+  if (seconds_between(began_, Clock::now()) * rate_ < 2) {
+    EXPECT_GT(rejected, 0);
+  }
 }
 
 // test_estimated_wait_time: a node's own queue at its share of the rate.
@@ -102,9 +117,9 @@ TEST_F(SplitSpec, QueueDrains) {
   burst(20);
   expect_lawful(20);
   sleep_seconds(0.5);
-  const Sum empty = expect_lawful(20);
-  EXPECT_EQ(empty.queue, 0U);
-  EXPECT_EQ(empty.processed, 20U);
+  Sum last = expect_lawful(20);
+  wait_until("all have left", [&] { return (last = expect_lawful(20)).queue == 0; });
+  EXPECT_EQ(last.processed, 20U);
 }
 
 // test_leaky_vs_token_bucket_behavior, and after a pause: what was not used is no credit.
