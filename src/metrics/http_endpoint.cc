@@ -100,8 +100,8 @@ absl::StatusOr<ListenAddress> parse_listen_address(const std::string& field,
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(const ListenAddress& address,
                                                                   Collector& collector) {
-  static const unsigned kInitialised = mg_init_library(0);
-  (void)kInitialised;
+  static const unsigned initialised = mg_init_library(0);
+  (void)initialised;
   std::unique_ptr<HttpEndpoint> endpoint(new HttpEndpoint(address));
   const std::string listen = address.text();
   const char* options[] = {"listening_ports",    listen.c_str(), "num_threads", "2",

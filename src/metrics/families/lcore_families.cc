@@ -121,14 +121,14 @@ void add_lcores(std::span<const LcoreStats> lcores, std::span<const HistogramCou
 }
 
 std::span<const FamilySpec* const> lcore_specs() {
-  static const auto kSpecs = [] {
+  static const auto all = [] {
     std::vector<const FamilySpec*> specs = {&kInfo};
     for (const LcoreValue& value : kValues) specs.push_back(&value.spec);
     specs.insert(specs.end(), {&kDropped, &kDroppedBytes, &kStalled, &kLongestStall, &kLostSchedule,
                                &kLateness});
     return specs;
   }();
-  return kSpecs;
+  return all;
 }
 
 }  // namespace drip::metrics

@@ -96,12 +96,12 @@ void add_ports(std::span<const PortStats> ports, Families& families) {
 }
 
 std::span<const FamilySpec* const> port_specs() {
-  static const auto kSpecs = [] {
+  static const auto all = [] {
     std::vector<const FamilySpec*> specs = {&kInfo, &kUp, &kGone, &kSpeed, &kMtu};
     for (const PortCounter& counter : kCounters) specs.push_back(&counter.spec);
     return specs;
   }();
-  return kSpecs;
+  return all;
 }
 
 }  // namespace drip::metrics
