@@ -187,11 +187,25 @@ ROOMS = {
         },
         {"absl", "fmt", "prometheus"},
     ),
+    "src/dpdk/telemetry": ({"base"}, {"absl", "rte"}),
+    "src/telemetry": (
+        {
+            "dpdk/telemetry",
+            "control/rpc/calls",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+        },
+        {"absl"},
+    ),
     "src/daemon": (
         {
             "cluster",
             "cluster/membership",
             "metrics",
+            "telemetry",
             "control/server",
             "control/model",
             "dpdk",
@@ -210,8 +224,9 @@ ROOMS = {
         {"cli/session", "cli/output", "base", "drip", "proto"},
         {"absl", "fmt", "grpc", "cli11", "json", "toml"},
     ),
+    "src/cli/doctor": (set(), {"fmt"}),
     "src/cli/commands": (
-        {"cli/session", "cli/fields", "cli/output", "base", "drip", "proto"},
+        {"cli/doctor", "cli/session", "cli/fields", "cli/output", "base", "drip", "proto"},
         {"absl", "fmt", "grpc", "cli11", "json"},
     ),
     "src/cli": ({"cli/commands", "cli/session", "cli/output"}, {"fmt", "cli11"}),

@@ -23,7 +23,7 @@ _dripctl() {
     word=${COMP_WORDS[i]}
     if ((skip)); then
       skip=0
-    elif [[ $word == --server || $word == --timeout ]]; then
+    elif [[ $word == --server || $word == --timeout || ($command == doctor && $word == --?*) ]]; then
       skip=1
     elif [[ $word == -* ]]; then
       :
@@ -65,6 +65,7 @@ _dripctl() {
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
       --icmp | --src-mac | --dst-mac | --set-dscp | --guarantee | --tolerance | --target | \
       --l4s-threshold | --quantum | --max-wait | --remember | \
+      --cpus | --interface | --mbufs | --pid | \
       --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
       --timeout) return ;;
     *)

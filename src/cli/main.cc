@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   add_lcore_command(&line);
   add_cluster_command(&line);
   add_node_command(&line);
+  add_doctor_command(&line);
 
   // For scripts/completion/dripctl.bash, which therefore lists only the flags that take a value.
   if (argc > 1 && std::strcmp(argv[1], "__words") == 0) {

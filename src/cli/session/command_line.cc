@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 request rejected, 2 usage, 3 server unreachable, 4 not found,\n"
-    "5 any other error of the API.";
+    "5 any other error of the API; of doctor: 1 something is bad.";
 constexpr const char* kGlobalFlags[] = {"--server", "--timeout", "--json"};
 
 void print_error(std::string_view code, std::string_view message) {
