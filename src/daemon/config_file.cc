@@ -58,6 +58,12 @@ absl::StatusOr<std::uint64_t> bytes_of(const toml::node& node, const std::string
   return quantity_of(node, field, parse_bytes);
 }
 
+absl::StatusOr<bool> truth_of(const toml::node& node, const std::string& field) {
+  const auto truth = node.is_boolean() ? node.value<bool>() : std::nullopt;
+  if (!truth) return toml_error(node.source(), field, "true or false is needed");
+  return *truth;
+}
+
 absl::StatusOr<double> overcommit_of(const toml::node& node, const std::string& field) {
   const auto factor = node.value<double>();
   if (!factor || !(*factor >= 1 && *factor <= 1e6)) {
@@ -81,6 +87,7 @@ absl::Status read_node(const toml::node& node, Options& options) {
   section.value("log_level", options.log_level,
                 choice_of(log_level_named, "debug, info, warn, error"));
   section.texts("eal", options.eal_arguments);
+  section.value("dpdk_telemetry", options.dpdk_telemetry, truth_of);
   section.value("drain", options.drain_bound, duration_of);
   return section.finish();
 }

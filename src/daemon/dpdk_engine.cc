@@ -60,6 +60,7 @@ absl::StatusOr<std::unique_ptr<RunningEngine>> start_with_ports(const Options& o
   eal_options.hugepages = options.memory.hugepages;
   eal_options.pci_devices = pci_devices(options.ports);
   eal_options.control_cpus = placement.control_cpus;
+  eal_options.telemetry = options.dpdk_telemetry;
   eal_options.extra = options.eal_arguments;
   auto eal = dpdk::Eal::start(eal_options);
   if (!eal.ok()) return eal.status();

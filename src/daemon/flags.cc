@@ -215,6 +215,8 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--drain", flags.drain, "how long buckets leak on when the node stops [5s]");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error [info]")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.add_flag("--dpdk-telemetry", flags.dpdk_telemetry,
+               "DPDK's telemetry socket, with commands /drip/...; for a node with ports");
   app.add_option("--eal", flags.eal, "additional argument for DPDK's EAL; repeatable");
   declare_metrics(app, flags);
   declare_cluster(app, flags);
@@ -228,6 +230,7 @@ void apply_flags(const Flags& flags, Options& options) {
   take(flags.listen, options.listen);
   take(flags.log_level, options.log_level);
   take(flags.eal, options.eal_arguments);
+  if (flags.dpdk_telemetry) options.dpdk_telemetry = true;
   take_duration("--drain", flags.drain, options.drain_bound);
 
   PlacementOptions& placement = options.placement;

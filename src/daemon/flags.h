@@ -25,6 +25,7 @@ struct Flags {
   std::optional<std::uint32_t> max_open_calls, max_connection_calls;
   std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
   std::optional<double> overcommit;
+  bool dpdk_telemetry = false;
 };
 
 /// Adds every flag to `app`, which sets the fields of `flags` and the path of --config.

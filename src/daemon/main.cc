@@ -21,6 +21,7 @@
 #include "daemon/running_engine.h"
 #include "metrics/collector.h"
 #include "metrics/http_endpoint.h"
+#include "telemetry/node_telemetry.h"
 
 namespace drip::daemon {
 namespace {
@@ -165,6 +166,13 @@ int run(const Options& options) {
     engine.drain_and_stop(Duration{0});
     return report(status);
   }
+  std::optional<telemetry::NodeTelemetry> telemetry;
+  if (options.dpdk_telemetry) {
+    if (auto status = telemetry.emplace().start((*node)->context()); !status.ok()) {
+      engine.drain_and_stop(Duration{0});
+      return report(status);
+    }
+  }
   MetricsService metrics;
   if (auto status = metrics.start(options.metrics, **node); !status.ok()) {
     engine.drain_and_stop(Duration{0});
@@ -179,6 +187,7 @@ int run(const Options& options) {
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
   // While packets still flow: civetweb notices within two seconds that it is to stop.
   metrics.stop();
+  telemetry.reset();
   (*node)->begin_drain();
   const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);
   (*node)->stop(kCallPatience);

@@ -129,6 +129,10 @@ absl::Status check(const Options& options) {
           port.name, port.name));
     }
   }
+  if (options.dpdk_telemetry && options.ports.empty()) {
+    return absl::InvalidArgumentError(
+        "dpdk_telemetry: a node without ports does not use DPDK; give it a port, or --metrics");
+  }
   const PlacementOptions& placement = options.placement;
   std::set<int> cpus;
   for (const auto* const role :

@@ -62,6 +62,7 @@ struct Options {
   ClusterOptions cluster;
   MetricsOptions metrics;
   std::vector<dpdk::PortSpec> ports;
+  bool dpdk_telemetry = false;
   std::vector<std::string> eal_arguments;
   std::string config_path;  ///< Empty: none.
 };

@@ -70,7 +70,8 @@ absl::StatusOr<Eal> Eal::start(const EalOptions& options) {
   // One EAL lcore, on the control CPUs. The polling threads are Drip's and register themselves.
   std::vector<std::string> arguments = {
       "drip", fmt::format("--lcores=0@({})", cpu_list(options.control_cpus)),
-      fmt::format("--file-prefix=drip-{}", getpid()), "--no-telemetry",
+      fmt::format("--file-prefix=drip-{}", getpid()),
+      options.telemetry ? "--telemetry" : "--no-telemetry",
       fmt::format("-m{}", (bytes + (1U << 20) - 1) >> 20)};
   if (hugepages) {
     arguments.insert(arguments.end(), {"--in-memory", "--single-file-segments"});

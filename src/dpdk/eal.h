@@ -18,6 +18,7 @@ struct EalOptions {
   std::uint64_t small_page_bytes = 0;  ///< The same without hugepages.
   Hugepages hugepages = Hugepages::kIfAny;
   std::vector<std::string> pci_devices;  ///< DPDK uses no others.
+  bool telemetry = false;                ///< DPDK's telemetry socket.
   std::vector<unsigned> control_cpus;    ///< For all threads but the polling ones.
   std::vector<std::string> extra;        ///< Further EAL arguments, as given.
 };

@@ -53,6 +53,7 @@ TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
       {"--listen nonsense", "listen: \"nonsense\" is not allowed: HOST:PORT"},
       {"--listen 127.0.0.1:65536", "listen: \"127.0.0.1:65536\" is not allowed"},
       {"--listen unix:", "listen: \"unix:\" is not allowed"},
+      {"--dpdk-telemetry", "dpdk_telemetry: a node without ports does not use DPDK"},
       {"--metrics :9464", "--metrics: \":9464\" is not allowed: PORT (on 127.0.0.1)"},
       {"--metrics localhost:9464", "--metrics: \"localhost:9464\" is not allowed"},
       {"--metrics-buckets most", "--metrics-buckets: \"most\" is not allowed: top:N"},
