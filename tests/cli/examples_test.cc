@@ -210,8 +210,9 @@ class CompletionTest : public ExamplesTest {
 };
 
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
-  EXPECT_THAT(offered("dripctl "), ElementsAre("bucket", "tree", "request", "rule", "explain",
-                                               "list", "port", "lcore", "cluster", "node"));
+  EXPECT_THAT(offered("dripctl "),
+              ElementsAre("bucket", "tree", "request", "rule", "explain", "list", "port", "lcore",
+                          "cluster", "node", "doctor"));
   EXPECT_THAT(offered("dripctl bucket "), ElementsAre("set", "show", "list", "delete", "watch"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));
   EXPECT_THAT(offered("dripctl --json --timeout 5s bucket wa"), ElementsAre("watch"));
