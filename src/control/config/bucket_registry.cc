@@ -260,8 +260,8 @@ absl::Status BucketRegistry::check_flow_rules(const RuleSetSpec& rules) const {
     if (per_flow == nullptr || per_flow->place.parent_id.empty()) continue;
     const std::string& id = texts.emplace_back(joined(kFlowsOfARule, rule.id));
     const std::string& path = texts.emplace_back(joined(rule.path, "per_flow.bucket."));
-    each.push_back(
-        {id, path, &definitions.emplace_back(per_flow->bucket, BucketSharing{}, per_flow->place)});
+    const BucketDefinition one{per_flow->bucket, BucketSharing{}, per_flow->place};
+    each.push_back({id, path, &definitions.emplace_back(one)});
     together.push_back({id, path, &definitions.emplace_back(all_flows_of(*per_flow))});
   }
   const RegistryTrees trees(*this, forest_, false);
