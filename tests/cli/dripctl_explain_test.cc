@@ -115,6 +115,8 @@ TEST_F(DripctlExplainTest, WhatIsNeitherIsRefusedAndNothingSent) {
   EXPECT_THAT(error("10.0.0.1:1>2001:db8::1/tcp"), HasSubstr("a flow such as"));
   EXPECT_THAT(error("10.0.0.1>10.0.0.2/tcp"), HasSubstr("both ports with this protocol"));
   EXPECT_THAT(error("10.0.0.1:1>10.0.0.2:2/icmp"), HasSubstr("no ports with this protocol"));
+  EXPECT_THAT(error("10.0.0.1>10.0.0.2/icmp --vlan 4096"), HasSubstr("from 0 to 4095"));
+  EXPECT_THAT(error("10.0.0.1>10.0.0.2/icmp --dscp 64"), HasSubstr("from 0 to 63"));
   const TemporaryDirectory scratch;
   EXPECT_THAT(error(scratch.write("x", "no capture")), HasSubstr("unknown file format"));
   EXPECT_EQ(server_->calls(), 0U);

@@ -164,8 +164,10 @@ void add_explain_command(CommandLine* line) {
       ->type_name("FLOW|HEX|FILE");
   command->add_option("--port", settings->port, "The port by which it comes [the first one]")
       ->type_name("NAME");
-  add_whole<std::uint16_t>(command, "--vlan", "Of a flow: its VLAN id",
-                           [settings](std::uint16_t id) { settings->how.vlan_id = id; });
+  add_parsed(
+      command, "--vlan", "N", "Of a flow: its VLAN id, 0 to 4095",
+      [](std::string_view text) { return parse_integer(text, 0, 4095); },
+      [settings](std::int64_t id) { settings->how.vlan_id = static_cast<std::uint16_t>(id); });
   add_parsed(
       command, "--dscp", "N", "Of a flow: its DSCP, 0 to 63 [0]",
       [](std::string_view text) { return parse_integer(text, 0, 63); },

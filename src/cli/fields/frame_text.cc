@@ -72,15 +72,6 @@ std::optional<End> parse_end(std::string_view text) {
   return end;
 }
 
-std::optional<std::uint8_t> parse_protocol(std::string_view text) {
-  for (const ProtocolName& protocol : kProtocols) {
-    if (protocol.name == text) return static_cast<std::uint8_t>(protocol.number);
-  }
-  const auto number = parse_integer(text, 0, 255);
-  if (!number) return std::nullopt;
-  return static_cast<std::uint8_t>(*number);
-}
-
 bool has_ports(std::uint8_t protocol) {
   constexpr std::array<std::uint8_t, 5> kWithPorts = {6, 17, 33, 132, 136};
   return std::ranges::find(kWithPorts, protocol) != kWithPorts.end();
@@ -143,12 +134,13 @@ std::string frame_of_flow(std::string_view text, const FlowFrame& how) {
   }
   const auto from = parse_end(text.substr(0, arrow));
   const auto to = parse_end(text.substr(arrow + 1, slash - arrow - 1));
-  const auto protocol = parse_protocol(text.substr(slash + 1));
-  if (!from || !to || !protocol || from->address.family != to->address.family) refuse(text);
-  if (has_ports(*protocol) != from->port.has_value() ||
+  const auto number = parse_protocol(text.substr(slash + 1));
+  if (!from || !to || !number || from->address.family != to->address.family) refuse(text);
+  const auto protocol = static_cast<std::uint8_t>(*number);
+  if (has_ports(protocol) != from->port.has_value() ||
       from->port.has_value() != to->port.has_value()) {
-    throw UsageError(argument_error(text, has_ports(*protocol) ? "both ports with this protocol"
-                                                               : "no ports with this protocol"));
+    throw UsageError(argument_error(text, has_ports(protocol) ? "both ports with this protocol"
+                                                              : "no ports with this protocol"));
   }
   std::string frame("\x02\0\0\0\0\x02\x02\0\0\0\0\x01", 12);
   if (how.vlan_id) {
@@ -156,12 +148,12 @@ std::string frame_of_flow(std::string_view text, const FlowFrame& how) {
     add16(frame, *how.vlan_id);
   }
   add16(frame, from->address.family == AF_INET ? 0x0800 : 0x86dd);
-  const std::string payload = payload_of(*from, *to, *protocol);
+  const std::string payload = payload_of(*from, *to, protocol);
   const std::size_t ip_bytes = from->address.family == AF_INET ? 20 : 40;
   const std::size_t headers = frame.size() + ip_bytes;
   const std::size_t payload_bytes =
       std::max(payload.size(), how.bytes > headers ? how.bytes - headers : 0);
-  frame += ip_header(*from, *to, *protocol, how.dscp, payload_bytes) + payload;
+  frame += ip_header(*from, *to, protocol, how.dscp, payload_bytes) + payload;
   frame.resize(std::max(frame.size(), headers + payload_bytes));
   return frame;
 }

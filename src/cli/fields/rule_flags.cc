@@ -33,18 +33,6 @@ Parsed<v1::PortRange> parse_port_range(std::string_view text) {
   return range;
 }
 
-Parsed<std::uint32_t> parse_protocol(std::string_view text) {
-  std::string allowed;
-  const std::string name = absl::AsciiStrToLower(std::string(text));
-  for (const ProtocolName& protocol : kProtocols) {
-    if (name == protocol.name) return protocol.number;
-    allowed.append(protocol.name).append(", ");
-  }
-  const auto number = parse_integer(text, 0, 255);
-  if (number) return static_cast<std::uint32_t>(*number);
-  return not_allowed<std::uint32_t>(text, allowed + "or a number from 0 to 255");
-}
-
 Parsed<std::uint32_t> parse_ether_type(std::string_view text) {
   static constexpr Choice<std::uint32_t> kNamed[] = {
       {"ipv4", 0x0800}, {"ipv6", 0x86dd}, {"arp", 0x0806}, {"mpls", 0x8847}};
@@ -298,6 +286,18 @@ void add_flow_flags(CLI::App* app, const std::shared_ptr<v1::FlowTemplate>& flow
 }
 
 }  // namespace
+
+Parsed<std::uint32_t> parse_protocol(std::string_view text) {
+  std::string allowed;
+  const std::string name = absl::AsciiStrToLower(std::string(text));
+  for (const ProtocolName& protocol : kProtocols) {
+    if (name == protocol.name) return protocol.number;
+    allowed.append(protocol.name).append(", ");
+  }
+  const auto number = parse_integer(text, 0, 255);
+  if (number) return static_cast<std::uint32_t>(*number);
+  return not_allowed<std::uint32_t>(text, allowed + "or a number from 0 to 255");
+}
 
 v1::Rule RuleFlags::complete() const {
   v1::Rule whole = rule;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/quantity.h"
 #include "drip/v1/shaper.pb.h"
 
 namespace drip::cli {
@@ -20,6 +21,9 @@ inline constexpr ProtocolName kProtocols[] = {
     {"icmp", 1}, {"tcp", 6},     {"udp", 17},  {"gre", 47},
     {"esp", 50}, {"icmpv6", 58}, {"ospf", 89}, {"sctp", 132},
 };
+
+// One of these names, in any case, or a number from 0 to 255.
+Parsed<std::uint32_t> parse_protocol(std::string_view text);
 
 // In the order of their bits, RFC 9293, 3.1.
 struct TcpFlagName {
