@@ -53,6 +53,7 @@ ROOMS = {
         {"datapath/poll_engine", "datapath", "engine", "netdev", "base", "drip"},
         {"absl", "fmt", "rte", "bpf"},
     ),
+    "src/access": ({"base"}, {"absl", "fmt", "openssl", "toml"}),
     "src/control/model": (
         {"engine", "classifier", "packet", "base", "drip"},
         {"absl", "fmt"},
@@ -75,6 +76,7 @@ ROOMS = {
     ),
     "src/control/rpc/calls": (
         {
+            "access",
             "control/convert",
             "control/config",
             "control/explain",
@@ -89,6 +91,7 @@ ROOMS = {
     ),
     "src/control/rpc": (
         {
+            "access",
             "control/rpc/calls",
             "control/convert",
             "control/config",
@@ -103,6 +106,7 @@ ROOMS = {
     ),
     "src/control/server": (
         {
+            "access",
             "control/rpc",
             "control/rpc/calls",
             "control/convert",
@@ -116,7 +120,7 @@ ROOMS = {
         },
         {"absl", "fmt", "grpc"},
     ),
-    "src/cluster/redis": ({"base"}, {"absl", "fmt", "redis"}),
+    "src/cluster/redis": ({"base"}, {"absl", "fmt", "redis", "openssl"}),
     "src/cluster/membership": (
         {"cluster/redis", "control/model", "base", "proto"},
         {"absl", "fmt", "grpc"},
@@ -202,6 +206,7 @@ ROOMS = {
     ),
     "src/daemon": (
         {
+            "access",
             "cluster",
             "cluster/membership",
             "metrics",
@@ -218,7 +223,7 @@ ROOMS = {
         },
         {"absl", "fmt", "grpc", "numa", "redis", "cli11", "toml", "spdlog"},
     ),
-    "src/cli/session": ({"base", "proto"}, {"absl", "fmt", "grpc", "cli11", "json"}),
+    "src/cli/session": ({"base", "proto"}, {"absl", "fmt", "grpc", "cli11", "json", "toml"}),
     "src/cli/output": ({"base", "proto"}, {"absl", "fmt", "grpc", "json"}),
     "src/cli/fields": (
         {"cli/session", "cli/output", "base", "drip", "proto"},
@@ -226,7 +231,16 @@ ROOMS = {
     ),
     "src/cli/doctor": (set(), {"fmt"}),
     "src/cli/commands": (
-        {"cli/doctor", "cli/session", "cli/fields", "cli/output", "base", "drip", "proto"},
+        {
+            "access",
+            "cli/doctor",
+            "cli/session",
+            "cli/fields",
+            "cli/output",
+            "base",
+            "drip",
+            "proto",
+        },
         {"absl", "fmt", "grpc", "cli11", "json"},
     ),
     "src/cli": ({"cli/commands", "cli/session", "cli/output"}, {"fmt", "cli11"}),
@@ -279,7 +293,8 @@ LIBRARIES = [
     ("fmt", re.compile(r"fmt/")),
     ("numa", re.compile(r"numa(if)?\.h$")),
     ("grpc", re.compile(r"(grpc|grpcpp|google/protobuf)/")),
-    ("redis", re.compile(r"(hiredis|openssl)/")),
+    ("redis", re.compile(r"hiredis/")),
+    ("openssl", re.compile(r"openssl/")),
     ("cli11", re.compile(r"CLI/")),
     ("json", re.compile(r"nlohmann/")),
     ("toml", re.compile(r"toml\+\+/")),

@@ -12,6 +12,10 @@ _dripctl_names() {
   "$1" "${@:3}" --timeout 1s "$2" "$subcommand" --names 2>/dev/null
 }
 
+_dripctl_contexts() {
+  "$1" context list --names 2>/dev/null
+}
+
 _dripctl() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} previous=
   ((COMP_CWORD > 0)) && previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -23,7 +27,8 @@ _dripctl() {
     word=${COMP_WORDS[i]}
     if ((skip)); then
       skip=0
-    elif [[ $word == --server || $word == --timeout || ($command == doctor && $word == --?*) ]]; then
+    elif [[ $word =~ ^--(server|timeout|context|tls-(ca|cert|key|server-name)|token-file)$ ||
+      ($command == doctor && $word == --?*) ]]; then
       skip=1
     elif [[ $word == -* ]]; then
       :
@@ -54,6 +59,12 @@ _dripctl() {
     --src-list | --dst-list) words=$(_dripctl_names "$program" list "${server[@]}") ;;
     --proto) words='tcp udp sctp icmp icmpv6 gre esp ospf' ;;
     --ether-type) words='ipv4 ipv6 arp mpls' ;;
+    --role) words='read operate admin' ;;
+    --file | --tls-ca | --tls-cert | --tls-key | --token-file)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    --context) words=$(_dripctl_contexts "$program") ;;
     --queue) words='fifo fair' ;;
     --isolate) words='flow source destination hosts' ;;
     --aqm) words='none codel dualpi2' ;;
@@ -67,7 +78,7 @@ _dripctl() {
       --l4s-threshold | --quantum | --max-wait | --remember | \
       --cpus | --interface | --mbufs | --pid | \
       --dscp | --decide-within | --safe-reserve | --weight | --if-revision | --server | \
-      --timeout) return ;;
+      --timeout | --expires | --tls-server-name) return ;;
     *)
       if [[ $current == -* || -z $command || -z $subcommand ]]; then
         words=$("$program" __words ${command:+"$command"} ${subcommand:+"$subcommand"} 2>/dev/null)
@@ -75,7 +86,8 @@ _dripctl() {
         [[ $current == -* ]] || words=$(grep -v '^-' <<<"$words")
       else
         case $command/$subcommand in
-          bucket/list) ;;
+          bucket/list | token/*) ;;
+          context/use | context/show) words=$(_dripctl_contexts "$program") ;;
           bucket/* | request/*) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
           cluster/forget) words=$(_dripctl_names "$program" cluster "${server[@]}") ;;
           rule/default) words="pass $(_dripctl_names "$program" bucket "${server[@]}")" ;;

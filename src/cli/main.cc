@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
   add_cluster_command(&line);
   add_node_command(&line);
   add_doctor_command(&line);
+  add_token_command(&line);
+  add_context_command(&line);
 
   // For scripts/completion/dripctl.bash, which therefore lists only the flags that take a value.
   if (argc > 1 && std::strcmp(argv[1], "__words") == 0) {

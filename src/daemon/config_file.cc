@@ -23,7 +23,7 @@ constexpr std::string_view kRuleSetPath = "rules.";
 
 absl::StatusOr<toml::table> parse(const std::string& path) {
   // toml++ does not report the reason.
-  if (access(path.c_str(), R_OK) != 0) {
+  if (::access(path.c_str(), R_OK) != 0) {
     return absl::InvalidArgumentError(
         fmt::format("{}: cannot be read: {}", path, std::generic_category().message(errno)));
   }
@@ -84,6 +84,8 @@ absl::Status read_node(const toml::node& node, Options& options) {
   section.text("id", options.node_id);
   section.text("advertise", options.advertise);
   section.texts("listen", options.listen);
+  section.text("tokens", options.access.tokens);
+  section.value("insecure", options.access.insecure, truth_of);
   section.value("log_level", options.log_level,
                 choice_of(log_level_named, "debug, info, warn, error"));
   section.texts("eal", options.eal_arguments);
@@ -218,6 +220,8 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   if (name == "memory") return read_memory(node, options.memory);
   if (name == "cluster") return read_cluster(node, options.cluster);
   if (name == "metrics") return read_metrics(node, options.metrics);
+  if (name == "tls") return read_tls(node, options.access.tls);
+  if (name == "access") return read_access(node, options.access.rules);
   if (name == "ports") return read_ports(node, options.ports);
   for (const char* const initial :
        {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols",
@@ -226,8 +230,8 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   }
   return toml_error(
       key.source(), std::string(name),
-      "there is no such section; known are node, placement, memory, cluster, metrics, "
-      "ports, buckets, rules, default_bucket_id, protect_control_traffic, "
+      "there is no such section; known are node, tls, access, placement, memory, cluster, "
+      "metrics, ports, buckets, rules, default_bucket_id, protect_control_traffic, "
       "control_protocols and address_lists");
 }
 
@@ -301,6 +305,16 @@ absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path)
     config.has_rules = true;
   }
   return config;
+}
+
+absl::StatusOr<std::vector<access::AccessRule>> read_access_rules(const std::string& path) {
+  const auto root = parse(path);
+  if (!root.ok()) return root.status();
+  std::vector<access::AccessRule> rules;
+  const toml::node* const node = root->get("access");
+  if (node == nullptr) return rules;
+  if (auto status = read_access(*node, rules); !status.ok()) return status;
+  return rules;
 }
 
 absl::Status locate(const std::string& path, const absl::Status& status) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -23,6 +24,9 @@ absl::Status read_options(const std::string& path, Options& options);
 /// with its field names, in which a rate, size or duration may also be text with a unit ("100mbit",
 /// "64kb", "20ms").
 absl::StatusOr<control::NodeConfig> read_initial_config(const std::string& path);
+
+/// [[access]] alone; none if the file has none.
+absl::StatusOr<std::vector<access::AccessRule>> read_access_rules(const std::string& path);
 
 /// Adds the line and column in the file to an error of the API, `buckets[3].leak_rate: ...`:
 /// `file:line:column: buckets[3].leak_rate: ...`.

@@ -29,6 +29,18 @@ void declare_cluster(CLI::App& app, Flags& flags) {
                  "a node without a heartbeat for this long has failed, 100ms to 60s [700ms]");
 }
 
+void declare_access(CLI::App& app, Flags& flags) {
+  app.add_option("--tls-cert", flags.tls_cert,
+                 "certificate of this node and those up to its CA, PEM: TLS for TCP addresses");
+  app.add_option("--tls-key", flags.tls_key, "key of the certificate, PEM");
+  app.add_option("--tls-client-ca", flags.tls_client_ca,
+                 "CA of clients' certificates, PEM: clients show one, or with --tokens a token");
+  app.add_option("--tokens", flags.tokens, "file of bearer tokens, as `dripctl token` writes it");
+  app.add_flag("--insecure", flags.insecure,
+               "lets addresses beyond this machine be without TLS, or without any way to know who"
+               " calls");
+}
+
 void declare_metrics(CLI::App& app, Flags& flags) {
   app.add_option("--metrics", flags.metrics,
                  "PORT (on 127.0.0.1), ADDRESS:PORT or [IPV6]:PORT to serve Prometheus metrics on,"
@@ -76,6 +88,14 @@ T value_of(const char* flag, const absl::StatusOr<T>& value) {
   if (value.ok()) return *value;
   const std::string text(value.status().message());
   throw CLI::ValidationError(flag, text.substr(text.find(": ") + 2));
+}
+
+void apply_access(const Flags& flags, AccessOptions& access) {
+  take(flags.tls_cert, access.tls.cert);
+  take(flags.tls_key, access.tls.key);
+  take(flags.tls_client_ca, access.tls.client_ca);
+  take(flags.tokens, access.tokens);
+  if (flags.insecure) access.insecure = true;
 }
 
 void apply_metrics(const Flags& flags, MetricsOptions& metrics) {
@@ -152,8 +172,10 @@ void apply_ports(const Flags& flags, std::vector<dpdk::PortSpec>& ports) {
 
 void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--config", config_path, "TOML file; flags override it")->check(CLI::ExistingFile);
-  app.add_option("--listen", flags.listen,
-                 "host:port or unix:PATH to serve gRPC on; repeatable [127.0.0.1:50051]");
+  app.add_option(
+      "--listen", flags.listen,
+      "HOST:PORT[,tls=off] or unix:PATH[,mode=0660][,owner=USER][,group=GROUP] to serve gRPC"
+      " on; repeatable [127.0.0.1:50051]");
   app.add_option("--node-id", flags.node_id, "name of this node [the host's name]");
   app.add_option("--advertise", flags.advertise,
                  "HOST:PORT at which others reach this node [the first of --listen that"
@@ -218,6 +240,7 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_flag("--dpdk-telemetry", flags.dpdk_telemetry,
                "DPDK's telemetry socket, with commands /drip/...; for a node with ports");
   app.add_option("--eal", flags.eal, "additional argument for DPDK's EAL; repeatable");
+  declare_access(app, flags);
   declare_metrics(app, flags);
   declare_cluster(app, flags);
 }
@@ -225,6 +248,7 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
 void apply_flags(const Flags& flags, Options& options) {
   apply_cluster(flags, options.cluster);
   apply_metrics(flags, options.metrics);
+  apply_access(flags, options.access);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);

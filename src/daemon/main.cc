@@ -52,10 +52,22 @@ absl::Status load_config(const std::string& path, control::Node& node) {
   return status.ok() ? status : locate(path, status);
 }
 
-void reload(const std::string& path, control::Node& node) {
+// The buckets and rules of the file, then its [[access]]: what is refused changes nothing.
+absl::Status load_again(const std::string& path, control::Node& node,
+                        access::AccessControl& access) {
+  auto rules = read_access_rules(path);
+  if (!rules.ok()) return rules.status();
+  if (auto status = access.check_rules(*rules); !status.ok()) return locate(path, status);
+  if (auto status = load_config(path, node); !status.ok()) return status;
+  access.set_rules(*std::move(rules));
+  return absl::OkStatus();
+}
+
+void reload(const std::string& path, control::Node& node, access::AccessControl& access) {
+  node.reload_access();
   if (path.empty()) {
     log_warning("SIGHUP: there is no file to read again (--config)");
-  } else if (const absl::Status status = load_config(path, node); status.ok()) {
+  } else if (const absl::Status status = load_again(path, node, access); status.ok()) {
     log_info("buckets and rules of {} are applied", path);
   } else {
     log_error("{}; nothing was changed", std::string(status.message()));
@@ -71,7 +83,9 @@ int report(const absl::Status& status) {
 
 // The addresses to listen on, with the port that the kernel chose where 0 was asked for.
 std::vector<std::string> bound_addresses(const Options& options, const control::Node& node) {
-  std::vector<std::string> addresses = options.listen;
+  std::vector<std::string> addresses;
+  for (const std::string& text : options.listen)
+    addresses.push_back(text.substr(0, text.find(',')));
   const std::vector<std::uint16_t> ports = node.ports();
   for (std::size_t i = 0; i < addresses.size() && i < ports.size(); ++i) {
     if (ports[i] == 0) continue;  // A unix socket.
@@ -93,6 +107,8 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   const auto more = engine.warnings();
   node.warnings.insert(node.warnings.end(), more.begin(), more.end());
   node.server.addresses = options.listen;
+  node.server.allow_tokens = !options.access.tokens.empty();
+  node.server.insecure = options.access.insecure;
   node.count_calls = options.metrics.listen.has_value();
   node.server.open_calls = {options.memory.max_connection_calls, options.memory.max_open_calls};
   return node;
@@ -140,6 +156,11 @@ int run(const Options& options) {
   const sigset_t signals = block_signals();
   const auto make_cluster = cluster_factory(options);
   if (!make_cluster.ok()) return report(make_cluster.status());
+  const auto access = open_access(options.access);
+  if (!access.ok()) return report(access.status());
+  const auto tls = open_tls(options.access);
+  if (!tls.ok()) return report(tls.status());
+  for (const std::string& line : describe(options.access)) log_warning("{}", line);
   const auto placement = plan_placement(options);
   if (!placement.ok()) return report(placement.status());
   set_affinity(placement->control_cpus);
@@ -152,6 +173,8 @@ int run(const Options& options) {
   Engine& engine = (*running)->engine();
 
   control::NodeOptions settings = node_options(options, **running, *placement);
+  settings.access = *access;
+  settings.tls = *tls;
   for (const std::string& warning : settings.warnings) log_warning("{}", warning);
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
@@ -182,7 +205,9 @@ int run(const Options& options) {
            fmt::join(bound_addresses(options, **node), ", "));
 
   int signal = wait_for_signal(signals);
-  for (; signal == SIGHUP; signal = wait_for_signal(signals)) reload(options.config_path, **node);
+  for (; signal == SIGHUP; signal = wait_for_signal(signals)) {
+    reload(options.config_path, **node, **access);
+  }
 
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
   // While packets still flow: civetweb notices within two seconds that it is to stop.

@@ -47,6 +47,12 @@ std::uint32_t data_bytes_for(const Options& options) {
   return bytes;
 }
 
+// Without their options, such as ",tls=off".
+std::vector<std::string> addresses_of(std::vector<std::string> listen) {
+  for (std::string& address : listen) address = address.substr(0, address.find(','));
+  return listen;
+}
+
 // `--port lan=eth1`: a queue for each transmitter, which is what the driver asks for.
 void take_interfaces(Options& options) {
   const PlacementOptions& placement = options.placement;
@@ -90,7 +96,7 @@ CommandLine read_command_line(int argc, char** argv) {
   result.options.memory.packets.data_bytes = data_bytes_for(result.options);
   if (result.options.node_id.empty()) result.options.node_id = host_name();
   if (result.options.advertise.empty()) {
-    result.options.advertise = advertised_by_default(result.options.listen);
+    result.options.advertise = advertised_by_default(addresses_of(result.options.listen));
   } else if (auto status = check_advertise(result.options.advertise); !status.ok()) {
     fmt::print(stderr, "dripd: {}\n", std::string(status.message()));
     result.exit = EarlyExit{2};
@@ -150,6 +156,14 @@ absl::Status check(const Options& options) {
     return absl::InvalidArgumentError(
         "placement: workers need a transmitter and transmitters a worker: give CPUs to both, or "
         "fused ones");
+  }
+  if (auto status = check(options.access); !status.ok()) return status;
+  if (options.metrics.listen && !options.metrics.listen->is_loopback() &&
+      !options.access.insecure) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--metrics: {} is not allowed: beyond this machine only with --insecure, as whoever "
+        "reaches the address reads them; allowed: 127.0.0.1 and [::1]",
+        options.metrics.listen->text()));
   }
   if (options.cluster.url.empty()) {
     if (options.cluster == ClusterOptions{}) return absl::OkStatus();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "daemon/access_options.h"
 #include "daemon/cluster_options.h"
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
@@ -61,6 +62,7 @@ struct Options {
   MemoryOptions memory;
   ClusterOptions cluster;
   MetricsOptions metrics;
+  AccessOptions access;
   std::vector<dpdk::PortSpec> ports;
   bool dpdk_telemetry = false;
   std::vector<std::string> eal_arguments;

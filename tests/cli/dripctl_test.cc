@@ -110,7 +110,7 @@ TEST_F(DripctlTest, UsageErrorsAreReportedAndNothingIsSent) {
       {"bucket set b --cap 10", "'--cap' is not allowed; allowed: --help, --rate, --capacity, "},
       {"rule add r --pass --tos 4",
        "'--tos' is not allowed; allowed: --help, --priority, --set-dscp, --src"},
-      {"rule add r --pass --tos 4", "--max-wait, --server, --timeout, --json (see dripctl rule"},
+      {"rule add r --pass --tos 4", "--token-file, --timeout, --json (see dripctl rule"},
       {"node show --server http://127.0.0.1:50051", "host:port or unix:PATH"},
       {"bucket set b --rate 10mbps", "it says bytes to tc and bits to others"},
       {"bucket set b --rate 10mbit --rate 20mbit", "one of bits and one of units"},

@@ -27,6 +27,13 @@ class ExamplesTest : public DripctlTest {
     for (const char* name : {"customers.txt", "offices.txt"}) {
       std::ofstream(directory_ / name) << "192.0.2.0/24\n";
     }
+    for (const char* name : {"ca.crt", "client.crt", "client.key", "token"}) {
+      std::ofstream(directory_ / name) << "of the guide\n";
+    }
+    std::filesystem::create_directories(directory_ / "dripctl");
+    std::ofstream(directory_ / "dripctl/config.toml")
+        << "current = \"lab\"\n[contexts.lab]\nserver = \"unix:/run/lab\"\n"
+           "[contexts.prod]\nserver = \"drip.example.net:50051\"\n";
     v1::AllowRequestResponse allowed;
     allowed.set_allowed(true);
     server_->reply(allowed);
@@ -46,6 +53,7 @@ class ExamplesTest : public DripctlTest {
     const std::string bin = std::filesystem::path(from_environment("DRIPCTL")).parent_path();
     return Process({"bash", "-c", "cd '" + directory_.string() + "' && " + line}, "",
                    {{"DRIPCTL_SERVER", server_.address()},
+                    {"XDG_CONFIG_HOME", directory_.string()},
                     {"PATH", bin + ":" + from_environment("PATH")}})
         .wait();
   }
@@ -95,7 +103,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 28);
+  EXPECT_EQ(subcommands, 34);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {
@@ -212,7 +220,7 @@ class CompletionTest : public ExamplesTest {
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
   EXPECT_THAT(offered("dripctl "),
               ElementsAre("bucket", "tree", "request", "rule", "explain", "list", "port", "lcore",
-                          "cluster", "node", "doctor"));
+                          "cluster", "node", "doctor", "token", "context"));
   EXPECT_THAT(offered("dripctl bucket "), ElementsAre("set", "show", "list", "delete", "watch"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));
   EXPECT_THAT(offered("dripctl --json --timeout 5s bucket wa"), ElementsAre("watch"));

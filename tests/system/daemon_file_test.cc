@@ -287,8 +287,8 @@ TEST(ConfigFile, TheExampleHasEveryField) {
   const TemporaryDirectory directory;
   const std::string text = example();
   int fields = 0;
-  for (const char* section :
-       {"[node]", "[placement]", "[memory]", "[cluster]", "[metrics]", "[[ports]]"}) {
+  for (const char* section : {"[node]", "[tls]", "[[access]]", "[placement]", "[memory]",
+                              "[cluster]", "[metrics]", "[[ports]]"}) {
     const Outcome outcome =
         DripdProcess({"--config", directory.write("bad.toml", std::string(section) + "\nno = 1\n")})
             .wait();

@@ -136,7 +136,7 @@ Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64
   const sigset_t signals = block_interrupts();
   grpc::ClientContext context;
   Interruption interruption(signals, &context);
-  const auto stream = session.connection.shaper().WatchBuckets(&context, request);
+  const auto stream = session.connection.shaper(&context).WatchBuckets(&context, request);
   RateMeter meter;
   v1::WatchBucketsResponse states;
   bool open = stream->Read(&states);

@@ -17,6 +17,8 @@ void add_lcore_command(CommandLine* line);
 void add_cluster_command(CommandLine* line);
 void add_node_command(CommandLine* line);
 void add_doctor_command(CommandLine* line);
+void add_token_command(CommandLine* line);
+void add_context_command(CommandLine* line);
 
 // `bucket watch`, in a file of its own.
 void add_bucket_watch(CommandLine* line, CLI::App* bucket);

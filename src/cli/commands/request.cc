@@ -89,7 +89,7 @@ Exit await_one(Session& session, const v1::AwaitTurnRequest& request) {
 Exit await_all(Session& session, const Turns& turns) {
   grpc::ClientContext context;
   session.connection.set_deadline(&context, Connection::Patience::kUnbounded);
-  const auto stream = session.connection.rate_limiter().AwaitTurns(&context);
+  const auto stream = session.connection.rate_limiter(&context).AwaitTurns(&context);
   v1::AwaitTurnsRequest request;
   for (const std::string& id : turns.ids) {
     v1::AwaitTurnsEntry& entry = *request.add_entries();

@@ -22,7 +22,9 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 request rejected, 2 usage, 3 server unreachable, 4 not found,\n"
     "5 any other error of the API; of doctor: 1 something is bad.";
-constexpr const char* kGlobalFlags[] = {"--server", "--timeout", "--json"};
+constexpr const char* kGlobalFlags[] = {
+    "--server",  "--context",         "--tls",        "--tls-ca",  "--tls-cert",
+    "--tls-key", "--tls-server-name", "--token-file", "--timeout", "--json"};
 
 void print_error(std::string_view code, std::string_view message) {
   fmt::print(stderr, "dripctl: {}: {}\n", code, message);
@@ -99,11 +101,28 @@ CommandLine::CommandLine()
   app_.fallthrough();  // --server, --timeout and --json may stand anywhere.
   app_.get_formatter()->column_width(34);
   app_.set_version_flag("--version", "dripctl " DRIP_VERSION);
-  app_.add_option("--server", server_, "Where dripd listens: host:port or unix:PATH")
+  app_.add_option("--server", endpoint_.server,
+                  "Where dripd listens: host:port or unix:PATH [that of the context, else "
+                  "127.0.0.1:50051]")
       ->envname("DRIPCTL_SERVER")
       ->type_name("ADDR")
-      ->capture_default_str()
       ->check([](const std::string& address) { return address_error(address).value_or(""); });
+  app_.add_option("--context", endpoint_.context, "A context of `dripctl context list`")
+      ->envname("DRIPCTL_CONTEXT")
+      ->type_name("NAME");
+  app_.add_flag("--tls", endpoint_.tls,
+                "TLS, with the CAs of this machine unless --tls-ca is given");
+  app_.add_option("--tls-ca", endpoint_.tls_ca, "CA of the server's certificate, PEM; means --tls")
+      ->type_name("FILE");
+  app_.add_option("--tls-cert", endpoint_.tls_cert, "Certificate to show to the server, PEM")
+      ->type_name("FILE");
+  app_.add_option("--tls-key", endpoint_.tls_key, "Key of the certificate, PEM")->type_name("FILE");
+  app_.add_option("--tls-server-name", endpoint_.tls_server_name,
+                  "Name in the server's certificate [the host of --server]")
+      ->type_name("NAME");
+  app_.add_option("--token-file", endpoint_.token_file,
+                  "File with a token of `dripctl token create` [DRIPCTL_TOKEN: the token itself]")
+      ->type_name("FILE");
   add_parsed(
       &app_, "--timeout", "DURATION",
       "How long a call may take [10s]; `request await` and `bucket watch` have no limit unless\n"
@@ -167,7 +186,7 @@ std::optional<Exit> CommandLine::parse(int argc, const char* const* argv) {
 
 Exit CommandLine::run() {
   try {
-    Connection connection(server_, timeout_);
+    Connection connection(endpoint_, timeout_);
     Session session{connection, json_};
     return chosen_(session);
   } catch (const CallError& error) {

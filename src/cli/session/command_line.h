@@ -55,7 +55,7 @@ class CommandLine {
 
  private:
   CLI::App app_;
-  std::string server_ = "127.0.0.1:50051";
+  EndpointFlags endpoint_;
   std::optional<std::chrono::nanoseconds> timeout_;
   bool json_ = false;
   Subcommand chosen_;  // What run() calls.

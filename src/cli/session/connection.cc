@@ -47,14 +47,23 @@ std::string_view code_name(grpc::StatusCode code) {
 
 void Connection::open() {
   if (channel_) return;
+  endpoint_ = resolve(flags_);
   grpc::ChannelArguments arguments;
   // A page of 1000 buckets with histograms can exceed gRPC's default limit of 4 MB.
   arguments.SetMaxReceiveMessageSize(-1);
   // Without this gRPC would send calls to a dripd on this machine through the proxy of http_proxy.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  channel_ = grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
+  if (!endpoint_.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(endpoint_.tls_server_name);
+  }
+  channel_ = grpc::CreateCustomChannel(endpoint_.server, endpoint_.credentials, arguments);
   rate_limiter_ = v1::RateLimiterService::NewStub(channel_);
   shaper_ = v1::ShaperService::NewStub(channel_);
+}
+
+void Connection::authorize(grpc::ClientContext* context) const {
+  if (endpoint_.token.empty()) return;
+  context->AddMetadata("authorization", "Bearer " + endpoint_.token);
 }
 
 void Connection::set_deadline(grpc::ClientContext* context, Patience patience) const {
@@ -71,12 +80,14 @@ void Connection::check(const grpc::Status& status) const {
   if (status.ok()) return;
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     throw CallError(
-        {status.error_code(), "no answer from " + address_ + ": " + status.error_message()}, false);
+        {status.error_code(), "no answer from " + endpoint_.server + ": " + status.error_message()},
+        false);
   }
   // If the host drops packets the call times out as a slow one does, but the channel is not ready.
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
       channel_->GetState(false) != GRPC_CHANNEL_READY) {
-    throw CallError({status.error_code(), "no connection to " + address_ + " in time"}, false);
+    throw CallError({status.error_code(), "no connection to " + endpoint_.server + " in time"},
+                    false);
   }
   throw CallError(status, true);
 }

@@ -10,7 +10,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "cli/session/endpoint.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
@@ -50,9 +52,10 @@ class Connection {
   static constexpr std::chrono::seconds kDefaultTimeout{10};
 
   // Does not open the channel yet, so that a subcommand can block signals before gRPC starts
-  // threads. REQUIRES: !address_error(address).
-  Connection(const std::string& address, std::optional<std::chrono::nanoseconds> timeout)
-      : address_(address), timeout_(timeout) {}
+  // threads, and commands that call no server need none. Calls throw UsageError if `flags` cannot
+  // be followed.
+  Connection(EndpointFlags flags, std::optional<std::chrono::nanoseconds> timeout)
+      : flags_(std::move(flags)), timeout_(timeout) {}
 
   // Makes a unary call and returns its reply. Throws CallError unless the status is OK.
   template <typename Stub, typename Request, typename Reply>
@@ -60,19 +63,22 @@ class Connection {
              const Request& request, Patience patience = Patience::kDefault) {
     open();
     grpc::ClientContext context;
+    authorize(&context);
     set_deadline(&context, patience);
     Reply reply;
     check((stub(static_cast<Stub*>(nullptr)).*method)(&context, request, &reply));
     return reply;
   }
 
-  // For streaming calls.
-  v1::ShaperService::Stub& shaper() {
+  // For a streaming call with `context`, which gets the token.
+  v1::ShaperService::Stub& shaper(grpc::ClientContext* context) {
     open();
+    authorize(context);
     return *shaper_;
   }
-  v1::RateLimiterService::Stub& rate_limiter() {
+  v1::RateLimiterService::Stub& rate_limiter(grpc::ClientContext* context) {
     open();
+    authorize(context);
     return *rate_limiter_;
   }
   void set_deadline(grpc::ClientContext* context, Patience patience) const;
@@ -83,9 +89,11 @@ class Connection {
   v1::RateLimiterService::Stub& stub(v1::RateLimiterService::Stub*) { return *rate_limiter_; }
   v1::ShaperService::Stub& stub(v1::ShaperService::Stub*) { return *shaper_; }
   void open();
+  void authorize(grpc::ClientContext* context) const;
 
-  std::string address_;
-  std::optional<std::chrono::nanoseconds> timeout_;
+  const EndpointFlags flags_;
+  const std::optional<std::chrono::nanoseconds> timeout_;
+  Endpoint endpoint_;  // Of the open channel.
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::RateLimiterService::Stub> rate_limiter_;
   std::unique_ptr<v1::ShaperService::Stub> shaper_;

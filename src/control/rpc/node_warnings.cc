@@ -36,6 +36,11 @@ void add_clock_warnings(const Engine& engine, std::vector<std::string>& warnings
 std::vector<std::string> node_warnings(const ServicesContext& context) {
   std::vector<std::string> warnings = context.facts.warnings;
   add_clock_warnings(context.engine, warnings);
+  const auto add = [&](const std::vector<std::string>& more) {
+    warnings.insert(warnings.end(), more.begin(), more.end());
+  };
+  add(context.access.warnings());
+  if (context.tls != nullptr) add(context.tls->warnings());
   return warnings;
 }
 

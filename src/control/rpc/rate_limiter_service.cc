@@ -25,6 +25,7 @@
 #include "control/rpc/calls/await_turn.h"
 #include "control/rpc/calls/read_request.h"
 #include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/turn_stream.h"
 #include "control/rpc/calls/unary_call.h"
 
@@ -82,12 +83,14 @@ absl::StatusOr<Result> wait_for(Duration decide_within, Ask ask) {
   return future.get();
 }
 
-absl::Status configure_bucket(const ServicesContext& context,
+absl::Status configure_bucket(const ServicesContext& context, const access::Caller& caller,
                               const v1::ConfigureBucketRequest& request,
                               v1::ConfigureBucketResponse& response,
                               ConfigurationChanges::Deadline deadline) {
   const absl::StatusOr<BucketPatch> patch = read_patch(config_of(request), "");
   if (!patch.ok()) return patch.status();
+  const absl::Status own = check_own_changes(caller, context.buckets, std::span(&*patch, 1));
+  if (!own.ok()) return own;
   const BucketEntryRef before = context.buckets.find(request.bucket_id());
   const RequestQueues* const queues_before = before == nullptr ? nullptr : &before->queues();
   RequestQueues::Remover remove_before;
@@ -122,7 +125,8 @@ absl::Status configure_bucket(const ServicesContext& context,
   return absl::OkStatus();
 }
 
-absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucketRequest& request,
+absl::Status delete_bucket(const ServicesContext& context, const access::Caller& caller,
+                           const v1::DeleteBucketRequest& request,
                            v1::DeleteBucketResponse& response,
                            ConfigurationChanges::Deadline deadline) {
   if (!v1::DeleteMode_IsValid(request.mode())) {
@@ -131,6 +135,9 @@ absl::Status delete_bucket(const ServicesContext& context, const v1::DeleteBucke
   }
   const std::optional<std::uint64_t> expected =
       request.has_expected_revision() ? std::optional(request.expected_revision()) : std::nullopt;
+  const absl::Status own =
+      check_own_deletion(caller, context.buckets, request.bucket_id(), request.recursive());
+  if (!own.ok()) return own;
   const bool drop = request.mode() == v1::DELETE_MODE_DROP;
   const BucketEntryRef bucket = context.buckets.find(request.bucket_id());
   RequestQueues::Remover remove;
@@ -178,10 +185,28 @@ void write_shares_page(const std::vector<BucketShares>& shares, std::size_t limi
 
 }  // namespace
 
-grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerContext* call,
-                                                           const v1::AllowRequestRequest* request,
-                                                           v1::AllowRequestResponse* response) {
-  absl::StatusOr<Admissible> admissible = read_request(context_, *request, request->bucket_id());
+RateLimiterService::RateLimiterService(const ServicesContext& context, StreamSet& streams)
+    : GuardedService(context), streams_(streams) {
+  serve("AllowRequest", &RateLimiterService::on_allow_request);
+  serve("AllowRequests", &RateLimiterService::on_allow_requests);
+  serve("AwaitTurn", &RateLimiterService::on_await_turn);
+  serve("AwaitTurns", &RateLimiterService::on_await_turns);
+  serve("GetBucketStatus", &RateLimiterService::on_get_bucket_status);
+  serve("ConfigureBucket", &RateLimiterService::on_configure_bucket);
+  serve("DeleteBucket", &RateLimiterService::on_delete_bucket);
+  serve("GetQueuedRequests", &RateLimiterService::on_get_queued_requests);
+  serve("GetLeader", &RateLimiterService::on_get_leader);
+  serve("ForgetNode", &RateLimiterService::on_forget_node);
+  serve("GetClusterShares", &RateLimiterService::on_get_cluster_shares);
+  serve("GetClusterStatus", &RateLimiterService::on_get_cluster_status);
+  check_all_are_served();
+}
+
+grpc::ServerUnaryReactor* RateLimiterService::on_allow_request(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::AllowRequestRequest* request, v1::AllowRequestResponse* response) {
+  absl::StatusOr<Admissible> admissible =
+      read_request(context_, *admitted.caller, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
   admissible->request.terms.peek = request->peek();
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
@@ -196,20 +221,21 @@ grpc::ServerUnaryReactor* RateLimiterService::AllowRequest(grpc::CallbackServerC
 }
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
-RateLimiterService::AllowRequests(grpc::CallbackServerContext* call) {
-  return open_admit_stream(context_, streams_, call->peer());
+RateLimiterService::on_allow_requests(const Admitted& admitted, grpc::CallbackServerContext* call) {
+  return open_admit_stream(context_, streams_, admitted, call->peer());
 }
 
 grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>*
-RateLimiterService::AwaitTurns(grpc::CallbackServerContext* call) {
-  return open_turn_stream(context_, streams_, call);
+RateLimiterService::on_await_turns(const Admitted& admitted, grpc::CallbackServerContext* call) {
+  return open_turn_stream(context_, streams_, admitted, call);
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerContext* call,
-                                                        const v1::AwaitTurnRequest* request,
-                                                        v1::AwaitTurnResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_await_turn(const Admitted& admitted,
+                                                            grpc::CallbackServerContext* call,
+                                                            const v1::AwaitTurnRequest* request,
+                                                            v1::AwaitTurnResponse* response) {
   const absl::StatusOr<Admissible> admissible =
-      read_request(context_, *request, request->bucket_id());
+      read_request(context_, *admitted.caller, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
   absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(call->peer());
   if (!place.ok()) return answer(call, place.status());
@@ -219,9 +245,11 @@ grpc::ServerUnaryReactor* RateLimiterService::AwaitTurn(grpc::CallbackServerCont
                     *response);
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
-    grpc::CallbackServerContext* call, const v1::GetBucketStatusRequest* request,
-    v1::GetBucketStatusResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_get_bucket_status(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::GetBucketStatusRequest* request, v1::GetBucketStatusResponse* response) {
+  const absl::Status own = check_covers(*admitted.caller, "bucket_id", request->bucket_id());
+  if (!own.ok()) return answer(call, own);
   const absl::StatusOr<BucketEntryRef> bucket =
       context_.buckets.get("bucket_id", request->bucket_id());
   if (!bucket.ok()) return answer(call, bucket.status());
@@ -234,25 +262,27 @@ grpc::ServerUnaryReactor* RateLimiterService::GetBucketStatus(
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::ConfigureBucket(
-    grpc::CallbackServerContext* call, const v1::ConfigureBucketRequest* request,
-    v1::ConfigureBucketResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return configure_bucket(context_, *request, *response, call->deadline());
+grpc::ServerUnaryReactor* RateLimiterService::on_configure_bucket(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::ConfigureBucketRequest* request, v1::ConfigureBucketResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
+    return configure_bucket(context_, *caller, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::DeleteBucket(grpc::CallbackServerContext* call,
-                                                           const v1::DeleteBucketRequest* request,
-                                                           v1::DeleteBucketResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return delete_bucket(context_, *request, *response, call->deadline());
+grpc::ServerUnaryReactor* RateLimiterService::on_delete_bucket(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::DeleteBucketRequest* request, v1::DeleteBucketResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
+    return delete_bucket(context_, *caller, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::GetQueuedRequests(
-    grpc::CallbackServerContext* call, const v1::GetQueuedRequestsRequest* request,
-    v1::GetQueuedRequestsResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_get_queued_requests(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::GetQueuedRequestsRequest* request, v1::GetQueuedRequestsResponse* response) {
+  const absl::Status own = check_covers(*admitted.caller, "bucket_id", request->bucket_id());
+  if (!own.ok()) return answer(call, own);
   const absl::StatusOr<std::size_t> limit = read_page_size(request->page_size());
   if (!limit.ok()) return answer(call, limit.status());
   const absl::StatusOr<std::uint64_t> first = read_sequence_token(request->page_token());
@@ -271,17 +301,18 @@ grpc::ServerUnaryReactor* RateLimiterService::GetQueuedRequests(
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::GetLeader(grpc::CallbackServerContext* call,
-                                                        const v1::GetLeaderRequest* request,
-                                                        v1::GetLeaderResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_get_leader(const Admitted& admitted,
+                                                            grpc::CallbackServerContext* call,
+                                                            const v1::GetLeaderRequest* request,
+                                                            v1::GetLeaderResponse* response) {
   const absl::StatusOr<ClusterLeader> leader = context_.cluster.leader();
   if (leader.ok()) write_leader(*leader, *response);
   return answer(call, leader.status());
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::GetClusterShares(
-    grpc::CallbackServerContext* call, const v1::GetClusterSharesRequest* request,
-    v1::GetClusterSharesResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_get_cluster_shares(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::GetClusterSharesRequest* request, v1::GetClusterSharesResponse* response) {
   const absl::StatusOr<SharesPage> page = read_shares_page(context_, *request);
   if (!page.ok()) return answer(call, page.status());
   SharedBuckets* const shared = context_.cluster.shared_buckets();
@@ -295,9 +326,10 @@ grpc::ServerUnaryReactor* RateLimiterService::GetClusterShares(
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::ForgetNode(grpc::CallbackServerContext* call,
-                                                         const v1::ForgetNodeRequest* request,
-                                                         v1::ForgetNodeResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_forget_node(const Admitted& admitted,
+                                                             grpc::CallbackServerContext* call,
+                                                             const v1::ForgetNodeRequest* request,
+                                                             v1::ForgetNodeResponse* response) {
   SharedBuckets* const shared = context_.cluster.shared_buckets();
   if (shared == nullptr) {
     return answer(call, absl::FailedPreconditionError("this node is in no cluster"));
@@ -317,9 +349,9 @@ grpc::ServerUnaryReactor* RateLimiterService::ForgetNode(grpc::CallbackServerCon
   return reactor;
 }
 
-grpc::ServerUnaryReactor* RateLimiterService::GetClusterStatus(
-    grpc::CallbackServerContext* call, const v1::GetClusterStatusRequest* request,
-    v1::GetClusterStatusResponse* response) {
+grpc::ServerUnaryReactor* RateLimiterService::on_get_cluster_status(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::GetClusterStatusRequest* request, v1::GetClusterStatusResponse* response) {
   const absl::StatusOr<ClusterStatus> status = context_.cluster.status();
   if (status.ok()) write_cluster(*status, *response);
   return answer(call, status.status());

@@ -18,6 +18,7 @@
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
 #include "control/rpc/calls/explain.h"
+#include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
 #include "control/rpc/calls/watch_buckets.h"
 #include "control/rpc/node_warnings.h"
@@ -25,7 +26,7 @@
 namespace drip::control {
 namespace {
 
-absl::Status configure_buckets(const ServicesContext& context,
+absl::Status configure_buckets(const ServicesContext& context, const access::Caller& caller,
                                const v1::ConfigureBucketsRequest& request,
                                v1::ConfigureBucketsResponse& response,
                                ConfigurationChanges::Deadline deadline) {
@@ -35,6 +36,7 @@ absl::Status configure_buckets(const ServicesContext& context,
     if (!patch.ok()) return patch.status();
     patches.push_back(*std::move(patch));
   }
+  if (absl::Status own = check_own_changes(caller, context.buckets, patches); !own.ok()) return own;
   const absl::StatusOr<BucketRegistry::Applied> applied =
       context.changes.configure(patches, deadline);
   if (!applied.ok()) return applied.status();
@@ -51,14 +53,16 @@ absl::Status configure_buckets(const ServicesContext& context,
   return absl::OkStatus();
 }
 
-absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsRequest& request,
+absl::Status list_buckets(const ServicesContext& context, const access::Caller& caller,
+                          const v1::ListBucketsRequest& request,
                           v1::ListBucketsResponse& response) {
   const absl::StatusOr<std::size_t> limit = read_page_size(request.page_size());
   if (!limit.ok()) return limit.status();
   const absl::StatusOr<std::string> after = read_id_token(request.page_token());
   if (!after.ok()) return after.status();
-  const absl::StatusOr<BucketFilter> filter = read_filter(request.filter());
+  absl::StatusOr<BucketFilter> filter = read_filter(request.filter());
   if (!filter.ok()) return filter.status();
+  if (absl::Status own = keep_to_own(caller, *filter); !own.ok()) return own;
   const EpochClock clock(context.engine);
   const absl::StatusOr<BucketPage> page = context.listing.page(*filter, *after, *limit);
   if (!page.ok()) return page.status();
@@ -68,7 +72,7 @@ absl::Status list_buckets(const ServicesContext& context, const v1::ListBucketsR
     write_bucket(state, clock, *response.add_buckets());
   }
   if (!page->last) response.set_next_page_token(id_token(page->states.back().id));
-  response.set_total_buckets(context.buckets.size());
+  response.set_total_buckets(count_own(caller, context.buckets));
   return absl::OkStatus();
 }
 
@@ -198,100 +202,130 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ShaperService::ConfigureBuckets(
-    grpc::CallbackServerContext* call, const v1::ConfigureBucketsRequest* request,
-    v1::ConfigureBucketsResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return configure_buckets(context_, *request, *response, call->deadline());
+ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
+    : GuardedService(context), streams_(streams) {
+  serve("ConfigureBuckets", &ShaperService::on_configure_buckets);
+  serve("ListBuckets", &ShaperService::on_list_buckets);
+  serve("WatchBuckets", &ShaperService::on_watch_buckets);
+  serve("SetRules", &ShaperService::on_set_rules);
+  serve("SetRule", &ShaperService::on_set_rule);
+  serve("DeleteRule", &ShaperService::on_delete_rule);
+  serve("SetAddressList", &ShaperService::on_set_address_list);
+  serve("DeleteAddressList", &ShaperService::on_delete_address_list);
+  serve("ListAddressLists", &ShaperService::on_list_address_lists);
+  serve("ListRules", &ShaperService::on_list_rules);
+  serve("Explain", &ShaperService::on_explain);
+  serve("ListPorts", &ShaperService::on_list_ports);
+  serve("ListLcores", &ShaperService::on_list_lcores);
+  serve("GetNode", &ShaperService::on_get_node);
+  check_all_are_served();
+}
+
+grpc::ServerUnaryReactor* ShaperService::on_configure_buckets(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::ConfigureBucketsRequest* request, v1::ConfigureBucketsResponse* response) {
+  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
+    return configure_buckets(context_, *caller, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::ListBuckets(grpc::CallbackServerContext* call,
-                                                     const v1::ListBucketsRequest* request,
-                                                     v1::ListBucketsResponse* response) {
-  const auto list = [=, this] { return list_buckets(context_, *request, *response); };
+grpc::ServerUnaryReactor* ShaperService::on_list_buckets(const Admitted& admitted,
+                                                         grpc::CallbackServerContext* call,
+                                                         const v1::ListBucketsRequest* request,
+                                                         v1::ListBucketsResponse* response) {
+  const auto list = [=, this, caller = admitted.caller] {
+    return list_buckets(context_, *caller, *request, *response);
+  };
   if (request->filter().include_flows()) return answer_in_order(call, context_.work, list);
   return answer(call, list());
 }
 
-grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::WatchBuckets(
-    grpc::CallbackServerContext* call, const v1::WatchBucketsRequest* request) {
-  return open_watch_stream(context_, streams_, call->peer(), *request);
+grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::on_watch_buckets(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::WatchBucketsRequest* request) {
+  return open_watch_stream(context_, streams_, admitted, call->peer(), *request);
 }
 
-grpc::ServerUnaryReactor* ShaperService::SetRules(grpc::CallbackServerContext* call,
-                                                  const v1::SetRulesRequest* request,
-                                                  v1::SetRulesResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_set_rules(const Admitted& admitted,
+                                                      grpc::CallbackServerContext* call,
+                                                      const v1::SetRulesRequest* request,
+                                                      v1::SetRulesResponse* response) {
   return answer_in_order(call, context_.change_thread, [=, this] {
     return set_rules(context_, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::SetRule(grpc::CallbackServerContext* call,
-                                                 const v1::SetRuleRequest* request,
-                                                 v1::SetRuleResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_set_rule(const Admitted& admitted,
+                                                     grpc::CallbackServerContext* call,
+                                                     const v1::SetRuleRequest* request,
+                                                     v1::SetRuleResponse* response) {
   return answer_in_order(call, context_.change_thread, [=, this] {
     return set_rule(context_, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::DeleteRule(grpc::CallbackServerContext* call,
-                                                    const v1::DeleteRuleRequest* request,
-                                                    v1::DeleteRuleResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_delete_rule(const Admitted& admitted,
+                                                        grpc::CallbackServerContext* call,
+                                                        const v1::DeleteRuleRequest* request,
+                                                        v1::DeleteRuleResponse* response) {
   return answer_in_order(call, context_.change_thread, [=, this] {
     return delete_rule(context_, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::SetAddressList(grpc::CallbackServerContext* call,
-                                                        const v1::SetAddressListRequest* request,
-                                                        v1::SetAddressListResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_set_address_list(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::SetAddressListRequest* request, v1::SetAddressListResponse* response) {
   return answer_in_order(call, context_.change_thread, [=, this] {
     return set_address_list(context_, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::DeleteAddressList(
-    grpc::CallbackServerContext* call, const v1::DeleteAddressListRequest* request,
-    v1::DeleteAddressListResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_delete_address_list(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::DeleteAddressListRequest* request, v1::DeleteAddressListResponse* response) {
   return answer_in_order(call, context_.change_thread, [=, this] {
     return delete_address_list(context_, *request, *response, call->deadline());
   });
 }
 
-grpc::ServerUnaryReactor* ShaperService::ListAddressLists(
-    grpc::CallbackServerContext* call, const v1::ListAddressListsRequest* request,
-    v1::ListAddressListsResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_list_address_lists(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::ListAddressListsRequest* request, v1::ListAddressListsResponse* response) {
   return answer_in_order(call, context_.work,
                          [=, this] { return list_address_lists(context_, *request, *response); });
 }
 
-grpc::ServerUnaryReactor* ShaperService::ListRules(grpc::CallbackServerContext* call,
-                                                   const v1::ListRulesRequest* request,
-                                                   v1::ListRulesResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_list_rules(const Admitted& admitted,
+                                                       grpc::CallbackServerContext* call,
+                                                       const v1::ListRulesRequest* request,
+                                                       v1::ListRulesResponse* response) {
   return answer_in_order(call, context_.work,
                          [=, this] { return list_rules(context_, *request, *response); });
 }
 
-grpc::ServerUnaryReactor* ShaperService::Explain(grpc::CallbackServerContext* call,
-                                                 const v1::ExplainRequest* request,
-                                                 v1::ExplainResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_explain(const Admitted& admitted,
+                                                    grpc::CallbackServerContext* call,
+                                                    const v1::ExplainRequest* request,
+                                                    v1::ExplainResponse* response) {
   return answer_in_order(call, context_.work,
                          [=, this] { return explain(context_, *request, *response); });
 }
 
-grpc::ServerUnaryReactor* ShaperService::ListPorts(grpc::CallbackServerContext* call,
-                                                   const v1::ListPortsRequest* request,
-                                                   v1::ListPortsResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_list_ports(const Admitted& admitted,
+                                                       grpc::CallbackServerContext* call,
+                                                       const v1::ListPortsRequest* request,
+                                                       v1::ListPortsResponse* response) {
   for (const PortStats& reading : context_.engine.ports()) {
     write_port(reading, *response->add_ports());
   }
   return answer(call, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* ShaperService::ListLcores(grpc::CallbackServerContext* call,
-                                                    const v1::ListLcoresRequest* request,
-                                                    v1::ListLcoresResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_list_lcores(const Admitted& admitted,
+                                                        grpc::CallbackServerContext* call,
+                                                        const v1::ListLcoresRequest* request,
+                                                        v1::ListLcoresResponse* response) {
   std::uint32_t index = 0;
   for (const LcoreStats& reading : context_.engine.lcores()) {
     write_lcore(index++, reading, *response->add_lcores());
@@ -299,9 +333,10 @@ grpc::ServerUnaryReactor* ShaperService::ListLcores(grpc::CallbackServerContext*
   return answer(call, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* ShaperService::GetNode(grpc::CallbackServerContext* call,
-                                                 const v1::GetNodeRequest* request,
-                                                 v1::GetNodeResponse* response) {
+grpc::ServerUnaryReactor* ShaperService::on_get_node(const Admitted& admitted,
+                                                     grpc::CallbackServerContext* call,
+                                                     const v1::GetNodeRequest* request,
+                                                     v1::GetNodeResponse* response) {
   return answer_in_order(call, context_.work, [=, this] { return get_node(context_, *response); });
 }
 

@@ -4,62 +4,74 @@
 
 #include "control/rpc/calls/services_context.h"
 #include "control/rpc/calls/stream_set.h"
+#include "control/rpc/guarded_service.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
 namespace drip::control {
 
 /// See drip/v1/shaper.proto for each call. Whatever takes the configuration's lock runs on the work
 /// thread.
-class ShaperService final : public v1::ShaperService::CallbackService {
+class ShaperService final : public GuardedService<v1::ShaperService> {
  public:
   /// Both outlive the service.
-  ShaperService(const ServicesContext& context, StreamSet& streams)
-      : context_(context), streams_(streams) {}
-
-  grpc::ServerUnaryReactor* ConfigureBuckets(grpc::CallbackServerContext* call,
-                                             const v1::ConfigureBucketsRequest* request,
-                                             v1::ConfigureBucketsResponse* response) override;
-  grpc::ServerUnaryReactor* ListBuckets(grpc::CallbackServerContext* call,
-                                        const v1::ListBucketsRequest* request,
-                                        v1::ListBucketsResponse* response) override;
-  grpc::ServerWriteReactor<v1::WatchBucketsResponse>* WatchBuckets(
-      grpc::CallbackServerContext* call, const v1::WatchBucketsRequest* request) override;
-  grpc::ServerUnaryReactor* SetRules(grpc::CallbackServerContext* call,
-                                     const v1::SetRulesRequest* request,
-                                     v1::SetRulesResponse* response) override;
-  grpc::ServerUnaryReactor* SetRule(grpc::CallbackServerContext* call,
-                                    const v1::SetRuleRequest* request,
-                                    v1::SetRuleResponse* response) override;
-  grpc::ServerUnaryReactor* DeleteRule(grpc::CallbackServerContext* call,
-                                       const v1::DeleteRuleRequest* request,
-                                       v1::DeleteRuleResponse* response) override;
-  grpc::ServerUnaryReactor* SetAddressList(grpc::CallbackServerContext* call,
-                                           const v1::SetAddressListRequest* request,
-                                           v1::SetAddressListResponse* response) override;
-  grpc::ServerUnaryReactor* DeleteAddressList(grpc::CallbackServerContext* call,
-                                              const v1::DeleteAddressListRequest* request,
-                                              v1::DeleteAddressListResponse* response) override;
-  grpc::ServerUnaryReactor* ListAddressLists(grpc::CallbackServerContext* call,
-                                             const v1::ListAddressListsRequest* request,
-                                             v1::ListAddressListsResponse* response) override;
-  grpc::ServerUnaryReactor* ListRules(grpc::CallbackServerContext* call,
-                                      const v1::ListRulesRequest* request,
-                                      v1::ListRulesResponse* response) override;
-  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* call,
-                                    const v1::ExplainRequest* request,
-                                    v1::ExplainResponse* response) override;
-  grpc::ServerUnaryReactor* ListPorts(grpc::CallbackServerContext* call,
-                                      const v1::ListPortsRequest* request,
-                                      v1::ListPortsResponse* response) override;
-  grpc::ServerUnaryReactor* ListLcores(grpc::CallbackServerContext* call,
-                                       const v1::ListLcoresRequest* request,
-                                       v1::ListLcoresResponse* response) override;
-  grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* call,
-                                    const v1::GetNodeRequest* request,
-                                    v1::GetNodeResponse* response) override;
+  ShaperService(const ServicesContext& context, StreamSet& streams);
 
  private:
-  const ServicesContext& context_;
+  friend class GuardedService<v1::ShaperService>;
+
+  grpc::ServerUnaryReactor* on_configure_buckets(const Admitted& admitted,
+                                                 grpc::CallbackServerContext* call,
+                                                 const v1::ConfigureBucketsRequest* request,
+                                                 v1::ConfigureBucketsResponse* response);
+  grpc::ServerUnaryReactor* on_list_buckets(const Admitted& admitted,
+                                            grpc::CallbackServerContext* call,
+                                            const v1::ListBucketsRequest* request,
+                                            v1::ListBucketsResponse* response);
+  grpc::ServerWriteReactor<v1::WatchBucketsResponse>* on_watch_buckets(
+      const Admitted& admitted, grpc::CallbackServerContext* call,
+      const v1::WatchBucketsRequest* request);
+  grpc::ServerUnaryReactor* on_set_rules(const Admitted& admitted,
+                                         grpc::CallbackServerContext* call,
+                                         const v1::SetRulesRequest* request,
+                                         v1::SetRulesResponse* response);
+  grpc::ServerUnaryReactor* on_set_rule(const Admitted& admitted, grpc::CallbackServerContext* call,
+                                        const v1::SetRuleRequest* request,
+                                        v1::SetRuleResponse* response);
+  grpc::ServerUnaryReactor* on_delete_rule(const Admitted& admitted,
+                                           grpc::CallbackServerContext* call,
+                                           const v1::DeleteRuleRequest* request,
+                                           v1::DeleteRuleResponse* response);
+  grpc::ServerUnaryReactor* on_set_address_list(const Admitted& admitted,
+                                                grpc::CallbackServerContext* call,
+                                                const v1::SetAddressListRequest* request,
+                                                v1::SetAddressListResponse* response);
+  grpc::ServerUnaryReactor* on_delete_address_list(const Admitted& admitted,
+                                                   grpc::CallbackServerContext* call,
+                                                   const v1::DeleteAddressListRequest* request,
+                                                   v1::DeleteAddressListResponse* response);
+  grpc::ServerUnaryReactor* on_list_address_lists(const Admitted& admitted,
+                                                  grpc::CallbackServerContext* call,
+                                                  const v1::ListAddressListsRequest* request,
+                                                  v1::ListAddressListsResponse* response);
+  grpc::ServerUnaryReactor* on_list_rules(const Admitted& admitted,
+                                          grpc::CallbackServerContext* call,
+                                          const v1::ListRulesRequest* request,
+                                          v1::ListRulesResponse* response);
+  grpc::ServerUnaryReactor* on_explain(const Admitted& admitted, grpc::CallbackServerContext* call,
+                                       const v1::ExplainRequest* request,
+                                       v1::ExplainResponse* response);
+  grpc::ServerUnaryReactor* on_list_ports(const Admitted& admitted,
+                                          grpc::CallbackServerContext* call,
+                                          const v1::ListPortsRequest* request,
+                                          v1::ListPortsResponse* response);
+  grpc::ServerUnaryReactor* on_list_lcores(const Admitted& admitted,
+                                           grpc::CallbackServerContext* call,
+                                           const v1::ListLcoresRequest* request,
+                                           v1::ListLcoresResponse* response);
+  grpc::ServerUnaryReactor* on_get_node(const Admitted& admitted, grpc::CallbackServerContext* call,
+                                        const v1::GetNodeRequest* request,
+                                        v1::GetNodeResponse* response);
+
   StreamSet& streams_;
 };
 

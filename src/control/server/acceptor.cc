@@ -35,9 +35,10 @@ int max_connection_fd() {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<ListenSocket> sockets, std::unique_ptr<GrpcAcceptor> grpc)
-    : sockets_(std::move(sockets)),
-      grpc_(std::move(grpc)),
+Acceptor::Acceptor(std::vector<Listener> listeners,
+                   std::vector<std::unique_ptr<GrpcAcceptor>> acceptors)
+    : listeners_(std::move(listeners)),
+      acceptors_(std::move(acceptors)),
       wake_(eventfd(0, EFD_CLOEXEC)),
       max_fd_(max_connection_fd()),
       thread_(start_thread("drip-accept", [this] { run(); })) {}
@@ -47,8 +48,9 @@ Acceptor::~Acceptor() {
   thread_.join();
 }
 
-bool Acceptor::accept_one(int listener) {
-  FileDescriptor connection(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+bool Acceptor::accept_one(const Listener& listener) {
+  const int fd = listener.socket.fd();
+  FileDescriptor connection(accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!connection) {
     // Without descriptors or memory the connection stays pending, and poll() returns at once.
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -61,20 +63,20 @@ bool Acceptor::accept_one(int listener) {
   // Fails on a Unix socket, which does not need it.
   setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   GrpcAcceptor::NewConnectionParameters parameters;
-  parameters.listener_fd = listener;
+  parameters.listener_fd = fd;
   parameters.fd = connection.release();
-  grpc_->HandleNewConnection(&parameters);
+  listener.grpc->HandleNewConnection(&parameters);
   return true;
 }
 
 void Acceptor::run() {
   std::vector<pollfd> polled = {{wake_.get(), POLLIN, 0}};
-  for (const ListenSocket& socket : sockets_) polled.push_back({socket.fd(), POLLIN, 0});
+  for (const Listener& listener : listeners_) polled.push_back({listener.socket.fd(), POLLIN, 0});
   for (;;) {
     if (poll(polled.data(), polled.size(), -1) < 0) continue;
     if (polled.front().revents != 0) return;
-    for (const pollfd& listener : polled) {
-      if (listener.revents != 0) accept_one(listener.fd);
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+      if (polled[i + 1].revents != 0) accept_one(listeners_[i]);
     }
   }
 }

@@ -18,8 +18,13 @@ using GrpcAcceptor = grpc::experimental::ExternalConnectionAcceptor;
 /// so that the daemon and the clients that are connected already are not affected.
 class Acceptor {
  public:
-  /// REQUIRES: `grpc`'s server has started.
-  Acceptor(std::vector<ListenSocket> sockets, std::unique_ptr<GrpcAcceptor> grpc);
+  /// A listening socket, and who gets its connections: one with TLS, or one without.
+  struct Listener {
+    ListenSocket socket;
+    GrpcAcceptor* grpc = nullptr;
+  };
+  /// REQUIRES: the server of the `acceptors` has started.
+  Acceptor(std::vector<Listener> listeners, std::vector<std::unique_ptr<GrpcAcceptor>> acceptors);
   /// Ends the thread, then closes the sockets.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
@@ -28,10 +33,10 @@ class Acceptor {
  private:
   void run();
   // Returns false if there was no connection or accepting it failed.
-  bool accept_one(int listener);
+  bool accept_one(const Listener& listener);
 
-  const std::vector<ListenSocket> sockets_;
-  const std::unique_ptr<GrpcAcceptor> grpc_;
+  const std::vector<Listener> listeners_;
+  const std::vector<std::unique_ptr<GrpcAcceptor>> acceptors_;
   FileDescriptor wake_;  // An eventfd that is readable when the thread is to end.
   int max_fd_ = 0;       // A connection with a higher descriptor is closed.
   std::thread thread_;

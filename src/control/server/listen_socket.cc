@@ -24,7 +24,6 @@ namespace drip::control {
 namespace {
 
 constexpr int kBacklog = 1024;
-constexpr std::string_view kUnixScheme = "unix:";
 constexpr const char* kAllowed = "HOST:PORT such as 127.0.0.1:50051 or [::1]:50051, or unix:PATH";
 
 absl::Status cannot_listen(const std::string& address, int error) {
@@ -123,7 +122,18 @@ bool answers(const sockaddr_un& path) {
   return errno != ECONNREFUSED && errno != ENOENT;
 }
 
-absl::StatusOr<std::vector<ListenSocket>> listen_unix(const std::string& address) {
+// Mode, owner and group of the socket that was just made. -1 in chown() leaves one as it is.
+bool set_access(const std::string& path, const ListenAddress& address) {
+  constexpr auto kSame = static_cast<uid_t>(-1);
+  if ((address.owner || address.group) &&
+      lchown(path.c_str(), address.owner.value_or(kSame), address.group.value_or(kSame)) != 0) {
+    return false;
+  }
+  return !address.mode || chmod(path.c_str(), *address.mode) == 0;
+}
+
+absl::StatusOr<std::vector<ListenSocket>> listen_unix(const ListenAddress& wanted) {
+  const std::string& address = wanted.address;
   const std::string path = address.substr(kUnixScheme.size());
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -147,12 +157,16 @@ absl::StatusOr<std::vector<ListenSocket>> listen_unix(const std::string& address
     if (unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_listen(address, errno);
   }
   FileDescriptor fd = open_socket(AF_UNIX);
-  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0 ||
-      listen(fd.get(), kBacklog) != 0) {
+  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
     return cannot_listen(address, errno);
   }
   std::vector<ListenSocket> sockets;
-  sockets.emplace_back(std::move(fd), 0, path);
+  const int bound = fd.get();
+  sockets.emplace_back(std::move(fd), 0, path);  // Removes the path from here on.
+  // Nobody connects before listen(): who may is set by then.
+  if (!set_access(path, wanted) || listen(bound, kBacklog) != 0) {
+    return cannot_listen(address, errno);
+  }
   return sockets;
 }
 
@@ -180,9 +194,21 @@ ListenSocket::~ListenSocket() {
   if (file.st_dev == device_ && file.st_ino == inode_) unlink(unix_path_.c_str());
 }
 
-absl::StatusOr<std::vector<ListenSocket>> listen_on(const std::string& address) {
-  if (address.starts_with(kUnixScheme)) return listen_unix(address);
-  return listen_tcp(address);
+bool ListenSocket::is_local() const {
+  if (is_unix()) return true;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return false;
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return (ntohl(v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+  }
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+  return IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}
+
+absl::StatusOr<std::vector<ListenSocket>> listen_on(const ListenAddress& address) {
+  return address.is_unix() ? listen_unix(address) : listen_tcp(address.address);
 }
 
 }  // namespace drip::control

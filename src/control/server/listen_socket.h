@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/file_descriptor.h"
+#include "control/server/listen_address.h"
 
 namespace drip::control {
 
@@ -29,6 +30,9 @@ class ListenSocket {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// The bound port; 0 for a Unix socket.
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// Whether only processes of this machine can connect: a Unix socket, 127.0.0.0/8, ::1.
+  [[nodiscard]] bool is_local() const;
+  [[nodiscard]] bool is_unix() const { return !unix_path_.empty(); }
 
  private:
   FileDescriptor fd_;
@@ -40,8 +44,9 @@ class ListenSocket {
 
 /// Binds `HOST:PORT`, such as `[::1]:50051`, or `unix:PATH`. A name is bound at each of its
 /// addresses. Port 0 is any free port, the same one at each address. A Unix socket on which no
-/// process listens is replaced; another file is not. INVALID_ARGUMENT for any other text;
-/// ALREADY_EXISTS if another process listens there; otherwise UNAVAILABLE with the system's reason.
-[[nodiscard]] absl::StatusOr<std::vector<ListenSocket>> listen_on(const std::string& address);
+/// process listens is replaced; another file is not. Nobody can connect to a Unix socket before it
+/// has its mode, group and owner. INVALID_ARGUMENT for any other text; ALREADY_EXISTS if another
+/// process listens there; otherwise UNAVAILABLE with the system's reason.
+[[nodiscard]] absl::StatusOr<std::vector<ListenSocket>> listen_on(const ListenAddress& address);
 
 }  // namespace drip::control

@@ -59,6 +59,11 @@ NodeFacts facts_of(const Engine& engine, const NodeOptions& options) {
           options.warnings};
 }
 
+std::shared_ptr<access::AccessControl> access_of(const NodeOptions& options) {
+  if (options.access != nullptr) return options.access;
+  return *access::AccessControl::open({});
+}
+
 }  // namespace
 
 // In the order of their dependencies: each part may use those above it.
@@ -67,6 +72,8 @@ struct Node::Parts {
       : engine(the_engine),
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
+        access(access_of(options)),
+        streams(options.server.open_calls),
         local_queues(engine, options.max_requests, options.max_remembered),
         buckets(engine, local_queues),
         configuration(engine, buckets),
@@ -78,6 +85,7 @@ struct Node::Parts {
                local_queues.pool().sweep();
                local_queues.pool().remembered().expire(engine.now());
                configuration.merge_added_rules();
+               reload_access();
                log_suppressed_grpc_lines();
              }),
         context{engine,
@@ -89,8 +97,9 @@ struct Node::Parts {
                 *cluster,
                 cluster->changes() != nullptr ? *cluster->changes() : local_changes,
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
-                facts},
-        streams(options.server.open_calls),
+                facts,
+                *access,
+                options.tls.get()},
         rate_limiter(context, streams),
         shaper(context, streams) {
     if (options.count_calls) call_counts.emplace();
@@ -100,9 +109,17 @@ struct Node::Parts {
     }
   }
 
+  void reload_access() {
+    access->reload_changed_tokens();
+    if (options.tls != nullptr) options.tls->reload_changed();
+    streams.end_refused(*access);
+  }
+
   Engine& engine;
   const NodeOptions options;
   const NodeFacts facts;
+  const std::shared_ptr<access::AccessControl> access;
+  StreamSet streams;
   LocalQueues local_queues;
   std::optional<SharedQueues> shared_queues;  // In a cluster.
   BucketRegistry buckets;
@@ -112,7 +129,6 @@ struct Node::Parts {
   std::unique_ptr<Cluster> cluster;
   WorkThread work;
   ServicesContext context;
-  StreamSet streams;
   RateLimiterService rate_limiter;
   ShaperService shaper;
   std::optional<CallCounts> call_counts;
@@ -153,12 +169,15 @@ absl::Status Node::start() {
   if (absl::Status status = parts_->configuration.start(); !status.ok()) return status;
   const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
   ServerOptions options = parts_->options.server;
+  options.tls = parts_->options.tls;
   if (parts_->call_counts) options.call_counts = &*parts_->call_counts;
   absl::StatusOr<std::unique_ptr<Server>> server = Server::start(options, services);
   if (!server.ok()) return server.status();
   parts_->server = *std::move(server);
   return absl::OkStatus();
 }
+
+void Node::reload_access() { parts_->reload_access(); }
 
 std::vector<std::uint16_t> Node::ports() const {
   return parts_->server == nullptr ? std::vector<std::uint16_t>() : parts_->server->ports();

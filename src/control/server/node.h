@@ -11,6 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "access/access_control.h"
+#include "access/tls_files.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/request_pool.h"
 #include "control/rpc/calls/services_context.h"
@@ -33,7 +35,10 @@ struct NodeOptions {
   /// What the machine lacks for full performance; GetNode reports it.
   std::vector<std::string> warnings;
   bool count_calls = false;  ///< By method and status code; see CallCounts.
-  ServerOptions server;
+  /// Who may do what; null: whoever can connect may do everything.
+  std::shared_ptr<access::AccessControl> access;
+  std::shared_ptr<access::TlsFiles> tls;  ///< Null: no TLS.
+  ServerOptions server;                   ///< Its `tls` is set by the node.
 };
 
 /// The buckets and rules of a configuration file, as messages of the API.
@@ -66,6 +71,10 @@ class Node {
   /// error begins with the field, `buckets[3].leak_rate` or `rules.rules[0].match.src_prefix`, and
   /// ": ".
   [[nodiscard]] absl::Status replace_config(const NodeConfig& config);
+
+  /// Reads the files of tokens and TLS again if they have changed, as the node does by itself about
+  /// once a second.
+  void reload_access();
 
   /// Begins to take packets and RPCs. Errors are those of listen_on().
   [[nodiscard]] absl::Status start();

@@ -8,8 +8,12 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
-#include <iterator>
 #include <utility>
+
+#include "base/errors.h"
+#include "control/server/listen_address.h"
+#include "control/server/listen_socket.h"
+#include "control/server/tls_credentials.h"
 
 namespace drip::control {
 namespace {
@@ -37,17 +41,46 @@ void set_limits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   }
 }
 
+struct Bound {
+  ListenSocket socket;
+  bool with_tls = false;
+};
+
+// Whoever reaches an open port of a shaper can let all traffic pass or stop it.
+absl::Status check_exposure(const ServerOptions& options, const std::string& address, bool is_local,
+                            bool with_tls) {
+  if (is_local || options.insecure) return absl::OkStatus();
+  if (!with_tls) {
+    return not_allowed("listen", quoted(address),
+                       "beyond this machine only with TLS (--tls-cert, --tls-key); --insecure "
+                       "lets whoever reaches the address read and change everything");
+  }
+  if (!options.tls->verifies_clients() && !options.allow_tokens) {
+    return not_allowed("listen", quoted(address),
+                       "beyond this machine only where callers are known (--tls-client-ca or "
+                       "--tokens); --insecure lets whoever reaches the address change everything");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::start(const ServerOptions& options,
                                                       std::span<grpc::Service* const> services) {
   std::unique_ptr<Server> result(new Server());
-  std::vector<ListenSocket> sockets;
-  for (const std::string& address : options.addresses) {
-    absl::StatusOr<std::vector<ListenSocket>> bound = listen_on(address);
+  std::vector<Bound> sockets;
+  for (const std::string& text : options.addresses) {
+    const absl::StatusOr<ListenAddress> address = parse_listen_address(text);
+    if (!address.ok()) return address.status();
+    absl::StatusOr<std::vector<ListenSocket>> bound = listen_on(*address);
     if (!bound.ok()) return bound.status();
     result->ports_.push_back(bound->front().port());
-    std::move(bound->begin(), bound->end(), std::back_inserter(sockets));
+    for (ListenSocket& socket : *bound) {
+      const bool with_tls = options.tls != nullptr && address->tls && !socket.is_unix();
+      absl::Status status = check_exposure(options, text, socket.is_local(), with_tls);
+      if (!status.ok()) return status;
+      sockets.push_back({std::move(socket), with_tls});
+    }
   }
   // Both apply to servers that are built afterwards.
   grpc::EnableDefaultHealthCheckService(true);
@@ -56,12 +89,26 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(const ServerOptions& optio
   grpc::ServerBuilder builder;
   set_limits(options, builder);
   for (grpc::Service* const service : services) builder.RegisterService(service);
-  std::unique_ptr<GrpcAcceptor> acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      grpc::InsecureServerCredentials());
+  std::vector<std::unique_ptr<GrpcAcceptor>> acceptors;
+  const auto add_acceptor = [&](std::shared_ptr<grpc::ServerCredentials> credentials) {
+    acceptors.push_back(builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        std::move(credentials)));
+    return acceptors.back().get();
+  };
+  GrpcAcceptor* const plain = add_acceptor(grpc::InsecureServerCredentials());
+  GrpcAcceptor* with_tls = nullptr;
+  if (options.tls != nullptr) {
+    result->tls_credentials_ = tls_credentials(options.tls, !options.allow_tokens);
+    with_tls = add_acceptor(result->tls_credentials_);
+  }
   result->server_ = builder.BuildAndStart();
   if (result->server_ == nullptr) return absl::InternalError("gRPC did not start; see its log");
-  result->acceptor_ = std::make_unique<Acceptor>(std::move(sockets), std::move(acceptor));
+  std::vector<Acceptor::Listener> listeners;
+  for (Bound& bound : sockets) {
+    listeners.push_back({std::move(bound.socket), bound.with_tls ? with_tls : plain});
+  }
+  result->acceptor_ = std::make_unique<Acceptor>(std::move(listeners), std::move(acceptors));
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "access/tls_files.h"
 #include "control/rpc/calls/open_calls.h"
 #include "control/server/acceptor.h"
 #include "control/server/call_counts.h"
@@ -20,7 +21,7 @@
 namespace drip::control {
 
 struct ServerOptions {
-  /// `HOST:PORT` or `unix:PATH`; see listen_on().
+  /// `HOST:PORT` or `unix:PATH`, with options; see parse_listen_address() and listen_on().
   std::vector<std::string> addresses = {"127.0.0.1:50051"};
   /// Of one message. A configuration of 65536 buckets takes about 10 MiB.
   int max_receive_bytes = 64 << 20;
@@ -29,6 +30,12 @@ struct ServerOptions {
   /// Memory for the buffers of all connections.
   std::size_t memory_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
+  /// For TCP addresses, unless one says tls=off; null: none has TLS.
+  std::shared_ptr<const access::TlsFiles> tls;
+  /// Clients without a certificate are let in, to show a token instead.
+  bool allow_tokens = false;
+  /// Addresses beyond this machine may be without TLS, or without any way to know who calls.
+  bool insecure = false;
   /// Counts the calls; outlives the server. Null: nobody counts.
   CallCounts* call_counts = nullptr;
 };
@@ -36,7 +43,8 @@ struct ServerOptions {
 class Server {
  public:
   /// Serves `services`, which must outlive the server, and gRPC's health and reflection services
-  /// until stop(). Errors are those of listen_on().
+  /// until stop(). Errors are those of listen_on(); INVALID_ARGUMENT for an address beyond this
+  /// machine without TLS, or where no caller has an identity, unless `insecure` is set.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Server>> start(
       const ServerOptions& options, std::span<grpc::Service* const> services);
   ~Server() { stop(std::chrono::milliseconds(0)); }
@@ -57,6 +65,7 @@ class Server {
   Server() = default;
 
   std::vector<std::uint16_t> ports_;
+  std::shared_ptr<grpc::ServerCredentials> tls_credentials_;  // Null without TLS.
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;
 };

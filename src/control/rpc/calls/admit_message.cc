@@ -49,6 +49,7 @@ absl::Status AdmitMessage::run(const v1::AllowRequestsRequest& message,
 
 absl::Status AdmitMessage::select_bucket(const std::string& bucket_id) {
   bucket_id_ = bucket_id;
+  if (absl::Status own = check_covers(*caller_, "bucket_id", bucket_id); !own.ok()) return own;
   absl::StatusOr<BucketEntryRef> bucket = context_.buckets.get_leaf("bucket_id", bucket_id);
   if (!bucket.ok()) return bucket.status();
   bucket_ = *std::move(bucket);

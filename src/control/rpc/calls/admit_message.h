@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "access/caller.h"
 #include "control/config/bucket_entry.h"
 #include "control/requests/admission_batch.h"
 #include "control/rpc/calls/services_context.h"
@@ -22,8 +24,8 @@ inline constexpr std::uint32_t kMaxEntryUnits = 1024;
 /// What one stream needs for its messages, one after another. One run() at a time.
 class AdmitMessage final : private AdmissionBatch::Results {
  public:
-  explicit AdmitMessage(const ServicesContext& context)
-      : context_(context), batch_(context.engine, *this) {}
+  AdmitMessage(const ServicesContext& context, access::CallerRef caller)
+      : context_(context), caller_(std::move(caller)), batch_(context.engine, *this) {}
 
   /// Decides every entry of `message` and writes a result for each; then calls `done`, within or
   /// on another thread, as AdmissionBatch::run() does. Message and response must stay until then,
@@ -39,6 +41,7 @@ class AdmitMessage final : private AdmissionBatch::Results {
   void failed(std::size_t index, const absl::Status& status) override;
 
   const ServicesContext& context_;
+  const access::CallerRef caller_;
   AdmissionBatch batch_;
   v1::AllowRequestsResponse* response_ = nullptr;  // Of the run under way.
   // The bucket of the last entry that named one.

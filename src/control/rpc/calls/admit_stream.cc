@@ -21,8 +21,8 @@ class AdmitStream final
     : public grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>,
       public Stream {
  public:
-  AdmitStream(const ServicesContext& context, StreamSet& streams)
-      : message_(context), streams_(streams) {}
+  AdmitStream(const ServicesContext& context, StreamSet& streams, access::CallerRef caller)
+      : message_(context, std::move(caller)), streams_(streams) {}
 
   void begin() { StartRead(&request_); }
 
@@ -112,9 +112,10 @@ class AdmitStream final
 }  // namespace
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* open_admit_stream(
-    const ServicesContext& context, StreamSet& streams, std::string_view peer) {
-  auto stream = std::make_shared<AdmitStream>(context, streams);
-  if (const absl::Status status = streams.add(stream, peer); status.ok()) {
+    const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
+    std::string_view peer) {
+  auto stream = std::make_shared<AdmitStream>(context, streams, admitted.caller);
+  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
     stream->begin();
   } else {
     stream->end(to_grpc(status));

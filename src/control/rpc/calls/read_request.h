@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "access/caller.h"
 #include "base/errors.h"
 #include "control/config/bucket_entry.h"
 #include "control/convert/convert_bucket.h"
@@ -25,8 +26,10 @@ struct Admissible {
 /// Of AllowRequestRequest, AwaitTurnRequest or AwaitTurnsEntry.
 template <class Message>
 [[nodiscard]] absl::StatusOr<Admissible> read_request(const ServicesContext& context,
+                                                      const access::Caller& caller,
                                                       const Message& message,
                                                       const std::string& bucket_id) {
+  if (absl::Status own = check_covers(caller, "bucket_id", bucket_id); !own.ok()) return own;
   if (absl::Status status = check_request_id("request_id", message.request_id()); !status.ok()) {
     return status;
   }

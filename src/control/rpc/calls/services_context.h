@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "access/access_control.h"
+#include "access/tls_files.h"
 #include "base/work_thread.h"
 #include "control/config/bucket_listing.h"
 #include "control/config/bucket_registry.h"
@@ -38,6 +40,8 @@ struct ServicesContext {
   ConfigurationChanges& changes;  ///< All calls on `change_thread`.
   WorkThread& change_thread;
   const NodeFacts& facts;
+  const access::AccessControl& access;
+  const access::TlsFiles* tls;  ///< Null without TLS.
 };
 
 }  // namespace drip::control

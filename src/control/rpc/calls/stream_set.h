@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "control/rpc/calls/admitted.h"
 #include "control/rpc/calls/open_calls.h"
 
 namespace drip::control {
@@ -29,12 +30,17 @@ class StreamSet {
 
   /// Keeps the stream until forget(), as an open call of `peer`. An error is what the stream is to
   /// be ended with: UNAVAILABLE if the node is stopping, or that of OpenCalls.
-  [[nodiscard]] absl::Status add(std::shared_ptr<Stream> stream, std::string_view peer);
+  [[nodiscard]] absl::Status add(std::shared_ptr<Stream> stream, std::string_view peer,
+                                 Admitted admitted);
   /// Destroys the stream unless somebody else has it.
   void forget(Stream& stream);
   /// Ends all streams with UNAVAILABLE. What a stream is answering at this moment is still
   /// answered.
   void stop();
+
+  /// Ends the streams whose callers may not make their calls any more: a token that was revoked or
+  /// has expired, a role that was changed.
+  void end_refused(const access::AccessControl& access);
 
   /// Of the node, streams or not.
   [[nodiscard]] OpenCalls& calls() { return calls_; }
@@ -42,6 +48,7 @@ class StreamSet {
  private:
   struct Kept {
     std::shared_ptr<Stream> stream;
+    Admitted admitted;
     OpenCalls::Place place;
   };
 

@@ -34,8 +34,9 @@ class TurnStream final
       public Stream,
       public std::enable_shared_from_this<TurnStream> {
  public:
-  TurnStream(const ServicesContext& context, StreamSet& streams, grpc::CallbackServerContext* call)
-      : context_(context), streams_(streams), call_(call) {}
+  TurnStream(const ServicesContext& context, StreamSet& streams, access::CallerRef caller,
+             grpc::CallbackServerContext* call)
+      : context_(context), streams_(streams), caller_(std::move(caller)), call_(call) {}
 
   void begin() { advance(); }
 
@@ -98,7 +99,7 @@ class TurnStream final
       absl::StatusOr<Admissible> admissible =
           bucket_id.empty() ? absl::StatusOr<Admissible>(missing(
                                   "bucket_id", "the first entry of a message names its bucket"))
-                            : read_request(context_, entry, bucket_id);
+                            : read_request(context_, *caller_, entry, bucket_id);
       if (!admissible.ok()) {
         answer(entry.tag(), admissible.status());
         continue;
@@ -211,6 +212,7 @@ class TurnStream final
 
   const ServicesContext& context_;
   StreamSet& streams_;
+  const access::CallerRef caller_;
   grpc::CallbackServerContext* const call_;
   v1::AwaitTurnsRequest request_;    // The reader's.
   v1::AwaitTurnsResponse response_;  // The writer's.
@@ -231,9 +233,10 @@ class TurnStream final
 }  // namespace
 
 grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>* open_turn_stream(
-    const ServicesContext& context, StreamSet& streams, grpc::CallbackServerContext* call) {
-  auto stream = std::make_shared<TurnStream>(context, streams, call);
-  if (const absl::Status status = streams.add(stream, call->peer()); status.ok()) {
+    const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
+    grpc::CallbackServerContext* call) {
+  auto stream = std::make_shared<TurnStream>(context, streams, admitted.caller, call);
+  if (const absl::Status status = streams.add(stream, call->peer(), admitted); status.ok()) {
     stream->begin();
   } else {
     stream->end(to_grpc(status));

@@ -19,7 +19,7 @@ inline constexpr std::size_t kMaxTurnsOfAStream = 65'536;
 /// The reactor of a new stream, which `streams` keeps until the call is done. If it may not be
 /// opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>*
-open_turn_stream(const ServicesContext& context, StreamSet& streams,
+open_turn_stream(const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
                  grpc::CallbackServerContext* call);
 
 }  // namespace drip::control

@@ -18,6 +18,7 @@
 #include "control/convert/convert_page.h"
 #include "control/model/epoch_clock.h"
 #include "control/rpc/calls/rpc_status.h"
+#include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
@@ -45,11 +46,13 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
   WatchStream(const ServicesContext& context, StreamSet& streams)
       : context_(context), streams_(streams) {}
 
-  void begin(const v1::WatchBucketsRequest& request) {
+  void begin(const access::Caller& caller, const v1::WatchBucketsRequest& request) {
     const absl::StatusOr<milliseconds> interval = read_interval(request.interval_ms());
     if (!interval.ok()) return Finish(to_grpc(interval.status()));
     absl::StatusOr<BucketFilter> filter = read_filter(request.filter());
     if (!filter.ok()) return Finish(to_grpc(filter.status()));
+    const absl::Status own = keep_to_own(caller, *filter);
+    if (!own.ok()) return Finish(to_grpc(own));
     interval_ = *interval;
     filter_ = *std::move(filter);
     next_ = std::chrono::system_clock::now();
@@ -142,11 +145,11 @@ class WatchStream final : public grpc::ServerWriteReactor<v1::WatchBucketsRespon
 }  // namespace
 
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
-    const ServicesContext& context, StreamSet& streams, std::string_view peer,
-    const v1::WatchBucketsRequest& request) {
+    const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
+    std::string_view peer, const v1::WatchBucketsRequest& request) {
   auto stream = std::make_shared<WatchStream>(context, streams);
-  if (const absl::Status status = streams.add(stream, peer); status.ok()) {
-    stream->begin(request);
+  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
+    stream->begin(*admitted.caller, request);
   } else {
     stream->Finish(to_grpc(status));
   }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A call whose caller was identified and may make it.
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "access/access_control.h"
+#include "access/caller.h"
+#include "access/methods.h"
+
+namespace drip::control {
+
+struct Admitted {
+  access::CallerRef caller;
+  /// What the caller presented, to look at again while a stream is open; null where access is not
+  /// controlled.
+  std::shared_ptr<const access::Presented> presented;
+  const access::MethodAccess* method = nullptr;
+};
+
+/// What gRPC knows of the caller.
+[[nodiscard]] access::Presented presented_by(const grpc::ServerContextBase& call);
+
+/// UNAUTHENTICATED or PERMISSION_DENIED: the text says who was seen and what is needed.
+[[nodiscard]] absl::StatusOr<Admitted> admit(const access::AccessControl& access,
+                                             const access::MethodAccess& method,
+                                             const grpc::ServerContextBase& call);
+
+/// Whether an open stream of this call may go on: OK, or why not.
+[[nodiscard]] absl::Status check_still_admitted(const access::AccessControl& access,
+                                                const Admitted& admitted);
+
+}  // namespace drip::control
