@@ -51,6 +51,11 @@ class BucketEntry {
   [[nodiscard]] BucketRef ref() const { return ref_; }
   /// Where its requests queue at present: on this node or, with exact sharing, in Redis.
   [[nodiscard]] RequestQueues& queues() const;
+  /// Whose read() tells its state: in a cluster also what a queue in Redis counted that it has no
+  /// more.
+  [[nodiscard]] RequestQueues& counted_by() const {
+    return node_.shared != nullptr ? *node_.shared : node_.local;
+  }
   /// Its queue on this node, which `make` makes when it is first asked for.
   [[nodiscard]] std::shared_ptr<LocalQueue> local_queue(
       absl::FunctionRef<std::shared_ptr<LocalQueue>()> make);

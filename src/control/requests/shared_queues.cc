@@ -107,7 +107,7 @@ void SharedQueues::list(BucketEntry& bucket, std::uint64_t first, std::size_t li
 }
 
 void SharedQueues::read(BucketEntry& bucket, Done<BucketState> done) {
-  if (decided_here(bucket)) {
+  if (!bucket.exact() || decided_here(bucket)) {
     return local_.read(bucket, [this, kept = BucketEntryRef(&bucket),
                                 done = std::move(done)](absl::StatusOr<BucketState> state) {
       if (state.ok()) counters_.add(kept, nullptr, state->stats);

@@ -112,9 +112,9 @@ absl::Status configure_bucket(const ServicesContext& context, const access::Call
     remove_before(false, {}, [](const absl::StatusOr<Removal>&) {});
   }
   // A queue in Redis is made or changed with its first call at the new revision: this one.
-  absl::StatusOr<BucketState> state =
-      wait_for<BucketState>((*bucket)->sharing().decide_within,
-                            [&](auto done) { queues.read(**bucket, std::move(done)); });
+  absl::StatusOr<BucketState> state = wait_for<BucketState>(
+      (*bucket)->sharing().decide_within,
+      [&](auto done) { (*bucket)->counted_by().read(**bucket, std::move(done)); });
   if (!state.ok()) {
     // The configuration stands, whether or not its counters can be read now.
     std::optional<BucketState> known = (*bucket)->state();
@@ -254,7 +254,8 @@ grpc::ServerUnaryReactor* RateLimiterService::on_get_bucket_status(
       context_.buckets.get("bucket_id", request->bucket_id());
   if (!bucket.ok()) return answer(call, bucket.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  (*bucket)->queues().read(**bucket, [this, reactor, response](absl::StatusOr<BucketState> state) {
+  RequestQueues& counted_by = (*bucket)->counted_by();
+  counted_by.read(**bucket, [this, reactor, response](absl::StatusOr<BucketState> state) {
     const absl::Status status = state.status();
     if (status.ok()) write_state(context_, *std::move(state), *response->mutable_bucket());
     reactor->Finish(to_grpc(status));

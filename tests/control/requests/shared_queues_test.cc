@@ -451,5 +451,37 @@ TEST_F(SharedQueuesTest, ARemoverKnowsTheQueueAsItWas) {
   EXPECT_EQ(shared_.removed.size(), 1U);
 }
 
+TEST_F(SharedQueuesTest, CountersStayWhenABucketGetsAQueueOfItsNode) {
+  const BucketEntryRef bucket = make_bucket("b", FailurePolicy::kClosed);
+  const auto admitted = [&](std::optional<std::uint64_t> in_redis) {
+    std::uint64_t count = 0;
+    bucket->counted_by().read(*bucket, [&](const absl::StatusOr<BucketState>& state) {
+      ASSERT_TRUE(state.ok()) << state.status();
+      count = state->stats.admitted;
+    });
+    EXPECT_EQ(shared_.reads.size(), in_redis ? 1U : 0U);
+    if (in_redis) {
+      SharedStats stats;
+      stats.stats.admitted = *in_redis;
+      shared_.reads.front()(stats);
+      shared_.reads.clear();
+    }
+    return count;
+  };
+  EXPECT_EQ(admitted(17), 17U);
+  BucketPatch patch;
+  patch.id = "b";
+  patch.scope = Scope::kNode;
+  ASSERT_TRUE(buckets_.apply({&patch, 1}).ok());
+  EXPECT_EQ(admitted({}), 17U);
+  for (const char* const id : {"1", "2", "3", "4", "5", "6"}) (void)admit(bucket, id);
+  EXPECT_EQ(admitted({}), 23U);
+  patch.scope = Scope::kCluster;
+  patch.sharing = Sharing::kExact;
+  ASSERT_TRUE(buckets_.apply({&patch, 1}).ok());
+  EXPECT_EQ(admitted(17), 23U);
+  EXPECT_EQ(admitted(20), 26U);
+}
+
 }  // namespace
 }  // namespace drip::control
