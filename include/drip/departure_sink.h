@@ -13,7 +13,8 @@ namespace drip {
 
 /// Where units go when they depart. `has_room(unit)`: whether the unit can be taken now; if not its
 /// bucket is held and looked at again after kEgressRetry. `departed(unit, now, late)` takes a unit
-/// for which has_room() has just said yes, `late` after it was due.
+/// for which has_room() has just said yes, `late` after it was due. A sink may have
+/// `prefetch(unit)`, which is a hint that the unit will probably depart within a microsecond.
 template <class T>
 concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration late) {
   { sink.has_room(unit) } -> std::same_as<bool>;

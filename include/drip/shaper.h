@@ -300,7 +300,7 @@ class Shaper {
     QueuedBurst<Handler> burst{{out}, handler};
     return dequeue_into(now, out, burst);
   }
-  /// When the next packet is due, exactly if that is within some milliseconds of the last
+  /// When the next packet is due, exactly if that is within some minutes of the last
   /// dequeue(); otherwise a time before it at which to ask again. None if no packet waits.
   [[nodiscard]] std::optional<TimePoint> next_departure() const {
     return scheduler_.next_departure();

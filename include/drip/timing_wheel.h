@@ -2,20 +2,22 @@
 // A hierarchical timing wheel of buckets by their next departure, exact to the nanosecond.
 //
 // After Varghese and Lauck (SOSP 1987, scheme 7), with find-first-set bitmaps as in Eiffel (NSDI
-// 2019). Level 0 has 65536 slots of 128 ns (8.4 ms), level 1 8192 of 4.2 ms (34 s), level 2 8192 of
-// 17 s (39 h). What is due later waits in the last slot of level 2 and is looked at again there.
+// 2019). Level 0 has 4096 slots of 128 ns (524 us), levels 1 to 3 have 2048 slots each: of 262 us
+// (0.5 s), 268 ms (9 minutes) and 275 s (156 h). What is due later waits in the last slot of level
+// 3 and is looked at again there.
 //
-// Four things are unusual:
-// - A slot is one id and, behind it, a chain of chunks of 13 ids, one cache line each, not a linked
-//   list through the buckets: walking it misses the cache once in 13 buckets instead of at each,
-//   and those to come can be prefetched (docs/decisions/0008-timing-wheel.md has the figures).
-// - The one id lies in the slot's own word: where there are more slots than buckets, as at level 0
-//   there mostly are, no chunk is needed at all.
+// Five things are unusual:
+// - A slot is not a linked list through the buckets but a chain of chunks of 13 ids, a cache line
+//   each: walking it misses the cache once in 13 buckets instead of at each, and those to come can
+//   be prefetched (docs/decisions/0008-timing-wheel.md has the figures).
+// - All slots together take 80 KiB, so they stay in a core's own caches.
+// - The upper levels keep the due slots beside the ids, so that a bucket is moved down without a
+//   look at it: with many buckets each look misses the cache.
 // - A slot is 128 ns wide but nothing leaves early: in the slot of the present moment each bucket's
 //   own due time decides.
 // - Each level has twice the slots that one slot of the level above covers. So the upper slot that
-//   comes next can be emptied bit by bit while the present one passes, and no single poll has
-//   to move a hundred thousand buckets.
+//   comes next is emptied bit by bit, at an even pace, while the present one passes, and no single
+//   poll has to move a hundred thousand buckets.
 #pragma once
 
 #include <algorithm>
@@ -26,11 +28,10 @@
 #include <limits>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "drip/cache_line.h"
-#include "drip/internal/slot_bitmap.h"
 #include "drip/internal/wheel_hook.h"
+#include "drip/internal/wheel_slots.h"
 #include "drip/time.h"
 
 namespace drip {
@@ -41,43 +42,36 @@ namespace drip {
 template <class Hooks>
 class TimingWheel {
  public:
-  static constexpr unsigned kSlotShift = 7;
-  static constexpr unsigned kNextLevelShift[2] = {kSlotShift + 15, kSlotShift + 15 + 12};
-  static constexpr std::uint32_t kLevel0Slots = 1U << 16;
-  static constexpr std::uint32_t kUpperSlots = 1U << 13;
-  static constexpr Duration kSlotWidth{std::int64_t{1} << kSlotShift};
-  static constexpr Duration kHorizon{static_cast<std::int64_t>(kUpperSlots) << kNextLevelShift[1]};
+  static constexpr unsigned kLevels = 4;
+  static constexpr std::array<unsigned, kLevels> kSlotShift = {7, 18, 28, 38};  // Of ns.
+  static constexpr std::uint32_t kLevel0Slots = 1U << 12;
+  static constexpr std::uint32_t kUpperSlots = 1U << 11;
+  static constexpr Duration kSlotWidth{std::int64_t{1} << kSlotShift[0]};
 
+ private:
+  static constexpr std::uint32_t kAllSlots = kLevel0Slots + (kLevels - 1) * kUpperSlots;
+  using Slots = WheelSlots<Hooks, kLevel0Slots, kAllSlots>;
+  using Item = typename Slots::Item;
+
+ public:
   TimingWheel(std::uint32_t max_items, TimePoint now, Hooks hooks)
-      : hooks_(hooks),
-        now_ns_(now.ns & ~(kSlotNs - 1)),
-        slots_(kAllSlots),
-        chunks_(most_chunks(max_items)) {
-    assert(max_items < kFirstOfSlot / kChunkStride);
-    for (std::uint32_t i = 0; i < chunks_.size(); ++i) chunks_[i].next = i + 1;
-    chunks_.back().next = kNone;
-  }
+      : hooks_(hooks), now_ns_(now.ns & ~(kSlotNs - 1)), slots_(max_items, hooks) {}
 
   [[nodiscard]] std::uint32_t size() const { return size_; }
 
-  /// Chunks of which there are always enough. A slot of k ids has one in its word and the others in
-  /// ceil((k - 1) / 13) chunks, at most (k + 11) / 13; the sum over m slots is at most
-  /// (n + 11 m) / 13, and m at most the slots there are, or half of the ids.
   [[nodiscard]] static constexpr std::uint32_t most_chunks(std::uint32_t max_items) {
-    const std::uint64_t slots = std::min(max_items / 2, kAllSlots);
-    const std::uint64_t chunks = (max_items + (kChunkIds - 2) * slots) / kChunkIds;
-    return static_cast<std::uint32_t>(std::max<std::uint64_t>(chunks, 1));
+    return Slots::most_chunks(max_items);
   }
   /// What wheels for so many items take.
   [[nodiscard]] static constexpr std::size_t memory_bytes(std::uint32_t max_items) {
-    return kAllSlots * sizeof(Slot) + most_chunks(max_items) * sizeof(Chunk);
+    return Slots::memory_bytes(max_items);
   }
 
   /// Schedules `id` at hooks(id).due; a due time that has passed means as soon as possible.
   /// REQUIRES: not scheduled.
   [[gnu::always_inline]] void insert(std::uint32_t id) { insert_at(id, hooks_(id).due); }
   /// The same for an item that is due already and is not to be looked at again before `when`, to
-  /// a slot's width. REQUIRES: hooks(id).due <= when; within level 0.
+  /// a slot's width. REQUIRES: hooks(id).due <= when.
   void insert_at(std::uint32_t id, TimePoint when) {
     assert(!hooks_(id).scheduled());
     put(id, when);
@@ -87,7 +81,7 @@ class TimingWheel {
   /// REQUIRES: scheduled.
   void remove(std::uint32_t id) {
     assert(hooks_(id).scheduled());
-    take(id);
+    slots_.take(id);
     --size_;
   }
 
@@ -100,7 +94,7 @@ class TimingWheel {
       return 0;
     }
     std::size_t count = 0;
-    pull_ahead(TimePoint{slot_begin} > TimePoint{now_ns_} ? slot_begin - now_ns_ : 0);
+    if (TimePoint{slot_begin} > TimePoint{now_ns_}) pull_ahead(slot_begin - now_ns_);
     while (count < out.size()) {
       const std::uint64_t block_end = present_block_end();
       const bool block_passed = TimePoint{slot_begin} >= TimePoint{block_end};
@@ -108,87 +102,98 @@ class TimingWheel {
       if (next) {
         now_ns_ = *next;
         const bool whole_slot_due = now_ns_ != slot_begin;
-        const std::uint32_t slot = level0_slot(now_ns_);
-        count += whole_slot_due ? take_all(slot, out.subspan(count))
-                                : take_due(slot, now, out.subspan(count));
-        if (!whole_slot_due) break;
-        continue;
+        const std::uint32_t slot = slot_at(0, now_ns_);
+        if (whole_slot_due) {
+          count += slots_.take_all(slot, out.subspan(count));
+          continue;
+        }
+        count += slots_.take_if(slot, out.subspan(count),
+                                [&](std::uint32_t id) { return hooks_(id).due <= now; });
+        break;
       }
       if (!block_passed) {
         advance_to(slot_begin);
         break;
       }
-      enter_block(block_end);
+      enter_block(TimePoint{slot_begin} < TimePoint{block_end + kBlockNs}
+                      ? block_end
+                      : next_block_in_use(slot_begin));
     }
     size_ -= static_cast<std::uint32_t>(count);
     return count;
   }
 
-  /// When the next item is due, exactly if that is in the present slot of level 1 (4.2 ms);
-  /// otherwise idle_until().
-  [[nodiscard]] std::optional<TimePoint> next_due() const {
-    if (size_ > 0) {
-      const auto next = next_used_slot(present_block_end() - kSlotNs);
-      if (next) return earliest_in(level0_slot(*next));
+  /// Calls `visit(id, begin)` for at most `most` items on level 0, in the order of their slots,
+  /// which begin at `from` or later and before `to`. Returns up to where; what was left of a slot
+  /// then is passed over.
+  template <class Visit>
+  TimePoint visit_until(TimePoint from, TimePoint to, std::uint32_t most, Visit visit) const {
+    std::uint64_t at = std::max(TimePoint{from.ns & ~(kSlotNs - 1)}, TimePoint{now_ns_}).ns;
+    const TimePoint reach{now_ns_ + (std::uint64_t{kLevel0Slots} << kSlotShift[0])};
+    const TimePoint end = std::min(to, reach);
+    std::uint32_t left = most;
+    while (left > 0 && TimePoint{at} < end) {
+      const std::uint32_t first = slot_at(0, at);
+      const std::uint64_t slots = (end.ns - at + kSlotNs - 1) >> kSlotShift[0];
+      const auto beyond =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(first + slots, kLevel0Slots));
+      const std::uint32_t found = std::min(slots_.find_used(first, beyond - 1), beyond);
+      at += std::uint64_t{found - first} << kSlotShift[0];
+      if (found == beyond) continue;
+      slots_.visit(found, [&](std::uint32_t id) {
+        visit(id, TimePoint{at});
+        return --left > 0;
+      });
+      at += kSlotNs;
     }
-    return idle_until();
+    return std::max(TimePoint{at}, from);
   }
-  /// A time before which nothing is due, at most 17 s from now, for a core that would sleep; none
-  /// if nothing is scheduled.
-  [[nodiscard]] std::optional<TimePoint> idle_until() const {
-    if (size_ == 0) return std::nullopt;
-    const std::uint64_t block_end = present_block_end();
-    if (const auto next = next_used_slot(block_end - kSlotNs)) return TimePoint{*next};
-    // Level 0 may also hold all of the next block and some of the one after it. Nothing in level 2
-    // is due before its next slot begins.
-    const std::uint64_t level2_begin = (now_ns_ | (upper_slot_ns(2) - 1)) + 1;
-    std::uint64_t begin = block_end;
-    while (begin != level2_begin && slots_[upper_slot(1, begin)].empty()) {
-      if (begin - block_end <= kBlockNs && any_used_in_block(begin)) break;
-      begin += kBlockNs;
+  /// Nothing is in a slot that ends before this time.
+  [[nodiscard]] TimePoint position() const { return TimePoint{now_ns_}; }
+
+  /// When the next item is due, exactly within 9 minutes, of one to be looked at later to a slot's
+  /// width; beyond that a time before it. Looks at all items of at most one slot of each level.
+  [[nodiscard]] std::optional<TimePoint> next_due() const {
+    std::optional<TimePoint> earliest;
+    for (unsigned level = 0; level < kLevels; ++level) {
+      const std::optional<std::uint64_t> begin = first_used(level);
+      if (!begin || (earliest && *earliest <= TimePoint{*begin})) continue;
+      TimePoint due{*begin + slot_ns(level)};
+      slots_.visit(slot_at(level, *begin), [&](std::uint32_t id) {
+        due = std::min<TimePoint>(due, hooks_(id).due);
+        return true;
+      });
+      due = std::max(due, TimePoint{*begin});
+      if (!earliest || due < *earliest) earliest = due;
     }
-    return TimePoint{begin};
+    return earliest;
+  }
+  /// A time before which nothing is due, for a core that would sleep; none if nothing is scheduled.
+  /// It is the begin of a slot in use, of any level.
+  [[nodiscard]] std::optional<TimePoint> idle_until() const {
+    return size_ == 0 ? std::nullopt : first_used();
   }
 
  private:
-  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-  static constexpr std::uint32_t kAllSlots = kLevel0Slots + 2 * kUpperSlots;
-  static constexpr std::uint32_t kChunkIds = 13;
-  static constexpr std::uint32_t kChunkStride = 16;
-  static constexpr std::uint32_t kFirstOfSlot = 1U << 31;
-  static constexpr std::uint64_t kSlotNs = std::uint64_t{1} << kSlotShift;
+  static constexpr std::uint64_t kSlotNs = std::uint64_t{1} << kSlotShift[0];
   // A block is what one slot of level 1 covers: half of level 0.
-  static constexpr std::uint64_t kBlockNs = std::uint64_t{1} << kNextLevelShift[0];
-  // What a poll pulls ahead at the least.
-  static constexpr std::uint64_t kPulledAPoll = 16;
+  static constexpr std::uint64_t kBlockNs = std::uint64_t{1} << kSlotShift[1];
   static constexpr std::uint64_t kEverything = std::numeric_limits<std::uint64_t>::max();
-
-  // Has chunks only behind a first id.
-  struct Slot {
-    std::uint32_t first = kNone;
-    std::uint32_t chunk = kNone;  // Of a chain, of which only this one may be partly filled.
-
-    [[nodiscard]] bool empty() const { return first == kNone; }
-  };
-  struct alignas(kCacheLineBytes) Chunk {
-    std::uint32_t next;  // In the slot's chain, or in the free list.
-    std::uint32_t count = 0;
-    std::uint32_t slot;
-    std::array<std::uint32_t, kChunkIds> ids;
-  };
-  static_assert(sizeof(Chunk) == kCacheLineBytes);
 
   // Slots are numbered over all levels: level 0 first. All times are modulo 2^64 ns, which the
   // slots of each level divide.
-  [[nodiscard]] static std::uint32_t level0_slot(std::uint64_t ns) {
-    return static_cast<std::uint32_t>((ns >> kSlotShift) % kLevel0Slots);
+  [[nodiscard]] static constexpr std::uint32_t first_of(unsigned level) {
+    return level == 0 ? 0 : kLevel0Slots + (level - 1) * kUpperSlots;
   }
-  [[nodiscard]] static std::uint32_t upper_slot(unsigned level, std::uint64_t ns) {
-    return kLevel0Slots + (level - 1) * kUpperSlots +
-           static_cast<std::uint32_t>((ns >> kNextLevelShift[level - 1]) % kUpperSlots);
+  [[nodiscard]] static constexpr std::uint32_t slots_of(unsigned level) {
+    return level == 0 ? kLevel0Slots : kUpperSlots;
   }
-  [[nodiscard]] static std::uint64_t upper_slot_ns(unsigned level) {
-    return std::uint64_t{1} << kNextLevelShift[level - 1];
+  [[nodiscard]] static std::uint32_t slot_at(unsigned level, std::uint64_t ns) {
+    return first_of(level) +
+           static_cast<std::uint32_t>((ns >> kSlotShift[level]) % slots_of(level));
+  }
+  [[nodiscard]] static constexpr std::uint64_t slot_ns(unsigned level) {
+    return std::uint64_t{1} << kSlotShift[level];
   }
   [[nodiscard]] std::uint64_t present_block_end() const { return (now_ns_ | (kBlockNs - 1)) + 1; }
 
@@ -196,196 +201,116 @@ class TimingWheel {
     if (TimePoint{slot_begin} > TimePoint{now_ns_}) now_ns_ = slot_begin;
   }
 
-  [[nodiscard]] std::uint32_t slot_for(TimePoint due) const {
-    if (due < TimePoint{now_ns_}) return level0_slot(now_ns_);
-    if ((due.ns - now_ns_) >> kSlotShift < kLevel0Slots) return level0_slot(due.ns);
-    for (unsigned level = 1; level <= 2; ++level) {
-      const std::uint64_t present = now_ns_ & ~(upper_slot_ns(level) - 1);
-      if ((due.ns - present) >> kNextLevelShift[level - 1] < kUpperSlots) {
-        return upper_slot(level, due.ns);
-      }
-    }
-    return upper_slot(2, now_ns_ + (kUpperSlots - 1) * upper_slot_ns(2));
-  }
-
   [[gnu::always_inline]] void put(std::uint32_t id, TimePoint when) {
-    WheelHook& hook = hooks_(id);
-    const std::uint32_t number = slot_for(when);
-    Slot& slot = slots_[number];
-    if (slot.empty()) {
-      slot.first = id;
-      hook.place = kFirstOfSlot | number;
-      if (number < kLevel0Slots) used_.set(number);
-      return;
+    if (when < TimePoint{now_ns_}) return slots_.put_near(slot_at(0, now_ns_), id);
+    if ((when.ns - now_ns_) >> kSlotShift[0] < kLevel0Slots) {
+      return slots_.put_near(slot_at(0, when.ns), id);
     }
-    if (slot.chunk == kNone || chunks_[slot.chunk].count == kChunkIds) {
-      const std::uint32_t fresh = free_;
-      assert(fresh != kNone);
-      Chunk& chunk = chunks_[fresh];
-      free_ = chunk.next;
-      chunk.next = slot.chunk;
-      chunk.count = 0;
-      chunk.slot = number;
-      slot.chunk = fresh;
+    put_far(id, when);
+  }
+  // Not inlined: the path of what is due soon stays short.
+  [[gnu::noinline]] void put_far(std::uint32_t id, TimePoint when) {
+    slots_.put_far(upper_slot_for(when),
+                   {id, static_cast<std::uint32_t>(when.ns >> kSlotShift[0])});
+  }
+  [[nodiscard]] std::uint32_t upper_slot_for(TimePoint when) const {
+    for (unsigned level = 1; level < kLevels; ++level) {
+      const std::uint64_t present = now_ns_ & ~(slot_ns(level) - 1);
+      if ((when.ns - present) >> kSlotShift[level] < kUpperSlots) return slot_at(level, when.ns);
     }
-    Chunk& chunk = chunks_[slot.chunk];
-    hook.place = slot.chunk * kChunkStride + chunk.count;
-    chunk.ids[chunk.count++] = id;
+    return slot_at(kLevels - 1, now_ns_ + (kUpperSlots - 1) * slot_ns(kLevels - 1));
   }
 
-  // Takes an id off the slot's chunks. REQUIRES: it has one.
-  std::uint32_t pop_chunked(Slot& slot) {
-    Chunk& chunk = chunks_[slot.chunk];
-    const std::uint32_t id = chunk.ids[--chunk.count];
-    if (chunk.count == 0) {
-      const std::uint32_t emptied = slot.chunk;
-      slot.chunk = chunk.next;
-      chunk.next = free_;
-      free_ = emptied;
-    }
-    return id;
-  }
-  // Takes the slot's only id.
-  std::uint32_t pop_first(std::uint32_t number) {
-    Slot& slot = slots_[number];
-    const std::uint32_t id = slot.first;
-    slot.first = kNone;
-    if (number < kLevel0Slots) used_.clear(number);
-    return id;
-  }
-
-  void take(std::uint32_t id) {
-    WheelHook& hook = hooks_(id);
-    const std::uint32_t place = hook.place;
-    hook.place = WheelHook::kNowhere;
-    const bool is_first = (place & kFirstOfSlot) != 0;
-    const std::uint32_t number =
-        is_first ? place & ~kFirstOfSlot : chunks_[place / kChunkStride].slot;
-    Slot& slot = slots_[number];
-    if (slot.chunk == kNone) {
-      pop_first(number);
-      return;
-    }
-    // One of the slot's partly filled chunk takes the place that becomes free.
-    const std::uint32_t moved = pop_chunked(slot);
-    if (moved == id) return;
-    if (is_first) {
-      slot.first = moved;
-    } else {
-      chunks_[place / kChunkStride].ids[place % kChunkStride] = moved;
-    }
-    hooks_(moved).place = place;
-  }
-  // Takes items of a level-0 slot that has passed, as many as fit.
-  std::size_t take_all(std::uint32_t number, std::span<std::uint32_t> out) {
-    Slot& slot = slots_[number];
-    std::size_t count = 0;
-    while (count < out.size()) {
-      const bool last = slot.chunk == kNone;
-      const std::uint32_t id = last ? pop_first(number) : pop_chunked(slot);
-      hooks_(id).place = WheelHook::kNowhere;
-      out[count++] = id;
-      if (last) break;
-    }
-    return count;
-  }
-  // Takes items of the present slot that are due at `now`, as many as fit.
-  std::size_t take_due(std::uint32_t number, TimePoint now, std::span<std::uint32_t> out) {
-    std::size_t count = 0;
-    std::uint32_t next = kNone;
-    for (std::uint32_t at = slots_[number].chunk; at != kNone && count < out.size(); at = next) {
-      Chunk& chunk = chunks_[at];
-      next = chunk.next;  // take() may release the chunk when it has become empty.
-      for (std::uint32_t i = 0; i < chunk.count && count < out.size();) {
-        const std::uint32_t id = chunk.ids[i];
-        if (hooks_(id).due > now) {
-          ++i;
-          continue;
-        }
-        take(id);
-        out[count++] = id;
-      }
-    }
-    // What takes the first one's place has been looked at.
-    if (const std::uint32_t id = slots_[number].first;
-        id != kNone && count < out.size() && hooks_(id).due <= now) {
-      take(id);
-      out[count++] = id;
-    }
-    return count;
-  }
-
-  // Moves some items of the next slot of each upper level down, so that it is empty by the time it
-  // begins: if all items were in it, at twice the pace at which the present slot passes.
+  // Moves some items of the next slot of each upper level down, so that it is empty an eighth
+  // before it begins, at an even pace.
   void pull_ahead(std::uint64_t elapsed_ns) {
-    for (unsigned level = 1; level <= 2; ++level) {
-      const std::uint64_t passed_ns = std::min(elapsed_ns, upper_slot_ns(level));
-      pull(upper_slot(level, now_ns_ + upper_slot_ns(level)),
-           kPulledAPoll + (2 * passed_ns * size_ >> kNextLevelShift[level - 1]));
+    for (unsigned level = 1; level < kLevels; ++level) {
+      const std::uint64_t begin = (now_ns_ | (slot_ns(level) - 1)) + 1;
+      const std::uint32_t number = slot_at(level, begin);
+      const std::uint64_t left = slots_.far_count(number);
+      if (left == 0) [[likely]]
+        continue;
+      const std::uint64_t spare = slot_ns(level) / 8;
+      const std::uint64_t time_left = begin - now_ns_;
+      const bool all = time_left <= elapsed_ns + spare;
+      // In slots, so that the product fits.
+      pull(level, begin,
+           all ? left
+               : left * (elapsed_ns >> kSlotShift[0]) / ((time_left - spare) >> kSlotShift[0]) + 1);
     }
   }
-  void pull(std::uint32_t number, std::uint64_t budget) {
-    Slot& slot = slots_[number];
-    while (budget > 0 && !slot.empty()) {
+  // Moves items of the upper slot that begins at `begin` down.
+  [[gnu::noinline]] void pull(unsigned level, std::uint64_t begin, std::uint64_t budget) {
+    const std::uint32_t number = slot_at(level, begin);
+    const auto first_due = static_cast<std::uint32_t>(begin >> kSlotShift[0]);
+    while (budget > 0) {
       // Taken out before any is put: put() may use the chunk that becomes free.
-      std::array<std::uint32_t, kChunkIds> ids;
-      std::uint32_t count = 0;
-      while (slot.chunk != kNone && count < kChunkIds && budget > 0) {
-        ids[count++] = pop_chunked(slot);
-        --budget;
+      std::array<Item, Slots::kChunkIds> items;
+      const std::size_t most = std::min<std::uint64_t>(items.size(), budget);
+      const std::uint32_t count = slots_.take_far(number, std::span(items).first(most));
+      if (count == 0) return;
+      budget -= count;
+      for (std::uint32_t i = 0; i < count; ++i) prefetch_to_write(&hooks_(items[i].id));
+      for (const Item& item : std::span(items).first(count)) {
+        // The last level may hold what is due later than its slot says.
+        put(item.id,
+            level == kLevels - 1
+                ? TimePoint(hooks_(item.id).due)
+                : TimePoint{begin + (std::uint64_t{item.due_slot - first_due} << kSlotShift[0])});
       }
-      if (slot.chunk == kNone && count < kChunkIds && budget > 0) {
-        ids[count++] = pop_first(number);
-        --budget;
-      }
-      for (std::uint32_t i = 0; i < count; ++i) prefetch_to_write(&hooks_(ids[i]));
-      for (std::uint32_t i = 0; i < count; ++i) put(ids[i], hooks_(ids[i]).due);
     }
   }
 
-  // Time passes into the next block: what is left of the slots that begin there must be moved down
-  // now.
+  // Time passes into a block: what is left of the slots that begin there must be moved down now.
+  // REQUIRES: nothing is in a slot before it.
   void enter_block(std::uint64_t block_begin) {
     now_ns_ = block_begin;
-    if (block_begin % upper_slot_ns(2) == 0) pull(upper_slot(2, now_ns_), kEverything);
-    pull(upper_slot(1, now_ns_), kEverything);
+    for (unsigned level = kLevels - 1; level > 0; --level) {
+      if (block_begin % slot_ns(level) == 0) pull(level, block_begin, kEverything);
+    }
+  }
+  // The block of the first slot in use, or that of `slot_begin` if that is sooner.
+  [[nodiscard]] std::uint64_t next_block_in_use(std::uint64_t slot_begin) const {
+    const auto used = first_used();
+    const TimePoint first = used ? std::min(*used, TimePoint{slot_begin}) : TimePoint{slot_begin};
+    return first.ns & ~(kBlockNs - 1);
   }
 
-  // Whether level 0 holds anything of the block that begins at `begin`.
-  [[nodiscard]] bool any_used_in_block(std::uint64_t begin) const {
-    return used_.any_in_words(level0_slot(begin) / 64, kBlockNs / kSlotNs / 64);
+  // The begin of the first slot in use, of any level.
+  [[nodiscard]] std::optional<TimePoint> first_used() const {
+    std::optional<TimePoint> first;
+    for (unsigned level = 0; level < kLevels; ++level) {
+      const std::optional<std::uint64_t> begin = first_used(level);
+      if (begin && (!first || TimePoint{*begin} < *first)) first = TimePoint{*begin};
+    }
+    return first;
   }
-
+  [[nodiscard]] std::optional<std::uint64_t> first_used(unsigned level) const {
+    const std::uint32_t present = slot_at(level, now_ns_);
+    const std::uint32_t end = first_of(level) + slots_of(level);
+    std::uint32_t found = slots_.find_used(present, end - 1);
+    if (found >= end) {
+      found = slots_.find_used(first_of(level), present);
+      if (found >= present) return std::nullopt;
+    }
+    const std::uint32_t ahead = (found - present) % slots_of(level);
+    return (now_ns_ & ~(slot_ns(level) - 1)) + (std::uint64_t{ahead} << kSlotShift[level]);
+  }
   // The begin of the first slot in use from now_ns_ to `last` (in the same block). A block is half
   // of level 0 and begins at a multiple of its size, so it never wraps around the bitmap.
   [[nodiscard]] std::optional<std::uint64_t> next_used_slot(std::uint64_t last) const {
     if (TimePoint{last} < TimePoint{now_ns_}) return std::nullopt;
-    const std::uint32_t from = level0_slot(now_ns_);
-    const std::uint32_t to = from + static_cast<std::uint32_t>((last - now_ns_) >> kSlotShift);
-    const std::uint32_t slot = used_.find(from, to);
+    const std::uint32_t from = slot_at(0, now_ns_);
+    const std::uint32_t to = from + static_cast<std::uint32_t>((last - now_ns_) >> kSlotShift[0]);
+    const std::uint32_t slot = slots_.find_used(from, to);
     if (slot > to) return std::nullopt;
-    return now_ns_ + (static_cast<std::uint64_t>(slot - from) << kSlotShift);
-  }
-
-  // The earliest due time in a slot of level 0 that is in use.
-  [[nodiscard]] TimePoint earliest_in(std::uint32_t number) const {
-    const Slot& slot = slots_[number];
-    TimePoint earliest = hooks_(slot.first).due;
-    for (std::uint32_t at = slot.chunk; at != kNone; at = chunks_[at].next) {
-      for (std::uint32_t i = 0; i < chunks_[at].count; ++i) {
-        earliest = std::min<TimePoint>(earliest, hooks_(chunks_[at].ids[i]).due);
-      }
-    }
-    return earliest;
+    return now_ns_ + (std::uint64_t{slot - from} << kSlotShift[0]);
   }
 
   Hooks hooks_;
   std::uint64_t now_ns_;  // Begin of a slot; every slot of level 0 before it is empty.
   std::uint32_t size_ = 0;
-  std::uint32_t free_ = 0;  // Head of the free chunks.
-  std::vector<Slot> slots_;
-  std::vector<Chunk> chunks_;
-  SlotBitmap<kLevel0Slots> used_;  // Slots of level 0 that are not empty.
+  Slots slots_;
 };
 
 }  // namespace drip

@@ -24,7 +24,7 @@ def steps(highest):
 
 
 def throughput_plot(rows, top):
-    mine = [row for row in rows if row["case"] == "most"]
+    mine = [row for row in rows if row["case"] == "most" and row["start"] == "staggered"]
     counts = sorted({row["buckets"] for row in mine})
     ticks, highest = steps(max(row["departed_mpps"]["median"] for row in mine))
     place = lambda n: counts.index(n) / max(1, len(counts) - 1)

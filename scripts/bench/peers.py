@@ -52,9 +52,9 @@ def throttled(rows):
     most = {
         (row["path"], row["buckets"]): middle(row["departed_mpps"])
         for row in rows
-        if row["case"] == "most"
+        if row["case"] == "most" and row["start"] == "staggered"
     }
-    for n in (1024, 65536):
+    for n in (1024, 16384, 65536):
         if ("librte_sched", n) in most:
             yield [
                 f"Mpps under twice the allowed load, {count_text(n)} buckets",
@@ -136,9 +136,9 @@ def lines(results):
     """Of all results that are there: what, Drip's figure, the peer's."""
     table = []
     for name, show in (
+        ("throttled", throttled),
         ("cost", cost),
         ("trees", trees),
-        ("throttled", throttled),
         ("precision", precision),
         ("control", control),
     ):

@@ -126,12 +126,46 @@ def cost(rows, targets):
 
 
 def throttled(rows, targets):
-    most = {(row["path"], row["buckets"]): row for row in rows if row["case"] == "most"}
-    for (path, n), row in most.items():
-        peer = most.get(("librte_sched", n))
+    load = {
+        (row["path"], row["start"], row["buckets"], row["offered_mpps"]): row
+        for row in rows
+        if row["case"] == "load"
+    }
+    for start, wanted in (("staggered", 0.5), ("in step", 2)):
+        row = load.get(("whole", start, 65536, 8))
+        if row:
+            targets.at_most(
+                f"throttled, whole, 8 Mpps offered to 64k buckets, {start}, missed",
+                wanted,
+                middle(row["missed_percent"]),
+                " %",
+                COLD,
+                2,
+            )
+    most = {
+        (row["path"], row["start"], row["buckets"]): row for row in rows if row["case"] == "most"
+    }
+    for start, n, wanted in (
+        ("staggered", 1024, 20),
+        ("staggered", 65536, 6),
+        ("in step", 65536, 4),
+        ("staggered", 1 << 20, 3),
+    ):
+        row = most.get(("whole", start, n))
+        if row:
+            targets.at_least(
+                f"throttled, whole, {start}, {count_text(n)}, Mpps that leave",
+                wanted,
+                middle(row["departed_mpps"]),
+                "",
+                COLD,
+            )
+    for (path, start, n), row in most.items():
+        what = f"{start}, {count_text(n)}"
+        peer = most.get(("librte_sched", start, n))
         if path == "buckets" and peer and middle(peer["departed_mpps"]) > 0:
             targets.at_least(
-                f"throttled, times librte_sched's packets, {count_text(n)}",
+                f"throttled, times librte_sched's packets, {what}",
                 2.5,
                 middle(row["departed_mpps"]) / middle(peer["departed_mpps"]),
                 "",
@@ -140,7 +174,7 @@ def throttled(rows, targets):
         elif path == "buckets" and peer:
             targets.lines.append(
                 [
-                    f"throttled, times librte_sched's packets, {count_text(n)}",
+                    f"throttled, times librte_sched's packets, {what}",
                     "at least 2.5",
                     f"{middle(row['departed_mpps']):.1f} Mpps beside none",
                     "met",
@@ -149,7 +183,7 @@ def throttled(rows, targets):
             )
         if path != "librte_sched":
             targets.at_most(
-                f"throttled, rate off by, {path}, {count_text(n)}",
+                f"throttled, rate off by, {path}, {what}",
                 0.5,
                 abs(middle(row["error_percent"])),
                 " %",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "datapath/hand_off.h"
 #include "datapath/packet_io.h"
 #include "datapath/transmitter.h"
+#include "drip/cache_line.h"
 #include "engine/rule_snapshot.h"
 #include "packet/ds_field.h"
 #include "packet/flow_key.h"
@@ -96,6 +98,9 @@ class Dispatcher {
     const auto count = static_cast<std::uint32_t>(from.pop(burst));
     const std::span<const HandedPacket> packets(burst.data(), count);
     for (const HandedPacket& packet : packets) {
+      // The sender's core has its lines; they are written here when it is sent and freed.
+      prefetch_to_write(packet.packet);
+      prefetch_to_write(static_cast<const std::byte*>(packet.packet) + kCacheLineBytes);
       if (packet.kind == HandedPacket::Kind::kBucket) transmitter_->prefetch(packet.target);
     }
     for (const HandedPacket& packet : packets) {

@@ -60,9 +60,11 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     count_stall(now);
     std::uint32_t work = mailbox_.poll(now);
     counters_.jobs.add(work);
-    // Departures first, so that what is due makes room for what arrives.
-    if (transmitter_ != nullptr) work += transmitter_->transmit(clock_);
-    if (rx_worker_ != nullptr) work += rx_worker_->receive(clock_);
+    // Taken first, so that the frames come from memory while others depart; and departures before
+    // any is admitted, so that what is due makes room.
+    if (rx_worker_ != nullptr) work += rx_worker_->take();
+    if (transmitter_ != nullptr) work += transmitter_->transmit(clock_, most_departures());
+    if (rx_worker_ != nullptr) rx_worker_->handle(clock_);
     if (transmitter_ != nullptr) {
       for (HandOff* const hand_off : inbound_) work += dispatcher_.accept_burst(*hand_off, now);
       flows_->sweep_some(now);
@@ -85,6 +87,12 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
 
  private:
   static constexpr bool kPortless = std::same_as<Io, NullIo>;
+
+  [[nodiscard]] std::uint32_t most_departures() const {
+    return rx_worker_ != nullptr && rx_worker_->took_full_burst()
+               ? Transmitter<Io>::kDeparturesBesideFullBurst
+               : Transmitter<Io>::kDeparturesACall;
+  }
 
   void count_stall(TimePoint now) {
     const Duration gap = now - last_loop_;

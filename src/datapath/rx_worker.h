@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "classifier/classifier.h"
 #include "datapath/dispatcher.h"
@@ -25,7 +26,11 @@ class RxWorker {
 
   /// `number` is the worker's index in RuleSnapshot::workers.
   RxWorker(std::uint32_t number, Io& io, Dispatcher<Io>& dispatcher, LcoreCounters& counters)
-      : number_(number), io_(io), dispatcher_(dispatcher), counters_(counters) {}
+      : number_(number),
+        io_(io),
+        dispatcher_(dispatcher),
+        counters_(counters),
+        taken_(io.rx_queues()) {}
 
   /// On the worker's thread. Replaces the rules for all later packets. `rules` must stay until they
   /// are replaced here and the transmitters have drained what was handed to them.
@@ -34,20 +39,33 @@ class RxWorker {
     rules_ = rules;
   }
 
-  /// Receives and dispatches one burst from each queue. Returns the number of packets.
-  template <class Clock>
-  std::uint32_t receive(Clock& clock) {
+  /// Takes one burst from each queue, and asks memory for the frames. Returns the number of
+  /// packets.
+  std::uint32_t take() {
+    took_full_burst_ = false;
     if (rules_ == nullptr) return 0;
     std::uint32_t received = 0;
-    for (std::uint16_t queue = 0; queue < io_.rx_queues(); ++queue) {
-      std::array<void*, kBurst> packets;
-      const std::uint32_t count = io_.rx(queue, packets);
-      if (count == 0) continue;
-      received += count;
-      process(std::span(packets).first(count), io_.ingress(queue), clock.now());
+    for (std::uint16_t queue = 0; queue < taken_.size(); ++queue) {
+      Taken& taken = taken_[queue];
+      taken.count = io_.rx(queue, taken.packets);
+      for (void* const packet : taken.burst()) io_.prefetch(packet);
+      took_full_burst_ |= taken.count == kBurst;
+      received += taken.count;
     }
     if (received > 0) counters_.rx_packets.add(received);
     return received;
+  }
+  /// Whether more may have come than was taken.
+  [[nodiscard]] bool took_full_burst() const { return took_full_burst_; }
+  /// Dispatches what was taken, as arriving at the moment of this call.
+  template <class Clock>
+  void handle(Clock& clock) {
+    for (std::uint16_t queue = 0; queue < taken_.size(); ++queue) {
+      Taken& taken = taken_[queue];
+      if (taken.count == 0) continue;
+      process(taken.burst(), io_.ingress(queue), clock.now());
+      taken.count = 0;
+    }
   }
 
  private:
@@ -58,7 +76,6 @@ class RxWorker {
   }
 
   void parse(std::span<void*> packets) {
-    for (void* const packet : packets) io_.prefetch(packet);
     for (std::size_t i = 0; i < packets.size(); ++i) {
       burst_.frames[i] = io_.frame(packets[i]);
       parse_frame(burst_.frames[i].bytes, burst_.frames[i].frame_bytes, burst_.headers[i]);
@@ -153,6 +170,13 @@ class RxWorker {
     rule.bytes.add(arrival.frame_bytes);
   }
 
+  // Of one queue.
+  struct Taken {
+    std::array<void*, kBurst> packets;
+    std::uint32_t count = 0;
+
+    [[nodiscard]] std::span<void*> burst() { return std::span(packets).first(count); }
+  };
   // The results of the steps for one burst. A member, because initialising 2 KiB on the stack for
   // each burst would take time.
   struct Burst {
@@ -166,6 +190,8 @@ class RxWorker {
   Io& io_;
   Dispatcher<Io>& dispatcher_;
   LcoreCounters& counters_;
+  std::vector<Taken> taken_;  // By queue.
+  bool took_full_burst_ = false;
   const RuleSnapshot* rules_ = nullptr;
 };
 

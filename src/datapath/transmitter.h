@@ -30,6 +30,10 @@ class Transmitter {
   /// At most so many departures a call of transmit(), and so many buckets looked at, so that
   /// receiving is never starved.
   static constexpr std::uint32_t kDeparturesACall = 256;
+  /// The same while the receive queues have more than one burst. More, and a loop that has fallen
+  /// behind with departures would receive an eighth of what it sends, and so lose packets uncounted
+  /// by any bucket.
+  static constexpr std::uint32_t kDeparturesBesideFullBurst = 64;
 
   Transmitter(const BucketTable& buckets, TimePoint now, Io& io, std::uint16_t ports,
               LcoreCounters& counters)
@@ -86,12 +90,12 @@ class Transmitter {
 
   // ---- Departures
 
-  /// Sends all that is due, up to a bound. Returns how many units departed.
+  /// Sends all that is due, up to `most` units and a round more. Returns how many departed.
   template <class Clock>
-  std::uint32_t transmit(Clock& clock) {
+  std::uint32_t transmit(Clock& clock, std::uint32_t most = kDeparturesACall) {
     std::uint32_t departed = 0;
     // Buckets whose port has no room may be due again before all of them have been looked at.
-    for (std::uint32_t visits = 0; departed < kDeparturesACall && visits < kDeparturesACall;) {
+    for (std::uint32_t visits = 0; departed < most && visits < most;) {
       const TimePoint now = clock.now();
       if (leases_.list().lapsed(now)) [[unlikely]]
         leases_.lapse(now);

@@ -30,6 +30,7 @@ def most(path, mpps):
     return {
         "case": "most",
         "path": path,
+        "start": "staggered",
         "buckets": 1024,
         "departed_mpps": spread(mpps),
         "error_percent": spread(-0.2),
@@ -133,7 +134,7 @@ EXPECTED = {
     "page/targets.md": (
         "| bucket path over librte_sched, straight, round-robin, 1k | at most 0.333 | 0.20 | met by 40 %",
         "| bucket path over librte_sched, scheduled, round-robin, 1k | at most 0.333 | 0.47 | **missed by",
-        "| throttled, times librte_sched's packets, 1k | at least 2.5 | 2.00 | **missed by 20 %**",
+        "| throttled, times librte_sched's packets, staggered, 1k | at least 2.5 | 2.00 | **missed by 20 %**",
         "| tree over librte_sched, root at the bottleneck, 64k leaves | at most 0.5 | 0.42 | met",
         "| cycles a packet in a tree, leaves at the bottleneck, 64k leaves | at most 230 | 220 | met",
         "| cycles a packet in fair queues with COBALT more than in a ring, 1k leaves of 8 flows |",

@@ -21,7 +21,8 @@ class StraightPathTest : public OneBucket {
         h.transmitter.tx_buffer().sent() + h.transmitter.tx_buffer().waiting();
     h.ports.arrive(0, udp_frame(1, 2, 3, 4, frame_bytes));
     VirtualClock clock{&h.time};
-    EXPECT_EQ(h.worker.receive(clock), 1U);
+    EXPECT_EQ(h.worker.take(), 1U);
+    h.worker.handle(clock);
     return h.transmitter.tx_buffer().sent() + h.transmitter.tx_buffer().waiting() > before;
   }
   void TearDown() override {

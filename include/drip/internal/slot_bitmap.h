@@ -22,15 +22,7 @@ class SlotBitmap {
     bits_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
     if (bits_[slot / 64] == 0) words_[slot / 4096] &= ~(std::uint64_t{1} << (slot / 64 % 64));
   }
-  /// Whether any of the `count` words of 64 slots from word `first` on has a bit set. REQUIRES:
-  /// both are multiples of 64.
-  [[nodiscard]] bool any_in_words(std::uint32_t first, std::uint32_t count) const {
-    for (std::uint32_t i = first / 64; i < (first + count) / 64; ++i) {
-      if (words_[i] != 0) return true;
-    }
-    return false;
-  }
-  /// The first set slot from `from` on, or one above `to` if there is none up to it.
+  /// The first set slot from `from` on, or any above `to` if there is none up to it.
   /// REQUIRES: from <= to < kSlots.
   [[nodiscard]] std::uint32_t find(std::uint32_t from, std::uint32_t to) const {
     std::uint32_t word = from / 64;

@@ -123,6 +123,20 @@ class Sched final : public Subject {
 enum class Kind : std::uint8_t { kBuckets, kWhole, kSched };
 constexpr std::array<const char*, 3> kNames = {"buckets", "whole", "librte_sched"};
 
+// When the buckets' first departures are. All have the same rate, so this stays so.
+enum class Start : std::uint8_t {
+  kStaggered,  // Spread over the whole period, as those of customers are.
+  kInStep,     // In one half of the period, at twice the rate: the hard case.
+};
+constexpr std::array kStarts = {Start::kStaggered, Start::kInStep};
+const char* name_of(Start start) { return start == Start::kStaggered ? "staggered" : "in step"; }
+
+// Longer than any number of packets that one loop handles takes; stalls of the machine are as well.
+constexpr double kLongLoopSeconds = 100e-6;
+
+// Until rings are full, but no longer.
+constexpr double kLongestWarmUpSeconds = 4;
+
 struct Setting {
   const Bench& bench;
   PacketPool& pool;
@@ -156,34 +170,47 @@ struct Outcome {
   double polls_per_second = 0;  // Of the receive ring.
   double busy_share = 0;        // Of the time, in loops that did something.
   double busy_cycles = 0;       // A packet offered.
+  double long_loops = 0;        // A second.
 };
 
-Outcome run_at(const Bench& bench, Subject& subject, std::uint32_t buckets, double allowed_pps) {
+void poll_for(Subject& subject, double cycles) {
+  const std::uint64_t begin = rte_rdtsc();
+  while (static_cast<double>(rte_rdtsc() - begin) < cycles) subject.poll();
+}
+
+Outcome run_at(const Bench& bench, Subject& subject, std::uint32_t buckets, double allowed_pps,
+               Start start_of_buckets) {
   const double hz = bench.tsc_hz();
   // All buckets have the same rate and depart in turn: whole rounds, or the count depends on where
   // in the round it begins.
   const double round = buckets / allowed_pps * hz;
   const auto span =
       static_cast<std::uint64_t>(std::ceil(bench.options.seconds * hz / round) * round);
-  const ArrivalPace pace(2 * allowed_pps, hz);
-  subject.port().set_pace(pace);
-  // Until all buckets are backlogged: each gets more than its rate from the first packet on.
-  const std::uint64_t begin = rte_rdtsc();
-  while (rte_rdtsc() - begin < std::max(span, static_cast<std::uint64_t>(3 * round))) {
-    subject.poll();
+  // Packets come in turn, so the first round's pace is that of the first departures.
+  if (start_of_buckets == Start::kStaggered) {
+    subject.port().set_pace(ArrivalPace(allowed_pps, hz));
+    poll_for(subject, round);
   }
+  subject.port().set_pace(ArrivalPace(2 * allowed_pps, hz));
+  // A ring gains one packet a round.
+  poll_for(subject,
+           std::max(static_cast<double>(span),
+                    std::min((capacity_for(buckets) + 2) * round, kLongestWarmUpSeconds * hz)));
 
   const std::uint64_t missed_before = subject.port().pace().missed();
   std::uint64_t received = 0;
   std::uint64_t departed = 0;
   std::uint64_t polls = 0;
   std::uint64_t busy = 0;
+  std::uint64_t long_loops = 0;
+  const auto long_loop = static_cast<std::uint64_t>(kLongLoopSeconds * hz);
   const std::uint64_t start = rte_rdtsc();
   std::uint64_t now = start;
   while (now - start < span) {
     const Polled polled = subject.poll();
     const std::uint64_t after = rte_rdtsc();
     if (polled.received + polled.departed > 0) busy += after - now;
+    if (after - now > long_loop) ++long_loops;
     now = after;
     received += polled.received;
     departed += polled.departed;
@@ -195,30 +222,35 @@ Outcome run_at(const Bench& bench, Subject& subject, std::uint32_t buckets, doub
           missed / std::max(1.0, missed + static_cast<double>(received)),
           static_cast<double>(polls) / seconds,
           static_cast<double>(busy) / static_cast<double>(now - start),
-          static_cast<double>(busy) / std::max(1.0, static_cast<double>(received))};
+          static_cast<double>(busy) / std::max(1.0, static_cast<double>(received)),
+          static_cast<double>(long_loops) / seconds};
 }
 
-absl::Status run_load(const Setting& setting, Kind kind, double offered_pps) {
-  Samples departed, missed, busy, cycles;
+absl::Status run_load(const Setting& setting, Kind kind, Start start, double offered_pps) {
+  Samples departed, missed, busy, cycles, long_loops;
   for (int run = 0; run < setting.bench.options.repeat; ++run) {
     BucketOrder order(BucketOrder::Kind::kRoundRobin, setting.buckets);
     auto subject = make(kind, setting, order, offered_pps / 2);
     if (!subject.ok()) return subject.status();
-    const Outcome outcome = run_at(setting.bench, **subject, setting.buckets, offered_pps / 2);
+    const Outcome outcome =
+        run_at(setting.bench, **subject, setting.buckets, offered_pps / 2, start);
     departed.add(outcome.departed_pps / 1e6);
     missed.add(100 * outcome.missed_share);
     busy.add(100 * outcome.busy_share);
     cycles.add(outcome.busy_cycles);
+    long_loops.add(outcome.long_loops);
   }
   setting.bench.report
       .row({{"case", "load"},
             {"path", kNames[static_cast<std::size_t>(kind)]},
+            {"start", name_of(start)},
             {"buckets", setting.buckets},
             {"offered_mpps", offered_pps / 1e6}})
       .figure("departed_mpps", departed)
       .figure("missed_percent", missed)
       .figure("busy_percent", busy)
       .figure("busy_cycles", cycles)
+      .figure("long_loops", long_loops)
       .end_row();
   return absl::OkStatus();
 }
@@ -229,7 +261,7 @@ struct Most {
   Outcome outcome;
 };
 
-absl::StatusOr<Most> search(const Setting& setting, Kind kind) {
+absl::StatusOr<Most> search(const Setting& setting, Kind kind, Start start) {
   double low = 0;
   double high = kMostPps;
   Most most;
@@ -238,7 +270,7 @@ absl::StatusOr<Most> search(const Setting& setting, Kind kind) {
     BucketOrder order(BucketOrder::Kind::kRoundRobin, setting.buckets);
     auto subject = make(kind, setting, order, allowed);
     if (!subject.ok()) return subject.status();
-    const Outcome outcome = run_at(setting.bench, **subject, setting.buckets, allowed);
+    const Outcome outcome = run_at(setting.bench, **subject, setting.buckets, allowed, start);
     const bool is_peer = kind == Kind::kSched;
     const bool held = (is_peer || outcome.missed_share < kAllowedMissed) &&
                       std::abs(outcome.departed_pps / allowed - 1) <
@@ -253,14 +285,14 @@ absl::StatusOr<Most> search(const Setting& setting, Kind kind) {
   return most;
 }
 
-absl::Status run_most(const Setting& setting) {
+absl::Status run_most(const Setting& setting, Start start) {
   std::vector<Kind> kinds = {Kind::kBuckets, Kind::kWhole};
   if (setting.buckets <= SchedPeer::kMaxPipes) kinds.push_back(Kind::kSched);
   std::array<Samples, 3> departed, error, polls;
   for (int run = 0; run < setting.bench.options.repeat; ++run) {
     for (const Kind kind : kinds) {
       const auto at = static_cast<std::size_t>(kind);
-      const absl::StatusOr<Most> most = search(setting, kind);
+      const absl::StatusOr<Most> most = search(setting, kind, start);
       if (!most.ok()) return most.status();
       departed[at].add(most->outcome.departed_pps / 1e6);
       error[at].add(
@@ -270,7 +302,11 @@ absl::Status run_most(const Setting& setting) {
   }
   for (const Kind kind : kinds) {
     const auto at = static_cast<std::size_t>(kind);
-    setting.bench.report.row({{"case", "most"}, {"path", kNames[at]}, {"buckets", setting.buckets}})
+    setting.bench.report
+        .row({{"case", "most"},
+              {"path", kNames[at]},
+              {"start", name_of(start)},
+              {"buckets", setting.buckets}})
         .figure("departed_mpps", departed[at])
         .figure("error_percent", error[at])
         .figure("million_polls", polls[at])
@@ -288,16 +324,18 @@ absl::Status run_throttled(const Bench& bench) {
         PacketPool::create(buckets * capacity_for(buckets) + kMorePackets, kSmallFrameBytes);
     if (!pool.ok()) return pool.status();
     const Setting setting{bench, **pool, buckets};
-    if (bench.options.only.empty() || bench.options.only == "load") {
-      for (const double offered : {1e6, 4e6, 8e6}) {
-        for (const Kind kind : {Kind::kBuckets, Kind::kWhole, Kind::kSched}) {
-          if (kind == Kind::kSched && buckets > SchedPeer::kMaxPipes) continue;
-          if (auto status = run_load(setting, kind, offered); !status.ok()) return status;
+    for (const Start start : kStarts) {
+      if (bench.options.only.empty() || bench.options.only == "load") {
+        for (const double offered : {1e6, 4e6, 8e6}) {
+          for (const Kind kind : {Kind::kBuckets, Kind::kWhole, Kind::kSched}) {
+            if (kind == Kind::kSched && buckets > SchedPeer::kMaxPipes) continue;
+            if (auto status = run_load(setting, kind, start, offered); !status.ok()) return status;
+          }
         }
       }
-    }
-    if (bench.options.only.empty() || bench.options.only == "most") {
-      if (auto status = run_most(setting); !status.ok()) return status;
+      if (bench.options.only.empty() || bench.options.only == "most") {
+        if (auto status = run_most(setting, start); !status.ok()) return status;
+      }
     }
   }
   return absl::OkStatus();
