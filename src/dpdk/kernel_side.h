@@ -2,6 +2,7 @@
 // The kernel's side of a port that works over a kernel interface: link, counters, sockets.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,7 +26,23 @@ struct KernelSide {
   KernelDriver driver;
   netdev::LinkTracker tracker;
   netdev::SocketCounters sockets;
+  bool zero_copy = false;           ///< See SocketCounters.
   std::uint64_t missed_before = 0;  ///< At sockets that are closed.
+  /// Frames that the driver had taken when an interface ended, and that did not leave by it. Of
+  /// devices that are closed.
+  std::uint64_t lost_before = 0;
+
+  /// The same of the present device, after its interface has ended. `driver_counters`: over all
+  /// devices of the port. Without a copy nobody knows.
+  [[nodiscard]] std::uint64_t lost(const PortStats& driver_counters) const {
+    if (zero_copy) return lost_before;
+    // af_packet counts as errors what it could not kick off; AF_XDP's, what it has not taken yet.
+    std::uint64_t taken = driver_counters.tx_packets;
+    if (driver == KernelDriver::kAfPacket) taken += driver_counters.tx_errors;
+    const netdev::LinkCounters& counters = tracker.counters();
+    const std::uint64_t known = counters.tx_packets + counters.tx_dropped + counters.tx_errors;
+    return std::max(lost_before, taken - std::min(taken, known));
+  }
   std::optional<netdev::Preparation> preparation;
   ReopenAttempts attempts;
 };

@@ -47,17 +47,19 @@ void PortSet::watch_links() {
       std::this_thread::sleep_for(std::chrono::nanoseconds(kInterval.ns));
     }
     const std::lock_guard lock(mutex_);
-    for (const netdev::LinkEvent& event : events) apply(event);
+    apply(events);
     refresh_links();
   }
 }
 
-void PortSet::apply(const netdev::LinkEvent& event) {
-  for (const auto& port : ports_) {
-    if (!port->kernel || port->kernel->tracker.index() != event.link.index) continue;
-    netdev::LinkTracker& tracker = port->kernel->tracker;
-    if (event.gone ? tracker.observe_gone(event.link) : tracker.observe_state(event.link)) {
-      log_link(*port);
+void PortSet::apply(const std::vector<netdev::LinkEvent>& events) {
+  for (const netdev::LinkEvent& event : events) {
+    for (const auto& port : ports_) {
+      if (!port->kernel || port->kernel->tracker.index() != event.link.index) continue;
+      netdev::LinkTracker& tracker = port->kernel->tracker;
+      if (event.gone ? tracker.observe_gone(event.link) : tracker.observe_state(event.link)) {
+        log_link(*port);
+      }
     }
   }
 }
@@ -72,9 +74,12 @@ void PortSet::refresh_link(OpenPort& port) {
     netdev::LinkTracker& tracker = port.kernel->tracker;
     if (tracker.state() == netdev::LinkState::kGone) return take_again(port);
     const auto link = kernel_->find(tracker.index());
-    if (link.ok() ? tracker.observe(*link)
-                  : absl::IsNotFound(link.status()) && tracker.observe_gone()) {
-      log_link(port);
+    if (link.ok()) {
+      if (tracker.observe(*link)) log_link(port);
+    } else if (absl::IsNotFound(link.status())) {
+      // The event of its end, with its last counters, is there by now, or was lost.
+      apply(kernel_->wait(Duration{0}));
+      if (tracker.observe_gone()) log_link(port);
     }
     return;
   }

@@ -2,8 +2,10 @@
 // Opens and closes the device of a port.
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <string_view>
@@ -137,8 +139,31 @@ absl::Status PortSet::open_over_kernel(OpenPort& port, const netdev::Link& link)
                         std::string(status.message()))};
   }
   kernel.sockets = netdev::SocketCounters(other_sockets);
-  kernel.sockets.ignore_outgoing();
+  kernel.zero_copy = kernel.sockets.zero_copy();
+  if (is_xdp) return absl::OkStatus();
+  if (auto status = kernel.sockets.ignore_outgoing(); !status.ok()) {
+    close_device(port);
+    return refuse(port.spec, status);
+  }
+  discard_received(port);
   return absl::OkStatus();
+}
+
+// What came until now may have been sent by the host itself, which the buffers do not tell. No
+// thread polls the device yet, so it counts as not received.
+void PortSet::discard_received(const OpenPort& port) {
+  std::array<rte_mbuf*, 32> mbufs;
+  constexpr std::uint32_t kMostFrames = 1U << 16;  // However fast they come.
+  for (std::uint16_t queue = 0; queue < port.rx_queues; ++queue) {
+    for (std::uint32_t frames = 0; frames < kMostFrames;) {
+      const std::uint16_t count = rte_eth_rx_burst(port.device, queue, mbufs.data(),
+                                                   static_cast<std::uint16_t>(mbufs.size()));
+      if (count == 0) break;
+      rte_pktmbuf_free_bulk(mbufs.data(), count);
+      frames += count;
+    }
+  }
+  (void)rte_eth_stats_reset(port.device);
 }
 
 void PortSet::withdraw_device(OpenPort& port) {
@@ -250,6 +275,9 @@ void PortSet::close_device(OpenPort& port) {
     rte_eth_stats counters{};
     if (rte_eth_stats_get(port.device, &counters) == 0) add_counters(counters, port.closed);
     if (port.kernel) {
+      if (port.state() == netdev::LinkState::kGone) {
+        port.kernel->lost_before = port.kernel->lost(port.closed);
+      }
       port.kernel->missed_before += port.kernel->sockets.missed();
       port.kernel->sockets = {};
     }

@@ -125,6 +125,7 @@ class PortSet final : public datapath::Ports {
   absl::Status open_device(OpenPort& port);
   /// Looks at the kernel's side and makes it fit, then opens the device over it.
   absl::Status open_over_kernel(OpenPort& port, const netdev::Link& link);
+  static void discard_received(const OpenPort& port);
   void close_device(OpenPort& port);
   /// The same while threads poll: none of them is in a call to the device any more.
   void withdraw_device(OpenPort& port);
@@ -138,7 +139,7 @@ class PortSet final : public datapath::Ports {
   void refresh_link(OpenPort& port);
   void take_again(OpenPort& port);
   void refresh_pci(OpenPort& port);
-  void apply(const netdev::LinkEvent& event);
+  void apply(const std::vector<netdev::LinkEvent>& events);
   static void log_link(const OpenPort& port);
   void update_gates();
 

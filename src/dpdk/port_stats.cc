@@ -57,8 +57,8 @@ void read_device(const std::string& device_string, std::uint16_t device, PortSta
 // The drivers over kernel interfaces count what they take and what they put into a ring. What
 // became of it the kernel knows: at the sockets what found no room, at the interface what was sent.
 // `sent`: what the driver has taken.
-void correct(const KernelSide& kernel, std::uint64_t missed_at_sockets, bool zero_copy,
-             std::uint64_t sent, PortStats& stats) {
+void correct(const KernelSide& kernel, std::uint64_t missed_at_sockets, std::uint64_t sent,
+             PortStats& stats) {
   const netdev::LinkCounters& counters = kernel.tracker.counters();
   const std::uint64_t missed_at_interface = counters.rx_dropped + counters.rx_missed;
   // A virtual interface counts as dropped what an AF_XDP socket did not take, too.
@@ -66,10 +66,10 @@ void correct(const KernelSide& kernel, std::uint64_t missed_at_sockets, bool zer
                         ? std::max(missed_at_sockets, missed_at_interface)
                         : missed_at_sockets + missed_at_interface;
   stats.rx_errors = counters.rx_errors;
-  // AF_XDP's driver counts here what it has not taken yet.
-  stats.tx_errors = counters.tx_dropped + counters.tx_errors;
+  const std::uint64_t lost = stats.gone ? kernel.lost(stats) : kernel.lost_before;
+  stats.tx_errors = counters.tx_dropped + counters.tx_errors + lost;
   // The host may send by the interface as well. Without a copy the interface may count nothing.
-  if (zero_copy) {
+  if (kernel.zero_copy) {
     stats.tx_packets = sent - std::min(sent, stats.tx_errors);
   } else {
     stats.tx_packets = std::min(sent, counters.tx_packets);
@@ -116,8 +116,8 @@ std::vector<PortStats> PortSet::read(std::span<const std::uint64_t> sent) const 
       stats.link_bps = kernel_->speed(port.kernel->tracker.link().name);
     }
     stats.link_changes = port.kernel->tracker.changes();
-    correct(*port.kernel, port.kernel->missed_before + port.kernel->sockets.missed(),
-            port.kernel->sockets.zero_copy(), sent[i], stats);
+    correct(*port.kernel, port.kernel->missed_before + port.kernel->sockets.missed(), sent[i],
+            stats);
   }
   return ports;
 }

@@ -75,7 +75,9 @@ LinkCounters read_counters(std::span<const std::byte> value) {
 
 std::optional<Link> read_link(std::span<const std::byte> payload) {
   const auto info = read_at<ifinfomsg>(payload);
-  if (!info) return std::nullopt;
+  // A bridge tells of its ports with the family AF_BRIDGE, and of the end of their membership by
+  // the same message as of an interface's end.
+  if (!info || info->ifi_family != AF_UNSPEC) return std::nullopt;
   Link link;
   link.index = info->ifi_index;
   link.admin_up = (info->ifi_flags & IFF_UP) != 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "netdev/link_tracker.h"
 
+#include <array>
+
 namespace drip::netdev {
 namespace {
 
@@ -9,21 +11,19 @@ void add(std::uint64_t& sum, std::uint64_t last, std::uint64_t now) {
   sum += now >= last ? now - last : now;
 }
 
+constexpr std::array kAll = {
+    &LinkCounters::rx_packets, &LinkCounters::tx_packets, &LinkCounters::rx_bytes,
+    &LinkCounters::tx_bytes,   &LinkCounters::rx_errors,  &LinkCounters::tx_errors,
+    &LinkCounters::rx_dropped, &LinkCounters::tx_dropped, &LinkCounters::rx_missed};
+static_assert(sizeof(LinkCounters) == kAll.size() * sizeof(std::uint64_t));
+
 }  // namespace
 
 void LinkTracker::observe_counters(const Link& link) {
-  const LinkCounters& last = link_.counters;
-  const LinkCounters& now = link.counters;
-  add(counters_.rx_packets, last.rx_packets, now.rx_packets);
-  add(counters_.tx_packets, last.tx_packets, now.tx_packets);
-  add(counters_.rx_bytes, last.rx_bytes, now.rx_bytes);
-  add(counters_.tx_bytes, last.tx_bytes, now.tx_bytes);
-  add(counters_.rx_errors, last.rx_errors, now.rx_errors);
-  add(counters_.tx_errors, last.tx_errors, now.tx_errors);
-  add(counters_.rx_dropped, last.rx_dropped, now.rx_dropped);
-  add(counters_.tx_dropped, last.tx_dropped, now.tx_dropped);
-  add(counters_.rx_missed, last.rx_missed, now.rx_missed);
-  link_.counters = now;
+  for (const auto counter : kAll) {
+    add(counters_.*counter, link_.counters.*counter, link.counters.*counter);
+  }
+  link_.counters = link.counters;
 }
 
 bool LinkTracker::observe(const Link& link) {
@@ -34,10 +34,15 @@ bool LinkTracker::observe(const Link& link) {
 
 bool LinkTracker::observe_gone() { return enter(LinkState::kGone); }
 
+// A veth that is deleted has lost its peer by then, and with it what the peer counted for it
+// (veth_get_stats64()), so that one counter may be less than before while another has grown.
 bool LinkTracker::observe_gone(const Link& last) {
-  if (state_ != LinkState::kGone && last.counters.tx_packets >= link_.counters.tx_packets &&
-      last.counters.rx_packets >= link_.counters.rx_packets) {
-    observe_counters(last);
+  for (const auto counter : kAll) {
+    std::uint64_t& known = link_.counters.*counter;
+    const std::uint64_t now = last.counters.*counter;
+    if (now <= known) continue;
+    counters_.*counter += now - known;
+    known = now;
   }
   return observe_gone();
 }

@@ -30,7 +30,8 @@ class LinkTracker {
   void observe_counters(const Link& link);
   /// The interface has gone; true if that is new.
   bool observe_gone();
-  /// The same, with its last counters.
+  /// The same, with its last counters. These may come after the end is known, twice, and older or
+  /// less than what was read: each counter counts as far as it has grown.
   bool observe_gone(const Link& last);
   /// The port has opened again on another interface. True if the state changed.
   bool follow(const Link& link);

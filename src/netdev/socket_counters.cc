@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "netdev/socket_counters.h"
 
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <string>
@@ -82,12 +85,25 @@ bool SocketCounters::zero_copy() const {
   });
 }
 
-void SocketCounters::ignore_outgoing() {
-  const int on = 1;
+// PACKET_IGNORE_OUTGOING has no effect here: the driver's sockets are members of a fanout group,
+// which receives for them and was made without that option. A member's filter is asked always
+// (tpacket_rcv() of net/packet/af_packet.c). What it refuses is no drop of PACKET_STATISTICS.
+absl::Status SocketCounters::ignore_outgoing() {
+  constexpr std::uint32_t kWhole = 0xffffffff;
+  std::array<sock_filter, 4> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, kWhole),
+  }};
+  const sock_fprog program{static_cast<std::uint16_t>(filter.size()), filter.data()};
   for (const Socket& socket : sockets_) {
     if (socket.family != AF_PACKET) continue;
-    (void)setsockopt(socket.fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
+    if (setsockopt(socket.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+      return absl::ErrnoToStatus(errno, "a packet socket takes no filter");
+    }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace drip::netdev

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace drip::netdev {
 
 /// This process's open sockets of the families AF_PACKET and AF_XDP.
@@ -24,8 +26,9 @@ class SocketCounters {
   /// AF_XDP without a copy: the driver sends itself, and the interface's counters may leave that
   /// out.
   [[nodiscard]] bool zero_copy() const;
-  /// AF_PACKET: what the host itself sends by the interface is not received. Linux 4.20.
-  void ignore_outgoing();
+  /// AF_PACKET: what the host itself sends by the interface is not received from now on. What was
+  /// received before may be among it.
+  absl::Status ignore_outgoing();
 
  private:
   struct Socket {

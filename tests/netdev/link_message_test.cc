@@ -131,6 +131,13 @@ TEST(LinkMessageTest, SeveralMessagesOfOneDatagramAreReadInOrder) {
   EXPECT_TRUE(events[1].gone);
 }
 
+TEST(LinkMessageTest, AnInterfaceThatLeavesABridgeIsNotGone) {
+  ifinfomsg info = interface(3, IFF_UP | IFF_LOWER_UP);
+  info.ifi_family = AF_BRIDGE;
+  const std::string text = Message(RTM_DELLINK, info).text();
+  EXPECT_TRUE(read_link_events(bytes(text)).empty());
+}
+
 TEST(LinkMessageTest, ACutMessageIsSkippedWhereverItIsCut) {
   const std::string text = Message(RTM_NEWLINK, interface(1, IFF_UP))
                                .attribute(IFLA_IFNAME, std::string_view("eth1\0", 5))

@@ -73,6 +73,31 @@ TEST(LinkTrackerTest, TheLastCountersOfAnInterfaceComeWithItsEnd) {
   EXPECT_EQ(tracker.counters().tx_packets, 20U);
 }
 
+TEST(LinkTrackerTest, TheLastCountersMayComeAfterTheEndIsKnown) {
+  LinkTracker tracker(link(3, true, true, 1000));
+  EXPECT_TRUE(tracker.observe_gone());
+  EXPECT_FALSE(tracker.observe_gone(link(3, false, false, 1020)));
+  EXPECT_EQ(tracker.counters().tx_packets, 20U);
+  EXPECT_EQ(tracker.changes(), 1U);
+  EXPECT_FALSE(tracker.observe_gone(link(3, false, false, 1020)));
+  EXPECT_EQ(tracker.counters().tx_packets, 20U) << "told twice";
+  tracker.follow(link(8, true, true, 500));
+  tracker.observe(link(8, true, true, 505));
+  EXPECT_EQ(tracker.counters().tx_packets, 25U);
+}
+
+TEST(LinkTrackerTest, OfTheLastCountersEachIsTakenByItself) {
+  Link before = link(3, true, true, 1000);
+  before.counters.rx_packets = 70;
+  LinkTracker tracker(before);
+  before.counters.rx_packets = 75;
+  tracker.observe(before);
+  // As a veth tells them, whose peer counted what it received.
+  EXPECT_TRUE(tracker.observe_gone(link(3, false, false, 1020)));
+  EXPECT_EQ(tracker.counters().tx_packets, 20U);
+  EXPECT_EQ(tracker.counters().rx_packets, 5U);
+}
+
 TEST(LinkTrackerTest, ADriverThatCountsFromZeroAgainIsNoLeapBack) {
   LinkTracker tracker(link(3, true, true, 1000));
   tracker.observe(link(3, true, true, 1010));

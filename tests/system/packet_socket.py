@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whole Ethernet frames in and out of a host's eth0, tags included."""
+"""Whole Ethernet frames in and out of an interface, tags included."""
 import socket
 import struct
 import time
@@ -15,10 +15,10 @@ VLAN_VALID, VLAN_TPID_VALID = 0x10, 0x40
 
 
 class PacketSocket:
-    def __init__(self, host):
+    def __init__(self, host, interface="eth0"):
         with inside(host):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-            self.socket.bind(("eth0", ETH_P_ALL))
+            self.socket.bind((interface, ETH_P_ALL))
         self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)

@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import time
+import types
 
 import stage
 from frames import ethernet, pattern
@@ -29,6 +30,8 @@ def test(build, kind):
             long_frames_are_dropped_and_counted(link, daemon, left, right)
             tx_is_what_was_received(daemon, right, sent_before)
             offloads_are_off(link)
+            the_hosts_own_frames_go_nowhere_else(link, daemon, left, right)
+            what_an_interface_took_to_its_end_is_an_error(link, daemon, left)
         an_interface_that_comes_back_is_taken_again(link, daemon)
         a_killed_node_starts_again(link, daemon)
 
@@ -152,10 +155,46 @@ def offloads_are_off(link):
         check("generic-receive-offload: off" in text, f"GRO is on at {interface}")
 
 
+def the_hosts_own_frames_go_nowhere_else(link, daemon, left, right):
+    """What dripd's own host sends by an interface is nothing that came in by it."""
+    left.arrived()
+    charged = daemon.bucket("all")["total_requests"]
+    was = port(daemon, "right")["rx_packets"]
+    with PacketSocket(types.SimpleNamespace(name=link.names[2]), "right") as host:
+        send(host, 200)
+    time.sleep(0.3)
+    check(len(take(right)) == 200, "the right end did not get the host's own frames")
+    passed_on = [frame for frame, _ in left.arrived() if frame[12:14] == b"\x88\xb5"]
+    check(not passed_on, f"{len(passed_on)} of the host's own frames left by the other port")
+    check(daemon.bucket("all")["total_requests"] == charged, "the host's own frames were charged")
+    # The right end sends for itself now and then.
+    check(port(daemon, "right")["rx_packets"] < was + 100, "the host's own frames were received")
+
+
+def what_an_interface_took_to_its_end_is_an_error(link, daemon, left):
+    """Of what was given to an interface that is deleted, all has left or is an error."""
+    daemon.ctl("rule", "default", "pass")
+    os.kill(daemon.process.pid, signal.SIGSTOP)
+    try:
+        send(left, 500)
+        run("ip", "-netns", link.names[2], "link", "delete", "right")
+    finally:
+        # The polling thread gives the driver what has come before it hears of the interface's end.
+        os.kill(daemon.process.pid, signal.SIGCONT)
+    wait_until(lambda: port(daemon, "right")["link_state"] == "gone", "LINK is gone", 1.5)
+
+    def unaccounted():
+        ports = daemon.ctl("port", "list")["ports"]
+        lcores = daemon.ctl("lcore", "list")["lcores"]
+        left_them = sum(one["tx_packets"] + one["tx_errors"] for one in ports)
+        return sum(one["tx_packets"] for one in lcores) - left_them
+
+    wait_until(lambda: unaccounted() == 0, "all that was given is TX or TX ERRORS", 2)
+    print(f"{port(daemon, 'right')['tx_errors']} TX ERRORS")
+
+
 def an_interface_that_comes_back_is_taken_again(link, daemon):
     middle = link.names[2]
-    run("ip", "-netns", middle, "link", "delete", "right")
-    wait_until(lambda: port(daemon, "right")["link_state"] == "gone", "LINK is gone", 1.5)
     run(
         *f"ip link add right netns {middle} type veth peer name eth0".split(),
         "netns",
