@@ -16,6 +16,8 @@ PACKETS = 64_000
 # and says in the commit what it buys; who makes it shorter lowers it.
 MOST = {
     "path_instructions": {"straight": 210, "scheduled": 535, "throttled": 312},
+    # Take, parse, classify, count and drop, 1,024 rules.
+    "receive_instructions": {"ipv4": 493, "ipv6": 533, "tagged": 525, "ports": 467},
     # Three nodes above each leaf; a packet offered, of which half depart but for `straight`.
     "tree_instructions": {"straight": 636, "root": 522, "leaves": 842},
 }

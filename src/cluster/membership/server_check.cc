@@ -20,7 +20,9 @@ const RedisScript& rights_script() {
   return script;
 }
 
-bool is_old(const std::string& version) {
+}  // namespace
+
+bool is_too_old(const std::string& version) {
   int major = 0;
   int minor = 0;
   const char* const end = version.data() + version.size();
@@ -30,12 +32,10 @@ bool is_old(const std::string& version) {
   return major < kOldestMajor || (major == kOldestMajor && minor < kOldestMinor);
 }
 
-}  // namespace
-
 std::vector<std::string> check_server(RedisLink& link, const std::string& prefix) {
   std::vector<std::string> warnings;
   const std::string where = joined("Redis at ", link.peer());
-  if (is_old(link.server_version())) {
+  if (is_too_old(link.server_version())) {
     warnings.push_back(joined(where, " is version ", link.server_version(), "; Drip needs ",
                               kOldestMajor, ".", kOldestMinor, " or newer"));
   }

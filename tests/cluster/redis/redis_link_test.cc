@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cluster/membership/server_check.h"
 #include "cluster/redis_options.h"
 #include "support/redis_server.h"
 #include "support/temporary_directory.h"
@@ -282,6 +283,15 @@ TEST(RedisLink, KnowsTheVersionOfItsServer) {
   RedisLink link(options_of(redis.url()));
   ASSERT_TRUE(link.connect().ok());
   EXPECT_THAT(redis.cli({"INFO", "server"}), HasSubstr("redis_version:" + link.server_version()));
+}
+
+TEST(ServerCheck, KnowsVersionsThatAreTooOld) {
+  for (const char* const old : {"6.1.9", "6.0.16", "5.0.14", "2.8", "0.0"}) {
+    EXPECT_TRUE(is_too_old(old)) << old;
+  }
+  for (const char* const good : {"6.2.0", "6.2", "6.10.1", "7.0.15", "10.0", "", "unknown"}) {
+    EXPECT_FALSE(is_too_old(good)) << good;
+  }
 }
 
 TEST(RedisLink, WhatIsNoRedisIsFoundOut) {

@@ -219,6 +219,30 @@ TEST_F(ConfigurationTest, AListThatThereIsNotIsAnErrorAndAnEmptyOneMatchesNothin
   EXPECT_EQ(engine_.rules()->classifier.classify(headers, 0), kNoRule);
 }
 
+TEST_F(ConfigurationTest, AListMayHaveAHundredThousandNetworksOfBothVersions) {
+  std::string list = "address_lists { name: 'l' ";
+  const auto prefix = [](int i) {
+    return i % 2 == 0 ? joined("10.", i >> 16, ".", i >> 8 & 255, ".", i & 255, "/32")
+                      : joined("2001:db8:", i / 5000, ":", i % 5000, "::/64");
+  };
+  constexpr int kNetworks = 100'000;
+  for (int i = 0; i < kNetworks; ++i) list += joined("prefixes: '", prefix(i), "' ");
+  const absl::Status status =
+      set_rules(list + "} rules { rule_id: 'a' drop: true match { src_list: 'l' } }");
+  ASSERT_TRUE(status.ok()) << status;
+  const auto rules = engine_.rules();
+  const auto rule_of = [&](const std::string& text) {
+    const IpPrefix one = *IpPrefix::parse(text);
+    Headers headers;
+    headers.ip_version = one.version();
+    headers.src_address = one.address();
+    return rules->classifier.classify(headers, 0);
+  };
+  for (int i = 0; i < kNetworks; i += 997) ASSERT_EQ(rule_of(prefix(i)), 0U) << prefix(i);
+  EXPECT_EQ(rule_of("10.0.0.1"), kNoRule);
+  EXPECT_EQ(rule_of("2001:db8:9::"), kNoRule);
+}
+
 // ---- Warnings
 
 class RuleWarningsTest : public ConfigurationTest {
