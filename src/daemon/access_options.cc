@@ -126,6 +126,11 @@ absl::StatusOr<std::shared_ptr<access::TlsFiles>> open_tls(const AccessOptions& 
   return access::TlsFiles::load(options.tls);
 }
 
+absl::StatusOr<std::shared_ptr<access::AuditLog>> open_audit_log(const AccessOptions& options) {
+  if (options.audit_log.empty()) return nullptr;
+  return access::AuditLog::open(options.audit_log);
+}
+
 std::vector<std::string> describe(const AccessOptions& options) {
   std::vector<std::string> lines;
   if (!options.tls.client_ca.empty() && options.rules.empty()) {

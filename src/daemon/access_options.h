@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "access/access_control.h"
 #include "access/access_rule.h"
+#include "access/audit_log.h"
 #include "access/tls_files.h"
 
 namespace drip::daemon {
@@ -20,6 +21,7 @@ struct AccessOptions {
   access::TlsPaths tls;
   std::string tokens;  ///< The path of the token file; empty: there are no tokens.
   bool insecure = false;
+  std::string audit_log;  ///< The path of the audit log; empty: there is none.
   std::vector<access::AccessRule> rules;
 };
 
@@ -36,6 +38,9 @@ struct AccessOptions {
     const AccessOptions& options);
 /// Null without TLS.
 [[nodiscard]] absl::StatusOr<std::shared_ptr<access::TlsFiles>> open_tls(
+    const AccessOptions& options);
+/// Null without an audit log.
+[[nodiscard]] absl::StatusOr<std::shared_ptr<access::AuditLog>> open_audit_log(
     const AccessOptions& options);
 /// What the log says of it at the start: one sentence each.
 [[nodiscard]] std::vector<std::string> describe(const AccessOptions& options);

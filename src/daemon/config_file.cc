@@ -85,6 +85,7 @@ absl::Status read_node(const toml::node& node, Options& options) {
   section.text("advertise", options.advertise);
   section.texts("listen", options.listen);
   section.text("tokens", options.access.tokens);
+  section.text("audit_log", options.access.audit_log);
   section.value("insecure", options.access.insecure, truth_of);
   section.value("log_level", options.log_level,
                 choice_of(log_level_named, "debug, info, warn, error"));

@@ -36,6 +36,9 @@ void declare_access(CLI::App& app, Flags& flags) {
   app.add_option("--tls-client-ca", flags.tls_client_ca,
                  "CA of clients' certificates, PEM: clients show one, or with --tokens a token");
   app.add_option("--tokens", flags.tokens, "file of bearer tokens, as `dripctl token` writes it");
+  app.add_option(
+      "--audit-log", flags.audit_log,
+      "file to which each change and each refused call is appended, a line of JSON each");
   app.add_flag("--insecure", flags.insecure,
                "lets addresses beyond this machine be without TLS, or without any way to know who"
                " calls");
@@ -95,6 +98,7 @@ void apply_access(const Flags& flags, AccessOptions& access) {
   take(flags.tls_key, access.tls.key);
   take(flags.tls_client_ca, access.tls.client_ca);
   take(flags.tokens, access.tokens);
+  take(flags.audit_log, access.audit_log);
   if (flags.insecure) access.insecure = true;
 }
 

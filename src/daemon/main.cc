@@ -53,21 +53,33 @@ absl::Status load_config(const std::string& path, control::Node& node) {
 }
 
 // The buckets and rules of the file, then its [[access]]: what is refused changes nothing.
-absl::Status load_again(const std::string& path, control::Node& node,
-                        access::AccessControl& access) {
+absl::Status load_again(const std::string& path, control::Node& node, access::AccessControl& access,
+                        access::AuditLog* audit) {
   auto rules = read_access_rules(path);
   if (!rules.ok()) return rules.status();
   if (auto status = access.check_rules(*rules); !status.ok()) return locate(path, status);
-  if (auto status = load_config(path, node); !status.ok()) return status;
-  access.set_rules(*std::move(rules));
-  return absl::OkStatus();
+  auto status = load_config(path, node);
+  if (status.ok()) access.set_rules(*std::move(rules));
+  if (audit != nullptr) {
+    access::AuditRecord record;
+    record.caller = "dripd";
+    record.method = "SIGHUP";
+    record.target = "file " + path;
+    record.result = absl::StatusCodeToString(status.code());
+    record.error = std::string(status.message());
+    audit->record(record);
+  }
+  return status;
 }
 
-void reload(const std::string& path, control::Node& node, access::AccessControl& access) {
+// What SIGHUP asks for.
+void reload(const std::string& path, control::Node& node, access::AccessControl& access,
+            access::AuditLog* audit) {
   node.reload_access();
+  if (audit != nullptr) audit->reopen();
   if (path.empty()) {
     log_warning("SIGHUP: there is no file to read again (--config)");
-  } else if (const absl::Status status = load_again(path, node, access); status.ok()) {
+  } else if (const absl::Status status = load_again(path, node, access, audit); status.ok()) {
     log_info("buckets and rules of {} are applied", path);
   } else {
     log_error("{}; nothing was changed", std::string(status.message()));
@@ -160,6 +172,8 @@ int run(const Options& options) {
   if (!access.ok()) return report(access.status());
   const auto tls = open_tls(options.access);
   if (!tls.ok()) return report(tls.status());
+  const auto audit = open_audit_log(options.access);
+  if (!audit.ok()) return report(audit.status());
   for (const std::string& line : describe(options.access)) log_warning("{}", line);
   const auto placement = plan_placement(options);
   if (!placement.ok()) return report(placement.status());
@@ -175,6 +189,7 @@ int run(const Options& options) {
   control::NodeOptions settings = node_options(options, **running, *placement);
   settings.access = *access;
   settings.tls = *tls;
+  settings.audit = *audit;
   for (const std::string& warning : settings.warnings) log_warning("{}", warning);
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
@@ -206,7 +221,7 @@ int run(const Options& options) {
 
   int signal = wait_for_signal(signals);
   for (; signal == SIGHUP; signal = wait_for_signal(signals)) {
-    reload(options.config_path, **node, **access);
+    reload(options.config_path, **node, **access, audit->get());
   }
 
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);

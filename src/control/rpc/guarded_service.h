@@ -12,8 +12,10 @@
 #include <string>
 #include <utility>
 
+#include "access/audit_log.h"
 #include "access/methods.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "control/rpc/calls/admitted.h"
 #include "control/rpc/calls/rpc_status.h"
 #include "control/rpc/calls/services_context.h"
@@ -45,7 +47,7 @@ class GuardedService : public Api::Service {
         new grpc::internal::CallbackUnaryHandler<Request, Response>(
             [self, handler, &method](grpc::CallbackServerContext* call, const Request* request,
                                      Response* response) -> grpc::ServerUnaryReactor* {
-              const absl::StatusOr<Admitted> admitted = admit(self->context_.access, method, *call);
+              const absl::StatusOr<Admitted> admitted = self->check(method, *call);
               if (!admitted.ok()) return answer(call, admitted.status());
               return (self->*handler)(*admitted, call, request, response);
             }));
@@ -61,7 +63,7 @@ class GuardedService : public Api::Service {
         new grpc::internal::CallbackServerStreamingHandler<Request, Response>(
             [self, handler, &method](grpc::CallbackServerContext* call, const Request* request)
                 -> grpc::ServerWriteReactor<Response>* {
-              const absl::StatusOr<Admitted> admitted = admit(self->context_.access, method, *call);
+              const absl::StatusOr<Admitted> admitted = self->check(method, *call);
               if (!admitted.ok()) {
                 return new Refused<grpc::ServerWriteReactor<Response>>(admitted.status());
               }
@@ -79,7 +81,7 @@ class GuardedService : public Api::Service {
         new grpc::internal::CallbackBidiHandler<Request, Response>(
             [self, handler, &method](
                 grpc::CallbackServerContext* call) -> grpc::ServerBidiReactor<Request, Response>* {
-              const absl::StatusOr<Admitted> admitted = admit(self->context_.access, method, *call);
+              const absl::StatusOr<Admitted> admitted = self->check(method, *call);
               if (!admitted.ok()) {
                 return new Refused<grpc::ServerBidiReactor<Request, Response>>(admitted.status());
               }
@@ -103,6 +105,20 @@ class GuardedService : public Api::Service {
     explicit Refused(const absl::Status& status) { this->Finish(to_grpc(status)); }
     void OnDone() override { delete this; }
   };
+
+  // admit(); a call that it refuses is in the audit log.
+  [[nodiscard]] absl::StatusOr<Admitted> check(const access::MethodAccess& method,
+                                               const grpc::CallbackServerContext& call) const {
+    absl::StatusOr<Admitted> admitted = admit(context_.access, method, call);
+    if (admitted.ok() || context_.audit == nullptr) return admitted;
+    access::AuditRecord record;
+    record.peer = call.peer();
+    record.method = joined(method.service, "/", method.method);
+    record.result = absl::StatusCodeToString(admitted.status().code());
+    record.error = message_of(admitted.status());
+    context_.audit->record_refused(std::move(record));
+    return admitted;
+  }
 
   // A mistake of the programmer.
   [[noreturn]] void fail(const std::string& method, const char* what) const {

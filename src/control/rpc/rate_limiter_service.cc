@@ -22,6 +22,7 @@
 #include "control/model/epoch_clock.h"
 #include "control/model/request_queues.h"
 #include "control/rpc/calls/admit_stream.h"
+#include "control/rpc/calls/audited_change.h"
 #include "control/rpc/calls/await_turn.h"
 #include "control/rpc/calls/read_request.h"
 #include "control/rpc/calls/rpc_status.h"
@@ -266,17 +267,23 @@ grpc::ServerUnaryReactor* RateLimiterService::on_get_bucket_status(
 grpc::ServerUnaryReactor* RateLimiterService::on_configure_bucket(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::ConfigureBucketRequest* request, v1::ConfigureBucketResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
-    return configure_bucket(context_, *caller, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "bucket " + request->bucket_id(),
+      [=, this] { return snapshot_of_buckets(context_, {request->bucket_id()}); },
+      [=, this, caller = admitted.caller] {
+        return configure_bucket(context_, *caller, *request, *response, call->deadline());
+      });
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::on_delete_bucket(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::DeleteBucketRequest* request, v1::DeleteBucketResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
-    return delete_bucket(context_, *caller, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "bucket " + request->bucket_id(),
+      [=, this] { return snapshot_of_subtree(context_, request->bucket_id()); },
+      [=, this, caller = admitted.caller] {
+        return delete_bucket(context_, *caller, *request, *response, call->deadline());
+      });
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::on_get_queued_requests(
@@ -339,14 +346,19 @@ grpc::ServerUnaryReactor* RateLimiterService::on_forget_node(const Admitted& adm
     return answer(call, name);
   }
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  shared->forget(request->node_id(),
-                 [reactor, response](const absl::StatusOr<ForgottenNode>& node) {
-                   if (node.ok()) {
-                     response->set_listed(node->listed);
-                     response->set_had_shares(node->had_shares);
-                   }
-                   reactor->Finish(to_grpc(node.status()));
-                 });
+  shared->forget(
+      request->node_id(),
+      [this, reactor, response, about = record_of(admitted, call->peer()),
+       target = "node " + request->node_id()](const absl::StatusOr<ForgottenNode>& node) {
+        if (context_.audit != nullptr) {
+          write_audit(*context_.audit, about, target, {}, {}, node.status());
+        }
+        if (node.ok()) {
+          response->set_listed(node->listed);
+          response->set_had_shares(node->had_shares);
+        }
+        reactor->Finish(to_grpc(node.status()));
+      });
   return reactor;
 }
 

@@ -17,6 +17,7 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
+#include "control/rpc/calls/audited_change.h"
 #include "control/rpc/calls/explain.h"
 #include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
@@ -51,6 +52,12 @@ absl::Status configure_buckets(const ServicesContext& context, const access::Cal
     }
   }
   return absl::OkStatus();
+}
+
+std::vector<std::string> ids_of(const v1::ConfigureBucketsRequest& request) {
+  std::vector<std::string> ids;
+  for (const v1::BucketConfig& bucket : request.buckets()) ids.push_back(bucket.bucket_id());
+  return ids;
 }
 
 absl::Status list_buckets(const ServicesContext& context, const access::Caller& caller,
@@ -224,9 +231,12 @@ ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
 grpc::ServerUnaryReactor* ShaperService::on_configure_buckets(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::ConfigureBucketsRequest* request, v1::ConfigureBucketsResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this, caller = admitted.caller] {
-    return configure_buckets(context_, *caller, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, joined(request->buckets_size(), " buckets"),
+      [=, this] { return snapshot_of_buckets(context_, ids_of(*request)); },
+      [=, this, caller = admitted.caller] {
+        return configure_buckets(context_, *caller, *request, *response, call->deadline());
+      });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_list_buckets(const Admitted& admitted,
@@ -250,43 +260,47 @@ grpc::ServerUnaryReactor* ShaperService::on_set_rules(const Admitted& admitted,
                                                       grpc::CallbackServerContext* call,
                                                       const v1::SetRulesRequest* request,
                                                       v1::SetRulesResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return set_rules(context_, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "rules", [=, this] { return snapshot_of_rules(context_); },
+      [=, this] { return set_rules(context_, *request, *response, call->deadline()); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_set_rule(const Admitted& admitted,
                                                      grpc::CallbackServerContext* call,
                                                      const v1::SetRuleRequest* request,
                                                      v1::SetRuleResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return set_rule(context_, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "rule " + request->rule().rule_id(),
+      [=, this] { return snapshot_of_rule(context_, request->rule().rule_id()); },
+      [=, this] { return set_rule(context_, *request, *response, call->deadline()); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_delete_rule(const Admitted& admitted,
                                                         grpc::CallbackServerContext* call,
                                                         const v1::DeleteRuleRequest* request,
                                                         v1::DeleteRuleResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return delete_rule(context_, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "rule " + request->rule_id(),
+      [=, this] { return snapshot_of_rule(context_, request->rule_id()); },
+      [=, this] { return delete_rule(context_, *request, *response, call->deadline()); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_set_address_list(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::SetAddressListRequest* request, v1::SetAddressListResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return set_address_list(context_, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "list " + request->list().name(),
+      [=, this] { return snapshot_of_list(context_, request->list().name()); },
+      [=, this] { return set_address_list(context_, *request, *response, call->deadline()); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_delete_address_list(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::DeleteAddressListRequest* request, v1::DeleteAddressListResponse* response) {
-  return answer_in_order(call, context_.change_thread, [=, this] {
-    return delete_address_list(context_, *request, *response, call->deadline());
-  });
+  return change_in_order(
+      context_, admitted, call, "list " + request->name(),
+      [=, this] { return snapshot_of_list(context_, request->name()); },
+      [=, this] { return delete_address_list(context_, *request, *response, call->deadline()); });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_list_address_lists(

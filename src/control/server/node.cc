@@ -99,7 +99,8 @@ struct Node::Parts {
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts,
                 *access,
-                options.tls.get()},
+                options.tls.get(),
+                options.audit.get()},
         rate_limiter(context, streams),
         shaper(context, streams) {
     if (options.count_calls) call_counts.emplace();

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "access/access_control.h"
+#include "access/audit_log.h"
 #include "access/tls_files.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/request_pool.h"
@@ -37,8 +38,9 @@ struct NodeOptions {
   bool count_calls = false;  ///< By method and status code; see CallCounts.
   /// Who may do what; null: whoever can connect may do everything.
   std::shared_ptr<access::AccessControl> access;
-  std::shared_ptr<access::TlsFiles> tls;  ///< Null: no TLS.
-  ServerOptions server;                   ///< Its `tls` is set by the node.
+  std::shared_ptr<access::TlsFiles> tls;    ///< Null: no TLS.
+  std::shared_ptr<access::AuditLog> audit;  ///< Null: none.
+  ServerOptions server;                     ///< Its `tls` is set by the node.
 };
 
 /// The buckets and rules of a configuration file, as messages of the API.

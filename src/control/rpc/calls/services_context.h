@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "access/access_control.h"
+#include "access/audit_log.h"
 #include "access/tls_files.h"
 #include "base/work_thread.h"
 #include "control/config/bucket_listing.h"
@@ -42,6 +43,7 @@ struct ServicesContext {
   const NodeFacts& facts;
   const access::AccessControl& access;
   const access::TlsFiles* tls;  ///< Null without TLS.
+  access::AuditLog* audit;      ///< Null without an audit log.
 };
 
 }  // namespace drip::control
