@@ -109,6 +109,11 @@ TEST_F(DaemonClock, KeepsTheRateThroughAJumpAndTellsOnce) {
   after = node();
   EXPECT_EQ(after.clock().jumps(), 2U);
   EXPECT_EQ(after.clock().rate_changes(), 0U);
+  // A line for each, and no more.
+  const std::string log = dripd_->log();
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = log.find("has jumped by", at)) != std::string::npos; ++at) ++lines;
+  EXPECT_EQ(lines, 2U) << log;
 }
 
 TEST_F(DaemonClock, TakesOverARateThatHasChanged) {
