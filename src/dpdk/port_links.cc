@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <thread>
 
 #include "base/log.h"
@@ -140,16 +141,17 @@ void PortSet::refresh_pci(OpenPort& port) {
 }
 
 void PortSet::log_link(const OpenPort& port) {
+  constexpr std::string_view kWaits =
+      "shaped packets for it wait in their buckets, others are dropped (tx_full)";
   const netdev::LinkState state = port.state();
   const std::string& where = port.kernel ? port.kernel->interface : port.spec.device;
   if (state == netdev::LinkState::kUp) {
     log_info("port {} ({}): link up", port.spec.name, where);
   } else if (state == netdev::LinkState::kDown) {
-    log_warning("port {} ({}): link down; packets for it wait in their buckets", port.spec.name,
-                where);
+    log_warning("port {} ({}): link down; {}", port.spec.name, where, kWaits);
   } else {
-    log_warning("port {} ({}): the {} is gone; packets for it wait in their buckets",
-                port.spec.name, where, port.kernel ? "interface" : "device");
+    log_warning("port {} ({}): the {} is gone; {}", port.spec.name, where,
+                port.kernel ? "interface" : "device", kWaits);
   }
 }
 

@@ -185,6 +185,21 @@ TEST_F(DripctlTest, ListsPorts) {
   EXPECT_EQ(json("port list")["ports"][0]["link_bps"], 10'000'000'000);
 }
 
+TEST_F(DripctlTest, ACounterThatNobodyKeepsIsADash) {
+  v1::ListPortsResponse ports;
+  v1::Port* port = ports.add_ports();
+  port->set_name("lan");
+  port->set_rx_missed(5);
+  port->set_tx_errors(6);
+  port->add_unknown_counters("rx_no_mbuf");
+  port->add_unknown_counters("tx_errors");
+  server_->reply(ports);
+  const auto table = lines(dripctl("port list").out);
+  ASSERT_EQ(table.size(), 2U);
+  // RX MISSED, RX ERRORS, NO MBUF, TX ERRORS, TX RETRIES.
+  EXPECT_THAT(table[1], testing::ContainsRegex(" 5 +0 +- +- +0 *$"));
+}
+
 TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   v1::ListLcoresResponse lcores;
   v1::Lcore* lcore = lcores.add_lcores();
