@@ -117,8 +117,8 @@ TEST(AuditLog, LinesWaitWhileTheDiskIsFull) {
       (*log)->warnings(),
       ElementsAre("audit log: " + path + ": No space left on device; 3 lines wait to be written"));
   std::filesystem::remove(path);  // Now there is room, under the same name.
-  ASSERT_TRUE(wait_until([&] { return (*log)->warnings().empty(); }));
-  EXPECT_EQ(lines_of(path), 3U);
+  ASSERT_TRUE(wait_until([&] { return lines_of(path) == 3; }));
+  EXPECT_TRUE(wait_until([&] { return (*log)->warnings().empty(); }));
   EXPECT_THAT(content_of(path), HasSubstr("rule 0"));
 }
 
