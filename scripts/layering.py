@@ -174,6 +174,7 @@ ROOMS = {
         },
         {"absl", "fmt"},
     ),
+    "src/http": ({"base"}, {"absl", "fmt", "civetweb"}),
     "src/metrics/families": (
         {"control/model", "engine", "drip"},
         {"absl", "prometheus"},
@@ -181,6 +182,7 @@ ROOMS = {
     "src/metrics": (
         {
             "metrics/families",
+            "http",
             "control/server",
             "control/rpc/calls",
             "control/config",
@@ -209,6 +211,7 @@ ROOMS = {
             "access",
             "cluster",
             "cluster/membership",
+            "http",
             "metrics",
             "telemetry",
             "control/server",
@@ -299,7 +302,8 @@ LIBRARIES = [
     ("json", re.compile(r"nlohmann/")),
     ("toml", re.compile(r"toml\+\+/")),
     ("spdlog", re.compile(r"spdlog/")),
-    ("prometheus", re.compile(r"prometheus/|civetweb\.h$")),
+    ("prometheus", re.compile(r"prometheus/")),
+    ("civetweb", re.compile(r"civetweb\.h$")),
     ("benchmark", re.compile(r"benchmark/")),
 ]
 # Rooms that use nothing of the operating system: standard C++ and the libraries above.

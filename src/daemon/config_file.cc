@@ -123,7 +123,7 @@ auto parsed_by(absl::StatusOr<T> (*parse)(const std::string&, const std::string&
 
 absl::Status read_metrics(const toml::node& node, MetricsOptions& metrics) {
   Section section(node, "metrics");
-  section.value("listen", metrics.listen, parsed_by(metrics::parse_listen_address));
+  section.value("listen", metrics.listen, parsed_by(http::parse_listen_address));
   section.value("buckets", metrics.buckets, parsed_by(metrics::parse_bucket_choice));
   return section.finish();
 }

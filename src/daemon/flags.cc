@@ -104,8 +104,7 @@ void apply_access(const Flags& flags, AccessOptions& access) {
 
 void apply_metrics(const Flags& flags, MetricsOptions& metrics) {
   if (flags.metrics) {
-    metrics.listen =
-        value_of("--metrics", metrics::parse_listen_address("--metrics", *flags.metrics));
+    metrics.listen = value_of("--metrics", http::parse_listen_address("--metrics", *flags.metrics));
   }
   if (flags.metrics_buckets) {
     metrics.buckets =

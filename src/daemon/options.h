@@ -13,8 +13,8 @@
 #include "dpdk/eal.h"
 #include "dpdk/port_set.h"
 #include "drip/time.h"
+#include "http/listen_address.h"
 #include "metrics/bucket_choice.h"
-#include "metrics/http_endpoint.h"
 
 namespace drip::daemon {
 
@@ -47,7 +47,7 @@ struct MemoryOptions {
 };
 
 struct MetricsOptions {
-  std::optional<metrics::ListenAddress> listen;  ///< None: no metrics are served.
+  std::optional<http::ListenAddress> listen;  ///< None: no metrics are served.
   metrics::BucketChoice buckets;
 };
 
