@@ -206,6 +206,19 @@ ROOMS = {
         },
         {"absl"},
     ),
+    "src/web": (
+        {
+            "http",
+            "control/rpc",
+            "control/rpc/calls",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+        },
+        {"absl", "fmt", "json"},
+    ),
     "src/daemon": (
         {
             "access",
@@ -214,6 +227,7 @@ ROOMS = {
             "http",
             "metrics",
             "telemetry",
+            "web",
             "control/server",
             "control/model",
             "dpdk",

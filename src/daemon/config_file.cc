@@ -128,6 +128,12 @@ absl::Status read_metrics(const toml::node& node, MetricsOptions& metrics) {
   return section.finish();
 }
 
+absl::Status read_web(const toml::node& node, std::optional<http::ListenAddress>& web) {
+  Section section(node, "web");
+  section.value("listen", web, parsed_by(http::parse_listen_address));
+  return section.finish();
+}
+
 absl::Status read_placement(const toml::node& node, PlacementOptions& placement) {
   Section section(node, "placement");
   section.cpus("cpus", placement.fused_cpus);
@@ -223,6 +229,7 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   if (name == "metrics") return read_metrics(node, options.metrics);
   if (name == "tls") return read_tls(node, options.access.tls);
   if (name == "access") return read_access(node, options.access.rules);
+  if (name == "web") return read_web(node, options.web);
   if (name == "ports") return read_ports(node, options.ports);
   for (const char* const initial :
        {"buckets", "rules", "default_bucket_id", "protect_control_traffic", "control_protocols",
@@ -232,7 +239,7 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   return toml_error(
       key.source(), std::string(name),
       "there is no such section; known are node, tls, access, placement, memory, cluster, "
-      "metrics, ports, buckets, rules, default_bucket_id, protect_control_traffic, "
+      "metrics, web, ports, buckets, rules, default_bucket_id, protect_control_traffic, "
       "control_protocols and address_lists");
 }
 

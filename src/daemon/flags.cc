@@ -51,6 +51,10 @@ void declare_metrics(CLI::App& app, Flags& flags) {
   app.add_option("--metrics-buckets", flags.metrics_buckets,
                  "buckets with series of their own: top:N (most bytes sent since the last scrape),"
                  " all, or prefix:TEXT, with a / in it also buckets of flows [top:100]");
+  app.add_option("--web", flags.web,
+                 "PORT (on 127.0.0.1), ADDRESS:PORT or [IPV6]:PORT to serve a web page on, read"
+                 " only and without authentication; keeps ten minutes of up to 10000 buckets, 3 kB"
+                 " each; without it there is none");
 }
 
 template <class T, class U>
@@ -111,6 +115,10 @@ void apply_metrics(const Flags& flags, MetricsOptions& metrics) {
         value_of("--metrics-buckets",
                  metrics::parse_bucket_choice("--metrics-buckets", *flags.metrics_buckets));
   }
+}
+
+void apply_web(const Flags& flags, std::optional<http::ListenAddress>& web) {
+  if (flags.web) web = value_of("--web", http::parse_listen_address("--web", *flags.web));
 }
 
 dpdk::PortSpec port_of_flag(const std::string& text) {
@@ -252,6 +260,7 @@ void apply_flags(const Flags& flags, Options& options) {
   apply_cluster(flags, options.cluster);
   apply_metrics(flags, options.metrics);
   apply_access(flags, options.access);
+  apply_web(flags, options.web);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);

@@ -17,7 +17,7 @@ struct Flags {
   std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle;
   std::optional<std::string> cluster, cluster_name, cluster_ca, cluster_cert, cluster_key,
       cluster_password_file, cluster_heartbeat, cluster_lease;
-  std::optional<std::string> metrics, metrics_buckets;
+  std::optional<std::string> metrics, metrics_buckets, web;
   std::optional<std::string> tokens, tls_cert, tls_key, tls_client_ca, audit_log;
   std::vector<std::string> listen, ports, pairs, hairpins, mtus, eal;
   std::vector<int> cpus, worker_cpus, transmitter_cpus;

@@ -22,6 +22,7 @@
 #include "metrics/collector.h"
 #include "metrics/http_endpoint.h"
 #include "telemetry/node_telemetry.h"
+#include "web/web_service.h"
 
 namespace drip::daemon {
 namespace {
@@ -216,6 +217,15 @@ int run(const Options& options) {
     engine.drain_and_stop(Duration{0});
     return report(status);
   }
+  std::unique_ptr<web::WebService> page;
+  if (options.web) {
+    auto started = web::WebService::start(*options.web, (*node)->context());
+    if (!started.ok()) {
+      engine.drain_and_stop(Duration{0});
+      return report(started.status());
+    }
+    page = *std::move(started);
+  }
   log_info("node {} serves on {}", options.node_id,
            fmt::join(bound_addresses(options, **node), ", "));
 
@@ -227,6 +237,7 @@ int run(const Options& options) {
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
   // While packets still flow: civetweb notices within two seconds that it is to stop.
   metrics.stop();
+  page.reset();
   telemetry.reset();
   (*node)->begin_drain();
   const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);

@@ -158,12 +158,13 @@ absl::Status check(const Options& options) {
         "fused ones");
   }
   if (auto status = check(options.access); !status.ok()) return status;
-  if (options.metrics.listen && !options.metrics.listen->is_loopback() &&
-      !options.access.insecure) {
-    return absl::InvalidArgumentError(fmt::format(
-        "--metrics: {} is not allowed: beyond this machine only with --insecure, as whoever "
-        "reaches the address reads them; allowed: 127.0.0.1 and [::1]",
-        options.metrics.listen->text()));
+  for (const auto& [flag, listen] :
+       {std::pair("--metrics", options.metrics.listen), std::pair("--web", options.web)}) {
+    if (!listen || listen->is_loopback() || options.access.insecure) continue;
+    return absl::InvalidArgumentError(
+        fmt::format("{}: {} is not allowed: beyond this machine only with --insecure, as whoever "
+                    "reaches the address reads what is there; allowed: 127.0.0.1 and [::1]",
+                    flag, listen->text()));
   }
   if (options.cluster.url.empty()) {
     if (options.cluster == ClusterOptions{}) return absl::OkStatus();

@@ -63,6 +63,7 @@ struct Options {
   ClusterOptions cluster;
   MetricsOptions metrics;
   AccessOptions access;
+  std::optional<http::ListenAddress> web;  ///< None: there is no page.
   std::vector<dpdk::PortSpec> ports;
   bool dpdk_telemetry = false;
   std::vector<std::string> eal_arguments;

@@ -193,6 +193,7 @@ TEST_F(DaemonAccess, WhatIsOpenToOthersIsRefusedAtTheStart) {
       {{"--listen", "0.0.0.0:0", "--tls-cert", path("server.crt"), "--tls-key", path("server.key")},
        "only where callers are known"},
       {{"--metrics", "0.0.0.0:0"}, "--metrics: 0.0.0.0:0 is not allowed: beyond this machine only"},
+      {{"--web", "0.0.0.0:0"}, "--web: 0.0.0.0:0 is not allowed: beyond this machine only"},
       {{"--tls-cert", path("server.crt")}, "--tls-cert and --tls-key go together"},
       {{"--tls-client-ca", path("ca.crt")}, "--tls-client-ca needs --tls-cert and --tls-key"},
       {{"--tls-cert", path("server.crt"), "--tls-key", path("ops.key")},

@@ -78,6 +78,8 @@ std::vector<BadFile> bad_files() {
        "5:7: ports[0].mtu: a whole number from 68 to 16362 is needed"},
       {"[metrics]\nlisten = \"metrics:80\"\n",
        "2:10: metrics.listen: \"metrics:80\" is not allowed: PORT (on 127.0.0.1)"},
+      {"[web]\nlisten = \"web:80\"\n",
+       "2:10: web.listen: \"web:80\" is not allowed: PORT (on 127.0.0.1)"},
       {"[metrics]\nbuckets = \"some\"\n", "2:11: metrics.buckets: \"some\" is not allowed: top:N"},
       // What the control plane refuses.
       {good + "\n[[buckets]]\nbucket_id = \"b\"\ncapacity = 0\nleak_rate = 1\n",
@@ -289,7 +291,7 @@ TEST(ConfigFile, TheExampleHasEveryField) {
   const std::string text = example();
   int fields = 0;
   for (const char* section : {"[node]", "[tls]", "[[access]]", "[placement]", "[memory]",
-                              "[cluster]", "[metrics]", "[[ports]]"}) {
+                              "[cluster]", "[metrics]", "[web]", "[[ports]]"}) {
     const Outcome outcome =
         DripdProcess({"--config", directory.write("bad.toml", std::string(section) + "\nno = 1\n")})
             .wait();

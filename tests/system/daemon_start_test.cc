@@ -55,6 +55,8 @@ TEST(CommandLine, ErrorsAreNamedAndExitWith2) {
       {"--listen unix:", "listen: \"unix:\" is not allowed"},
       {"--dpdk-telemetry", "dpdk_telemetry: a node without ports does not use DPDK"},
       {"--metrics :9464", "--metrics: \":9464\" is not allowed: PORT (on 127.0.0.1)"},
+      {"--web :8080", "--web: \":8080\" is not allowed: PORT (on 127.0.0.1)"},
+      {"--web localhost:8080", "--web: \"localhost:8080\" is not allowed"},
       {"--metrics localhost:9464", "--metrics: \"localhost:9464\" is not allowed"},
       {"--metrics-buckets most", "--metrics-buckets: \"most\" is not allowed: top:N"},
       {"--port x", "--port: 'x' is not NAME=DEVICE"},

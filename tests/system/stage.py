@@ -88,7 +88,7 @@ def run(test):
     """`test(build, kind)` with the arguments of the command line: BUILD KIND."""
     unwind_when_stopped()
     go_first()
-    build, kind = sys.argv[1:]
+    build, kind = sys.argv[1:3]
     if reason := cannot(kind):
         skip(reason)
     try:

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "web/web_service.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+
+namespace drip::web {
+namespace {
+
+// History::kSamples of these are ten minutes.
+constexpr std::chrono::seconds kStep{2};
+
+}  // namespace
+
+WebService::WebService(const control::ServicesContext& context, bool loopback_only)
+    : recorder_(context), responder_(context, recorder_, loopback_only) {
+  // What the first rates are the difference from.
+  recorder_.step();
+  recording_ = std::make_unique<WorkThread>("drip-history", kStep, [this] { recorder_.step(); });
+}
+
+absl::StatusOr<std::unique_ptr<WebService>> WebService::start(
+    const http::ListenAddress& address, const control::ServicesContext& context) {
+  std::unique_ptr<WebService> service(new WebService(context, address.is_loopback()));
+  // A browser opens up to six connections, and some more that it may not use.
+  auto server = http::Server::start({address, "web", "8", "drip-web"},
+                                    [&responder = service->responder_](const auto& request) {
+                                      return responder.answer(request);
+                                    });
+  if (!server.ok()) return server.status();
+  service->server_ = *std::move(server);
+  log_info("page at {}", service->url());
+  if (!address.is_loopback()) {
+    log_warning("web: {} is open to whoever reaches it: there is no authentication",
+                address.text());
+  }
+  return service;
+}
+
+}  // namespace drip::web
