@@ -125,6 +125,13 @@ absl::Status PortSet::open_over_kernel(OpenPort& port, const netdev::Link& link)
   if (const auto count = device_argument(port.spec.device, "queue_count")) {
     (void)std::from_chars(count->data(), count->data() + count->size(), queues);
   }
+  if (is_xdp && queues > workers_) {
+    return absl::FailedPreconditionError(fmt::format(
+        "port {} ({}): queue_count={}, one for each transmitter, and {} of the polling threads "
+        "receive: what the kernel puts into the other queues would be lost; fused threads receive "
+        "and transmit",
+        port.spec.name, port.spec.device, queues, workers_));
+  }
   auto preparation = netdev::Preparation::apply(
       *kernel_, link, is_xdp ? netdev::Access::kXdp : netdev::Access::kPacket, queues);
   if (!preparation.ok()) return refuse(port.spec, preparation.status());
