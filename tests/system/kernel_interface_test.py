@@ -3,6 +3,7 @@
 """What dripd sets of a kernel interface while it runs, and puts back at the end."""
 import pathlib
 import re
+import subprocess
 import tempfile
 
 import stage  # Finds scripts/lib.
@@ -56,6 +57,8 @@ def test(build, kind):
                 for side in before:
                     are_set(kind, link.settings(side), before[side])
                 all_flows_arrive(link)
+                if kind == "af_xdp":
+                    a_program_that_runs_stays(daemon, link)
                 check(daemon.balance().holds, "the balance does not hold")
             after = {side: link.settings(side) for side in ("left", "right")}
             check(after == before, f"not put back: {after}, before {before}")
@@ -71,6 +74,22 @@ def are_set(kind, now, before):
         check(
             now.get("queues", "1") == "1", f"{now['queues']} receive queues, of which one is polled"
         )
+
+
+def a_program_that_runs_stays(daemon, link):
+    """A second node is refused the interface, and the first one's program goes on."""
+    before = {side: link.settings(side) for side in ("left", "right")}
+    command = [*link.prefix, str(daemon.dripd.resolve()), "--listen", daemon.server + ".second"]
+    second = subprocess.run(
+        [*command, *link.dripd_arguments()], capture_output=True, text=True, timeout=30
+    )
+    check(second.returncode != 0, "two nodes have one interface")
+    check(
+        "another program receives from left by AF_XDP" in second.stderr,
+        f"it does not say why: {second.stderr}",
+    )
+    check({side: link.settings(side) for side in before} == before, "what others set was changed")
+    all_flows_arrive(link)
 
 
 def all_flows_arrive(link):

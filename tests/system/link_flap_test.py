@@ -15,6 +15,7 @@ def test(build, kind):
         daemon.ctl("bucket", "set", "all", "--rate", "20mbit", "--capacity", "200")
         daemon.ctl("rule", "default", "all")
         middle = link.names[2]
+        received, sent = eth0_received(link), port_sent(daemon)
         with UdpStream(link, 1000) as stream:
             flows(stream, "at the start")
             for namespace, interface in (
@@ -30,8 +31,21 @@ def test(build, kind):
                 flows(stream, f"after {interface} of {namespace} was down")
             stream.stop_sending()
             time.sleep(0.5)
+        sent, received = port_sent(daemon) - sent, eth0_received(link) - received
+        check(abs(sent - received) <= received / 1000, f"TX {sent}, and {received} were received")
         check(len(stream.received) == len(set(stream.received)), "a packet came twice")
         print(f"{kind}: {stream.sent} sent, {len(stream.received)} received")
+
+
+def eth0_received(link):
+    """Frames that the kernel behind the right port has got."""
+    return int(link.right.proc("dev").split("eth0:")[1].split()[1])
+
+
+def port_sent(daemon):
+    return next(
+        p["tx_packets"] for p in daemon.ctl("port", "list")["ports"] if p["name"] == "right"
+    )
 
 
 def flows(stream, when):
