@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 #include "web/log_code.h"
 
@@ -40,7 +41,7 @@ Sample History::at(std::uint64_t step) const {
   const std::size_t slot = step % kSamples;
   const Codes& codes = codes_[slot];
   const auto whole = [](std::uint16_t code) {
-    return static_cast<std::uint64_t>(log_decoded(code) + 0.5);
+    return static_cast<std::uint64_t>(std::round(log_decoded(code)));
   };
   Sample sample;
   sample.bits_per_second = log_decoded(codes.bits);
