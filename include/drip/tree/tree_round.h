@@ -48,6 +48,9 @@ class TreeRound {
     std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
     for (std::size_t i = 0; i < count; ++i) {
       if (buckets_[due[i]].in_tree == 0) {
+        // A leaf whose last unit another entry of this round has served, and that has ended by it.
+        if (buckets_[due[i]].backlog.get() == 0) [[unlikely]]
+          continue;
         const std::uint32_t departed = serve_flat(due[i]);
         round.departed += departed;
         round.more_is_due |= departed == limits.units;

@@ -203,7 +203,8 @@ class RandomTree {
         if (draw_.one_in(2)) tree_.drop(leaf);
         tree_.drain(leaf);
         if (is_active(inner) && tree_.has_free_slot() &&
-            leaves_.size() + inner_.size() < kMostNodes) {
+            leaves_.size() + inner_.size() < kMostNodes &&
+            tree_.scheduler().tree().structure().depth(inner) < kMaxTreeDepth) {
           NodeSettings share = share_under(inner);
           leaves_.push_back(tree_.add_leaf(leaf_settings(1e8), share));
           oracle_.gone(leaves_.back());
@@ -244,11 +245,12 @@ class RandomTree {
     const TreeStructure& structure = tree_.scheduler().tree().structure();
     const NodeSettings before = tree_.record(slot).share;
     if (!is_active(to) || !is_active(slot)) return;
-    if (tree_.bucket(slot).in_tree != 0) {
+    const bool in_tree = tree_.bucket(slot).in_tree != 0;
+    if (in_tree) {
       if (structure.is_within(to, slot)) return;
       if (before.parent == kNoNode) return;  // A root stays one here.
-      if (structure.depth(to) + structure.height(slot) > kMaxTreeDepth) return;
     }
+    if (structure.depth(to) + (in_tree ? structure.height(slot) : 1) > kMaxTreeDepth) return;
     NodeSettings share = share_under(to);
     if (tree_.record(slot).leaf && draw_.one_in(5)) share.parent = kNoNode;
     oracle_.changed(slot);

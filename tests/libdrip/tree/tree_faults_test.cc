@@ -286,6 +286,31 @@ TEST(TreeFaults, ASubtreeDrainsAndIsRetiredFromBelow) {
   EXPECT_EQ(tree.scheduler().tree().structure().inner_nodes(), 0U);
 }
 
+// The wheel has a leaf that falls below its guarantee, and its root, in one round. The root serves
+// the leaf's last unit, by which the leaf ends, before it is the leaf's turn.
+TEST(TreeFaults, ALeafEndsInTheRoundInWhichItIsDue) {
+  TestTree tree(8, 4, kBegin);
+  TreeOracle oracle(tree, kBegin);
+  const std::uint32_t root = tree.add_inner(ceiling(8e6), {});
+  NodeSettings share = under(root);
+  share.guaranteed_bits_per_second = 4e6;
+  const std::uint32_t leaf = tree.add_leaf(ceiling(kRate, 8), share);
+  for (int i = 0; i < 3; ++i) tree.admit(leaf, 1000);  // One each ms, guaranteed one each 2 ms.
+  tree.poll(kBegin);
+  tree.poll(kBegin + Duration{1'000'000});
+  ASSERT_EQ(tree.record(leaf).waiting.size(), 1U);
+  ASSERT_EQ(tree.node(leaf).state, NodeState::kReady);
+  ASSERT_TRUE(tree.bucket(leaf).hook.scheduled());
+  tree.drain(leaf);
+  oracle.last_poll = tree.now();
+  tree.poll(kBegin + Duration{10'000'000});
+  EXPECT_EQ(tree.record(leaf).departed, 3U);
+  EXPECT_EQ(tree.bucket(leaf).state.load(), BucketPhase::kRetired);
+  tree.reap();
+  EXPECT_TRUE(tree.scheduler().idle());
+  ASSERT_NO_FATAL_FAILURE(oracle.check_states());
+}
+
 // Roots and buckets in no tree take turns when the core cannot keep up.
 TEST(TreeFaults, RootsAndFlatBucketsShareTheCore) {
   TestTree tree(200, 100, kBegin);
