@@ -209,7 +209,9 @@ class Link:
                 *f"peer name eth0 netns {host.name}".split(),
             )
             # dripd's interfaces have no addresses, so that the kernel sends nothing on them.
-            run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
+            # A namespace may begin with the machine's own setting of IPv4.
+            for setting in (f"ipv6.conf.{side}.disable_ipv6=1", f"ipv4.conf.{side}.forwarding=0"):
+                run(*self.prefix, "sysctl", "-qw", f"net.{setting}")
             host.configure()
             run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
         self.left, self.right = self.hosts

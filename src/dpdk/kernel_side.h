@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ struct KernelSide {
     return std::max(lost_before, taken - std::min(taken, known));
   }
   std::optional<netdev::Preparation> preparation;
+  std::chrono::steady_clock::time_point settings_read;  ///< When `preparation` last looked.
   ReopenAttempts attempts;
 };
 

@@ -18,6 +18,9 @@ namespace {
 // interfaces' changes at once; they are read as often all the same, in case a report was lost.
 constexpr Duration kInterval{200'000'000};
 
+// How long an interface's settings may be another's.
+constexpr std::chrono::milliseconds kSettingsInterval{500};
+
 constexpr std::uint32_t kEthernetHeader = 14;
 constexpr std::uint32_t kVlanTag = 4;
 
@@ -77,6 +80,7 @@ void PortSet::refresh_link(OpenPort& port) {
     const auto link = kernel_->find(tracker.index());
     if (link.ok()) {
       if (tracker.observe(*link)) log_link(port);
+      keep_settings(port, *link);
     } else if (absl::IsNotFound(link.status())) {
       // The event of its end, with its last counters, is there by now, or was lost.
       apply(kernel_->wait(Duration{0}));
@@ -91,6 +95,17 @@ void PortSet::refresh_link(OpenPort& port) {
   if (port.link_known) ++port.link_changes;
   if (port.link_known || !up) log_link(port);
   port.link_known = true;
+}
+
+// Less often than links: the kernel's lock for it is taken for each setting.
+void PortSet::keep_settings(OpenPort& port, const netdev::Link& link) {
+  const auto now = std::chrono::steady_clock::now();
+  KernelSide& kernel = *port.kernel;
+  if (!kernel.preparation || now - kernel.settings_read < kSettingsInterval) return;
+  kernel.settings_read = now;
+  for (const std::string& line : kernel.preparation->keep(*kernel_, link)) {
+    log_warning("port {}: {}", port.spec.name, line);
+  }
 }
 
 void PortSet::take_again(OpenPort& port) {

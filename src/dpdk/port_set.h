@@ -137,6 +137,8 @@ class PortSet final : public datapath::Ports {
   /// Reads link states and MTUs, and tells the polling threads.
   void refresh_links();
   void refresh_link(OpenPort& port);
+  /// Sets again what others change of its interface.
+  void keep_settings(OpenPort& port, const netdev::Link& link);
   void take_again(OpenPort& port);
   void refresh_pci(OpenPort& port);
   void apply(const std::vector<netdev::LinkEvent>& events);

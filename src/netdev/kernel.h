@@ -51,8 +51,9 @@ class Kernel {
   [[nodiscard]] virtual absl::StatusOr<Link> find(int index) = 0;
   /// "192.0.2.1/24", IPv4 and IPv6.
   [[nodiscard]] virtual std::vector<std::string> addresses(int index) = 0;
-  /// Whether the kernel forwards IPv4 or IPv6 that comes in by the interface.
-  [[nodiscard]] virtual bool forwards(const std::string& name) = 0;
+  /// The settings for sysctl(8) that end it, for each protocol of which the kernel forwards what
+  /// comes in by the interface.
+  [[nodiscard]] virtual std::vector<std::string> forwarding(const std::string& name) = 0;
   /// Bits a second; 0: unknown.
   [[nodiscard]] virtual std::uint64_t speed(const std::string& name) = 0;
 

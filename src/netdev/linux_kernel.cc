@@ -46,8 +46,9 @@ struct AddressRequest {
   ifaddrmsg info{};
 };
 
-bool read_flag(const std::string& path) {
-  std::ifstream file(path);
+// `path` below /proc/sys/net, with a place for the interface's name.
+bool is_set(fmt::string_view path, const std::string& name) {
+  std::ifstream file("/proc/sys/net/" + fmt::format(fmt::runtime(path), name));
   int value = 0;
   return file >> value && value != 0;
 }
@@ -80,9 +81,22 @@ class LinuxKernel final : public Kernel {
     request.info.ifa_family = AF_UNSPEC;
     return exchange(&request, sizeof request, index).addresses;
   }
-  bool forwards(const std::string& name) override {
-    return read_flag(fmt::format("/proc/sys/net/ipv4/conf/{}/forwarding", name)) ||
-           read_flag(fmt::format("/proc/sys/net/ipv6/conf/{}/forwarding", name));
+  // IPv6 is forwarded by all interfaces or none, whatever an interface's own `forwarding` says
+  // (ip-sysctl.rst), but for `force_forwarding` of newer kernels.
+  std::vector<std::string> forwarding(const std::string& name) override {
+    std::vector<std::string> settings;
+    if (is_set("ipv4/conf/{}/forwarding", name)) {
+      settings.push_back(fmt::format("net.ipv4.conf.{}.forwarding=0", name));
+    }
+    if (!is_set("ipv6/conf/{}/disable_ipv6", name) &&
+        (is_set("ipv6/conf/{}/forwarding", "all") ||
+         is_set("ipv6/conf/{}/force_forwarding", name))) {
+      settings.push_back(fmt::format("net.ipv6.conf.{}.disable_ipv6=1", name));
+    }
+    if (is_set("mpls/conf/{}/input", name)) {
+      settings.push_back(fmt::format("net.mpls.conf.{}.input=0", name));
+    }
+    return settings;
   }
   std::uint64_t speed(const std::string& name) override {
     std::ifstream file(fmt::format("/sys/class/net/{}/speed", name));

@@ -33,7 +33,8 @@ absl::Status check_programs(Kernel& kernel, const Link& link) {
                   fmt::join(programs.names, ", "), link.name, link.name));
 }
 
-absl::Status check_beside_the_kernel(const Link& link, const std::vector<std::string>& addresses) {
+absl::Status check_beside_the_kernel(Kernel& kernel, const Link& link,
+                                     const std::vector<std::string>& addresses) {
   for (const std::string& address : addresses) {
     if (is_link_local(address)) continue;
     return absl::FailedPreconditionError(fmt::format(
@@ -47,7 +48,21 @@ absl::Status check_beside_the_kernel(const Link& link, const std::vector<std::st
                     "shapes; use af_xdp (--port NAME={}), or: ip link set dev {} nomaster",
                     link.name, link.name, link.name));
   }
+  if (const auto settings = kernel.forwarding(link.name); !settings.empty()) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the kernel forwards what comes in by {}, unshaped beside af_packet; use af_xdp (--port "
+        "NAME={}), or: sysctl -w {}",
+        link.name, link.name, fmt::join(settings, " ")));
+  }
   return absl::OkStatus();
+}
+
+// What joins frames. A NIC also takes the VLAN tag out of them; virtual interfaces give AF_XDP the
+// whole frame.
+std::vector<Offload> unwanted_offloads(Access access, const Link& link) {
+  std::vector<Offload> offloads = {Offload::kGro, Offload::kLro, Offload::kTso};
+  if (access == Access::kXdp && link.kind.empty()) offloads.push_back(Offload::kRxVlan);
+  return offloads;
 }
 
 }  // namespace
@@ -55,11 +70,12 @@ absl::Status check_beside_the_kernel(const Link& link, const std::vector<std::st
 absl::StatusOr<Preparation> Preparation::apply(Kernel& kernel, const Link& link, Access access,
                                                std::uint32_t queues) {
   const std::vector<std::string> addresses = kernel.addresses(link.index);
-  const absl::Status status = access == Access::kXdp ? check_programs(kernel, link)
-                                                     : check_beside_the_kernel(link, addresses);
+  const absl::Status status = access == Access::kXdp
+                                  ? check_programs(kernel, link)
+                                  : check_beside_the_kernel(kernel, link, addresses);
   if (!status.ok()) return status;
 
-  Preparation preparation(link);
+  Preparation preparation(link, access, queues);
   std::vector<std::string>& warnings = preparation.warnings_;
   if (!link.admin_up) {
     warnings.push_back(fmt::format("{0} is down: ip link set dev {0} up", link.name));
@@ -72,56 +88,97 @@ absl::StatusOr<Preparation> Preparation::apply(Kernel& kernel, const Link& link,
                       link.name, address));
     }
   }
-  if (access == Access::kPacket && kernel.forwards(link.name)) {
-    warnings.push_back(
-        fmt::format("the kernel forwards what comes in by {0}, unshaped: sysctl -w "
-                    "net.ipv4.conf.{0}.forwarding=0 net.ipv6.conf.{0}.forwarding=0",
-                    link.name));
-  }
-  for (const Offload offload : {Offload::kGro, Offload::kLro, Offload::kTso}) {
-    preparation.turn_off(kernel, offload);
-  }
-  if (access == Access::kXdp) {
-    // A NIC takes the tag out of the frame; virtual interfaces give AF_XDP the whole frame.
-    if (link.kind.empty()) preparation.turn_off(kernel, Offload::kRxVlan);
-    preparation.set_queues(kernel, queues);
-  }
+  preparation.set_offloads(kernel, link.name, true, warnings);
+  preparation.set_queues(kernel, link.name, true, warnings);
   return preparation;
 }
 
-void Preparation::turn_off(Kernel& kernel, Offload offload) {
-  const std::string& name = before_.name;
-  if (!kernel.offload(name, offload).value_or(false)) return;
-  if (kernel.set_offload(name, offload, false).ok() &&
-      !kernel.offload(name, offload).value_or(false)) {
-    turned_off_.push_back(offload);
+std::vector<std::string> Preparation::keep(Kernel& kernel, const Link& link) {
+  std::vector<std::string> lines;
+  set_offloads(kernel, link.name, false, lines);
+  set_queues(kernel, link.name, false, lines);
+  if (access_ == Access::kPacket) {
+    const absl::Status status = check_beside_the_kernel(kernel, link, kernel.addresses(link.index));
+    complain("kernel", std::string(status.message()), lines);
   } else {
-    warnings_.push_back(fmt::format(
-        "{0} stays on at {1}, which joins or changes frames before Drip gets them: ethtool -K {1} "
-        "{0} off",
-        name_of(offload), name));
+    const bool attached = link.xdp_program != 0;
+    complain("program",
+             attached ? ""
+                      : fmt::format("the XDP program by which Drip receives from {} was removed, "
+                                    "and nothing is received; restart dripd",
+                                    link.name),
+             lines);
+  }
+  return lines;
+}
+
+void Preparation::set_offloads(Kernel& kernel, const std::string& name, bool start,
+                               std::vector<std::string>& lines) {
+  for (const Offload offload : unwanted_offloads(access_, before_)) {
+    const std::string_view what = name_of(offload);
+    const auto is_on = [&] { return kernel.offload(name, offload).value_or(false); };
+    if (!is_on()) {
+      complain(what, "", lines);
+      continue;
+    }
+    if (!kernel.set_offload(name, offload, false).ok() || is_on()) {
+      complain(what,
+               fmt::format("{0} stays on at {1}, which joins or changes frames before Drip gets "
+                           "them: ethtool -K {1} {0} off",
+                           what, name),
+               lines);
+      continue;
+    }
+    if (std::find(turned_off_.begin(), turned_off_.end(), offload) == turned_off_.end()) {
+      turned_off_.push_back(offload);
+    }
+    if (!start) {
+      lines.push_back(fmt::format(
+          "somebody turned on {} at {}, which joins or changes frames before Drip gets them; Drip "
+          "has turned it off again",
+          what, name));
+    }
   }
 }
 
-void Preparation::set_queues(Kernel& kernel, std::uint32_t queues) {
-  const std::string& name = before_.name;
-  const std::optional<Channels> before = kernel.channels(name);
-  if (!before || before->receiving() <= queues) return;
-  Channels wanted = *before;
-  if (before->combined > 0) {
-    wanted.combined = queues;
+void Preparation::set_queues(Kernel& kernel, const std::string& name, bool start,
+                             std::vector<std::string>& lines) {
+  if (access_ != Access::kXdp) return;  // AF_PACKET receives from all of them.
+  const std::optional<Channels> now = kernel.channels(name);
+  if (!now || now->receiving() <= queues_) return complain("queues", "", lines);
+  Channels wanted = *now;
+  if (now->combined > 0) {
+    wanted.combined = queues_;
     wanted.rx = 0;
   } else {
-    wanted.rx = queues;
+    wanted.rx = queues_;
   }
-  if (kernel.set_channels(name, wanted).ok()) {
-    channels_ = before;
-    return;
+  if (!kernel.set_channels(name, wanted).ok()) {
+    return complain(
+        "queues",
+        fmt::format("{0} has {1} receive queues and Drip receives from {2}: what comes "
+                    "by the others is lost and counted nowhere: ethtool -L {0} {3} {2}",
+                    name, now->receiving(), queues_, now->combined > 0 ? "combined" : "rx"),
+        lines);
   }
-  warnings_.push_back(fmt::format(
-      "{0} has {1} receive queues and Drip receives from {2}: what comes by the others is lost and "
-      "counted nowhere: ethtool -L {0} {3} {2}",
-      name, before->receiving(), queues, before->combined > 0 ? "combined" : "rx"));
+  channels_ = now;
+  if (!start) {
+    lines.push_back(fmt::format(
+        "somebody gave {} {} receive queues, and Drip receives from {}; Drip has set them again",
+        name, now->receiving(), queues_));
+  }
+}
+
+void Preparation::complain(std::string_view subject, std::string text,
+                           std::vector<std::string>& lines) {
+  const auto found = complaints_.find(subject);
+  if (found != complaints_.end() && found->second == text) return;
+  if (!text.empty()) lines.push_back(text);
+  if (found != complaints_.end()) {
+    found->second = std::move(text);
+  } else if (!text.empty()) {
+    complaints_.emplace(subject, std::move(text));
+  }
 }
 
 void Preparation::restore(Kernel& kernel) const {

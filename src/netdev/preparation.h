@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,25 +27,39 @@ class Preparation {
  public:
   /// Turns off what joins frames or takes tags out of them, and gives the interface `queues`
   /// receive queues. FAILED_PRECONDITION, with the command that cures it and nothing changed, where
-  /// the port would lose frames uncounted or pass them twice: an XDP program of another, an address
-  /// or a bridge beside AF_PACKET. What may be wanted all the same is in warnings().
+  /// the port would lose frames uncounted or pass them twice: an XDP program of another; an
+  /// address, a bridge or forwarding beside AF_PACKET. What may be wanted all the same is in
+  /// warnings().
   static absl::StatusOr<Preparation> apply(Kernel& kernel, const Link& link, Access access,
                                            std::uint32_t queues);
 
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Sets again what somebody has changed since; `link`: the interface as it is now. A sentence
+  /// for each such change, and of what cannot be put right one when it begins.
+  std::vector<std::string> keep(Kernel& kernel, const Link& link);
   /// Puts back what apply() changed, the MTU and promiscuous mode, unless the interface is another
   /// one by now.
   void restore(Kernel& kernel) const;
 
  private:
-  explicit Preparation(Link before) : before_(std::move(before)) {}
-  void turn_off(Kernel& kernel, Offload offload);
-  void set_queues(Kernel& kernel, std::uint32_t queues);
+  Preparation(Link before, Access access, std::uint32_t queues)
+      : before_(std::move(before)), access_(access), queues_(queues) {}
+  // Both add to `lines` what they cannot set, and if this is not the `start` what they have set.
+  void set_offloads(Kernel& kernel, const std::string& name, bool start,
+                    std::vector<std::string>& lines);
+  void set_queues(Kernel& kernel, const std::string& name, bool start,
+                  std::vector<std::string>& lines);
+  /// `text` stands from now on for `subject`, and is added to `lines` unless it did before. Empty:
+  /// nothing stands any more.
+  void complain(std::string_view subject, std::string text, std::vector<std::string>& lines);
 
   Link before_;
+  Access access_;
+  std::uint32_t queues_;
   std::vector<Offload> turned_off_;
   std::optional<Channels> channels_;  // Before, if they were changed.
   std::vector<std::string> warnings_;
+  std::map<std::string, std::string, std::less<>> complaints_;
 };
 
 }  // namespace drip::netdev

@@ -21,7 +21,7 @@ constexpr std::size_t kChunkBytes = 4096;
 constexpr int kRingEntries = 1;
 constexpr std::chrono::milliseconds kRetry{20};
 constexpr std::chrono::milliseconds kRelease{200};
-constexpr int kTries = 100;
+constexpr std::chrono::seconds kPatience{2};
 
 /// One page, to bind a socket with.
 class Page {
@@ -91,7 +91,9 @@ absl::Status detach_xdp_program(int index) {
 }
 
 bool xdp_queue_is_taken(int index) {
-  for (int i = 0; i < kTries; ++i) {
+  // A try takes 1 ms to 0.1 s: the kernel waits for all CPUs when it closes a socket.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
     const int error = bind_and_close(index);
     if (error == 0) std::this_thread::sleep_for(kRelease);
     if (error != EBUSY) return false;

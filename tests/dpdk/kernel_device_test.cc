@@ -25,6 +25,16 @@ void command(const std::string& line) {
   ASSERT_EQ(std::system(line.c_str()), 0) << line;  // NOLINT(cert-env33-c)
 }
 
+/// A pair of interfaces that are up. The kernel does nothing of its own with what comes by them.
+void add_veth(const std::string& one, const std::string& other) {
+  command("ip link add " + one + " type veth peer name " + other);
+  for (const std::string& name : {one, other}) {
+    command("sysctl -qw net.ipv6.conf." + name + ".disable_ipv6=1");
+    command("sysctl -qw net.ipv4.conf." + name + ".forwarding=0");
+    command("ip link set " + name + " up");
+  }
+}
+
 /// A raw socket on one interface.
 class RawSocket {
  public:
@@ -91,16 +101,14 @@ void expect_round_trip(const std::string& device, const std::string& host_side,
 
 TEST(KernelDeviceTest, AfPacketOnAVethCarriesFramesBothWays) {
   DRIP_NEEDS_NET_ADMIN();
-  command("ip link add dripa type veth peer name dripb");
-  command("sysctl -qw net.ipv6.conf.dripa.disable_ipv6=1 net.ipv6.conf.dripb.disable_ipv6=1");
-  command("ip link set dripa up && ip link set dripb up");
+  add_veth("dripa", "dripb");
   expect_round_trip("net_af_packet0,iface=dripa", "dripb", "");
   command("ip link delete dripa");
 }
 
 TEST(KernelDeviceTest, TheMtuOfAKernelDeviceIsSetAndBounded) {
   DRIP_NEEDS_NET_ADMIN();
-  command("ip link add dripa type veth peer name dripb && ip link set dripa up");
+  add_veth("dripa", "dripb");
   {
     Node node({{"x", "net_af_packet0,iface=dripa", "x", 1400}});
     ASSERT_TRUE(node.is_open()) << node.status();
@@ -127,9 +135,7 @@ TEST(KernelDeviceTest, TapCarriesFramesBothWays) {
 
 TEST(KernelDeviceTest, SurvivesLinkDownAndUp) {
   DRIP_NEEDS_NET_ADMIN();
-  command("ip link add dripc type veth peer name dripd");
-  command("sysctl -qw net.ipv6.conf.dripc.disable_ipv6=1 net.ipv6.conf.dripd.disable_ipv6=1");
-  command("ip link set dripc up && ip link set dripd up");
+  add_veth("dripc", "dripd");
   {
     Node node({{"port", "net_af_packet1,iface=dripc", "port"}});
     ASSERT_TRUE(node.is_open()) << node.status();

@@ -17,7 +17,7 @@ class FakeKernel final : public Kernel {
   struct Interface {
     Link link;
     std::vector<std::string> addresses;
-    bool forwards = false;
+    std::vector<std::string> forwarding;
     std::map<Offload, bool> offloads;
     std::set<Offload> fixed;  // Offloads that cannot be changed.
     std::optional<Channels> channels;
@@ -39,7 +39,9 @@ class FakeKernel final : public Kernel {
     return absl::NotFoundError("index");
   }
   std::vector<std::string> addresses(int index) override { return at(index).addresses; }
-  bool forwards(const std::string& name) override { return interfaces[name].forwards; }
+  std::vector<std::string> forwarding(const std::string& name) override {
+    return interfaces[name].forwarding;
+  }
   std::uint64_t speed(const std::string&) override { return 0; }
   std::optional<bool> offload(const std::string& name, Offload offload) override {
     const auto& offloads = interfaces[name].offloads;

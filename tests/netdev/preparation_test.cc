@@ -129,12 +129,81 @@ TEST_F(PreparationTest, AfPacketIsRefusedWhereTheKernelPassesTheSameFrames) {
   eth().link.master = 7;
   EXPECT_NE(refusal(Access::kPacket).find("ip link set dev eth1 nomaster"), std::string::npos);
   eth().link.master = 0;
-  eth().forwards = true;
+  eth().forwarding = {"net.ipv4.conf.eth1.forwarding=0", "net.ipv6.conf.eth1.disable_ipv6=1"};
+  EXPECT_NE(
+      refusal(Access::kPacket)
+          .find("sysctl -w net.ipv4.conf.eth1.forwarding=0 net.ipv6.conf.eth1.disable_ipv6=1"),
+      std::string::npos);
+  EXPECT_TRUE(prepare(Access::kXdp).ok());
+  eth().channels = Channels{4, 0, 0};
+  eth().forwarding.clear();
   const auto preparation = prepare(Access::kPacket);
   ASSERT_TRUE(preparation.ok());
-  ASSERT_EQ(preparation->warnings().size(), 1U);
-  EXPECT_NE(preparation->warnings()[0].find("net.ipv4.conf.eth1.forwarding=0"), std::string::npos);
+  EXPECT_TRUE(preparation->warnings().empty());
   EXPECT_EQ(eth().channels, (Channels{4, 0, 0}));  // It receives from all queues.
+}
+
+TEST_F(PreparationTest, WhatOthersChangeIsSetAgainAndPutBackAtTheEnd) {
+  eth().offloads = {{Offload::kGro, false}, {Offload::kTso, false}};
+  eth().channels = Channels{1, 0, 0};
+  eth().link.xdp_program = 12;
+  eth().programs = {{"xsk_def_prog"}, true};
+  auto preparation = prepare();
+  ASSERT_TRUE(preparation.ok());
+  EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  eth().offloads[Offload::kGro] = true;
+  eth().channels = Channels{2, 0, 0};
+  const auto lines = preparation->keep(kernel, eth().link);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_NE(lines[0].find("turned on gro at eth1"), std::string::npos);
+  EXPECT_NE(lines[1].find("gave eth1 2 receive queues, and Drip receives from 1"),
+            std::string::npos);
+  EXPECT_FALSE(eth().offloads[Offload::kGro]);
+  EXPECT_EQ(eth().channels, (Channels{1, 0, 0}));
+  EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  preparation->restore(kernel);  // To what they were given last.
+  EXPECT_TRUE(eth().offloads[Offload::kGro]);
+  EXPECT_FALSE(eth().offloads[Offload::kTso]);
+  EXPECT_EQ(eth().channels, (Channels{2, 0, 0}));
+}
+
+TEST_F(PreparationTest, WhatCannotBeSetAgainIsSaidOnceEachTime) {
+  auto preparation = prepare();
+  ASSERT_TRUE(preparation.ok());
+  eth().link.xdp_program = 12;
+  eth().fixed = {Offload::kGro};
+  for (int i = 0; i < 2; ++i) {
+    eth().offloads[Offload::kGro] = true;
+    const auto lines = preparation->keep(kernel, eth().link);
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_NE(lines[0].find("gro stays on at eth1"), std::string::npos);
+    EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+    eth().offloads[Offload::kGro] = false;
+    EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  }
+}
+
+TEST_F(PreparationTest, AProgramThatIsRemovedIsSaid) {
+  auto preparation = prepare();
+  ASSERT_TRUE(preparation.ok());
+  eth().link.xdp_program = 0;
+  const auto lines = preparation->keep(kernel, eth().link);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("by which Drip receives from eth1 was removed"), std::string::npos);
+}
+
+TEST_F(PreparationTest, WhatTheKernelPassesBesideAfPacketIsSaidWhenItBegins) {
+  auto preparation = prepare(Access::kPacket);
+  ASSERT_TRUE(preparation.ok());
+  EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  eth().forwarding = {"net.ipv4.conf.eth1.forwarding=0"};
+  const auto lines = preparation->keep(kernel, eth().link);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("sysctl -w net.ipv4.conf.eth1.forwarding=0"), std::string::npos);
+  EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  eth().forwarding.clear();
+  eth().addresses = {"192.0.2.1/24"};
+  EXPECT_EQ(preparation->keep(kernel, eth().link).size(), 1U);
 }
 
 TEST_F(PreparationTest, AnAddressBesideAfXdpIsAWarning) {

@@ -1,20 +1,27 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What dripd sets of a kernel interface while it runs, and puts back at the end."""
+"""What dripd sets of a kernel interface while it runs, and puts back at the end; where it does not
+start."""
+import ctypes
+import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
+import types
 
 import stage  # Finds scripts/lib.
 import namespace_link
 from daemon import Daemon
 from frames import ethernet, ipv4, udp
+from inside import inside
 from namespace_link import run
 from packet_socket import PacketSocket
 from stage import check, wait_until
 
 FLOWS = 200
+BPF_PROG_TYPE_XDP = 6
 OFFLOADS = ("generic-receive-offload", "tx-tcp-segmentation")
 
 
@@ -51,6 +58,10 @@ def test(build, kind):
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         scratch = pathlib.Path(scratch)
         with Link(scratch, 100e6, [kind]) as link:
+            if kind == "af_xdp":
+                a_program_of_another_stays(build, link)
+            else:
+                a_kernel_that_forwards_is_refused(build, link)
             before = {side: link.settings(side) for side in ("left", "right")}
             print(f"before: {before['left']}")
             with Daemon(pathlib.Path(build), link, scratch / "dripd.log") as daemon:
@@ -59,6 +70,9 @@ def test(build, kind):
                 all_flows_arrive(link)
                 if kind == "af_xdp":
                     a_program_that_runs_stays(daemon, link)
+                else:
+                    a_kernel_that_begins_to_forward_is_said(daemon, link)
+                what_others_change_is_set_again(kind, daemon, link)
                 check(daemon.balance().holds, "the balance does not hold")
             after = {side: link.settings(side) for side in ("left", "right")}
             check(after == before, f"not put back: {after}, before {before}")
@@ -74,6 +88,95 @@ def are_set(kind, now, before):
         check(
             now.get("queues", "1") == "1", f"{now['queues']} receive queues, of which one is polled"
         )
+
+
+def refusal(build, link):
+    """What a dripd says that must not start."""
+    command = [*link.prefix, str((pathlib.Path(build) / "src/daemon/dripd").resolve())]
+    command += ["--listen", f"unix:{link.scratch}/refused.sock", *link.dripd_arguments()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    check(done.returncode == 1, f"dripd started, or died: {done.returncode}: {done.stderr}")
+    return done.stderr
+
+
+def attach_program(link, side):
+    """A program that passes all to the kernel, as a firewall's would; its id."""
+    libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
+    # r0 = XDP_PASS; exit (struct bpf_insn).
+    instructions = ctypes.create_string_buffer(bytes.fromhex("b700000002000000 9500000000000000"))
+    program = libbpf.bpf_prog_load(BPF_PROG_TYPE_XDP, b"firewall", b"BSD", instructions, 2, None)
+    check(program >= 0, f"no program can be loaded: {program}")
+    with inside(types.SimpleNamespace(name=link.names[2])):
+        error = libbpf.bpf_xdp_attach(socket.if_nametoindex(side), program, 0, None)
+    os.close(program)
+    check(error == 0, f"the program cannot be attached: {error}")
+    return attached_program(link, side)
+
+
+def attached_program(link, side):
+    text = run("ip", "-netns", link.names[2], "-details", "link", "show", side).stdout
+    found = re.search(r"prog/xdp id (\d+)", text)
+    return found and int(found.group(1))
+
+
+def a_program_of_another_stays(build, link):
+    """On either port: the one that is opened first, and the one after it."""
+    for side in ("left", "right"):
+        program = attach_program(link, side)
+        check(program, f"no program is attached: {program}")
+        before = {side: link.settings(side) for side in ("left", "right")}
+        said = refusal(build, link)
+        check(
+            f"an XDP program of another (firewall) is attached to {side}" in said,
+            f"it does not say why: {said}",
+        )
+        check(attached_program(link, side) == program, "the program of another is gone")
+        check(
+            {side: link.settings(side) for side in before} == before, "what others set was changed"
+        )
+        run("ip", "-netns", link.names[2], "link", "set", side, "xdp", "off")
+
+
+def set_forwarding(link, setting):
+    run(*link.prefix, "sysctl", "-qw", setting)
+
+
+def a_kernel_that_forwards_is_refused(build, link):
+    cure = "net.ipv4.conf.left.forwarding="
+    set_forwarding(link, cure + "1")
+    said = refusal(build, link)
+    check("the kernel forwards what comes in by left" in said, f"it does not say why: {said}")
+    check(f"sysctl -w {cure}0" in said, f"it does not say what cures it: {said}")
+    set_forwarding(link, cure + "0")
+
+
+def logs(daemon, text):
+    wait_until(lambda: text in daemon.log_path.read_text(), f"the log has '{text}'", 2)
+
+
+def a_kernel_that_begins_to_forward_is_said(daemon, link):
+    """As a container engine makes it, for all interfaces at once."""
+    set_forwarding(link, "net.ipv4.ip_forward=1")
+    for side in ("left", "right"):
+        logs(daemon, f"port {side}: the kernel forwards what comes in by {side}")
+    set_forwarding(link, "net.ipv4.ip_forward=0")
+
+
+def what_others_change_is_set_again(kind, daemon, link):
+    run(*link.prefix, "ethtool", "-K", "left", "gro", "on", "tso", "on")
+    wait_until(
+        lambda: all(link.settings("left")[name] == "off" for name in OFFLOADS),
+        "offloads are off again",
+        2,
+    )
+    for name in ("gro", "tso"):
+        logs(daemon, f"port left: somebody turned on {name} at left")
+    if kind == "af_xdp":
+        queues = link.settings("left").get("queues")
+        done = run(*link.prefix, "ethtool", "-L", "left", "rx", "2", check=False)
+        if queues and done.returncode == 0:
+            wait_until(lambda: link.settings("left")["queues"] == queues, "one queue again", 2)
+    all_flows_arrive(link)
 
 
 def a_program_that_runs_stays(daemon, link):
