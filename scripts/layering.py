@@ -62,6 +62,10 @@ ROOMS = {
         {"control/model", "engine", "classifier", "base", "drip"},
         {"absl", "fmt"},
     ),
+    "src/control/placement": (
+        {"control/config", "control/model", "engine", "packet", "drip"},
+        set(),
+    ),
     "src/control/explain": (
         {"control/config", "control/model", "engine", "classifier", "packet", "base", "drip"},
         {"absl"},
@@ -112,6 +116,7 @@ ROOMS = {
             "control/convert",
             "control/config",
             "control/model",
+            "control/placement",
             "control/requests",
             "engine",
             "base",

@@ -69,6 +69,10 @@ class BucketRing {
     assert(sequence - head() < size());
     return slots_[sequence & mask()];
   }
+  [[nodiscard]] const RingEntry& at(std::uint32_t sequence) const {
+    assert(sequence - head() < size());
+    return slots_[sequence & mask()];
+  }
 
   /// Consumer. Takes the slots of released units back: those that wait move behind them, towards
   /// the tail, in their order. Calls `moved(UnitRef, sequence)` for each unit that has a new

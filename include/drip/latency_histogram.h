@@ -62,6 +62,28 @@ class alignas(kCacheLineBytes) RecentLatencies {
     prefetch_to_write(&histograms.lateness[bins >> 8]);
   }
 
+  /// Goes on where `from`, which rests, has stopped; what was recorded here is forgotten.
+  void continue_from(const RecentLatencies& from, const LatencyHistograms& from_histograms,
+                     LatencyHistograms& histograms) {
+    sojourn_sum_ns_.set(from.sojourn_sum_ns_.get());
+    sojourn_max_ns_.set(from.sojourn_max_ns_.get());
+    lateness_sum_ns_.set(from.lateness_sum_ns_.get());
+    lateness_max_ns_.set(from.lateness_max_ns_.get());
+    last_departure_ns_.set(from.last_departure_ns_.get());
+    for (std::size_t i = 0; i < kSlots; ++i) slots_[i].set(from.slots_[i].get());
+    if (!from.flushed()) {
+      count_.store(from.count_.load(std::memory_order_relaxed), std::memory_order_release);
+      return;
+    }
+    flushes_.begin_write();
+    for (std::size_t i = 0; i < kHistogramBins; ++i) {
+      histograms.sojourn[i].set(from_histograms.sojourn[i].get());
+      histograms.lateness[i].set(from_histograms.lateness[i].get());
+    }
+    count_.store(from.count_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    flushes_.end_write();
+  }
+
   /// Any thread.
   [[nodiscard]] LatencyStats read(const LatencyHistograms& histograms) const {
     LatencyStats stats;

@@ -17,6 +17,7 @@
 #include "drip/departure_sink.h"
 #include "drip/histogram.h"
 #include "drip/internal/bucket_changes.h"
+#include "drip/internal/bucket_move.h"
 #include "drip/internal/departures.h"
 #include "drip/internal/look_ahead.h"
 #include "drip/internal/waiting_units.h"
@@ -324,6 +325,33 @@ class Scheduler {
     bucket.schedule.freeze(at, at);
     reschedule(bucket, slot, now);
   }
+
+  // ---- Moves of a bucket from the Scheduler of one thread to that of another one: create() and
+  // pause() there; then nothing comes to the old one any more; stop() here; take_over() there;
+  // forget() here. What comes to the new one before take_over() waits there. Of buckets that are
+  // in no tree, have no queue but the ring, and in which no request waits.
+
+  /// Nothing departs any more, and nothing is written: take_over() reads it.
+  void stop(std::uint32_t slot) { take_off_wheel(buckets_[slot], slot); }
+  /// Continues a bucket that stop() was called for elsewhere: its schedule, all that waits there,
+  /// its counts. What has come to this one meanwhile is admitted behind, in its order, or given to
+  /// `dropped(UnitRef, RejectReason)` where the capacity is reached. `memory`: of as many entries
+  /// as this ring. REQUIRES: pause() was called here, and the settings are the same.
+  template <std::invocable<UnitRef, RejectReason> Dropped>
+  void take_over(std::uint32_t slot, const Bucket& from, const LatencyHistograms& from_histograms,
+                 std::span<RingEntry> memory, TimePoint now, Dropped dropped) {
+    Bucket& bucket = buckets_[slot];
+    const std::span held = memory.first(copy_waiting(bucket.ring, memory));
+    continue_bucket(bucket, buckets_.histograms[slot], from, from_histograms);
+    bucket.paused = 0;
+    reschedule(bucket, slot, now);
+    for (const RingEntry& entry : held) {
+      const RejectReason reason = admit(slot, entry, entry.unit.wire_bytes());
+      if (reason != RejectReason::kAdmitted) dropped(entry.unit, reason);
+    }
+  }
+  /// Another Scheduler has taken it over: the slot and its ring may be used again.
+  void forget(std::uint32_t slot) { retire(buckets_[slot]); }
 
   // ---- The end of a bucket
 

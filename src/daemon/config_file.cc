@@ -141,6 +141,7 @@ absl::Status read_placement(const toml::node& node, PlacementOptions& placement)
   section.cpus("transmitter_cpus", placement.transmitter_cpus);
   section.whole("realtime_priority", placement.realtime_priority, 0, 99);
   section.value("idle", placement.idle, choice_of(idle_named, "auto, busy, sleep"));
+  section.value("follow_traffic", placement.follow_traffic, truth_of);
   return section.finish();
 }
 

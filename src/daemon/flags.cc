@@ -207,6 +207,9 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--idle", flags.idle,
                  "what a polling thread does without work: auto, busy or sleep [auto]")
       ->check(CLI::IsMember({"auto", "busy", "sleep"}));
+  app.add_option("--follow-traffic", flags.follow_traffic,
+                 "whether buckets move to the CPU at which their packets come in: on or off [on]")
+      ->check(CLI::IsMember({"on", "off"}));
   app.add_option("--realtime-priority", flags.realtime_priority,
                  "SCHED_FIFO priority of polling threads, 1 to 99; 0: off [0]")
       ->check(CLI::Range(0, 99));
@@ -275,6 +278,7 @@ void apply_flags(const Flags& flags, Options& options) {
   take(flags.transmitter_cpus, placement.transmitter_cpus);
   take(flags.realtime_priority, placement.realtime_priority);
   if (flags.idle) placement.idle = *idle_named(*flags.idle);
+  if (flags.follow_traffic) placement.follow_traffic = *flags.follow_traffic == "on";
 
   MemoryOptions& memory = options.memory;
   take(flags.mbufs, memory.packets.mbufs);

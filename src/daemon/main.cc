@@ -122,6 +122,7 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   node.server.addresses = options.listen;
   node.server.allow_tokens = !options.access.tokens.empty();
   node.server.insecure = options.access.insecure;
+  node.follow_traffic = options.placement.follow_traffic;
   node.count_calls = options.metrics.listen.has_value();
   node.server.open_calls = {options.memory.max_connection_calls, options.memory.max_open_calls};
   return node;

@@ -30,6 +30,7 @@ struct PlacementOptions {
   std::vector<int> transmitter_cpus;
   Idle idle = Idle::kAuto;
   int realtime_priority = 0;
+  bool follow_traffic = true;  ///< See control::BucketMover.
 };
 
 struct MemoryOptions {

@@ -43,9 +43,11 @@ class Egress {
     finish_request(unit, RequestRecord::State::kDeparted, now, late);
   }
   /// Counts a packet that now waits in a bucket, until departed() or dropped().
-  void count_waiting() { waiting_packets_.add(1); }
-  /// The same of a packet that was rejected after all.
-  void uncount_waiting() { waiting_packets_.set(waiting_packets_.get() - 1); }
+  void count_waiting(std::uint64_t packets = 1) { waiting_packets_.add(packets); }
+  /// The same of packets that were rejected after all, or wait on another thread.
+  void uncount_waiting(std::uint64_t packets = 1) {
+    waiting_packets_.set(waiting_packets_.get() - packets);
+  }
   /// Congestion is signalled to the packet's sender: CE is set.
   void marked(UnitRef unit) {
     const std::span<std::uint8_t> bytes = io_.writable_bytes(unit.address());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -127,12 +128,14 @@ class RxWorker {
   // itself, which is not needed before dispatch().
   void prefetch(std::span<const std::uint32_t> decisions) const {
     const WorkerRule* const actions = rules_->workers[number_].get();
-    const BucketRef* const targets = rules_->targets.get();
+    const std::atomic<BucketRef>* const targets = rules_->targets.get();
     for (const std::uint32_t decision : decisions) {
       prefetch_to_write(&actions[decision]);
-      dispatcher_.prefetch(targets[decision]);
+      dispatcher_.prefetch(targets[decision].load(std::memory_order_relaxed));
     }
-    for (const std::uint32_t decision : decisions) dispatcher_.prefetch_behind(targets[decision]);
+    for (const std::uint32_t decision : decisions) {
+      dispatcher_.prefetch_behind(targets[decision].load(std::memory_order_relaxed));
+    }
   }
 
   void dispatch(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {

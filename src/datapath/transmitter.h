@@ -177,6 +177,35 @@ class Transmitter {
     return removal;
   }
 
+  // ---- Moves to and from other transmitters: see Scheduler, and docs/decisions/0019-moves.md
+
+  /// Whether a bucket can move: it holds packets only, and in its ring.
+  [[nodiscard]] bool can_move(std::uint32_t slot) const {
+    const Bucket& bucket = scheduler_.buckets()[slot];
+    if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) return false;
+    if ((bucket.queued | bucket.in_tree | bucket.leased | bucket.paused) != 0) return false;
+    for (std::uint32_t at = bucket.ring.head(); at != bucket.ring.tail(); ++at) {
+      const UnitRef unit = bucket.ring.at(at).unit;
+      if (unit.is_released() || unit.is_tagged()) return false;
+    }
+    return true;
+  }
+  void stop(std::uint32_t slot) { scheduler_.stop(slot); }
+  /// Ends pause(). `memory`: of as many entries as the ring.
+  void take_over(std::uint32_t slot, const Bucket& from, const LatencyHistograms& histograms,
+                 std::span<RingEntry> memory, TimePoint now) {
+    egress_.count_waiting(from.backlog.get());
+    scheduler_.buckets()[slot].leased = 0;
+    scheduler_.take_over(slot, from, histograms, memory, now,
+                         [&](UnitRef unit, RejectReason reason) {
+                           egress_.dropped(unit, drop_reason(reason), now);
+                         });
+  }
+  void forget(std::uint32_t slot) {
+    egress_.uncount_waiting(scheduler_.buckets()[slot].backlog.get());
+    scheduler_.forget(slot);
+  }
+
   void lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) {
     leases_.apply(terms, lease, now);
   }

@@ -35,6 +35,14 @@ struct BucketChange {
   bool moves = false;
 };
 
+/// A bucket that is to be on another transmitter.
+struct BucketMove {
+  BucketRef from;
+  std::uint32_t transmitter = 0;
+  BucketSettings settings;         ///< Its present ones.
+  std::optional<BucketRef> moved;  ///< Set by the engine: where it is now; none: it has stayed.
+};
+
 /// What happened to the backlog of a removed bucket, in units.
 struct Removal {
   std::uint64_t dropped = 0;

@@ -28,10 +28,12 @@ namespace drip {
 class Engine {
  public:
   static constexpr std::size_t kMaxMovesACall = 512;
+  /// move() makes so many moves together: the more there are, the longer each of them waits.
+  static constexpr std::size_t kMovesTogether = 16;
 
   virtual ~Engine() = default;
 
-  // ---- Buckets. The caller serialises apply(), remove() and the calls on rules.
+  // ---- Buckets. The caller serialises apply(), remove(), move() and the calls on rules.
 
   /// Creates and changes buckets, all of them or none. A change keeps the backlog and rescales the
   /// rest of the present service. RESOURCE_EXHAUSTED, with the amount that was needed, if slots,
@@ -43,6 +45,11 @@ class Engine {
   /// Removes a bucket; its backlog is dropped, or leaks until it is empty. REQUIRES: no rule of the
   /// present snapshot refers to it, and its children have been removed before.
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
+  /// Moves buckets to other transmitters, with what waits in them and all that was counted, in the
+  /// order of their packets. Those that cannot move stay: nodes of trees, buckets with queues,
+  /// leases or waiting requests, large ones, and where there is no memory.
+  /// REQUIRES: no other call concerns these buckets meanwhile.
+  virtual void move(std::span<BucketMove> moves) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
   /// read().backlog alone, at less cost.
   [[nodiscard]] virtual std::uint64_t backlog(BucketRef bucket) const = 0;

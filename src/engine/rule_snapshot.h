@@ -2,6 +2,7 @@
 // The rules as the workers use them: an immutable snapshot, replaced as a whole.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -79,8 +80,9 @@ struct RuleSnapshot {
   /// last one is for protected control traffic.
   std::vector<std::shared_ptr<WorkerRule[]>> workers;
   /// By rule index, the fallback included: the bucket, or kNoBucket. Eight share a cache line, so
-  /// that a worker can prefetch a bucket before it has the rule.
-  std::shared_ptr<BucketRef[]> targets;
+  /// that a worker can prefetch a bucket before it has the rule. Only hints: control changes them
+  /// when a bucket moves, at another moment than the workers' actions.
+  std::shared_ptr<std::atomic<BucketRef>[]> targets;
   static constexpr BucketRef kNoBucket{~0U, 0};
   /// By rule index; read only where both classifiers find a rule.
   std::shared_ptr<std::int32_t[]> priorities;
@@ -98,7 +100,7 @@ struct RuleSnapshot {
   void prepare_workers(std::uint32_t count, std::size_t spare = 0) {
     rule_slots = actions.size() + spare;
     workers.clear();
-    targets = std::make_shared<BucketRef[]>(rule_slots + kPacketKinds);
+    targets = std::make_unique<std::atomic<BucketRef>[]>(rule_slots + kPacketKinds);
     priorities = std::make_shared<std::int32_t[]>(rule_slots);
     for (std::size_t i = 0; i < actions.size(); ++i) targets[i] = target_of(actions[i]);
     for (std::size_t i = 0; i < kPacketKinds; ++i) {

@@ -82,7 +82,10 @@ void print_properties(const v1::Bucket& bucket) {
   properties.add("sojourn", histogram_in_words(bucket.sojourn()));
   properties.add("lateness", histogram_in_words(bucket.lateness()));
   properties.add("forfeited", brief_duration(bucket.forfeited_ns()));
-  properties.add("transmitter", fmt::format("{}", bucket.transmitter()));
+  properties.add("transmitter",
+                 bucket.moves() == 0
+                     ? fmt::format("{}", bucket.transmitter())
+                     : fmt::format("{}, after {} moves", bucket.transmitter(), bucket.moves()));
   properties.add("memory", fmt::format("{}, {} ring slots", brief_bytes(bucket.memory_bytes()),
                                        bucket.ring_slots()));
   properties.add("revision", fmt::format("{}", bucket.revision()));

@@ -81,10 +81,29 @@ void BucketEntry::change(const BucketDefinition& definition) {
 }
 
 BucketEntry::Use BucketEntry::use() const {
-  // acquire: who sees the bucket exist sees all that was done when it was made.
-  if ((uses_.fetch_add(1, std::memory_order_acquire) & kDeleted) == 0) return Use(*this);
-  end_use();
-  return {};
+  for (;;) {
+    // acquire: who sees the bucket exist sees all that was done when it was made, or moved.
+    const std::uint32_t before = uses_.fetch_add(1, std::memory_order_acquire);
+    if ((before & (kDeleted | kMoving)) == 0) return Use(*this);
+    end_use();
+    if ((before & kDeleted) != 0) return {};
+    uses_.wait(kMoving, std::memory_order_relaxed);
+  }
+}
+
+BucketEntry::Move BucketEntry::try_move() {
+  std::uint32_t unused = 0;
+  if (!uses_.compare_exchange_strong(unused, kMoving, std::memory_order_acq_rel)) {
+    return Move(nullptr);
+  }
+  Move move(this);
+  SpinLockHolder lock(lock_);
+  return local_queue_ == nullptr ? std::move(move) : Move(nullptr);
+}
+
+void BucketEntry::end_move() {
+  uses_.fetch_and(~kMoving, std::memory_order_release);
+  uses_.notify_all();
 }
 
 void BucketEntry::end_use() const {
@@ -105,18 +124,19 @@ std::optional<BucketState> BucketEntry::state() const {
   if (!held) return std::nullopt;
   std::optional<BucketState> state(std::in_place);
   state->id = id();
-  state->transmitter = ref_.transmitter;
+  state->transmitter = ref().transmitter;
+  state->moves = moves();
   state->settings = settings();
   state->sharing = sharing();
   state->place = place();
   state->revision = revision();
-  state->stats = node_.engine.read(ref_);
+  state->stats = node_.engine.read(ref());
   return state;
 }
 
 std::uint64_t BucketEntry::backlog() const {
   const Use held = use();
-  return held ? node_.engine.backlog(ref_) : 0;
+  return held ? node_.engine.backlog(ref()) : 0;
 }
 
 SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket) {

@@ -48,7 +48,10 @@ class BucketEntry {
   [[nodiscard]] std::string_view id_view() const {
     return {reinterpret_cast<const char*>(this + 1), id_bytes_};
   }
-  [[nodiscard]] BucketRef ref() const { return ref_; }
+  /// Where it is: while a Use is held, or no configuration can change. It moves otherwise.
+  [[nodiscard]] BucketRef ref() const { return ref_.load(std::memory_order_acquire); }
+  /// How often it has moved to another transmitter.
+  [[nodiscard]] std::uint32_t moves() const { return moves_.load(std::memory_order_relaxed); }
   /// Where its requests queue at present: on this node or, with exact sharing, in Redis.
   [[nodiscard]] RequestQueues& queues() const;
   /// Whose read() tells its state: in a cluster also what a queue in Redis counted that it has no
@@ -99,9 +102,34 @@ class BucketEntry {
     explicit Use(const BucketEntry& bucket) : bucket_(&bucket) {}
     const BucketEntry* bucket_ = nullptr;
   };
-  /// Converts to false if the bucket was deleted. Does not wait. Must not be held for long: whoever
-  /// deletes the bucket waits for it.
+  /// Converts to false if the bucket was deleted. Waits while it moves, some milliseconds. Must not
+  /// be held for long: whoever deletes the bucket waits for it.
   [[nodiscard]] Use use() const;
+
+  /// While it is held (and converts to true) nobody else uses the bucket. For whoever moves it, who
+  /// keeps the configuration from being changed meanwhile.
+  class Move {
+   public:
+    Move(Move&& other) noexcept : bucket_(std::exchange(other.bucket_, nullptr)) {}
+    Move& operator=(Move&&) = delete;
+    ~Move() {
+      if (bucket_ != nullptr) bucket_->end_move();
+    }
+    explicit operator bool() const { return bucket_ != nullptr; }
+    /// It is there from now on.
+    void finish(BucketRef now) {
+      bucket_->ref_.store(now, std::memory_order_release);
+      bucket_->moves_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+   private:
+    friend class BucketEntry;
+    explicit Move(BucketEntry* bucket) : bucket_(bucket) {}
+    BucketEntry* bucket_;
+  };
+  /// Converts to false if somebody uses it, or ever had requests wait in it, whose queue knows
+  /// where they wait. Does not wait.
+  [[nodiscard]] Move try_move();
 
   /// False if the bucket was deleted.
   [[nodiscard]] bool exists() const {
@@ -125,20 +153,23 @@ class BucketEntry {
               const BucketDefinition& definition);
   ~BucketEntry() = default;
   static constexpr std::uint32_t kDeleted = 1U << 31;
+  static constexpr std::uint32_t kMoving = 1U << 30;
 
   void change(const BucketDefinition& definition);
   /// Turns newcomers away and waits for those who use it.
   void end_existence();
   void end_use() const;
+  void end_move();
   // Of a bucket of scope NODE there is nothing to remember.
   static std::unique_ptr<const BucketSharing> remembered(const BucketSharing& sharing);
   // Of a bucket that is in no tree likewise.
   static std::unique_ptr<const BucketPlace> remembered(const BucketPlace& place);
 
   const Node& node_;
-  const BucketRef ref_;
+  std::atomic<BucketRef> ref_;
   std::atomic<std::uint64_t> revision_{0};
-  mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted.
+  mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted or kMoving.
+  std::atomic<std::uint32_t> moves_{0};
   RefCount refs_;
   std::atomic<bool> exact_;
   std::atomic<bool> queued_;

@@ -272,6 +272,15 @@ void RuleStore::merge_added() {
   if (replace(RuleSetSpec(rules_)).ok()) revision_ = revision;
 }
 
+BucketEntryRef RuleStore::bucket_of(std::size_t snapshot_index) const {
+  if (snapshot_ != nullptr && snapshot_index >= snapshot_->rule_slots) {
+    return buckets_.find(rules_.default_bucket_id);
+  }
+  if (snapshot_index >= rules_.rules.size()) return nullptr;
+  const RuleSpec::ToBucket* const to = rules_.rules[snapshot_index].to_bucket();
+  return to == nullptr ? nullptr : buckets_.find(to->bucket_id);
+}
+
 HitTotals RuleStore::snapshot_hits(std::size_t index) const {
   HitTotals sum;
   if (snapshot_ == nullptr) return sum;

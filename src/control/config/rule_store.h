@@ -77,6 +77,11 @@ class RuleStore {
   [[nodiscard]] std::vector<std::string> warnings_of(std::string_view id) const;
   [[nodiscard]] HitTotals protected_hits() const;
 
+  /// What the workers use at present; null before the first.
+  [[nodiscard]] const std::shared_ptr<const RuleSnapshot>& snapshot() const { return snapshot_; }
+  /// The bucket to which the rule of this index, or the default, sends packets; null if to none.
+  [[nodiscard]] BucketEntryRef bucket_of(std::size_t snapshot_index) const;
+
   /// By index in rules().rules.
   [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
 

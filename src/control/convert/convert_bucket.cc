@@ -120,6 +120,7 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   }
   if (stats.queue) write_queue_stats(*stats.queue, *bucket.mutable_queue());
   bucket.set_transmitter(state.transmitter);
+  bucket.set_moves(state.moves);
   bucket.set_rule_id(state.rule_id);
   bucket.set_flow(state.flow);
   bucket.set_ring_slots(stats.ring_slots);

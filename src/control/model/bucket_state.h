@@ -18,6 +18,7 @@ namespace drip::control {
 struct BucketState {
   std::string id;
   std::uint32_t transmitter = 0;
+  std::uint32_t moves = 0;  ///< To another transmitter, since it was made.
   BucketSettings settings;
   BucketSharing sharing;
   BucketPlace place;

@@ -16,6 +16,7 @@
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
 #include "control/model/epoch_clock.h"
+#include "control/placement/bucket_mover.h"
 #include "control/requests/local_queues.h"
 #include "control/requests/shared_queues.h"
 #include "control/rpc/calls/services_context.h"
@@ -79,12 +80,14 @@ struct Node::Parts {
         configuration(engine, buckets),
         listing(engine, buckets, configuration),
         local_changes(configuration),
+        mover(engine, configuration),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         work("drip-config", kHousekeepingPeriod,
              [this] {
                local_queues.pool().sweep();
                local_queues.pool().remembered().expire(engine.now());
                configuration.merge_added_rules();
+               if (options.follow_traffic) mover.follow();
                reload_access();
                log_suppressed_grpc_lines();
              }),
@@ -127,6 +130,7 @@ struct Node::Parts {
   Configuration configuration;
   BucketListing listing;
   LocalChanges local_changes;
+  BucketMover mover;
   std::unique_ptr<Cluster> cluster;
   WorkThread work;
   ServicesContext context;
@@ -192,6 +196,7 @@ const CallCounts* Node::call_counts() const {
 
 void Node::begin_drain() {
   if (parts_->server != nullptr) parts_->server->set_healthy(false);
+  parts_->mover.stop();
   parts_->cluster->begin_drain();
 }
 

@@ -35,6 +35,8 @@ struct NodeOptions {
   std::size_t max_remembered = kDefaultMaxRemembered;
   /// What the machine lacks for full performance; GetNode reports it.
   std::vector<std::string> warnings;
+  /// Buckets move to the polling threads at which their packets come in; see BucketMover.
+  bool follow_traffic = true;
   bool count_calls = false;  ///< By method and status code; see CallCounts.
   /// Who may do what; null: whoever can connect may do everything.
   std::shared_ptr<access::AccessControl> access;

@@ -61,6 +61,21 @@ class IoPollThread final : public PollThread {
     return transmitter_->remove(slot, drop_backlog, now);
   }
 
+  [[nodiscard]] bool can_move_bucket(std::uint32_t slot) const override {
+    return transmitter_->can_move(slot);
+  }
+  void begin_arrival(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                     std::uint32_t ring_slots, TimePoint now) override {
+    transmitter_->create(slot, settings, ring, ring_slots, now);
+    transmitter_->pause(slot, now);
+  }
+  void stop_bucket(std::uint32_t slot) override { transmitter_->stop(slot); }
+  void take_over_bucket(std::uint32_t slot, const Bucket& from, const LatencyHistograms& histograms,
+                        std::span<RingEntry> memory, TimePoint now) override {
+    transmitter_->take_over(slot, from, histograms, memory, now);
+  }
+  void forget_bucket(std::uint32_t slot) override { transmitter_->forget(slot); }
+
   void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) override {
     transmitter_->lease(terms, lease, now);
   }

@@ -62,6 +62,9 @@ class PollEngine final : public Engine {
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
 
+  // ---- poll_engine_moves.cc
+  void move(std::span<BucketMove> moves) override;
+
   // ---- poll_engine_flow_rules.cc
   absl::StatusOr<std::uint32_t> create_flow_rule(const FlowRuleSettings& settings) override;
   absl::Status change_flow_rule(std::uint32_t flow_rule, const FlowRuleSettings& settings) override;
@@ -106,6 +109,17 @@ class PollEngine final : public Engine {
     bool was_settled = false;  // All that waits came by the present profile.
   };
 
+  /// A move for which slot and ring are reserved.
+  struct PlannedMove {
+    BucketMove* move;
+    BucketRef from;
+    BucketRef to;
+    RingEntry* ring = nullptr;
+    std::uint32_t ring_slots = 0;
+    std::vector<std::uint32_t> rules;  // Indices of those that send packets to it.
+    std::vector<RingEntry> memory;     // For what comes while it moves.
+  };
+
   void make_threads(const PollThreadFactory& make_thread);
   void start();
   void run_thread(PollThread& thread, std::uint32_t number);
@@ -136,6 +150,13 @@ class PollEngine final : public Engine {
   [[nodiscard]] static absl::StatusOr<std::optional<BucketRef>> find_parent(
       const BucketChange& change, std::span<const PlannedChange> before);
   void undo(const PlannedChange& planned);
+
+  // ---- poll_engine_moves.cc
+  [[nodiscard]] std::vector<PlannedMove> plan_moves(std::span<BucketMove> moves);
+  void find_rules_of(std::span<PlannedMove> planned) const;
+  [[nodiscard]] bool is_overflow_bucket(BucketRef bucket) const;
+  void retarget(std::span<const PlannedMove> planned);
+  void finish_moves(std::span<PlannedMove> planned);
 
   // ---- poll_engine_queues.cc
   /// Makes the pools of a transmitter's queues, unless there are.

@@ -85,6 +85,20 @@ class PollThread {
                                std::uint32_t ring_slots) = 0;
   virtual Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) = 0;
 
+  // A bucket moves from one transmitter to another: see poll_engine_moves.cc.
+  [[nodiscard]] virtual bool can_move_bucket(std::uint32_t slot) const = 0;
+  /// Creates a bucket that admits and lets nothing go until take_over_bucket().
+  virtual void begin_arrival(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
+                             std::uint32_t ring_slots, TimePoint now) = 0;
+  virtual void stop_bucket(std::uint32_t slot) = 0;
+  /// `from` and `histograms` are another transmitter's, stopped there. `memory`: of as many entries
+  /// as the ring.
+  virtual void take_over_bucket(std::uint32_t slot, const Bucket& from,
+                                const LatencyHistograms& histograms, std::span<RingEntry> memory,
+                                TimePoint now) = 0;
+  /// Another transmitter has taken it over: its slot is free.
+  virtual void forget_bucket(std::uint32_t slot) = 0;
+
   virtual void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) = 0;
   /// See Transmitter::end_lease().
   virtual bool end_lease(LeaseTerms& terms, TimePoint now) = 0;

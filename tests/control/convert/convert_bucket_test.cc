@@ -247,6 +247,7 @@ TEST(WriteBucket, FillsEveryField) {
   BucketState state;
   state.id = "b";
   state.transmitter = 2;
+  state.moves = 3;
   state.revision = 3;
   state.settings = {.capacity = 5, .units_per_second = 10, .bits_per_second = 8};
   state.sharing.scope = Scope::kCluster;

@@ -151,6 +151,23 @@ Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
   return removal;
 }
 
+void FakeEngine::move(std::span<BucketMove> moves) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  for (BucketMove& move : moves) {
+    FakeBucket& fake = bucket(move.from);
+    if (fake.backlog() > 0) continue;  // It stays.
+    move.moved = BucketRef{move.transmitter, next_slot_++};
+    auto node = buckets_.extract(move.from.slot);
+    node.key() = move.moved->slot;
+    buckets_.insert(std::move(node));
+    const std::size_t indices = rules_->rule_slots + kPacketKinds;
+    for (std::size_t i = 0; i < indices; ++i) {
+      if (rules_->targets[i].load() == move.from) rules_->targets[i].store(*move.moved);
+    }
+  }
+}
+
 BucketStats FakeEngine::read(BucketRef ref) const {
   const std::lock_guard lock(mutex_);
   return bucket(ref).read();

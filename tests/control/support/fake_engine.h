@@ -56,6 +56,7 @@ class FakeEngine final : public Engine {
   // Engine.
   absl::Status apply(std::span<BucketChange> changes) override;
   Removal remove(BucketRef bucket, bool drop_backlog) override;
+  void move(std::span<BucketMove> moves) override;
   [[nodiscard]] BucketStats read(BucketRef bucket) const override;
   [[nodiscard]] std::uint64_t backlog(BucketRef bucket) const override {
     return read(bucket).backlog;

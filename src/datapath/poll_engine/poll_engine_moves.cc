@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PollEngine's moves of buckets between transmitters: see docs/decisions/0019-moves.md.
+//
+// At each moment a bucket departs from one transmitter only, and what is older than the move is in
+// front of what is younger: the new transmitter makes the bucket, paused; the workers send its
+// packets there; what they sent before reaches the old transmitter; that one stops it; the new one
+// takes over what waits, and behind it what came meanwhile.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "datapath/poll_engine/poll_engine.h"
+
+namespace drip::datapath {
+namespace {
+
+// What waits is copied on a polling thread, 64 KiB at most.
+constexpr std::uint32_t kMostRingSlots = 4096;
+
+std::uint64_t key_of(BucketRef bucket) {
+  return std::uint64_t{bucket.transmitter} << 32 | bucket.slot;
+}
+
+}  // namespace
+
+void PollEngine::move(std::span<BucketMove> moves) {
+  for (std::size_t begin = 0; begin < moves.size(); begin += kMovesTogether) {
+    std::vector<PlannedMove> planned =
+        plan_moves(moves.subspan(begin, std::min(kMovesTogether, moves.size() - begin)));
+    if (planned.empty()) continue;
+    const auto on_each = [&](BucketRef PlannedMove::*at, auto job) {
+      for (std::uint32_t number = 0; number < transmitters_.size(); ++number) {
+        PollThread& thread = *transmitters_[number];
+        if (std::ranges::none_of(
+                planned, [&](const PlannedMove& one) { return (one.*at).transmitter == number; })) {
+          continue;
+        }
+        thread.mailbox.run([&](TimePoint now) {
+          for (PlannedMove& one : planned) {
+            if ((one.*at).transmitter == number) job(thread, one, now);
+          }
+        });
+      }
+    };
+    on_each(&PlannedMove::to, [](PollThread& thread, PlannedMove& one, TimePoint now) {
+      thread.begin_arrival(one.to.slot, one.move->settings, one.ring, one.ring_slots, now);
+    });
+    retarget(planned);
+    drain_hand_offs();
+    on_each(&PlannedMove::from, [](PollThread& thread, PlannedMove& one, TimePoint) {
+      thread.stop_bucket(one.from.slot);
+    });
+    // A stopped bucket is changed by nobody: the new thread reads it where it is.
+    on_each(&PlannedMove::to, [this](PollThread& thread, PlannedMove& one, TimePoint now) {
+      const BucketTable& before = *transmitter_of(one.from).buckets;
+      thread.take_over_bucket(one.to.slot, before[one.from.slot], before.histograms(one.from.slot),
+                              one.memory, now);
+    });
+    on_each(&PlannedMove::from, [](PollThread& thread, PlannedMove& one, TimePoint) {
+      thread.forget_bucket(one.from.slot);
+    });
+    finish_moves(planned);
+  }
+}
+
+std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove> moves) {
+  std::vector<PlannedMove> planned;
+  for (BucketMove& move : moves) {
+    move.moved.reset();
+    const PollThread& thread = transmitter_of(move.from);
+    {
+      const std::shared_lock lock(allocators_mutex_);
+      const SlotRecord& record = allocators_[move.from.transmitter]->record(move.from.slot);
+      if (move.transmitter == move.from.transmitter || record.is_node != 0 ||
+          record.rate_is_leased != 0 || record.queue != nullptr ||
+          record.ring_slots > kMostRingSlots || is_overflow_bucket(move.from)) {
+        continue;
+      }
+    }
+    if (!transmitter_of(move.from).mailbox.run(
+            [&](TimePoint) { return thread.can_move_bucket(move.from.slot); })) {
+      continue;
+    }
+    const std::unique_lock lock(allocators_mutex_);
+    reap();
+    SlotAllocator& allocator = *allocators_[move.transmitter];
+    const SlotRecord& record = allocators_[move.from.transmitter]->record(move.from.slot);
+    const absl::StatusOr<std::uint32_t> slot = allocator.allocate();
+    if (!slot.ok()) continue;
+    const absl::StatusOr<RingEntry*> ring = allocator.rings().allocate(record.ring_slots);
+    if (!ring.ok()) {
+      allocator.release(*slot);
+      continue;
+    }
+    allocator.prepare_histograms(*slot);
+    PlannedMove& one = planned.emplace_back();
+    one.move = &move;
+    one.from = move.from;
+    one.to = {move.transmitter, *slot};
+    one.ring = *ring;
+    one.ring_slots = record.ring_slots;
+    one.memory.resize(record.ring_slots);
+  }
+  find_rules_of(planned);
+  return planned;
+}
+
+// Packets of flows for which there is no room: the snapshot names it, which is not changed.
+bool PollEngine::is_overflow_bucket(BucketRef bucket) const {
+  return rules_ != nullptr && std::ranges::any_of(rules_->flow_paths, [&](const FlowPath& path) {
+           return path.overflow.kind == RuleAction::Kind::kBucket && path.overflow.bucket == bucket;
+         });
+}
+
+void PollEngine::find_rules_of(std::span<PlannedMove> planned) const {
+  if (rules_ == nullptr) return;
+  std::unordered_map<std::uint64_t, PlannedMove*> by_bucket;
+  for (PlannedMove& one : planned) by_bucket.emplace(key_of(one.from), &one);
+  const auto indices = static_cast<std::uint32_t>(rules_->rule_slots + kPacketKinds);
+  for (std::uint32_t index = 0; index < indices; ++index) {
+    const BucketRef target = rules_->targets[index].load(std::memory_order_relaxed);
+    if (const auto found = by_bucket.find(key_of(target)); found != by_bucket.end()) {
+      found->second->rules.push_back(index);
+    }
+  }
+}
+
+void PollEngine::retarget(std::span<const PlannedMove> planned) {
+  if (rules_ == nullptr) return;
+  for (std::size_t worker = 0; worker < workers_.size(); ++worker) {
+    workers_[worker]->mailbox.run([&](TimePoint) {
+      WorkerRule* const rules = rules_->workers[worker].get();
+      for (const PlannedMove& one : planned) {
+        for (const std::uint32_t index : one.rules) rules[index].action.bucket = one.to;
+      }
+    });
+  }
+  for (const PlannedMove& one : planned) {
+    for (const std::uint32_t index : one.rules) {
+      rules_->targets[index].store(one.to, std::memory_order_relaxed);
+    }
+  }
+}
+
+void PollEngine::finish_moves(std::span<PlannedMove> planned) {
+  const std::unique_lock lock(allocators_mutex_);
+  for (const PlannedMove& one : planned) {
+    SlotAllocator& allocator = *allocators_[one.to.transmitter];
+    SlotAllocator& before = *allocators_[one.from.transmitter];
+    SlotRecord& record = allocator.record(one.to.slot);
+    record.set(one.move->settings);
+    record.ring = one.ring;
+    record.ring_slots = one.ring_slots & kMaxRingSlots;
+    record.holds_packets = before.record(one.from.slot).holds_packets;
+    before.record(one.from.slot).holds_packets = 0;
+    before.release_when_retired(one.from.slot);
+    one.move->moved = one.to;
+  }
+  reap();
+}
+
+}  // namespace drip::datapath

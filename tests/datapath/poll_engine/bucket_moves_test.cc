@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Buckets move to and fro between real threads while these receive and send: each packet leaves or
+// is counted as rejected, once, and those of a bucket that one thread received leave in their
+// order.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "classifier/classifier.h"
+#include "datapath/poll_engine/io_poll_thread.h"
+#include "datapath/poll_engine/poll_engine.h"
+#include "datapath/poll_engine/ports.h"
+#include "support/frame_builder.h"
+#include "support/wait_until.h"
+
+namespace drip::datapath {
+namespace {
+
+constexpr std::uint32_t kBuckets = 24;
+constexpr std::uint32_t kThreads = 2;
+
+struct alignas(64) Packet {
+  std::uint32_t bucket = 0;
+  std::uint32_t receiver = 0;
+  std::uint64_t number = 0;  // Of those that the receiver received for the bucket.
+};
+
+// What the threads share. Each bucket's part is touched by the thread that owns it alone, also
+// while it moves: the thread sanitizer would tell otherwise.
+struct Record {
+  std::array<std::array<std::uint64_t, kThreads>, kBuckets> last{};  // Number that left last.
+  std::array<std::uint64_t, kBuckets> sent{};
+  std::array<std::uint64_t, kBuckets> out_of_order{};
+  std::vector<std::vector<std::uint8_t>> frames;
+  std::atomic<bool> receive{false};
+  std::array<std::atomic<std::uint64_t>, kThreads> received{};
+  std::array<std::atomic<std::uint64_t>, kThreads> freed{};
+};
+
+// A port of which each thread has a receive queue, that brings packets of all buckets in turn.
+class StormIo {
+ public:
+  StormIo(Record& record, std::uint32_t thread) : record_(record), thread_(thread) {}
+
+  std::uint32_t rx(std::uint16_t, std::span<void*> out) {
+    if (!record_.receive.load(std::memory_order_relaxed)) return 0;
+    const std::size_t count = std::min<std::size_t>(out.size(), 1 + random() % 8);
+    for (std::size_t i = 0; i < count; ++i) {
+      auto* const packet = new Packet;
+      packet->bucket = random() % kBuckets;
+      packet->receiver = thread_;
+      packet->number = ++numbers_[packet->bucket];
+      out[i] = packet;
+    }
+    record_.received[thread_].fetch_add(count, std::memory_order_relaxed);
+    return static_cast<std::uint32_t>(count);
+  }
+  std::uint32_t tx(std::uint16_t, std::span<void*> packets) {
+    for (void* const address : packets) {
+      const auto* const packet = static_cast<Packet*>(address);
+      std::uint64_t& last = record_.last[packet->bucket][packet->receiver];
+      if (packet->number <= last) ++record_.out_of_order[packet->bucket];
+      last = packet->number;
+      ++record_.sent[packet->bucket];
+      delete packet;
+    }
+    return static_cast<std::uint32_t>(packets.size());
+  }
+  [[nodiscard]] bool takes(std::uint16_t) const { return true; }
+  void free(std::span<void*> packets) {
+    for (void* const address : packets) delete static_cast<Packet*>(address);
+    record_.freed[thread_].fetch_add(packets.size(), std::memory_order_relaxed);
+  }
+  FrameBytes frame(void* packet) {
+    const auto& bytes = record_.frames[static_cast<Packet*>(packet)->bucket];
+    return {bytes, static_cast<std::uint32_t>(bytes.size())};
+  }
+  std::span<std::uint8_t> writable_bytes(void* packet) {
+    return record_.frames[static_cast<Packet*>(packet)->bucket];
+  }
+  void prefetch(void*) {}
+  [[nodiscard]] std::uint16_t rx_queues() const { return 1; }
+  [[nodiscard]] std::uint16_t ingress(std::uint16_t) const { return 0; }
+  [[nodiscard]] std::uint16_t egress(std::uint16_t) const { return 0; }
+  [[nodiscard]] std::uint32_t longest_frame(std::uint16_t) const { return 9000; }
+  [[nodiscard]] std::optional<DropReason> check_long_frame(std::uint16_t, const FrameBytes&) const {
+    return {};
+  }
+
+ private:
+  std::uint32_t random() {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<std::uint32_t>(state_ >> 33);
+  }
+
+  Record& record_;
+  std::uint32_t thread_;
+  std::uint64_t state_ = 1 + thread_;
+  std::array<std::uint64_t, kBuckets> numbers_{};
+};
+static_assert(PacketIo<StormIo>);
+
+class OnePort final : public Ports {
+ public:
+  [[nodiscard]] std::uint16_t count() const override { return 1; }
+  [[nodiscard]] std::vector<std::string> names() const override { return {"p"}; }
+  [[nodiscard]] std::vector<PortStats> read(std::span<const std::uint64_t>) const override {
+    return std::vector<PortStats>(1);
+  }
+  [[nodiscard]] std::uint64_t packets_for_buckets() const override { return 1 << 20; }
+  [[nodiscard]] std::uint64_t packets() const override { return 1 << 20; }
+  [[nodiscard]] std::uint64_t packets_free() const override { return 1 << 20; }
+  [[nodiscard]] bool hugepages() const override { return false; }
+  void thread_begins(std::uint32_t) override {}
+  void thread_ends(std::uint32_t) override {}
+};
+
+class BucketMovesTest : public testing::Test {
+ protected:
+  BucketMovesTest() {
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      record_.frames.push_back(FrameBuilder()
+                                   .ipv4({.dst = ipv4_address(0x0a000000 + i)})
+                                   .ports(1, 2)
+                                   .raw(Bytes(40, 0))
+                                   .build());
+    }
+    EngineOptions options;
+    for (std::uint32_t i = 0; i < kThreads; ++i) {
+      options.lcores.push_back({LcoreStats::Role::kFused, -1, -1, true, 0});
+      ios_.emplace_back(record_, i);
+    }
+    options.buckets_per_transmitter = 256;
+    options.ring_memory_bytes = 16 << 20;
+    engine_ = std::make_unique<PollEngine>(options, poll_threads_over(ios_), ports_, clock_);
+    // Some of each: mostly empty, mostly full, in between.
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      BucketSettings settings;
+      settings.capacity = 16U << (i % 6);
+      settings.bits_per_second = i % 3 == 0 ? 400e9 : 2e6 * (1 + i);
+      settings.departure = i % 2 == 0 ? Departure::kAtStart : Departure::kAtEnd;
+      settings_.push_back(settings);
+      BucketChange change{std::nullopt, settings};
+      EXPECT_TRUE(engine_->apply(std::span(&change, 1)).ok());
+      refs_.push_back(*change.ref);
+    }
+    set_rules();
+  }
+
+  void set_rules() {
+    std::vector<ClassifierRule> rules;
+    auto snapshot = std::make_shared<RuleSnapshot>();
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      ClassifierRule& rule = rules.emplace_back();
+      rule.match.dst_prefix = *IpPrefix::parse("10.0.0." + std::to_string(i));
+      rule.result = i;
+      snapshot->actions.emplace_back(RuleAction::Kind::kBucket, refs_[i]);
+    }
+    snapshot->classifier = std::move(Classifier::build(rules)).value();
+    snapshot->prepare_workers(engine_->worker_count());
+    EXPECT_TRUE(engine_->swap_rules(snapshot, refs_).ok());
+  }
+
+  // Moves some buckets to the other thread; returns how many have moved.
+  std::uint32_t move_some(std::uint32_t first, std::uint32_t count) {
+    std::vector<BucketMove> moves;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::uint32_t bucket = (first + i) % kBuckets;
+      moves.push_back({refs_[bucket], 1 - refs_[bucket].transmitter, settings_[bucket], {}});
+    }
+    engine_->move(moves);
+    std::uint32_t moved = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (!moves[i].moved) continue;
+      refs_[(first + i) % kBuckets] = *moves[i].moved;
+      ++moved;
+    }
+    return moved;
+  }
+
+  Record record_;
+  std::vector<StormIo> ios_;
+  OnePort ports_;
+  TscClock clock_;
+  std::vector<BucketSettings> settings_;
+  std::vector<BucketRef> refs_;
+  std::unique_ptr<PollEngine> engine_;
+};
+
+TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
+  const MemoryStats before = engine_->memory();
+  std::vector<std::uint64_t> admitted(kBuckets);
+  record_.receive = true;
+  std::uint32_t moved = 0;
+  for (std::uint32_t round = 0; round < 40; ++round) {
+    moved += move_some(round * 7, 1 + round % kBuckets);
+    // Counts never go back.
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      const std::uint64_t now = engine_->read(refs_[i]).admitted;
+      ASSERT_GE(now, admitted[i]) << "bucket " << i;
+      admitted[i] = now;
+    }
+  }
+  EXPECT_GT(moved, 300U);
+  record_.receive = false;
+  ASSERT_TRUE(wait_until([&] {
+    std::uint64_t waiting = 0;
+    for (const LcoreStats& lcore : engine_->lcores()) waiting += lcore.waiting_packets;
+    return waiting == 0;
+  }));
+  EXPECT_EQ(engine_->memory().reserved_bytes, before.reserved_bytes);
+  std::uint64_t seen = 0;
+  for (std::uint32_t i = 0; i < kBuckets; ++i) {
+    const BucketStats stats = engine_->read(refs_[i]);
+    seen += stats.departed;
+    for (const std::uint64_t rejected : stats.rejected) seen += rejected;
+    EXPECT_EQ(stats.admitted, stats.departed) << "bucket " << i;
+    EXPECT_EQ(stats.backlog, 0U);
+    EXPECT_EQ(std::reduce(stats.sojourn.counts.begin(), stats.sojourn.counts.end(), 0ULL),
+              stats.departed);
+  }
+  for (const LcoreStats& lcore : engine_->lcores()) {
+    seen += lcore.drops[static_cast<std::size_t>(DropReason::kHandOffFull)];
+  }
+  const std::uint64_t received = record_.received[0] + record_.received[1];
+  EXPECT_GT(received, 100'000U);
+  EXPECT_EQ(seen, received);
+  engine_->drain_and_stop(Duration{0});
+  std::uint64_t sent = 0;
+  for (std::uint32_t i = 0; i < kBuckets; ++i) {
+    sent += record_.sent[i];
+    EXPECT_EQ(record_.out_of_order[i], 0U) << "bucket " << i;
+    EXPECT_GT(record_.sent[i], 0U);
+  }
+  EXPECT_EQ(sent + record_.freed[0] + record_.freed[1], received);
+}
+
+TEST_F(BucketMovesTest, WhatCannotMoveStays) {
+  // One in which a request waits, one that is leased, one of a tree.
+  BucketSettings slow = settings_[0];
+  slow.bits_per_second = 0;
+  slow.units_per_second = 1.0 / 3600;
+  BucketSettings leased = slow;
+  leased.rate_is_leased = true;
+  std::vector<BucketChange> changes = {{std::nullopt, slow, {}, false},
+                                       {std::nullopt, leased, {}, false},
+                                       {std::nullopt, {}, NodeChange{.inner = true}, false}};
+  changes[2].settings.capacity = 0;
+  changes[2].settings.bits_per_second = 1e9;
+  ASSERT_TRUE(engine_->apply(changes).ok());
+  RequestRecord first;
+  RequestRecord second;
+  engine_->admit(*changes[0].ref, first, 0);
+  engine_->admit(*changes[0].ref, second, 0);
+  for (const BucketChange& change : changes) {
+    BucketMove move{*change.ref, 1 - change.ref->transmitter, change.settings, {}};
+    engine_->move(std::span(&move, 1));
+    EXPECT_FALSE(move.moved);
+    EXPECT_FALSE(engine_->read(*change.ref).admitted > 2);
+  }
+  engine_->release(*changes[0].ref, second);
+  EXPECT_EQ(second.state.load(), RequestRecord::State::kReleased);
+}
+
+}  // namespace
+}  // namespace drip::datapath
