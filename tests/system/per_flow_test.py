@@ -6,7 +6,18 @@ import itertools
 import time
 
 import stage
-from frames import IPV4, IPV6, MORE_FRAGMENTS, ethernet, ipv4, ipv6, ipv6_fragment, pattern, udp
+from frames import (
+    IPV4,
+    IPV6,
+    MORE_FRAGMENTS,
+    VLAN,
+    ethernet,
+    ipv4,
+    ipv6,
+    ipv6_fragment,
+    pattern,
+    udp,
+)
 from packet_socket import PacketSocket
 from stage import check, wait_until
 
@@ -17,12 +28,14 @@ CLOSED = "1/h"
 BURST, BURST_SECONDS = 8, 0.002  # What a veth takes in even on a busy machine.
 
 
-def packet(source, destination, port, number, source_port=40000):
-    """A frame that is not like another, for its number."""
+def packet(source, destination, port, number, source_port=40000, tags=()):
+    """A frame that is not like another, for its number. `tags`: ids of VLANs, the outer one
+    first."""
     datagram = udp(port, number.to_bytes(4, "big") + pattern(60), source_port)
+    tags = [(VLAN, vlan_id) for vlan_id in tags]
     if ":" in source:
-        return ethernet(IPV6, ipv6(source, destination, datagram))
-    return ethernet(IPV4, ipv4(source, destination, datagram))
+        return ethernet(IPV6, ipv6(source, destination, datagram), tags)
+    return ethernet(IPV4, ipv4(source, destination, datagram), tags)
 
 
 def numbered(*ends):
@@ -52,6 +65,17 @@ TEMPLATES = {
             f"{B}/32": numbered((B, C, 7000)),
             f"{A6}/128": numbered((A6, C6, 7000), (A6, B6, 7001)),
             f"{B6}/128": numbered((B6, C6, 7000)),
+        },
+    ),
+    # Customers who have the same private address, each behind tags of their own.
+    "source in a VLAN": (
+        ["--per-flow", "source", "--by", "vlan,inner-vlan"],
+        {
+            f"{A}/32,vlan=100,inner-vlan=none": numbered((A, B, 7000, 40000, (100,))),
+            f"{A}/32,vlan=200,inner-vlan=none": numbered((A, B, 7000, 40000, (200,))),
+            f"{A}/32,vlan=200,inner-vlan=7": numbered((A, B, 7000, 40000, (200, 7))),
+            f"{A}/32,vlan=200,inner-vlan=8": numbered((A, B, 7000, 40000, (200, 8))),
+            f"{A}/32,vlan=none,inner-vlan=none": numbered((A, B, 7000)),
         },
     ),
     "destination": (
@@ -201,6 +225,26 @@ def template(daemon, name, flags, by_flow, left, sink):
     rule.delete()
 
 
+def by_port(daemon, left, right):
+    """Customers who have the same address, each behind a port of their own."""
+    ends = {f"{A}/32,port=left": (left, right), f"{A}/32,port=right": (right, left)}
+    frames = numbered((A, B, 7000))
+    for _, sink in ends.values():
+        sink.arrived()
+    rule = PerFlowRule(daemon, ["--per-flow", "source", "--by", "port"])
+    for source, _ in ends.values():
+        send(source, {A: frames})
+    wait_until(lambda: rule.count("packets") >= 2 * PACKETS, "the packets of both came to the rule")
+    check(
+        rule.queued() == {flow: PACKETS for flow in ends},
+        f"by port: not a bucket for each: {rule.queued()}",
+    )
+    rule.let_all_go()
+    for flow, (_, sink) in ends.items():
+        check_arrivals("by port", {flow: frames}, sink.arrived())
+    rule.delete()
+
+
 def shared(daemon, left, sink):
     """Flows beyond the bound share one bucket, which has the rate of one flow."""
     flows = {
@@ -268,6 +312,7 @@ def test(build, kind):
                 template(daemon, name, flags, by_flow, left, right)
             flags, _ = TEMPLATES["five-tuple"]
             template(daemon, "fragments", flags, fragments(kind), left, right)
+            by_port(daemon, left, right)
             bound(daemon, left, right)
             shared(daemon, left, right)
     hairpins = ("--hairpin", "left", "--hairpin", "right")
