@@ -235,6 +235,20 @@ TEST_F(DripctlRuleTest, ListReadsWell) {
   EXPECT_EQ(json("rule list")["rules"][0]["rule"]["match"]["dscp"], 0);
 }
 
+TEST_F(DripctlRuleTest, ListSaysWhatIsWrongWithARule) {
+  v1::ListRulesResponse rules = two_rules();
+  rules.mutable_rules(0)->add_warnings("is never reached: rule 'all' takes all of its packets");
+  rules.mutable_rules(1)->add_warnings("its capacity_bytes of 60 hold no frame of 1514 bytes");
+  rules.mutable_rules(1)->add_warnings("never matches a fragment");
+  server_->reply(rules);
+  EXPECT_THAT(dripctl("rule list").out,
+              HasSubstr("warning: web: is never reached: rule 'all' takes all of its packets\n"
+                        "warning: flows: its capacity_bytes of 60 hold no frame of 1514 bytes\n"
+                        "warning: flows: never matches a fragment\n"));
+  EXPECT_EQ(dripctl("rule list --names").out, "web\nflows\n");
+  EXPECT_EQ(json("rule list")["rules"][0]["warnings"].size(), 1U);
+}
+
 // What --as-set writes is what `set` reads, with nothing lost.
 TEST_F(DripctlRuleTest, ListAsSetMakesTheSameRules) {
   server_->reply(two_rules());
