@@ -30,7 +30,7 @@ bool is_slower(Duration period, const Bucket& leaf, std::uint32_t wire_bytes) {
 
 bool exceeds(const WaitLimits& limits, const Bucket& bucket, Duration wait,
              std::uint32_t wire_bytes) {
-  if (!limits.any() || bucket.paused != 0) return false;
+  if (!limits.any()) return false;
   if (wait > limits.start) return true;
   Duration service;
   if (bucket.departure == Departure::kAtEnd) {
@@ -41,11 +41,26 @@ bool exceeds(const WaitLimits& limits, const Bucket& bucket, Duration wait,
 
 }  // namespace
 
+bool TransmitterRequests::stands_still(std::uint32_t slot) const {
+  const BucketArray& buckets = scheduler_.buckets();
+  if (buckets[slot].paused != 0) return true;
+  if (buckets[slot].in_tree == 0) return false;
+  do {
+    slot = buckets.trees.nodes[slot].parent_slot;
+  } while (slot != kNoNode && buckets[slot].paused == 0);
+  return slot != kNoNode;
+}
+
 Admission TransmitterRequests::admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
                                                      TimePoint now) {
   const Bucket& bucket = scheduler_.buckets()[slot];
   Admission admission{RejectReason::kAdmitted, bucket.occupancy(now) + 1ULL,
                       estimated_wait(bucket, now)};
+  if (stands_still(slot)) [[unlikely]] {
+    admission.wait = Admission::kUnknownWait;
+    admission.wait_is_estimate = true;
+    return admission;
+  }
   if (bucket.in_tree == 0) [[likely]]
     return admission;
   const Duration period = shares_.measure(slot, bucket, now);

@@ -28,6 +28,8 @@ class TransmitterRequests {
   static void moved(UnitRef unit, std::uint32_t sequence);
 
  private:
+  // Whether it is paused, or a bucket above it.
+  [[nodiscard]] bool stands_still(std::uint32_t slot) const;
   // Of a unit that comes now.
   [[nodiscard]] Admission admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
                                                 TimePoint now);

@@ -51,17 +51,21 @@ struct Removal {
 
 /// Whether a unit was admitted, and its position.
 struct Admission {
+  /// Of a bucket that is paused, or below one in its tree: nobody knows. 146 years, so that it is
+  /// beyond every limit and may be added to a time.
+  static constexpr Duration kUnknownWait{std::int64_t{1} << 62};
+
   RejectReason reason = RejectReason::kAdmitted;
   std::uint64_t position = 0;  ///< 1 for the head; 0 when rejected.
   Duration wait;               ///< Until its service starts; also of kWaitTooLong.
   /// In a leaf of a tree where more than the leaf's own schedule decides: `wait` is an estimate, by
-  /// `unit_period`, how long a unit took lately, or 0 if that is not known yet.
+  /// `unit_period`, how long a unit took lately, or 0 if that is not known yet. So is kUnknownWait.
   bool wait_is_estimate = false;
   Duration unit_period;
 };
 
 /// How long a unit may have to wait, by the estimate at its admission. One that would wait for
-/// longer is rejected with kWaitTooLong, unless its bucket is paused: then nobody knows.
+/// longer, or nobody knows how long, is rejected with kWaitTooLong.
 struct WaitLimits {
   static constexpr Duration kNone{std::numeric_limits<std::int64_t>::max()};
   Duration start = kNone;      ///< Until its service starts.

@@ -186,6 +186,15 @@ TEST_F(DripctlBucketTest, RejectionIsExitCode1AndNoError) {
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["reason"], "REJECT_REASON_FULL");
 }
 
+TEST_F(DripctlBucketTest, AWaitThatNobodyKnowsIsNotATime) {
+  v1::AllowRequestResponse reply;
+  reply.set_reason(v1::REJECT_REASON_WAIT_TOO_LONG);
+  reply.set_estimated_wait_ns(std::int64_t{1} << 62);
+  reply.set_wait_is_estimate(true);
+  server_->reply(reply);
+  EXPECT_THAT(dripctl("request allow b --max-wait 1s").out, HasSubstr("nobody knows how long"));
+}
+
 TEST_F(DripctlBucketTest, AsksForShortWaitsForALookAndForAMemory) {
   v1::AllowRequestResponse reply;
   reply.set_reason(v1::REJECT_REASON_WAIT_TOO_LONG);

@@ -105,6 +105,14 @@ TEST_F(TreeWaitsTest, ALimitGoesByTheEstimate) {
   EXPECT_NEAR(units.admitted, 20, 2);
 }
 
+TEST_F(TreeWaitsTest, BelowAPausedRootNobodyKnowsTheWait) {
+  h.transmitter.pause(root_, h.time);
+  const Admission refused = admit(leaf_, {.start = Duration{600 * kMs}});
+  EXPECT_EQ(refused.reason, RejectReason::kWaitTooLong);
+  EXPECT_EQ(refused.wait, Admission::kUnknownWait);
+  EXPECT_EQ(h.bucket(leaf_).admitted.get(), 0U);
+}
+
 TEST_F(TreeWaitsTest, TheMeasureFollowsTheShare) {
   admit_many(leaf_, 400);
   admit_many(sibling_, 100);

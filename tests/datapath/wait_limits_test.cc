@@ -85,10 +85,21 @@ TEST_F(WaitLimitsTest, OfAPausedBucketNobodyKnowsTheWait) {
   settings.capacity = 10;
   settings.units_per_second = 10;
   settings.rate_is_leased = true;
-  use(settings);
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(admit({.start = Duration{0}}).reason, RejectReason::kAdmitted);
+  use(settings);  // It is paused until it has a lease.
+  for (const WaitLimits& limits :
+       {WaitLimits{.start = Duration{0}}, WaitLimits{.departure = Duration{3'600'000'000'000}}}) {
+    const Admission refused = admit(limits);
+    EXPECT_EQ(refused.reason, RejectReason::kWaitTooLong);
+    EXPECT_EQ(refused.wait, Admission::kUnknownWait);
+    EXPECT_TRUE(refused.wait_is_estimate);
   }
+  EXPECT_EQ(units(3, 0).admitted, 0U);
+  EXPECT_EQ(units(3, 0, false, true).admission.wait, Admission::kUnknownWait);
+  EXPECT_EQ(bucket().backlog.get(), 0U);
+  EXPECT_EQ(too_long(), 5U);
+  const Admission patient = admit({});
+  EXPECT_EQ(patient.reason, RejectReason::kAdmitted);
+  EXPECT_EQ(patient.wait, Admission::kUnknownWait);
 }
 
 TEST_F(WaitLimitsTest, AsManyUnitsAsNeedNotWaitForTooLong) {

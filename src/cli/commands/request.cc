@@ -19,6 +19,9 @@ namespace {
 // Message is AllowRequestResponse, AwaitTurnResponse or QueuedRequest.
 template <typename Message>
 std::string wait_in_words(const Message& message) {
+  // See AllowRequestResponse in rate_limiter.proto.
+  constexpr std::int64_t kUnknown = std::int64_t{1} << 62;
+  if (message.estimated_wait_ns() >= kUnknown) return "nobody knows how long";
   return (message.wait_is_estimate() ? "about " : "") +
          brief_duration(static_cast<std::uint64_t>(message.estimated_wait_ns()));
 }

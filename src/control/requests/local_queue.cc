@@ -168,7 +168,7 @@ QueuePosition LocalQueue::position(const Request& request, Released behind,
                                    const BucketStats& stats, Departure departure,
                                    TimePoint now) const {
   QueuePosition position = index_.position(request.record, behind, stats, departure, now);
-  position.wait_is_estimate = waits_are_estimates_;
+  position.wait_is_estimate |= waits_are_estimates_;
   if (position.position > 1) {
     const auto before = static_cast<std::int64_t>(position.position - 1);
     position.wait = std::max(position.wait, Duration{unit_period_.ns * before});

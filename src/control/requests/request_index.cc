@@ -113,6 +113,7 @@ QueuePosition RequestIndex::position(const RequestRecord& record, Released behin
   std::uint64_t bytes_ahead =
       ahead == 0 ? 0 : not_below_0(record.bytes_before + behind.bytes - left_bytes);
   std::uint64_t served_ahead = ahead;
+  if (stats.paused) return {ahead + 1, Admission::kUnknownWait, true};
   if (departure == Departure::kAtEnd) {
     if (ahead == 0) return {1, Duration{}};
     // The head is being served now, and `departure_time` contains its service. The first of the

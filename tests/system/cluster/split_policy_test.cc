@@ -59,6 +59,21 @@ bool all_shared(const ClusterNodes& nodes) {
   });
 }
 
+// Nobody knows when a bucket that leaks nothing will leak again.
+void expect_limits_are_refused(Client& client, const std::string& id) {
+  v1::AllowRequestRequest now;
+  now.set_bucket_id(id);
+  now.set_max_wait_ns(0);
+  const v1::AllowRequestResponse refused = client.call(&Limiter::AllowRequest, now);
+  EXPECT_FALSE(refused.allowed());
+  EXPECT_EQ(refused.reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+  EXPECT_EQ(refused.estimated_wait_ns(), std::int64_t{1} << 62);
+  EXPECT_TRUE(refused.wait_is_estimate());
+  v1::AwaitTurnRequest turn;  // The call itself has a deadline.
+  turn.set_bucket_id(id);
+  EXPECT_EQ(client.call(&Limiter::AwaitTurn, turn).reason(), v1::REJECT_REASON_WAIT_TOO_LONG);
+}
+
 std::size_t times(const std::string& text, const std::string& log) {
   std::size_t count = 0;
   for (std::size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) {
@@ -111,6 +126,7 @@ TEST_P(SplitPolicy, IsKeptWhileRedisIsAwayAndNothingIsReplayed) {
     });
   });
   wait_until("the leases are over", [&] { return all_are(nodes, &Policy::later); });
+  for (const auto& node : nodes) expect_limits_are_refused(node->client(), "closed");
   const auto over = SinkClock::now();
   std::this_thread::sleep_until(away + kAway);
   const auto end = SinkClock::now();
