@@ -245,7 +245,8 @@ TEST(RuleSnapshotTest, EachWorkerHasItsOwnCountsAndAllActions) {
     return result;
   };
   const auto present = [&rules] {
-    return std::vector(rules.targets.get(), rules.targets.get() + rules.protected_index());
+    return std::vector<BucketRef>(rules.targets.get(),
+                                  rules.targets.get() + rules.protected_index());
   };
   EXPECT_EQ(present(), targets(kNone));
   // Prepared again: what there was is gone.
