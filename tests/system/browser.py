@@ -109,9 +109,10 @@ class Browser:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def first_paint_ms(self):
-        return self.run(
-            "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-        )
+        """The elements may be there before the browser has painted them, or said so."""
+        entries = "performance.getEntriesByName('first-contentful-paint')"
+        soon(lambda: self.run(f"return {entries}.length") > 0, "a paint")
+        return self.run(f"return {entries}[0].startTime")
 
     def scrolls_sideways(self):
         return self.run(
