@@ -78,6 +78,10 @@ ROOMS = {
         {"control/config", "control/model", "engine", "classifier", "base", "drip", "proto"},
         {"absl", "fmt", "grpc"},
     ),
+    "src/control/recorder": (
+        {"control/config", "control/model", "engine", "base", "drip"},
+        {"absl"},
+    ),
     "src/control/rpc/calls": (
         {
             "access",
@@ -214,6 +218,7 @@ ROOMS = {
     "src/web": (
         {
             "http",
+            "control/recorder",
             "control/rpc",
             "control/rpc/calls",
             "control/config",

@@ -9,7 +9,15 @@
 namespace drip::web {
 namespace {
 
+using control::BucketRow;
 using control::BucketState;
+using control::BucketTable;
+using control::History;
+using control::kLosses;
+using control::kLossNames;
+using control::Limit;
+using control::Loss;
+using control::Sample;
 using nlohmann::ordered_json;
 
 // Three decimals of a rate, so that the text stays short.
@@ -121,13 +129,13 @@ ordered_json counts_json(const BucketState& state, const BucketRow& row) {
 
 ordered_json row_json(const control::ServicesContext& context, const Record& record,
                       std::uint32_t row) {
-  const BucketRow& bucket = record.buckets.rows()[row];
+  const BucketRow& bucket = record.buckets.table.rows()[row];
   const BucketSettings settings = bucket.bucket->settings();
   const control::BucketPlace place = bucket.bucket->place();
   ordered_json json = {{"id", std::string(bucket.id())},
                        {"kind", place.inner ? "inner" : "leaf"},
                        {"parent", place.parent_id},
-                       {"children", record.buckets.children(row).size()},
+                       {"children", record.buckets.table.children(row).size()},
                        {"bps", rounded(bucket.bits_per_second)},
                        {"pps", rounded(bucket.units_per_second)},
                        {"ceiling_bps", rate_json(settings.bits_per_second)},
@@ -143,7 +151,7 @@ ordered_json row_json(const control::ServicesContext& context, const Record& rec
   }
   json["backlog"] = bucket.backlog_below;
   json["lost_per_second"] = rounded(bucket.lost_per_second);
-  json.update(limit_json(record.buckets, row));
+  json.update(limit_json(record.buckets.table, row));
   return json;
 }
 
@@ -166,14 +174,14 @@ ordered_json flow_rules_json(const Record& record, const std::string& parent_id)
 
 ordered_json details_json(const control::ServicesContext& context, const Record& record,
                           std::uint32_t row) {
-  const BucketRow& bucket = record.buckets.rows()[row];
+  const BucketRow& bucket = record.buckets.table.rows()[row];
   std::optional<BucketState> state = bucket.bucket->state();
   if (!state) return nullptr;
   control::add_share(context.cluster, *state);
   ordered_json path = ordered_json::array();
   for (std::uint32_t node = bucket.parent; node != BucketRow::kNoRow;
-       node = record.buckets.rows()[node].parent) {
-    path.push_back(std::string(record.buckets.rows()[node].id()));
+       node = record.buckets.table.rows()[node].parent) {
+    path.push_back(std::string(record.buckets.table.rows()[node].id()));
   }
   std::reverse(path.begin(), path.end());
   ordered_json json = {{"row", row_json(context, record, row)},
@@ -201,7 +209,7 @@ ordered_json history_json(const Record& record, const std::string& id, const His
   losses.fill(ordered_json::array());
   for (std::uint64_t step = from; step < next; ++step) {
     const Sample sample = history.at(step);
-    times.push_back(record.epoch_ms(step));
+    times.push_back(record.buckets.epoch_ms(step));
     bps.push_back(std::round(sample.bits_per_second));
     pps.push_back(rounded(sample.units_per_second));
     backlog.push_back(sample.backlog);

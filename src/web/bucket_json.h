@@ -22,6 +22,7 @@ namespace drip::web {
                                                   const Record& record, std::uint32_t row);
 /// Samples of the steps from `from` on, a list for each quantity. `id` is only repeated.
 [[nodiscard]] nlohmann::ordered_json history_json(const Record& record, const std::string& id,
-                                                  const History& history, std::uint64_t from);
+                                                  const control::History& history,
+                                                  std::uint64_t from);
 
 }  // namespace drip::web

@@ -22,7 +22,7 @@ using nlohmann::ordered_json;
 class Rates {
  public:
   explicit Rates(const Record& record)
-      : seconds_(record.steps < 2
+      : seconds_(record.buckets.steps < 2
                      ? 0
                      : static_cast<double>((record.now.time - record.before.time).ns) / 1e9) {}
   [[nodiscard]] double of(std::uint64_t now, std::uint64_t before) const {
@@ -153,7 +153,7 @@ ordered_json node_json(const control::ServicesContext& context, const Record& re
       warnings.push_back("port " + port.name + (port.gone ? " is gone" : " has no link"));
     }
   }
-  const auto& lost = record.all_now.lost_per_second;
+  const auto& lost = record.buckets.all_now.lost_per_second;
   const ClockStats time = context.engine.clock();
   const std::uint64_t flows = std::accumulate(
       record.now.flow_rules.begin(), record.now.flow_rules.end(), std::uint64_t{0},
@@ -163,19 +163,20 @@ ordered_json node_json(const control::ServicesContext& context, const Record& re
           {"dpdk_version", context.facts.dpdk_version},
           {"start_ms", context.facts.start_epoch_ms},
           {"now_ms", now},
-          {"step", record.steps},
-          {"step_ms",
-           record.steps == 0 ? ordered_json() : ordered_json(record.epoch_ms(record.steps - 1))},
+          {"step", record.buckets.steps},
+          {"step_ms", record.buckets.steps == 0
+                          ? ordered_json()
+                          : ordered_json(record.buckets.epoch_ms(record.buckets.steps - 1))},
           {"step_cpu_us", record.last_step_cpu_ns / 1000},
           {"warnings", std::move(warnings)},
-          {"buckets", record.buckets.rows().size()},
-          {"histories", record.histories},
-          {"history_bytes", record.history_bytes},
+          {"buckets", record.buckets.table.rows().size()},
+          {"histories", record.buckets.histories},
+          {"history_bytes", record.buckets.history_bytes},
           {"rules", record.now.rules},
           {"flows", flows},
-          {"bps", std::round(record.all_now.bits_per_second)},
-          {"pps", std::round(record.all_now.units_per_second * 1000) / 1000},
-          {"backlog", record.all_now.backlog},
+          {"bps", std::round(record.buckets.all_now.bits_per_second)},
+          {"pps", std::round(record.buckets.all_now.units_per_second * 1000) / 1000},
+          {"backlog", record.buckets.all_now.backlog},
           {"lost_per_second", std::accumulate(lost.begin(), lost.end(), 0.0)},
           {"ports", ports_json(record)},
           {"lcores", lcores_json(record)},

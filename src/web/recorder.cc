@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "web/recorder.h"
 
-#include <algorithm>
 #include <ctime>
-#include <numeric>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "control/config/rule_warnings.h"
-#include "control/model/epoch_clock.h"
 #include "control/rpc/node_warnings.h"
 
 namespace drip::web {
 namespace {
-
-using control::BucketEntryRef;
-
-constexpr std::size_t kEntriesAtOnce = 256;
-constexpr std::uint64_t kStepsAMinute = 30;
-// A request without a size is as busy as a short packet.
-constexpr float kBytesOfAUnit = 64;
 
 std::uint64_t thread_cpu_ns() {
   timespec time{};
@@ -29,32 +18,11 @@ std::uint64_t thread_cpu_ns() {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-double rate(std::uint64_t now, std::uint64_t before, double seconds) {
-  return now < before ? 0 : static_cast<double>(now - before) / seconds;
-}
-
-std::array<std::uint64_t, kLosses> losses_of(const BucketStats& stats) {
-  static_assert(kRejectReasons == static_cast<std::size_t>(Loss::kQueueOverflow));
-  std::array<std::uint64_t, kLosses> lost{};
-  std::copy(stats.rejected.begin(), stats.rejected.end(), lost.begin());
-  const auto of = [&](Loss loss) -> std::uint64_t& { return lost[static_cast<std::size_t>(loss)]; };
-  std::uint64_t by_queue = 0;
-  if (stats.queue) {
-    of(Loss::kQueueOverflow) = stats.queue->overflow_drops;
-    of(Loss::kAqm) = stats.queue->aqm_drops;
-    of(Loss::kMaxWait) = stats.queue->max_wait_drops;
-    by_queue = stats.queue->overflow_drops + stats.queue->aqm_drops + stats.queue->max_wait_drops;
-  }
-  // Counters of one bucket are not of one moment.
-  of(Loss::kOther) = stats.dropped - std::min(stats.dropped, by_queue);
-  return lost;
-}
-
 }  // namespace
 
 void Recorder::with_record(absl::FunctionRef<void(const Record&)> use) const {
   MutexLock lock(mutex_);
-  use(record_);
+  use({buckets_.record(), now_, before_, last_step_cpu_ns_});
 }
 
 void Recorder::step() {
@@ -62,26 +30,9 @@ void Recorder::step() {
   // Not under the lock: a change of the configuration that takes long holds up no reader.
   NodeReading now = read_node();
   MutexLock lock(mutex_);
-  record_.before = std::exchange(record_.now, std::move(now));
-  const bool first = record_.steps == 0;
-  const double seconds =
-      first ? 1 : static_cast<double>((record_.now.time - record_.before.time).ns) / 1e9;
-  // Nothing is a rate over no time at all.
-  if (seconds <= 0) return;
-  const control::EpochClock clock(context_.engine);
-  record_.step_epoch_ms[record_.steps % record_.step_epoch_ms.size()] = clock.epoch_ms(clock.now());
-  lost_ = {};
-  inner_samples_.clear();
-  kept_ = std::exchange(record_.histories, 0);
-  record_.history_bytes = 0;
-  std::vector<BucketRow> rows = next_rows(seconds);
-  set_parents(rows);
-  add_backlogs(rows);
-  if (record_.steps % kStepsAMinute == 0) choose_busiest(rows);
-  record_.buckets.set_rows(std::move(rows));
-  sum_up();
-  ++record_.steps;
-  record_.last_step_cpu_ns = thread_cpu_ns() - begun;
+  before_ = std::exchange(now_, std::move(now));
+  buckets_.step();
+  last_step_cpu_ns_ = thread_cpu_ns() - begun;
 }
 
 NodeReading Recorder::read_node() const {
@@ -108,186 +59,6 @@ NodeReading Recorder::read_node() const {
   });
   reading.time = context_.engine.now();
   return reading;
-}
-
-// Rows and buckets are both in order of id, so that one goes beside the other.
-std::vector<BucketRow> Recorder::next_rows(double seconds) {
-  std::vector<BucketRow> old = record_.buckets.take_rows();
-  std::vector<BucketRow> rows;
-  rows.reserve(context_.buckets.size());
-  auto before = old.begin();
-  std::string cursor;
-  while (true) {
-    const std::vector<BucketEntryRef> buckets = context_.buckets.list("", cursor, kEntriesAtOnce);
-    for (const BucketEntryRef& bucket : buckets) {
-      while (before != old.end() && before->id() < bucket->id_view()) ++before;
-      if (before != old.end() && before->bucket.get() == bucket.get()) {
-        rows.push_back(std::move(*before++));
-      } else {
-        rows.emplace_back().bucket = bucket;
-      }
-      if (std::optional<Sample> sample = read(rows.back(), seconds); sample && bucket->inner()) {
-        inner_samples_.emplace_back(rows.size() - 1, *sample);
-      }
-    }
-    if (buckets.size() < kEntriesAtOnce) break;
-    cursor = buckets.back()->id();
-  }
-  return rows;
-}
-
-std::optional<Sample> Recorder::read(BucketRow& row, double seconds) {
-  const auto use = row.bucket->use();
-  if (!use) return std::nullopt;
-  const BucketRef ref = row.bucket->ref();
-  const ArrivalCounts arrivals = context_.engine.arrivals(ref);
-  const CountsSeen before = row.seen;
-  // A bucket to which nothing has come and in which nothing waits is not read: most buckets of
-  // very many are idle.
-  if (row.quiet && arrivals.units == before.arrived && arrivals.backlog == 0 && !arrivals.waits) {
-    row.busy *= 1 - 1.0F / kStepsAMinute;
-    if (!row.bucket->inner()) record(row, Sample{}, nullptr);
-    return Sample{};
-  }
-  const BucketStats stats = context_.engine.read(ref);
-  row.seen = {arrivals.units, stats.departed, stats.departed_bytes, losses_of(stats)};
-  row.backlog = stats.backlog;
-  row.paused = stats.paused;
-  row.state = stats.node_state.value_or(NodeState::kIdle);
-  row.quiet = stats.backlog == 0 && !arrivals.waits;
-  // Counts from before the first look are of no step.
-  if (!std::exchange(row.known, true)) return std::nullopt;
-  Sample sample;
-  sample.bits_per_second = 8 * rate(stats.departed_bytes, before.departed_bytes, seconds);
-  sample.units_per_second = rate(stats.departed, before.departed, seconds);
-  sample.backlog = stats.backlog;
-  double lost = 0;
-  for (std::size_t i = 0; i < kLosses; ++i) {
-    sample.lost_per_second[i] = rate(row.seen.lost[i], before.lost[i], seconds);
-    lost_[i] += sample.lost_per_second[i];
-    lost += sample.lost_per_second[i];
-  }
-  row.quiet = row.quiet && sample.units_per_second == 0 && lost == 0;
-  row.bits_per_second = static_cast<float>(sample.bits_per_second);
-  row.units_per_second = static_cast<float>(sample.units_per_second);
-  row.lost_per_second = static_cast<float>(lost);
-  const auto sent = static_cast<float>(stats.departed_bytes - before.departed_bytes) +
-                    kBytesOfAUnit * static_cast<float>(stats.departed - before.departed);
-  row.busy += (sent - row.busy) / kStepsAMinute;
-  if (!row.bucket->inner()) record(row, sample, &stats.sojourn);
-  return sample;
-}
-
-// `sojourn`: as counted up to now; null if nothing has changed.
-void Recorder::record(BucketRow& row, const Sample& sample, const HistogramCounts* sojourn) {
-  const bool event = sample.units_per_second > 0 || sample.backlog > 0 || row.lost_per_second > 0;
-  if (row.recorded == nullptr) {
-    if (!event || !row.may_be_kept || kept_ >= most_histories_) return;
-    ++kept_;
-    row.recorded = std::make_unique<RecordedHistory>(record_.steps);
-    // The sojourns of this step are not known, as those before it are not.
-    for (std::size_t i = 0; sojourn != nullptr && i < kHistogramBins; ++i) {
-      row.recorded->sojourn[i] = static_cast<std::uint32_t>(sojourn->counts[i]);
-    }
-  }
-  RecordedHistory& recorded = *row.recorded;
-  Sample complete = sample;
-  if (sojourn != nullptr) {
-    // The bins have 32 bits and wrap.
-    HistogramCounts step;
-    for (std::size_t i = 0; i < kHistogramBins; ++i) {
-      const auto count = static_cast<std::uint32_t>(sojourn->counts[i]);
-      step.counts[i] = count - std::exchange(recorded.sojourn[i], count);
-    }
-    if (step.total() > 0) {
-      step.max_ns = sojourn->max_ns;
-      complete.sojourn_p50_ns = step.quantile_ns(0.5);
-      complete.sojourn_p99_ns = step.quantile_ns(0.99);
-    }
-  }
-  recorded.history.put(record_.steps, complete);
-  if (recorded.history.over()) {
-    row.recorded = nullptr;
-    return;
-  }
-  ++record_.histories;
-  record_.history_bytes += recorded.history.memory_bytes();
-}
-
-void Recorder::set_parents(std::vector<BucketRow>& rows) {
-  std::string last_parent;
-  std::uint32_t last_row = BucketRow::kNoRow;
-  for (BucketRow& row : rows) {
-    const std::string parent = row.bucket->place().parent_id;
-    row.in_tree = !parent.empty() || row.bucket->inner();
-    if (parent.empty()) {
-      row.parent = BucketRow::kNoRow;
-      continue;
-    }
-    // Siblings often follow one another.
-    if (parent != last_parent) {
-      const auto found = std::ranges::lower_bound(rows, std::string_view(parent), {},
-                                                  [](const BucketRow& one) { return one.id(); });
-      const bool there = found != rows.end() && found->id() == parent;
-      last_row = there ? static_cast<std::uint32_t>(found - rows.begin()) : BucketRow::kNoRow;
-      last_parent = parent;
-    }
-    row.parent = last_row;
-  }
-}
-
-// An inner node holds nothing itself: its history has what waits below it.
-void Recorder::add_backlogs(std::vector<BucketRow>& rows) {
-  for (BucketRow& row : rows) row.backlog_below = row.backlog;
-  for (const BucketRow& row : rows) {
-    if (row.backlog == 0) continue;
-    for (std::uint32_t node = row.parent; node != BucketRow::kNoRow; node = rows[node].parent) {
-      rows[node].backlog_below += row.backlog;
-    }
-  }
-  for (auto& [index, sample] : inner_samples_) {
-    sample.backlog = rows[index].backlog_below;
-    record(rows[index], sample, nullptr);
-  }
-}
-
-void Recorder::choose_busiest(std::vector<BucketRow>& rows) {
-  if (rows.size() <= most_histories_) {
-    for (BucketRow& row : rows) row.may_be_kept = true;
-    return;
-  }
-  // Twice as busy as another one that is kept already: so that few change.
-  const auto weight = [&](std::uint32_t row) {
-    return rows[row].busy * (rows[row].recorded != nullptr ? 2 : 1);
-  };
-  std::vector<std::uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0U);
-  const auto last = order.begin() + static_cast<std::ptrdiff_t>(most_histories_);
-  std::nth_element(order.begin(), last, order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const float of_a = weight(a);
-    const float of_b = weight(b);
-    return of_a != of_b ? of_a > of_b : a < b;
-  });
-  for (auto row = order.begin(); row != order.end(); ++row) {
-    rows[*row].may_be_kept = row < last;
-    if (row < last || rows[*row].recorded == nullptr) continue;
-    --record_.histories;
-    record_.history_bytes -= rows[*row].recorded->history.memory_bytes();
-    rows[*row].recorded = nullptr;
-  }
-}
-
-void Recorder::sum_up() {
-  Sample all;
-  for (const std::uint32_t root : record_.buckets.roots()) {
-    const BucketRow& row = record_.buckets.rows()[root];
-    all.bits_per_second += row.bits_per_second;
-    all.units_per_second += row.units_per_second;
-    all.backlog += row.backlog_below;
-  }
-  all.lost_per_second = lost_;
-  record_.all.put(record_.steps, all);
-  record_.all_now = all;
 }
 
 }  // namespace drip::web

@@ -2,21 +2,17 @@
 // Reads all buckets, ports and polling threads every two seconds, and keeps ten minutes of it.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "base/mutex.h"
 #include "control/model/rule_spec.h"
+#include "control/recorder/bucket_recorder.h"
 #include "control/rpc/calls/services_context.h"
 #include "engine/stats.h"
-#include "web/bucket_table.h"
-#include "web/history.h"
 
 namespace drip::web {
 
@@ -43,19 +39,10 @@ struct NodeReading {
 
 /// What has been recorded up to the last step.
 struct Record {
-  BucketTable buckets;
-  History all{0};  ///< Sums over the roots, and losses over the leaves.
-  Sample all_now;
-  NodeReading now, before;
-  std::uint64_t steps = 0;  ///< How many there were; the last one has the number steps - 1.
-  std::array<std::int64_t, History::kSamples> step_epoch_ms{};  ///< By number modulo its size.
+  const control::BucketRecord& buckets;
+  const NodeReading& now;
+  const NodeReading& before;
   std::uint64_t last_step_cpu_ns = 0;
-  std::size_t histories = 0;
-  std::size_t history_bytes = 0;
-
-  [[nodiscard]] std::int64_t epoch_ms(std::uint64_t step) const {
-    return step_epoch_ms[step % step_epoch_ms.size()];
-  }
 };
 
 /// Thread safe. Polling threads take no part: counters are read where they lie.
@@ -64,7 +51,7 @@ class Recorder {
   /// `context` outlives the recorder.
   explicit Recorder(const control::ServicesContext& context,
                     std::size_t most_histories = kMostHistories)
-      : context_(context), most_histories_(most_histories) {}
+      : context_(context), buckets_(context.engine, context.buckets, most_histories) {}
 
   /// Reads everything once. To be called every two seconds.
   void step();
@@ -73,25 +60,13 @@ class Recorder {
 
  private:
   [[nodiscard]] NodeReading read_node() const;
-  [[nodiscard]] std::vector<BucketRow> next_rows(double seconds)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // None of a bucket that is seen for the first time.
-  std::optional<Sample> read(BucketRow& row, double seconds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void record(BucketRow& row, const Sample& sample, const HistogramCounts* sojourn)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void set_parents(std::vector<BucketRow>& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void add_backlogs(std::vector<BucketRow>& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void choose_busiest(std::vector<BucketRow>& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void sum_up() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const control::ServicesContext& context_;
-  const std::size_t most_histories_;
   mutable Mutex mutex_;
-  Record record_ ABSL_GUARDED_BY(mutex_);
-  // Of the step that is being made.
-  std::array<double, kLosses> lost_ ABSL_GUARDED_BY(mutex_){};
-  std::vector<std::pair<std::size_t, Sample>> inner_samples_ ABSL_GUARDED_BY(mutex_);
-  std::size_t kept_ ABSL_GUARDED_BY(mutex_) = 0;
+  control::BucketRecorder buckets_ ABSL_GUARDED_BY(mutex_);
+  NodeReading now_ ABSL_GUARDED_BY(mutex_);
+  NodeReading before_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t last_step_cpu_ns_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace drip::web

@@ -15,6 +15,9 @@
 namespace drip::web {
 namespace {
 
+using control::BucketTable;
+using control::History;
+using control::SortBy;
 using http::Response;
 using nlohmann::ordered_json;
 using Json = absl::StatusOr<ordered_json>;
@@ -93,7 +96,7 @@ struct Source {
     return list;
   }
   [[nodiscard]] absl::StatusOr<std::uint32_t> find(const std::string& id) const {
-    const auto row = record.buckets.find(id);
+    const auto row = record.buckets.table.find(id);
     if (!row) return not_found("id", "bucket", id);
     return *row;
   }
@@ -104,7 +107,7 @@ Json tree(const Source& source, const Query& query) {
   if (!levels.ok()) return levels.status();
   const auto sort = sort_of(query, "sort", SortBy::kName);
   if (!sort.ok()) return sort.status();
-  const BucketTable& buckets = source.record.buckets;
+  const BucketTable& buckets = source.record.buckets.table;
   ordered_json list = ordered_json::array();
   for (const Level& level : *levels) {
     const auto parent = level.parent.empty() ? std::nullopt : buckets.find(level.parent);
@@ -117,14 +120,14 @@ Json tree(const Source& source, const Query& query) {
                     {"rows", source.rows(buckets.sorted(all, *sort, level.offset, level.limit))},
                     {"flow_rules", flow_rules_json(source.record, level.parent)}});
   }
-  return ordered_json{{"step", source.record.steps}, {"levels", std::move(list)}};
+  return ordered_json{{"step", source.record.buckets.steps}, {"levels", std::move(list)}};
 }
 
 Json search(const Source& source, const Query& query) {
   const auto limit = limit_of(query);
   if (!limit.ok()) return limit.status();
   const BucketTable::Found found =
-      source.record.buckets.search(query.get("q").value_or(""), *limit);
+      source.record.buckets.table.search(query.get("q").value_or(""), *limit);
   return ordered_json{{"total", found.total}, {"rows", source.rows(found.rows)}};
 }
 
@@ -133,8 +136,8 @@ Json top(const Source& source, const Query& query) {
   if (!limit.ok()) return limit.status();
   const auto by = sort_of(query, "by", SortBy::kRate);
   if (!by.ok()) return by.status();
-  return ordered_json{{"step", source.record.steps},
-                      {"rows", source.rows(source.record.buckets.top(*by, *limit))}};
+  return ordered_json{{"step", source.record.buckets.steps},
+                      {"rows", source.rows(source.record.buckets.table.top(*by, *limit))}};
 }
 
 Json bucket(const Source& source, const Query& query) {
@@ -151,13 +154,13 @@ Json history(const Source& source, const Query& query) {
   if (!from.ok()) return from.status();
   const auto begin = static_cast<std::uint64_t>(*from);
   const std::optional<std::string> id = query.get("id");
-  if (!id) return history_json(source.record, "", source.record.all, begin);
+  if (!id) return history_json(source.record, "", source.record.buckets.all, begin);
   const auto row = source.find(*id);
   if (!row.ok()) return row.status();
-  const auto& recorded = source.record.buckets.rows()[*row].recorded;
+  const auto& history = source.record.buckets.table.rows()[*row].history;
   // Of a bucket that has been idle, or that is not among the busiest of very many.
-  const History none(source.record.steps);
-  return history_json(source.record, *id, recorded != nullptr ? recorded->history : none, begin);
+  const History none(source.record.buckets.steps);
+  return history_json(source.record, *id, history != nullptr ? *history : none, begin);
 }
 
 }  // namespace

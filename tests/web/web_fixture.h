@@ -2,26 +2,11 @@
 // A node in virtual time that is recorded.
 #pragma once
 
-#include <string>
-
-#include "control/support/node_fixture.h"
+#include "control/recorder/recorder_fixture.h"
 #include "web/recorder.h"
 
 namespace drip::web {
 
-class WebFixture : public control::NodeFixture {
- protected:
-  static constexpr Duration kStep{2'000'000'000};
-
-  BucketRef ref(const std::string& id) { return node_->context().buckets.find(id)->ref(); }
-  void offer(const std::string& id, int packets, std::uint32_t bytes = 1000) {
-    for (int i = 0; i < packets; ++i) engine_.offer_packet(ref(id), bytes);
-  }
-  /// Lets a step pass and records it.
-  void step(Recorder& recorder, Duration span = kStep) {
-    engine_.advance(span);
-    recorder.step();
-  }
-};
+using WebFixture = control::RecorderFixture;
 
 }  // namespace drip::web

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "web/history.h"
+#include "control/recorder/history.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 
-#include "web/log_code.h"
+#include "control/recorder/log_code.h"
 
-namespace drip::web {
+namespace drip::control {
 
 void History::put(std::uint64_t step, const Sample& sample) {
   assert(step == next_);
@@ -62,4 +62,4 @@ std::size_t History::memory_bytes() const {
   return sizeof *this + rings * sizeof(LostRing);
 }
 
-}  // namespace drip::web
+}  // namespace drip::control

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace drip::web {
+namespace drip::control {
 
 /// Why a unit did not leave its bucket: the reasons of a rejection, then those of a drop.
 enum class Loss : std::uint8_t {
@@ -80,4 +80,4 @@ class History {
   std::array<std::unique_ptr<LostRing>, kLosses> lost_;
 };
 
-}  // namespace drip::web
+}  // namespace drip::control

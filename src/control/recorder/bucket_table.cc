@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "web/bucket_table.h"
+#include "control/recorder/bucket_table.h"
 
 #include <algorithm>
 #include <numeric>
@@ -8,7 +8,7 @@
 
 #include "absl/strings/ascii.h"
 
-namespace drip::web {
+namespace drip::control {
 
 std::optional<std::uint32_t> BucketTable::find(std::string_view id) const {
   const auto found =
@@ -134,4 +134,4 @@ std::vector<BucketRow> BucketTable::take_rows() {
   return std::exchange(rows_, {});
 }
 
-}  // namespace drip::web
+}  // namespace drip::control

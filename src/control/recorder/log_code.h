@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace drip::web {
+namespace drip::control {
 
 /// A value of 0 or more, to within 0.034 % of value + 1: 0 is exact, and so are whole numbers up to
 /// 1000 once they are rounded. The largest is 2^63.
@@ -20,4 +20,4 @@ namespace drip::web {
   return std::exp2(static_cast<double>(code) / 1024) - 1;
 }
 
-}  // namespace drip::web
+}  // namespace drip::control

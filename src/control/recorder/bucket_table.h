@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "control/config/bucket_entry.h"
+#include "control/recorder/history.h"
 #include "drip/histogram.h"
 #include "drip/tree/tree_node.h"
-#include "web/history.h"
 
-namespace drip::web {
+namespace drip::control {
 
 /// What has been counted of a bucket up to the last step.
 struct CountsSeen {
@@ -26,18 +26,14 @@ struct CountsSeen {
   std::array<std::uint64_t, kLosses> lost{};
 };
 
-/// A history, and what the next sample is the difference from.
-struct RecordedHistory {
-  explicit RecordedHistory(std::uint64_t step) : history(step) {}
-  History history;
-  std::array<std::uint32_t, kHistogramBins> sojourn{};
-};
+/// A histogram as it was read, in the 32 bits of its bins.
+using SojournsSeen = std::array<std::uint32_t, kHistogramBins>;
 
 /// A bucket at the end of the last step. Rates are those of the step.
 struct BucketRow {
   static constexpr std::uint32_t kNoRow = ~0U;
 
-  control::BucketEntryRef bucket;
+  BucketEntryRef bucket;
   std::uint32_t parent = kNoRow;
   NodeState state = NodeState::kIdle;  ///< In a tree.
   bool in_tree = false;
@@ -50,9 +46,12 @@ struct BucketRow {
   float lost_per_second = 0;
   float busy = 0;  ///< Bytes a step, decaying over about a minute.
   std::uint64_t backlog = 0;
-  std::uint64_t backlog_below = 0;  ///< With all that is below it.
+  std::uint64_t backlog_below = 0;   ///< With all that is below it.
+  std::uint64_t sojourn_p50_ns = 0;  ///< Of units that departed in the step; 0 if none did.
+  std::uint64_t sojourn_p99_ns = 0;
   CountsSeen seen;
-  std::unique_ptr<RecordedHistory> recorded;
+  std::unique_ptr<SojournsSeen> sojourn_seen;  ///< Null of a bucket that has long been idle.
+  std::unique_ptr<History> history;            ///< Null if none is kept.
 
   [[nodiscard]] std::string_view id() const { return bucket->id_view(); }
 };
@@ -105,4 +104,4 @@ class BucketTable {
   std::vector<std::uint32_t> begin_;
 };
 
-}  // namespace drip::web
+}  // namespace drip::control

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A ring of ten minutes, in 16 bits a value.
-#include "web/history.h"
+#include "control/recorder/history.h"
 
 #include <gtest/gtest.h>
 
-#include "web/log_code.h"
+#include "control/recorder/log_code.h"
 
-namespace drip::web {
+namespace drip::control {
 namespace {
 
 TEST(LogCode, IsCloseToTheValue) {
@@ -88,4 +88,4 @@ TEST(History, IsOverWhenNothingHappenedInAllOfIt) {
 }
 
 }  // namespace
-}  // namespace drip::web
+}  // namespace drip::control

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Trees, orders, searches, and what a bucket waits for.
-#include "web/bucket_table.h"
+#include "control/recorder/bucket_table.h"
 
 #include <gtest/gtest.h>
 
-#include "web_fixture.h"
+#include "recorder_fixture.h"
 
-namespace drip::web {
+namespace drip::control {
 namespace {
 
 using Ids = std::vector<std::string>;
 
-class BucketTableTest : public WebFixture {
+class BucketTableTest : public RecorderFixture {
  protected:
   // A row for each bucket of the node, in order of id; parents by id.
   void make(const std::vector<std::pair<std::string, std::string>>& buckets) {
@@ -136,4 +136,4 @@ TEST_F(BucketTableTest, WhatABucketWaitsFor) {
 }
 
 }  // namespace
-}  // namespace drip::web
+}  // namespace drip::control

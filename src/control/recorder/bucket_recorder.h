@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads all buckets step by step: their rates, what waits in them, and up to ten minutes of it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "control/config/bucket_registry.h"
+#include "control/recorder/bucket_table.h"
+#include "control/recorder/history.h"
+#include "drip/histogram.h"
+#include "drip/time.h"
+#include "engine/engine.h"
+
+namespace drip::control {
+
+/// What has been read up to the last step.
+struct BucketRecord {
+  BucketTable table;
+  History all{0};  ///< Sums over the roots, and losses over the leaves.
+  Sample all_now;
+  std::uint64_t steps = 0;  ///< How many there were; the last one has the number steps - 1.
+  TimePoint time;           ///< Of the last one.
+  Duration span;            ///< Over which its rates are; 0 of the first one.
+  std::array<std::int64_t, History::kSamples> step_epoch_ms{};  ///< By number modulo its size.
+  std::size_t histories = 0;
+  std::size_t history_bytes = 0;
+
+  [[nodiscard]] std::int64_t epoch_ms(std::uint64_t step) const {
+    return step_epoch_ms[step % step_epoch_ms.size()];
+  }
+};
+
+/// Not thread safe. Polling threads take no part: counters are read where they lie.
+class BucketRecorder {
+ public:
+  /// `most_histories`: buckets that have a history at one time, 3 kB of each that sends. Of more it
+  /// is those that sent most in the last minute. Both others outlive the recorder.
+  BucketRecorder(const Engine& engine, const BucketRegistry& buckets, std::size_t most_histories)
+      : engine_(engine), buckets_(buckets), most_histories_(most_histories) {}
+
+  /// Reads all buckets once. Histories are of one sample a step, so with histories the steps are to
+  /// be of equal length.
+  void step();
+  [[nodiscard]] const BucketRecord& record() const { return record_; }
+
+ private:
+  [[nodiscard]] std::vector<BucketRow> next_rows(double seconds);
+  // None of a bucket that is seen for the first time.
+  std::optional<Sample> read(BucketRow& row, double seconds);
+  static void read_sojourns(BucketRow& row, const HistogramCounts& sojourn);
+  void keep(BucketRow& row, const Sample& sample);
+  static void set_parents(std::vector<BucketRow>& rows);
+  void add_backlogs(std::vector<BucketRow>& rows);
+  void choose_busiest(std::vector<BucketRow>& rows);
+  void sum_up();
+
+  const Engine& engine_;
+  const BucketRegistry& buckets_;
+  const std::size_t most_histories_;
+  BucketRecord record_;
+  // Of the step that is being made.
+  std::array<double, kLosses> lost_{};
+  std::vector<std::pair<std::size_t, Sample>> inner_samples_;
+  std::size_t kept_ = 0;
+};
+
+}  // namespace drip::control
