@@ -69,10 +69,11 @@ _dripctl() {
     --isolate) words='flow source destination hosts' ;;
     --aqm) words='none codel dualpi2' ;;
     --tins) words='none diffserv3 diffserv4' ;;
+    --sort) words='id rate use units backlog p50 p99 loss' ;;
     --bucket | --parent) words=$(_dripctl_names "$program" bucket "${server[@]}") ;;
     --port) words=$(_dripctl_names "$program" port "${server[@]}") ;;
     --rate | --capacity | --capacity-bytes | --overhead | --min-frame | --max-catchup | --id | \
-      --bytes | --interval | --count | --prefix | --prefix4 | --prefix6 | --max-flows | \
+      --bytes | --interval | --count | --rows | --filter | --prefix | --prefix4 | --prefix6 | --max-flows | \
       --idle-timeout | --priority | --src | --dst | --sport | --dport | --vlan | --inner-vlan | \
       --icmp | --src-mac | --dst-mac | --set-dscp | --guarantee | --tolerance | --target | \
       --l4s-threshold | --quantum | --max-wait | --remember | \

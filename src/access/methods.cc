@@ -29,6 +29,7 @@ constexpr std::array kMethods = {
     MethodAccess{kShaper, "ConfigureBuckets", Role::kAdmin, true},
     MethodAccess{kShaper, "ListBuckets", Role::kRead, true},
     MethodAccess{kShaper, "WatchBuckets", Role::kRead, true},
+    MethodAccess{kShaper, "WatchTop", Role::kRead, true},
     MethodAccess{kShaper, "SetRules", Role::kAdmin, false},
     MethodAccess{kShaper, "SetRule", Role::kAdmin, false},
     MethodAccess{kShaper, "DeleteRule", Role::kAdmin, false},

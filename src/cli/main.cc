@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
 
   drip::cli::CommandLine line;
   add_bucket_command(&line);
+  add_top_command(&line);
   add_tree_command(&line);
   add_request_command(&line);
   add_rule_command(&line);

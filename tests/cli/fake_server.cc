@@ -114,6 +114,19 @@ class FakeServer::Shaper : public ShaperService::Service {
     if (script_->hold) wait_until_cancelled(context, script_);
     return status;
   }
+  // The replies one after the other, one for each request.
+  Status WatchTop(ServerContext*,
+                  grpc::ServerReaderWriter<WatchTopResponse, WatchTopRequest>* stream) override {
+    WatchTopRequest request;
+    Status status;
+    while (stream->Read(&request)) {
+      WatchTopResponse reply;
+      status = script_->answer(&request, &reply);
+      if (!status.ok()) return status;
+      stream->Write(reply);
+    }
+    return status;
+  }
   Status SetRules(ServerContext*, const SetRulesRequest* request,
                   SetRulesResponse* reply) override {
     return script_->answer(request, reply);

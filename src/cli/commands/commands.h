@@ -7,6 +7,7 @@
 namespace drip::cli {
 
 void add_bucket_command(CommandLine* line);
+void add_top_command(CommandLine* line);
 void add_tree_command(CommandLine* line);
 void add_explain_command(CommandLine* line);
 void add_request_command(CommandLine* line);

@@ -210,10 +210,11 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
 }  // namespace
 
 ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
-    : GuardedService(context), streams_(streams) {
+    : GuardedService(context), streams_(streams), recorders_(context) {
   serve("ConfigureBuckets", &ShaperService::on_configure_buckets);
   serve("ListBuckets", &ShaperService::on_list_buckets);
   serve("WatchBuckets", &ShaperService::on_watch_buckets);
+  serve("WatchTop", &ShaperService::on_watch_top);
   serve("SetRules", &ShaperService::on_set_rules);
   serve("SetRule", &ShaperService::on_set_rule);
   serve("DeleteRule", &ShaperService::on_delete_rule);
@@ -254,6 +255,11 @@ grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::on_watch_buck
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::WatchBucketsRequest* request) {
   return open_watch_stream(context_, streams_, admitted, call->peer(), *request);
+}
+
+grpc::ServerBidiReactor<v1::WatchTopRequest, v1::WatchTopResponse>* ShaperService::on_watch_top(
+    const Admitted& admitted, grpc::CallbackServerContext* call) {
+  return open_top_stream(context_, streams_, recorders_, admitted, call->peer());
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_set_rules(const Admitted& admitted,

@@ -4,6 +4,7 @@
 
 #include "control/rpc/calls/services_context.h"
 #include "control/rpc/calls/stream_set.h"
+#include "control/rpc/calls/watch_top.h"
 #include "control/rpc/guarded_service.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
@@ -30,6 +31,8 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
   grpc::ServerWriteReactor<v1::WatchBucketsResponse>* on_watch_buckets(
       const Admitted& admitted, grpc::CallbackServerContext* call,
       const v1::WatchBucketsRequest* request);
+  grpc::ServerBidiReactor<v1::WatchTopRequest, v1::WatchTopResponse>* on_watch_top(
+      const Admitted& admitted, grpc::CallbackServerContext* call);
   grpc::ServerUnaryReactor* on_set_rules(const Admitted& admitted,
                                          grpc::CallbackServerContext* call,
                                          const v1::SetRulesRequest* request,
@@ -73,6 +76,7 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
                                         v1::GetNodeResponse* response);
 
   StreamSet& streams_;
+  TopRecorders recorders_;
 };
 
 }  // namespace drip::control

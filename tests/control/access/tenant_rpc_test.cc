@@ -95,6 +95,21 @@ TEST_F(TenantRpc, ListsHaveOnlyTheirs) {
           "filter.id_prefix: \"other\" is not allowed");
 }
 
+TEST_F(TenantRpc, ATopHasOnlyTheirs) {
+  grpc::ClientContext context;
+  acme_->authorize(context);
+  const auto stream = Shaper(acme_->channel()).WatchTop(&context);
+  EXPECT_TRUE(stream->Write(message<v1::WatchTopRequest>("sort: TOP_SORT_ID")));
+  v1::WatchTopResponse top;
+  ASSERT_TRUE(stream->Read(&top));
+  std::vector<std::string> ids;
+  for (const v1::TopBucket& bucket : top.buckets()) ids.push_back(bucket.bucket_id());
+  EXPECT_THAT(ids, ElementsAre("acme/a", "acme/b", "acme/leaf"));
+  EXPECT_EQ(top.total_buckets(), 3U);
+  context.TryCancel();
+  (void)stream->Finish();
+}
+
 TEST_F(TenantRpc, WatchesHaveOnlyTheirs) {
   const auto watched = [&](const std::string& request, grpc::Status& status) {
     grpc::ClientContext context;
