@@ -97,10 +97,10 @@ TEST_F(DripctlTest, TimeoutTellsSilentServerFromSlowCall) {
 
 TEST_F(DripctlTest, UsageErrorsAreReportedAndNothingIsSent) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "a command is missing; allowed: bucket, tree, request"},
+      {"", "a command is missing; allowed: bucket, top, tree, request"},
       {"bucket", "a subcommand is missing; allowed: set, show"},
       {"bucket frobnicate", "'frobnicate' is not allowed; allowed: set, show"},
-      {"frobnicate", "'frobnicate' is not allowed; allowed: bucket, tree, request"},
+      {"frobnicate", "'frobnicate' is not allowed; allowed: bucket, top, tree, request"},
       {"bucket set", "bucket is required"},
       {"bucket show a b", "b"},
       {"bucket set b\xff --rate 10", "an argument: \"b\\ufffd\" is not allowed; allowed: UTF-8"},
