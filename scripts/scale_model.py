@@ -183,20 +183,37 @@ def print_packets():
         print(f"| {gbps} | {' | '.join(figures)} |")
 
 
+def within(kind, least, most):
+    """Reads a number of an argument; the error names what is allowed."""
+
+    def read(text):
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not allowed: {least:g} to {most:g}")
+        return value
+
+    read.__name__ = kind.__name__
+    return read
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="beside docs/benchmarks")
-    parser.add_argument("--gbps", type=float, help="rate of the link")
-    parser.add_argument("--frame", type=float, default=64, help="bytes with FCS [64]")
-    parser.add_argument("--buckets", type=int, default=65_536)
-    parser.add_argument("--hz", type=float, default=Machine.hz, help="cycles a second [2.6e9]")
+    parser.add_argument("--gbps", type=within(float, 0.001, 10_000), help="rate of the link")
+    parser.add_argument(
+        "--frame", type=within(float, 64, 9600), default=64, help="bytes with FCS [64]"
+    )
+    parser.add_argument("--buckets", type=within(int, 1, 1 << 30), default=65_536)
+    parser.add_argument(
+        "--hz", type=within(float, 1e8, 1e11), default=Machine.hz, help="cycles a second [2.6e9]"
+    )
     arguments = parser.parse_args()
     machine = Machine(hz=arguments.hz)
     if arguments.check:
         worst = check(machine)
         print(f"\nThe worst is off by {100 * worst:.0f} %; {100 * WITHIN:.0f} % are allowed.")
         sys.exit(0 if worst <= WITHIN else 1)
-    if arguments.gbps:
+    if arguments.gbps is not None:
         figures = rates(machine, arguments.gbps, arguments.frame, arguments.buckets)
         for name, cores in zip(("in place", "at random", "all wait"), figures):
             print(f"{name}: {shown(cores)} cores")
