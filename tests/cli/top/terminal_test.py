@@ -29,6 +29,15 @@ def until(condition, what):
     sys.exit(f"not within {PATIENCE} s: {what() if callable(what) else what}")
 
 
+def is_running(pid):
+    try:
+        status = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    # The state comes after the name in parentheses; nobody may wait for a zombie of pid 1.
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
 class Screen:
     """A terminal with a shell in it."""
 
@@ -38,6 +47,7 @@ class Screen:
         self.environment = {**environment, "PS1": "$ ", "HOME": str(scratch)}
         shell = ["bash", "--norc", "--noprofile"]
         self.tmux("new-session", "-d", "-x", "120", "-y", "30", *shell)
+        self.processes = self.tmux("display-message", "-p", "#{pid} #{pane_pid}").split()
 
     def tmux(self, *words):
         command = ["tmux", "-u", "-f", "/dev/null", "-S", self.socket, *words]
@@ -65,7 +75,9 @@ class Screen:
         return self.tmux("display-message", "-p", form).strip()
 
     def close(self):
+        """Ends the server and waits for it and the shell, which writes its history at its end."""
         self.tmux("kill-server")
+        until(lambda: not any(map(is_running, self.processes)), "tmux and its shell end")
 
 
 def start_dripd(dripd, dripctl, scratch, listen):
