@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The web page of a dripd that forwards, in a real browser. BUILD KIND [DIRECTORY [SECONDS]]: with
-a directory, screenshots are made there after so many seconds of traffic."""
+a directory, screenshots of the page and a picture of `dripctl top` are made there after so many
+seconds of traffic."""
 import json
 import math
 import pathlib
@@ -15,10 +16,14 @@ import urllib.parse
 import browser
 import prometheus
 import stage
+from terminal_picture import svg_of
 from inside import inside
 from namespace_link import run
 from browser import soon
 from stage import check
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "cli/top"))
+from terminal_test import Screen
 
 PORT = 8080
 URL = f"http://127.0.0.1:{PORT}"
@@ -280,6 +285,23 @@ def make_screenshots(page, directory):
     shoot("web-node", "node", 1440, 1010, "light")
 
 
+def make_picture_of_top(link, daemon, directory):
+    """From a real terminal."""
+    screen = Screen(link.scratch)
+    try:
+        screen.tmux("resize-window", "-x", "120", "-y", "20")
+        screen.type(f"{daemon.dripctl.resolve()} --server {daemon.server} top --tree", "Enter")
+        screen.see(r"office-berlin +\S+bit")
+        time.sleep(5)
+        shown = screen.tmux("capture-pane", "-e", "-p")
+    finally:
+        screen.close()
+    title = (
+        "dripctl top: trees of buckets with rate, ceiling, backlog, sojourn and what each waits for"
+    )
+    (directory / "top.svg").write_text(svg_of(shown, title))
+
+
 def test(build, kind):
     if reason := browser.cannot():
         stage.skip(reason)
@@ -301,6 +323,7 @@ def test(build, kind):
             with Streams(link) as streams:
                 if screenshots:
                     time.sleep(seconds)
+                    make_picture_of_top(link, daemon, screenshots[0])
                     make_screenshots(page, screenshots[0])
                     return
                 it_paints_soon(page)
