@@ -115,6 +115,10 @@ class Engine {
   /// which the added rule sends packets, if to one.
   virtual absl::StatusOr<std::shared_ptr<const RuleSnapshot>> append_rule(
       std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) = 0;
+  /// The same for `rules` made by RuleSnapshot::without_rule() of the present snapshot. `bucket`:
+  /// to which no rule sends packets any more, if there is one; its packet buffers are released.
+  virtual std::shared_ptr<const RuleSnapshot> erase_rule(std::shared_ptr<const RuleSnapshot> rules,
+                                                         std::optional<BucketRef> bucket) = 0;
   [[nodiscard]] virtual std::uint32_t worker_count() const = 0;
   /// The number of a port, for Match::ingress_port.
   [[nodiscard]] virtual std::optional<std::uint16_t> find_port(std::string_view name) const = 0;

@@ -64,9 +64,11 @@ static_assert(sizeof(WorkerRule) == kCacheLineBytes / 2);
 ///
 /// A rule that is added at the end does not make all others anew: its snapshot refers to the one of
 /// before (`base`), has a classifier of the few rules that came since, and shares the arrays by
-/// rule index, which have spare elements. See docs/decisions/0001-classifier.md.
+/// rule index, which have spare elements. Nor does one that is erased: the snapshot's own
+/// classifier has the rules that may apply instead of it as well. See
+/// docs/decisions/0001-classifier.md.
 struct RuleSnapshot {
-  /// Of all rules, or of those that are not in `base`.
+  /// Of all rules, or of those that are not in `base` and those instead of erased ones.
   Classifier classifier;
   /// What has the earlier rules; it has no `base` itself. Usually null.
   std::shared_ptr<const RuleSnapshot> base;
@@ -87,6 +89,9 @@ struct RuleSnapshot {
   /// By rule index; read only where both classifiers find a rule.
   std::shared_ptr<std::int32_t[]> priorities;
   std::size_t rule_slots = 0;  ///< Elements for rules, spare ones included.
+  /// By rule index, 64 to an element: those that `base` finds though they have been erased. Empty:
+  /// none.
+  std::vector<std::uint64_t> erased;
 
   /// Of the first kind; the others follow.
   [[nodiscard]] std::size_t fallback_index() const { return rule_slots; }
@@ -121,6 +126,40 @@ struct RuleSnapshot {
   [[nodiscard]] static std::shared_ptr<RuleSnapshot> with_rule(
       const std::shared_ptr<const RuleSnapshot>& present, std::size_t index,
       const RuleAction& action, std::int32_t priority) {
+    auto snapshot = on_base_of(present);
+    // No worker reads these elements before it has the new classifier.
+    for (const auto& rules : snapshot->workers) rules[index].action = action;
+    snapshot->targets[index] = target_of(action);
+    snapshot->priorities[index] = priority;
+    return snapshot;
+  }
+
+  /// What `present` has but the rule of index `index`. The classifier is to be set, in the order of
+  /// their indices: of all rules that are not in the base, and of those in it that may match a
+  /// packet for which the base finds an erased one.
+  [[nodiscard]] static std::shared_ptr<RuleSnapshot> without_rule(
+      const std::shared_ptr<const RuleSnapshot>& present, std::size_t index) {
+    auto snapshot = on_base_of(present);
+    snapshot->erased.resize((snapshot->rule_slots + 63) / 64);
+    snapshot->erased[index / 64] |= std::uint64_t{1} << index % 64;
+    return snapshot;
+  }
+
+  [[nodiscard]] bool is_erased(std::uint32_t index) const {
+    return !erased.empty() && (erased[index / 64] >> index % 64 & 1) != 0;
+  }
+
+  /// Of the rules that the base and this snapshot's own classifier have found, the one that
+  /// applies.
+  [[nodiscard]] std::uint32_t better(std::uint32_t of_base, std::uint32_t own) const {
+    if (of_base == kNoRule || is_erased(of_base)) return own;
+    if (own == kNoRule) return of_base;
+    return priorities[own] > priorities[of_base] ? own : of_base;
+  }
+
+ private:
+  static std::shared_ptr<RuleSnapshot> on_base_of(
+      const std::shared_ptr<const RuleSnapshot>& present) {
     auto snapshot = std::make_shared<RuleSnapshot>();
     snapshot->base = present->base != nullptr ? present->base : present;
     snapshot->fallback = present->fallback;
@@ -130,21 +169,9 @@ struct RuleSnapshot {
     snapshot->targets = present->targets;
     snapshot->priorities = present->priorities;
     snapshot->rule_slots = present->rule_slots;
-    // No worker reads these elements before it has the new classifier.
-    for (const auto& rules : snapshot->workers) rules[index].action = action;
-    snapshot->targets[index] = target_of(action);
-    snapshot->priorities[index] = priority;
+    snapshot->erased = present->erased;
     return snapshot;
   }
-
-  /// Of the rules that the base and this snapshot's own classifier have found, the one that
-  /// applies.
-  [[nodiscard]] std::uint32_t better(std::uint32_t of_base, std::uint32_t own) const {
-    if (of_base == kNoRule || own == kNoRule) return of_base == kNoRule ? own : of_base;
-    return priorities[own] > priorities[of_base] ? own : of_base;
-  }
-
- private:
   static BucketRef target_of(const RuleAction& action) {
     return action.kind == RuleAction::Kind::kBucket ? action.bucket : kNoBucket;
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Compiles rules to a snapshot, swaps the workers' snapshot, and keeps the hit counters.
+// Compiles rules to a snapshot, swaps the workers' snapshot, and keeps the hit counters. Changes of
+// single rules are in rule_store_changes.cc.
 #include "control/config/rule_store.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -12,20 +12,11 @@
 #include "base/text.h"
 #include "classifier/classifier.h"
 #include "control/config/rule_warnings.h"
+#include "control/config/spare_rules.h"
 #include "control/model/expand_rule.h"
 
 namespace drip::control {
 namespace {
-
-// For how many rules more a snapshot has room, until all rules are compiled anew: so many that both
-// what an added rule costs, which is a classifier of those added before, and its part of compiling
-// all are some sqrt(rules).
-std::size_t spare_of(std::size_t rules) {
-  constexpr double kLeast = 32;
-  return static_cast<std::size_t>(std::max(kLeast, 2 * std::sqrt(static_cast<double>(rules))));
-}
-// On average, at most.
-constexpr std::size_t kMatchesOfAnAddedRule = 4;
 
 HitTotals operator+(HitTotals a, HitTotals b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
 
@@ -172,7 +163,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   absl::StatusOr<std::shared_ptr<RuleSnapshot>> compiled = compile(rules, matches);
   if (!compiled.ok()) return compiled.status();
   if (absl::Status status = buckets_.check_flow_rules(rules); !status.ok()) return status;
-  FlowRulePlan plan(engine_, buckets_, rules_, flow_rules_);
+  FlowRulePlan plan(engine_, buckets_, rules_.rules(), rules_.flow_rules());
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
   set_flow_rules(rules, plan.flow_rules(), **compiled);
   (*compiled)->prepare_workers(engine_.worker_count(), spare_of(rules.rules.size()));
@@ -185,99 +176,34 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
 
   keep_hits(rules);
   warnings_.reset();
-  flow_rules_ = plan.commit();
+  FlowRulesByIndex flow_rules = plan.commit();
   buckets_.set_flow_rules(rules);
   snapshot_ = std::move(snapshot);
-  rules_ = std::move(rules);
+  bucket_uses_.clear();
+  covers_.clear();
+  if (!rules.default_bucket_id.empty()) ++bucket_uses_[rules.default_bucket_id];
+  for (const RuleSpec& rule : rules.rules) {
+    count_uses(rule);
+    covers_.push_back(cover_of(rule, rules.lists));
+  }
+  rules_.assign(std::move(rules), std::move(flow_rules));
   matches_ = matches;
   added_.clear();
-  added_before_ = 0;
-  indices_.clear();
-  for (std::size_t i = 0; i < rules_.rules.size(); ++i) indices_.emplace(rules_.rules[i].id, i);
+  changes_ = changes_before_ = 0;
   ++revision_;
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> RuleStore::append(const RuleSpec& rule) {
-  const std::size_t index = rules_.rules.size();
-  if (snapshot_ == nullptr || rule.per_flow() != nullptr || index >= snapshot_->rule_slots) {
-    return false;
-  }
-  const std::size_t before = added_.size();
-  const absl::StatusOr<bool> appended = append_at(static_cast<std::uint32_t>(index), rule);
-  if (!appended.ok() || !*appended) {
-    added_.resize(before);
-    return appended;
-  }
-  matches_ += added_.size() - before;
-  rules_.rules.push_back(rule);
-  flow_rules_.emplace_back();
-  indices_.emplace(rule.id, index);
-  warnings_.reset();
-  ++revision_;
-  return true;
-}
-
-absl::StatusOr<bool> RuleStore::append_at(std::uint32_t index, const RuleSpec& rule) {
-  absl::Status status = add_matches(rule, rules_.lists, index, kMaxMatches - matches_, added_);
-  if (!status.ok()) return status;
-  if (added_.size() > kMatchesOfAnAddedRule * spare_of(index)) return false;
-  const absl::StatusOr<RuleAction> action = action_of(rule);
-  if (!action.ok()) return action.status();
-  absl::StatusOr<Classifier> classifier = Classifier::build(added_);
-  if (!classifier.ok()) return classifier.status();
-  auto snapshot = RuleSnapshot::with_rule(snapshot_, index, *action, rule.priority);
-  snapshot->classifier = *std::move(classifier);
-  const bool to_bucket = action->kind == RuleAction::Kind::kBucket;
-  const auto former =
-      engine_.append_rule(snapshot, to_bucket ? std::optional(action->bucket) : std::nullopt);
-  if (!former.ok()) return former.status();
-  snapshot_ = std::move(snapshot);
-  return true;
-}
-
-absl::StatusOr<bool> RuleStore::set(RuleSpec rule) {
-  const auto present = indices_.find(rule.id);
-  const bool created = present == indices_.end();
-  if (created) {
-    absl::StatusOr<bool> appended = append(rule);
-    if (!appended.ok() || *appended) return appended;
-  }
-  RuleSetSpec next = rules_;
-  if (created) {
-    next.rules.push_back(std::move(rule));
-  } else {
-    next.rules[present->second] = std::move(rule);
-  }
-  if (absl::Status status = replace(std::move(next)); !status.ok()) return status;
-  return created;
-}
-
-absl::Status RuleStore::erase(std::string_view id) {
-  const auto present = indices_.find(std::string(id));
-  if (present == indices_.end()) return not_found("rule_id", "rule", id);
-  RuleSetSpec next = rules_;
-  next.rules.erase(next.rules.begin() + static_cast<std::ptrdiff_t>(present->second));
-  return replace(std::move(next));
-}
-
-void RuleStore::merge_added() {
-  const std::size_t added = added_.size();
-  if (added != added_before_ || added == 0) {
-    added_before_ = added;
-    return;
-  }
-  const std::uint64_t revision = revision_;
-  // Cannot fail but for memory; then the rules stay in two classifiers.
-  if (replace(RuleSetSpec(rules_)).ok()) revision_ = revision;
+void RuleStore::count_uses(const RuleSpec& rule) {
+  if (const RuleSpec::ToBucket* const to = rule.to_bucket()) ++bucket_uses_[to->bucket_id];
 }
 
 BucketEntryRef RuleStore::bucket_of(std::size_t snapshot_index) const {
   if (snapshot_ != nullptr && snapshot_index >= snapshot_->rule_slots) {
-    return buckets_.find(rules_.default_bucket_id);
+    return buckets_.find(rules_.default_bucket_id());
   }
-  if (snapshot_index >= rules_.rules.size()) return nullptr;
-  const RuleSpec::ToBucket* const to = rules_.rules[snapshot_index].to_bucket();
+  const RuleSpec* const rule = rule_at(snapshot_index);
+  const RuleSpec::ToBucket* const to = rule == nullptr ? nullptr : rule->to_bucket();
   return to == nullptr ? nullptr : buckets_.find(to->bucket_id);
 }
 
@@ -293,8 +219,9 @@ HitTotals RuleStore::snapshot_hits(std::size_t index) const {
 void RuleStore::keep_hits(const RuleSetSpec& next) {
   if (snapshot_ == nullptr) return;
   std::map<std::string, HitTotals> sums;
-  for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
-    sums[rules_.rules[i].id] = kept_hits_[rules_.rules[i].id] + snapshot_hits(i);
+  for (const std::uint32_t index : rules_.indices()) {
+    const std::string& id = rules_.at(index)->id;
+    sums[id] = kept_hits_[id] + snapshot_hits(index);
   }
   kept_hits_.clear();
   for (const RuleSpec& rule : next.rules) {
@@ -308,27 +235,33 @@ void RuleStore::keep_hits(const RuleSetSpec& next) {
 }
 
 const std::vector<std::vector<std::string>>& RuleStore::warnings() const {
-  if (!warnings_) warnings_ = warnings_of_rules(rules_, longest_frame_of(engine_));
+  if (!warnings_) warnings_ = warnings_of_rules(rules_.rules(), longest_frame_of(engine_));
   return *warnings_;
 }
 
 std::vector<std::string> RuleStore::warnings_of(std::string_view id) const {
-  const auto index = indices_.find(std::string(id));
-  if (index == indices_.end()) return {};
-  return warnings_of_rule(rules_, index->second, longest_frame_of(engine_));
+  const auto index = rules_.find(id);
+  if (!index) return {};
+  const auto position = std::ranges::lower_bound(rules_.indices(), *index);
+  return warnings_of_rule(rules_.rules(),
+                          static_cast<std::size_t>(position - rules_.indices().begin()),
+                          longest_frame_of(engine_));
 }
 
 std::vector<RuleState> RuleStore::list() const {
   std::vector<RuleState> states;
-  for (std::size_t i = 0; i < rules_.rules.size(); ++i) {
+  const std::vector<RuleSpec>& rules = rules_.rules().rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
     RuleState& state = states.emplace_back();
-    state.rule = &rules_.rules[i];
-    state.hits = snapshot_hits(i);
+    state.rule = &rules[i];
+    state.hits = snapshot_hits(rules_.indices()[i]);
     state.warnings = warnings()[i];
     if (const auto kept = kept_hits_.find(state.rule->id); kept != kept_hits_.end()) {
       state.hits = state.hits + kept->second;
     }
-    if (flow_rules_[i]) state.flows = engine_.read_flow_rule(flow_rules_[i]->number);
+    if (const auto& flows = rules_.flow_rules()[i]) {
+      state.flows = engine_.read_flow_rule(flows->number);
+    }
   }
   std::ranges::stable_sort(states, std::greater{},
                            [](const RuleState& state) { return state.rule->priority; });

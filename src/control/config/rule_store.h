@@ -17,6 +17,8 @@
 #include "classifier/classifier.h"
 #include "control/config/bucket_registry.h"
 #include "control/config/flow_rule_plan.h"
+#include "control/config/indexed_rules.h"
+#include "control/config/rule_overlap.h"
 #include "control/model/rule_spec.h"
 #include "engine/engine.h"
 #include "engine/rule_snapshot.h"
@@ -57,13 +59,15 @@ class RuleStore {
   /// Adds the rule at the end, or replaces the one with its id. Returns true if it was added. What
   /// adding costs grows with the square root of the number of rules.
   [[nodiscard]] absl::StatusOr<bool> set(RuleSpec rule);
-  /// Makes one classifier of all rules if some were added, and none since the last call. To be
-  /// called now and then.
+  /// Makes one classifier of all rules if some were added or erased, and none since the last call.
+  /// To be called now and then.
   void merge_added();
-  /// NOT_FOUND if there is no rule of this id.
+  /// NOT_FOUND if there is no rule of this id. What erasing costs grows with the number of rules
+  /// that may match packets of this one, but for a look at each rule that takes nanoseconds. If
+  /// these are very many, all rules are compiled anew.
   [[nodiscard]] absl::Status erase(std::string_view id);
 
-  [[nodiscard]] const RuleSetSpec& rules() const { return rules_; }
+  [[nodiscard]] const RuleSetSpec& rules() const { return rules_.rules(); }
   /// Incremented by each change; in a cluster, set_revision() sets the cluster's.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
   void set_revision(std::uint64_t revision) { revision_ = revision; }
@@ -79,11 +83,15 @@ class RuleStore {
 
   /// What the workers use at present; null before the first.
   [[nodiscard]] const std::shared_ptr<const RuleSnapshot>& snapshot() const { return snapshot_; }
+  /// Null if no rule has this index, or none any more.
+  [[nodiscard]] const RuleSpec* rule_at(std::size_t snapshot_index) const {
+    return rules_.at(static_cast<std::uint32_t>(snapshot_index));
+  }
   /// The bucket to which the rule of this index, or the default, sends packets; null if to none.
   [[nodiscard]] BucketEntryRef bucket_of(std::size_t snapshot_index) const;
 
   /// By index in rules().rules.
-  [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return flow_rules_; }
+  [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return rules_.flow_rules(); }
 
  private:
   // Everything but the numbers of the per-flow rules.
@@ -97,6 +105,16 @@ class RuleStore {
   // replace(). REQUIRES: there is no rule of this id.
   [[nodiscard]] absl::StatusOr<bool> append(const RuleSpec& rule);
   [[nodiscard]] absl::StatusOr<bool> append_at(std::uint32_t index, const RuleSpec& rule);
+  // False, and nothing is changed, if all rules are to be compiled anew.
+  [[nodiscard]] bool erase_at(std::uint32_t index);
+  // Adds to `own` the rules of the base that may apply to packets for which it finds rule `index`.
+  // False if these are too many, or too many would have to be compared.
+  [[nodiscard]] bool add_heirs(std::uint32_t index, const RuleSpec& rule,
+                               std::vector<ClassifierRule>& own) const;
+  // How many rules the snapshot's base has: those of smaller indices.
+  [[nodiscard]] std::size_t base_rules() const;
+  // Counts how many rules send packets to a bucket.
+  void count_uses(const RuleSpec& rule);
   [[nodiscard]] absl::StatusOr<RuleAction> action_of(const RuleSpec& rule) const;
   [[nodiscard]] absl::StatusOr<BucketRef> bucket_named(std::string_view field,
                                                        std::string_view id) const;
@@ -107,15 +125,18 @@ class RuleStore {
 
   Engine& engine_;
   BucketRegistry& buckets_;
-  RuleSetSpec rules_;
-  FlowRulesByIndex flow_rules_;
+  IndexedRules rules_;  // With the indices of snapshot_.
   std::shared_ptr<const RuleSnapshot> snapshot_;
-  // The index of each rule by its id.
-  std::unordered_map<std::string, std::size_t> indices_;
-  std::size_t matches_ = 0;  // Of all rules.
-  // Of the rules that snapshot_'s base has not.
+  std::vector<AddressCover> covers_;  // By index.
+  // By id, how many rules send packets there, the default included.
+  std::unordered_map<std::string, std::size_t> bucket_uses_;
+  // Of all rules; of erased ones still until all are compiled.
+  std::size_t matches_ = 0;
+  // What snapshot_'s own classifier has beside its base, by index: rules that were added, and those
+  // of the base that may apply instead of erased ones.
   std::vector<ClassifierRule> added_;
-  std::size_t added_before_ = 0;  // Their number when merge_added() was called last.
+  std::uint64_t changes_ = 0;         // Rules added or erased since all were compiled.
+  std::uint64_t changes_before_ = 0;  // The same when merge_added() was called last.
   std::uint64_t revision_ = 0;
   mutable std::optional<std::vector<std::vector<std::string>>> warnings_;
   // Hits of the snapshots before the present one, by rule id.

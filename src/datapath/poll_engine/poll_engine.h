@@ -79,6 +79,8 @@ class PollEngine final : public Engine {
       std::span<const BucketRef> packet_buckets) override;
   absl::StatusOr<std::shared_ptr<const RuleSnapshot>> append_rule(
       std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) override;
+  std::shared_ptr<const RuleSnapshot> erase_rule(std::shared_ptr<const RuleSnapshot> rules,
+                                                 std::optional<BucketRef> bucket) override;
   [[nodiscard]] std::uint32_t worker_count() const override {
     return static_cast<std::uint32_t>(workers_.size());
   }

@@ -55,6 +55,18 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> PollEngine::append_rule(
   return publish(std::move(rules));
 }
 
+std::shared_ptr<const RuleSnapshot> PollEngine::erase_rule(
+    std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) {
+  auto before = publish(std::move(rules));
+  if (bucket) {
+    const std::unique_lock lock(allocators_mutex_);
+    SlotRecord& record = allocators_[bucket->transmitter]->record(bucket->slot);
+    if (record.holds_packets != 0) packets_reserved_for_buckets_ -= record.capacity;
+    record.holds_packets = 0;
+  }
+  return before;
+}
+
 std::shared_ptr<const RuleSnapshot> PollEngine::publish(std::shared_ptr<const RuleSnapshot> rules) {
   for (PollThread* const thread : workers_) {
     thread->mailbox.run([&](TimePoint) { thread->set_rules(rules.get()); });

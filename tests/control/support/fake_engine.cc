@@ -287,6 +287,20 @@ absl::StatusOr<std::shared_ptr<const RuleSnapshot>> FakeEngine::append_rule(
   return std::exchange(rules_, std::move(rules));
 }
 
+std::shared_ptr<const RuleSnapshot> FakeEngine::erase_rule(
+    std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  ++swaps;
+  ++erasures;
+  EXPECT_NE(rules->base, nullptr);
+  if (bucket) {
+    (void)this->bucket(*bucket);
+    EXPECT_EQ(std::erase(packet_buckets_, *bucket), 1U) << "no rule has sent packets there";
+  }
+  return std::exchange(rules_, std::move(rules));
+}
+
 std::optional<std::uint16_t> FakeEngine::find_port(std::string_view name) const {
   for (std::size_t i = 0; i < port_stats.size(); ++i) {
     if (port_stats[i].name == name) return static_cast<std::uint16_t>(i);

@@ -44,7 +44,7 @@ class FakeEngine final : public Engine {
   // What the test looks at.
   std::vector<BucketChange> last_changes;  // Of the last apply() that succeeded.
   std::vector<std::uint32_t> removed;      // Slots, in the order of their removal.
-  std::atomic<int> applies{0}, swaps{0}, appends{0}, releases{0};
+  std::atomic<int> applies{0}, swaps{0}, appends{0}, erasures{0}, releases{0};
   [[nodiscard]] std::map<std::uint32_t, FlowRuleSettings> flow_rules() const;
   [[nodiscard]] std::shared_ptr<const RuleSnapshot> rules() const;
   [[nodiscard]] std::vector<BucketRef> packet_buckets() const;
@@ -83,6 +83,8 @@ class FakeEngine final : public Engine {
       std::span<const BucketRef> packet_buckets) override;
   absl::StatusOr<std::shared_ptr<const RuleSnapshot>> append_rule(
       std::shared_ptr<const RuleSnapshot> rules, std::optional<BucketRef> bucket) override;
+  std::shared_ptr<const RuleSnapshot> erase_rule(std::shared_ptr<const RuleSnapshot> rules,
+                                                 std::optional<BucketRef> bucket) override;
   [[nodiscard]] std::uint32_t worker_count() const override { return 2; }
   [[nodiscard]] std::optional<std::uint16_t> find_port(std::string_view name) const override;
   [[nodiscard]] std::vector<std::string> port_names() const override;
