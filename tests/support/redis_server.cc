@@ -171,6 +171,22 @@ std::string RedisSentinels::url() const {
   return text + "/drip";
 }
 
+void RedisSentinels::tell(std::uint16_t port, const std::vector<std::string>& words) const {
+  std::vector<std::string> command = {"redis-cli", "-p", std::to_string(port), "SENTINEL"};
+  command.insert(command.end(), words.begin(), words.end());
+  const std::string answer = run(command);
+  if (answer != "OK\n") throw std::runtime_error(words.front() + ": " + answer);
+}
+
+void RedisSentinels::watch(const RedisServer& master) const {
+  for (const std::uint16_t port : ports_) {
+    tell(port, {"REMOVE", "drip"});
+    tell(port, {"MONITOR", "drip", "127.0.0.1", std::to_string(master.port()), "2"});
+    tell(port, {"SET", "drip", "down-after-milliseconds", "1000"});
+    tell(port, {"SET", "drip", "failover-timeout", "3000"});
+  }
+}
+
 void RedisSentinels::wait_until_settled(int replicas) const {
   const std::string wanted_replicas = "num-slaves\n" + std::to_string(replicas) + "\n";
   for (const std::uint16_t port : ports_) {

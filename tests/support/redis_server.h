@@ -73,8 +73,13 @@ class RedisSentinels {
   [[nodiscard]] std::string url() const;
   /// Waits until all know each other and `replicas` replicas.
   void wait_until_settled(int replicas) const;
+  /// From now on `master` is "drip", as an operator says who has made it the master by hand.
+  void watch(const RedisServer& master) const;
 
  private:
+  // Throws unless it succeeds.
+  void tell(std::uint16_t port, const std::vector<std::string>& words) const;
+
   TemporaryDirectory directory_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::unique_ptr<Process>> processes_;

@@ -6,19 +6,16 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "exact_group.h"
 #include "nodes/departure_sink.h"
+#include "nodes/wall_clock.h"
 #include "support/redis_server.h"
 #include "support/stall_meter.h"
-#include "support/temporary_directory.h"
 
 namespace drip {
 namespace {
@@ -28,23 +25,6 @@ using std::chrono::seconds;
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
-
-// The wall clock of the processes that run in its environment.
-class WallClock {
- public:
-  WallClock() { set(0); }
-  [[nodiscard]] std::map<std::string, std::string> environment() const {
-    return {{"LD_PRELOAD", std::getenv("DRIP_SET_CLOCK")}, {"DRIP_CLOCK_OFFSET", file_}};
-  }
-  void set(std::int64_t off_by_s) const {
-    std::ofstream(file_ + ".new") << off_by_s;
-    std::filesystem::rename(file_ + ".new", file_);  // Whoever reads it finds one or the other.
-  }
-
- private:
-  TemporaryDirectory directory_;
-  const std::string file_ = directory_.path_of("offset");
-};
 
 class ExactClock : public testing::TestWithParam<std::int64_t> {};
 

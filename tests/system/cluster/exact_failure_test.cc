@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Redis dies, stands still, comes back empty, fails over, or is cut off from one node: what leaves,
-// counted where it arrives, stays within the policy's bound, and nothing is replayed.
+// Redis dies, stands still, comes back empty, or is cut off from one node: what leaves, counted
+// where it arrives, stays within the policy's bound, and nothing is replayed. Failovers are in
+// exact_failover_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "exact_group.h"
+#include "exact_rate.h"
 #include "nodes/departure_sink.h"
 #include "nodes/network_cut.h"
 #include "support/redis_server.h"
@@ -24,58 +26,6 @@ using Clock = DepartureSink::Clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-constexpr double kRate = 100;
-// Above the stalls of a busy machine, so that the only failures are those that are made here.
-constexpr double kDecideSeconds = 0.5;
-// A departure that nobody confirms is held up by `decide_within`, and those of the time until then
-// come together. The rest is the machine's stalls.
-constexpr double kSlackSeconds = kDecideSeconds + 0.3;
-
-v1::ConfigureBucketRequest fallible_bucket(
-    const std::string& id, std::uint64_t capacity, double rate,
-    v1::FailurePolicy policy = v1::FAILURE_POLICY_UNSPECIFIED) {
-  v1::ConfigureBucketRequest request = exact_bucket(id, capacity, rate, policy);
-  request.set_decide_within_ns(static_cast<std::uint64_t>(kDecideSeconds * 1e9));
-  return request;
-}
-
-// Requests depart by the schedule in Redis's time, or when their reply had said: in any time t no
-// more than kRate t + 1, and what the slack holds up.
-double closed_bound() { return 1 + kRate * kSlackSeconds; }
-
-void expect_within(const DepartureSink& sink, double rate, double bound, Clock::time_point begin,
-                   const std::string& what) {
-  const double worst = worst_excess(sink.departures(), rate, begin);
-  std::cout << "worst excess over the rate, " << what << ": " << worst << " units\n";
-  EXPECT_LE(worst, bound) << what;
-}
-
-v1::PolicyState state_of(ClusterNode& node, const std::string& id) {
-  return node.client().bucket(id).policy_state();
-}
-
-bool all_are(const ClusterNodes& nodes, const std::string& id, v1::PolicyState state) {
-  return std::ranges::all_of(nodes, [&](const auto& node) { return state_of(*node, id) == state; });
-}
-
-double departures_a_second(const DepartureSink& sink, milliseconds span) {
-  const auto now = Clock::now();
-  return static_cast<double>(sink.count(now - span, now)) * 1e3 / static_cast<double>(span.count());
-}
-
-void wait_for_rate(const DepartureSink& sink, const std::string& what) {
-  wait_until(what, [&] {
-    const double rate = departures_a_second(sink, milliseconds(500));
-    return rate > 0.9 * kRate && rate < 1.1 * kRate;
-  });
-}
-
-void expect_only_unavailable(const DepartureSink& sink) {
-  for (const auto& failure : sink.failures()) {
-    EXPECT_EQ(failure.status.error_code(), grpc::UNAVAILABLE) << failure.status.error_message();
-  }
-}
 
 enum class Fault : std::uint8_t { kKill, kPause };
 class ExactPolicy : public testing::TestWithParam<Fault> {};
@@ -232,27 +182,6 @@ TEST(ExactFailure, ARedisWithoutMemoryIsAwayUntilItHasSome) {
     return nodes[0]->client().allow("open").allowed() &&
            state_of(*nodes[0], "open") == v1::POLICY_STATE_SHARED;
   });
-}
-
-TEST(ExactFailure, ASentinelFailoverKeepsTheRate) {
-  RedisServer master({"--min-replicas-max-lag", "2"});
-  RedisServer replica({"--replicaof", "127.0.0.1 " + std::to_string(master.port())});
-  const RedisSentinels sentinels(master);
-  sentinels.wait_until_settled(1);
-  ClusterNodes nodes = three_nodes(sentinels.url());
-  set_exact_bucket(nodes, *nodes[0], fallible_bucket("a", 1000, kRate));
-  const auto begin = Clock::now();
-  DepartureSink sink("a");
-  for (const auto& node : nodes) sink.feed(*node, 20);
-  wait_for_rate(sink, "the rate is reached");
-  master.kill();
-  wait_until("the bucket is closed", [&] { return all_are(nodes, "a", v1::POLICY_STATE_CLOSED); });
-  wait_until("it is shared by the new master",
-             [&] { return all_are(nodes, "a", v1::POLICY_STATE_SHARED); });
-  wait_for_rate(sink, "the rate is as before");
-  sink.stop();
-  expect_within(sink, kRate, closed_bound(), begin, "over a failover");
-  expect_only_unavailable(sink);
 }
 
 TEST(ExactFailure, ANodeThatIsCutOffIsClosedAndTheOthersHaveTheWholeRate) {
