@@ -317,6 +317,14 @@ class Scheduler {
     if (!same_rates) change_rates(bucket, periods, now);
     reschedule(bucket, slot, now);
   }
+  /// The head, or the next unit if none waits, departs at `due`, and not before: of a bucket that
+  /// continues where another process has left off. REQUIRES: due >= now.
+  void set_due(std::uint32_t slot, TimePoint due, TimePoint now) {
+    Bucket& bucket = buckets_[slot];
+    take_off_wheel(bucket, slot);
+    bucket.schedule = VirtualSchedule(due);
+    reschedule(bucket, slot, now);
+  }
   /// A head that is late is due now: its lateness is not caught up.
   void forgo_lateness(std::uint32_t slot, TimePoint now) {
     Bucket& bucket = buckets_[slot];

@@ -123,6 +123,9 @@ class Transmitter {
     return requests_.admit(slot, record, wire_bytes, limits, now);
   }
   void admit_units(UnitsToAdmit& units, TimePoint now) { requests_.admit(units, now); }
+  void occupy(std::uint32_t slot, Duration busy, TimePoint now) {
+    requests_.occupy(slot, busy, now);
+  }
   void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) {
     requests_.release(slot, record, now);
   }

@@ -7,6 +7,12 @@
 namespace drip::datapath {
 namespace {
 
+// So many units at most take the place of what waited before; they are admitted in one job. What is
+// beyond them the first one waits for.
+constexpr std::int64_t kMostOccupying = 65'536;
+// Of a unit of a bucket that counts bytes only.
+constexpr std::uint32_t kOccupyingBytes = 1500;
+
 Admission rejection(RejectReason reason, const Admission& would_be) {
   if (reason != RejectReason::kWaitTooLong) return {reason, 0, Duration{}};
   Admission admission = would_be;
@@ -165,6 +171,27 @@ void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
   }
   units.admission.reason = reason;
   if (units.admitted == 0) units.admission = rejection(reason, units.admission);
+}
+
+void TransmitterRequests::occupy(std::uint32_t slot, Duration busy, TimePoint now) {
+  if (busy.ns <= 0) return;
+  const Bucket& bucket = scheduler_.buckets()[slot];
+  const std::uint32_t bytes = bucket.periods.per_unit == FineSpan{} ? kOccupyingBytes : 0;
+  const auto service = static_cast<std::int64_t>(bucket.periods.service(bytes).ns);
+  const std::int64_t units = service > 0 ? (busy.ns - 1) / service + 1 : kMostOccupying;
+  // At the START the first is in service already, and does not wait.
+  const bool at_start = bucket.departure == Departure::kAtStart;
+  const std::uint32_t in_service = at_start ? 1 : 0;
+  const auto room = std::min<std::int64_t>(bucket.capacity, kMostOccupying) - in_service;
+  std::int64_t waiting = 0;
+  const RingEntry entry{UnitRef::tagged(&anonymous_, bytes), now};
+  while (waiting < std::min(units - in_service, room) &&
+         scheduler_.can_admit(slot, 1, bytes, now) == RejectReason::kAdmitted) {
+    (void)scheduler_.admit(slot, entry, bytes);
+    ++waiting;
+  }
+  const std::int64_t behind = at_start ? waiting : std::max<std::int64_t>(waiting - 1, 0);
+  scheduler_.set_due(slot, now + Duration{busy.ns - behind * service}, now);
 }
 
 void TransmitterRequests::moved(UnitRef unit, std::uint32_t sequence) {

@@ -24,6 +24,9 @@ class TransmitterRequests {
   void admit(UnitsToAdmit& units, TimePoint now);
   void release(std::uint32_t slot, RequestRecord& record, TimePoint now);
 
+  /// See Engine::occupy().
+  void occupy(std::uint32_t slot, Duration busy, TimePoint now);
+
   /// For the Scheduler: a unit has another sequence in its ring.
   static void moved(UnitRef unit, std::uint32_t sequence);
 

@@ -87,6 +87,14 @@ class Engine {
   /// waiting.
   virtual void release(BucketRef bucket, RequestRecord& record) = 0;
 
+  /// How long a unit that came now would wait until its service starts, by the bucket's own rate,
+  /// whether it would be admitted or not.
+  [[nodiscard]] virtual Duration busy_for(BucketRef bucket) = 0;
+  /// Makes a bucket that was just created busy for so long: as many anonymous units as that takes
+  /// are admitted, as far as there is room, and the first is served for what is left. For a bucket
+  /// that continues where an earlier process of the node has left off.
+  virtual void occupy(BucketRef bucket, Duration busy) = 0;
+
   // ---- Rules
 
   /// Reserves slots, rings and packet buffers for a per-flow rule, and returns its number for

@@ -94,6 +94,12 @@ class IoPollThread final : public PollThread {
   void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) override {
     transmitter_->release_request(slot, record, now);
   }
+  [[nodiscard]] Duration busy_for(std::uint32_t slot, TimePoint now) const override {
+    return estimated_wait(transmitter_->buckets()[slot], now);
+  }
+  void occupy(std::uint32_t slot, Duration busy, TimePoint now) override {
+    transmitter_->occupy(slot, busy, now);
+  }
 
   void add_flow_table(std::uint32_t flow_rule, FlowTable* table) override {
     flows_->add_table(flow_rule, table);

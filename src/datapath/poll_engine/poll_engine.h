@@ -61,6 +61,8 @@ class PollEngine final : public Engine {
                   WaitLimits limits) override;
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
+  [[nodiscard]] Duration busy_for(BucketRef bucket) override;
+  void occupy(BucketRef bucket, Duration busy) override;
 
   // ---- poll_engine_moves.cc
   void move(std::span<BucketMove> moves) override;

@@ -366,4 +366,15 @@ void PollEngine::admit_many(std::span<UnitsToAdmit> units) {
   }
 }
 
+Duration PollEngine::busy_for(BucketRef bucket) {
+  PollThread& thread = transmitter_of(bucket);
+  return thread.mailbox.run([&](TimePoint now) { return thread.busy_for(bucket.slot, now); });
+}
+
+void PollEngine::occupy(BucketRef bucket, Duration busy) {
+  PollThread& thread = transmitter_of(bucket);
+  thread.buckets->prepare_histograms(bucket.slot);
+  thread.mailbox.run([&](TimePoint now) { thread.occupy(bucket.slot, busy, now); });
+}
+
 }  // namespace drip::datapath

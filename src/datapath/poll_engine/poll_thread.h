@@ -108,6 +108,8 @@ class PollThread {
                                   TimePoint now) = 0;
   virtual void admit_units(std::span<UnitsToAdmit* const> units, TimePoint now) = 0;
   virtual void release_request(std::uint32_t slot, RequestRecord& record, TimePoint now) = 0;
+  [[nodiscard]] virtual Duration busy_for(std::uint32_t slot, TimePoint now) const = 0;
+  virtual void occupy(std::uint32_t slot, Duration busy, TimePoint now) = 0;
 
   virtual void add_flow_table(std::uint32_t flow_rule, FlowTable* table) = 0;
   virtual void change_flow_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) = 0;

@@ -173,6 +173,13 @@ class FakeBucket {
     return place;
   }
 
+  [[nodiscard]] Duration busy_for(TimePoint now) {
+    run_until(now);
+    return wait_behind_all(now);
+  }
+  /// Without the units that the real engine puts there.
+  void occupy(TimePoint until) { schedule_ = VirtualSchedule(until); }
+
   bool draining = false;
 
  private:

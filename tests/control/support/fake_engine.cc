@@ -211,6 +211,17 @@ void FakeEngine::release(BucketRef ref, RequestRecord& record) {
   bucket(ref).release(record, now_);
 }
 
+Duration FakeEngine::busy_for(BucketRef ref) {
+  const std::lock_guard lock(mutex_);
+  return bucket(ref).busy_for(now_);
+}
+
+void FakeEngine::occupy(BucketRef ref, Duration busy) {
+  const std::lock_guard lock(mutex_);
+  occupied[ref.slot] = busy;
+  bucket(ref).occupy(now_ + busy);
+}
+
 absl::StatusOr<std::uint32_t> FakeEngine::create_flow_rule(const FlowRuleSettings& settings) {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);

@@ -42,8 +42,9 @@ class FakeEngine final : public Engine {
   std::function<void()> before_admit;
 
   // What the test looks at.
-  std::vector<BucketChange> last_changes;  // Of the last apply() that succeeded.
-  std::vector<std::uint32_t> removed;      // Slots, in the order of their removal.
+  std::vector<BucketChange> last_changes;      // Of the last apply() that succeeded.
+  std::vector<std::uint32_t> removed;          // Slots, in the order of their removal.
+  std::map<std::uint32_t, Duration> occupied;  // By slot: of occupy().
   std::atomic<int> applies{0}, swaps{0}, appends{0}, erasures{0}, releases{0};
   [[nodiscard]] std::map<std::uint32_t, FlowRuleSettings> flow_rules() const;
   [[nodiscard]] std::shared_ptr<const RuleSnapshot> rules() const;
@@ -67,6 +68,8 @@ class FakeEngine final : public Engine {
                   WaitLimits limits) override;
   void admit_many(std::span<UnitsToAdmit> units) override;
   void release(BucketRef bucket, RequestRecord& record) override;
+  [[nodiscard]] Duration busy_for(BucketRef bucket) override;
+  void occupy(BucketRef bucket, Duration busy) override;
   [[nodiscard]] ArrivalCounts arrivals(BucketRef bucket) const override;
   using Engine::lease;
   void lease(std::span<const LeaseChange> leases) override;
