@@ -54,6 +54,7 @@ ROOMS = {
         {"absl", "fmt", "rte", "bpf"},
     ),
     "src/access": ({"base"}, {"absl", "fmt", "openssl", "toml"}),
+    "src/state": ({"base"}, {"absl", "fmt", "openssl"}),
     "src/control/model": (
         {"engine", "classifier", "packet", "base", "drip"},
         {"absl", "fmt"},
@@ -78,6 +79,20 @@ ROOMS = {
         {"control/config", "control/model", "engine", "classifier", "base", "drip", "proto"},
         {"absl", "fmt", "grpc"},
     ),
+    "src/control/state": (
+        {
+            "state",
+            "control/convert",
+            "control/requests",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+            "proto",
+        },
+        {"absl", "fmt", "grpc"},
+    ),
     "src/control/recorder": (
         {"control/config", "control/model", "engine", "base", "drip"},
         {"absl"},
@@ -85,6 +100,7 @@ ROOMS = {
     "src/control/rpc/calls": (
         {
             "access",
+            "state",
             "control/convert",
             "control/config",
             "control/explain",
@@ -101,6 +117,7 @@ ROOMS = {
     "src/control/rpc": (
         {
             "access",
+            "state",
             "control/rpc/calls",
             "control/convert",
             "control/config",
@@ -116,6 +133,7 @@ ROOMS = {
     "src/control/server": (
         {
             "access",
+            "state",
             "control/rpc",
             "control/rpc/calls",
             "control/convert",
@@ -123,6 +141,7 @@ ROOMS = {
             "control/model",
             "control/placement",
             "control/requests",
+            "control/state",
             "engine",
             "base",
             "drip",
@@ -193,6 +212,7 @@ ROOMS = {
         {
             "metrics/families",
             "http",
+            "state",
             "control/server",
             "control/rpc/calls",
             "control/config",
@@ -233,6 +253,7 @@ ROOMS = {
     "src/daemon": (
         {
             "access",
+            "state",
             "cluster",
             "cluster/membership",
             "http",

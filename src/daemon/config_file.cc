@@ -82,6 +82,7 @@ std::optional<std::string> log_level_named(std::string_view name) {
 absl::Status read_node(const toml::node& node, Options& options) {
   Section section(node, "node");
   section.text("id", options.node_id);
+  section.text("state", options.state);
   section.text("advertise", options.advertise);
   section.texts("listen", options.listen);
   section.text("tokens", options.access.tokens);

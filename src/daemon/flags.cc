@@ -183,6 +183,9 @@ void apply_ports(const Flags& flags, std::vector<dpdk::PortSpec>& ports) {
 
 void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--config", config_path, "TOML file; flags override it")->check(CLI::ExistingFile);
+  app.add_option("--state", flags.state,
+                 "directory that keeps buckets, rules and the schedules of requests over a restart;"
+                 " without it they are those of the file [/var/lib/drip by the systemd unit]");
   app.add_option(
       "--listen", flags.listen,
       "HOST:PORT[,tls=off] or unix:PATH[,mode=0660][,owner=USER][,group=GROUP] to serve gRPC"
@@ -264,6 +267,7 @@ void apply_flags(const Flags& flags, Options& options) {
   apply_metrics(flags, options.metrics);
   apply_access(flags, options.access);
   apply_web(flags, options.web);
+  take(flags.state, options.state);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);

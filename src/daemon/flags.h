@@ -14,8 +14,8 @@ namespace drip::daemon {
 
 /// The flags as given. Values with a unit are still text.
 struct Flags {
-  std::optional<std::string> node_id, advertise, log_level, ring_memory, drain, hugepages, idle,
-      follow_traffic;
+  std::optional<std::string> node_id, state, advertise, log_level, ring_memory, drain, hugepages,
+      idle, follow_traffic;
   std::optional<std::string> cluster, cluster_name, cluster_ca, cluster_cert, cluster_key,
       cluster_password_file, cluster_heartbeat, cluster_lease;
   std::optional<std::string> metrics, metrics_buckets, web;

@@ -21,6 +21,7 @@
 #include "daemon/running_engine.h"
 #include "metrics/collector.h"
 #include "metrics/http_endpoint.h"
+#include "state/state_store.h"
 #include "telemetry/node_telemetry.h"
 #include "web/web_service.h"
 
@@ -45,12 +46,22 @@ int wait_for_signal(const sigset_t& signals) {
   return signal;
 }
 
-absl::Status load_config(const std::string& path, control::Node& node) {
+absl::Status load_config(const std::string& path, control::Node& node, bool initial) {
   if (path.empty()) return absl::OkStatus();
   auto config = read_initial_config(path);
   if (!config.ok()) return config.status();
-  const absl::Status status = node.replace_config(*config);
+  const absl::Status status =
+      initial ? node.apply_initial_config(*config) : node.replace_config(*config);
   return status.ok() ? status : locate(path, status);
+}
+
+// Null without a state directory.
+absl::StatusOr<std::shared_ptr<state::StateStore>> open_state(const std::string& path) {
+  if (path.empty()) return nullptr;
+  auto store = state::StateStore::open(path);
+  if (!store.ok()) return store.status();
+  for (const std::string& note : (*store)->notes()) log_warning("{}", note);
+  return std::shared_ptr<state::StateStore>(*std::move(store));
 }
 
 // The buckets and rules of the file, then its [[access]]: what is refused changes nothing.
@@ -59,7 +70,7 @@ absl::Status load_again(const std::string& path, control::Node& node, access::Ac
   auto rules = read_access_rules(path);
   if (!rules.ok()) return rules.status();
   if (auto status = access.check_rules(*rules); !status.ok()) return locate(path, status);
-  auto status = load_config(path, node);
+  auto status = load_config(path, node, false);
   if (status.ok()) access.set_rules(*std::move(rules));
   if (audit != nullptr) {
     access::AuditRecord record;
@@ -176,6 +187,8 @@ int run(const Options& options) {
   if (!tls.ok()) return report(tls.status());
   const auto audit = open_audit_log(options.access);
   if (!audit.ok()) return report(audit.status());
+  const auto state = open_state(options.state);
+  if (!state.ok()) return report(state.status());
   for (const std::string& line : describe(options.access)) log_warning("{}", line);
   const auto placement = plan_placement(options);
   if (!placement.ok()) return report(placement.status());
@@ -192,13 +205,14 @@ int run(const Options& options) {
   settings.access = *access;
   settings.tls = *tls;
   settings.audit = *audit;
+  settings.state = *state;
   for (const std::string& warning : settings.warnings) log_warning("{}", warning);
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
     engine.drain_and_stop(Duration{0});
     return report(node.status());
   }
-  if (auto status = load_config(options.config_path, **node); !status.ok()) {
+  if (auto status = load_config(options.config_path, **node, true); !status.ok()) {
     engine.drain_and_stop(Duration{0});
     return report(status);
   }

@@ -166,6 +166,12 @@ absl::Status check(const Options& options) {
                     "reaches the address reads what is there; allowed: 127.0.0.1 and [::1]",
                     flag, listen->text()));
   }
+  if (!options.state.empty() && !options.cluster.url.empty()) {
+    return absl::InvalidArgumentError(
+        "state: not for a node of a cluster, whose buckets and rules are in Redis; allowed: "
+        "--state "
+        "or --cluster");
+  }
   if (options.cluster.url.empty()) {
     if (options.cluster == ClusterOptions{}) return absl::OkStatus();
     return absl::InvalidArgumentError(

@@ -69,6 +69,7 @@ struct Options {
   bool dpdk_telemetry = false;
   std::vector<std::string> eal_arguments;
   std::string config_path;  ///< Empty: none.
+  std::string state;        ///< The directory of the state; empty: none.
 };
 
 /// The process is to end at once with this exit code.

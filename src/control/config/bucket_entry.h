@@ -78,6 +78,10 @@ class BucketEntry {
     revision_.store(revision, std::memory_order_relaxed);
   }
 
+  /// Until when the bucket is busy according to what a restart would know: see RequestSchedules.
+  [[nodiscard]] TimePoint stored_until() const { return {stored_until_ns_.load()}; }
+  void set_stored_until(TimePoint until) { stored_until_ns_.store(until.ns); }
+
   /// None if the bucket was deleted meanwhile. Without `share`, which the cluster knows.
   [[nodiscard]] std::optional<BucketState> state() const;
   /// How many units wait in it; 0 if it was deleted.
@@ -170,6 +174,7 @@ class BucketEntry {
   std::atomic<std::uint64_t> revision_{0};
   mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted or kMoving.
   std::atomic<std::uint32_t> moves_{0};
+  std::atomic<decltype(TimePoint::ns)> stored_until_ns_{0};
   RefCount refs_;
   std::atomic<bool> exact_;
   std::atomic<bool> queued_;

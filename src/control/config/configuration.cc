@@ -125,6 +125,16 @@ std::uint64_t Configuration::rules_revision() const {
   return rules_.revision();
 }
 
+std::uint64_t Configuration::revision() const {
+  MutexLock lock(mutex_);
+  return revision_;
+}
+
+FileMemory Configuration::file_memory() const {
+  MutexLock lock(mutex_);
+  return file_;
+}
+
 void Configuration::merge_added_rules() {
   MutexLock lock(mutex_);
   rules_.merge_added();

@@ -41,6 +41,7 @@ namespace drip::control {
 struct FileConfig {
   std::vector<BucketPatch> buckets;  ///< An absent field has its default, not its present value.
   std::optional<RuleSetSpec> rules;  ///< None: the file has no rules section.
+  std::string digest = {};           ///< Of its buckets and rules, to know the same file again.
 };
 
 /// The buckets and rules of a cluster.
@@ -52,6 +53,13 @@ struct SharedConfig {
   std::vector<Bucket> buckets;  ///< In order of id.
   RuleSetSpec rules;
   std::uint64_t rules_revision = 0;
+};
+
+/// What the configuration file of the last replace() had.
+struct FileMemory {
+  std::set<std::string> buckets;
+  std::set<std::string> lists;
+  bool had_rules = false;
 };
 
 /// Thread safe. A call waits for calls before it and for the polling threads, usually some
@@ -90,6 +98,13 @@ class Configuration {
   [[nodiscard]] absl::StatusOr<Revision> delete_rule(std::string_view id,
                                                      std::uint64_t revision = 0);
   [[nodiscard]] std::uint64_t rules_revision() const;
+  /// The last revision that a bucket got by the node's own count.
+  [[nodiscard]] std::uint64_t revision() const;
+  [[nodiscard]] FileMemory file_memory() const;
+  /// Makes an empty configuration that which an earlier process of this node had.
+  /// FAILED_PRECONDITION with what this node cannot have, and why; then a part may be there.
+  [[nodiscard]] absl::Status restore(const SharedConfig& wanted, std::uint64_t revision,
+                                     FileMemory file);
 
   /// See RuleStore::merge_added().
   void merge_added_rules();
@@ -128,10 +143,7 @@ class Configuration {
   mutable Mutex mutex_;
   RuleStore rules_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
-  // What the file of the last replace() had.
-  std::set<std::string> file_buckets_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> file_lists_ ABSL_GUARDED_BY(mutex_);
-  bool file_had_rules_ ABSL_GUARDED_BY(mutex_) = false;
+  FileMemory file_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace drip::control

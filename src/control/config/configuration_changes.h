@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -43,6 +44,13 @@ class ConfigurationChanges {
                                                                             Deadline deadline) = 0;
   /// Applies a configuration file. In a cluster the file only adds what the cluster does not have.
   [[nodiscard]] virtual absl::Status replace(FileConfig file) = 0;
+
+  /// Calls `then` when all that was changed so far is where a restart finds it: within, unless
+  /// there is a state directory (dripd --state). An error says that the changes are active, and may
+  /// be lost at a restart. To be called after each of the calls above, whether it failed or not.
+  virtual void when_stored(std::function<void(const absl::Status&)> then) {
+    then(absl::OkStatus());
+  }
 };
 
 /// Changes on a node that belongs to no cluster.

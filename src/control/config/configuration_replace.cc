@@ -105,7 +105,7 @@ absl::Status Configuration::replace(FileConfig file) {
     return status;
   }
   const bool file_has_rules = file.rules.has_value();
-  const bool replace_rules = file_has_rules || file_had_rules_;
+  const bool replace_rules = file_has_rules || file_.had_rules;
   std::set<std::string> list_names;
   if (file_has_rules) {
     for (const auto& [name, list] : file.rules->lists) list_names.insert(name);
@@ -115,7 +115,7 @@ absl::Status Configuration::replace(FileConfig file) {
   // Lists that were set by calls stay as they are; those that the file named before and does not
   // now are gone.
   for (const auto& [name, list] : rules_.rules().lists) {
-    if (!file_lists_.contains(name)) rules.lists.emplace(name, list);
+    if (!file_.lists.contains(name)) rules.lists.emplace(name, list);
   }
   for (const BucketEntryRef& bucket : removed) {
     if (absl::Status status = check_unused("buckets", bucket->id(), rules); !status.ok()) {
@@ -133,9 +133,7 @@ absl::Status Configuration::replace(FileConfig file) {
   }
   if (!patches->empty()) set_revision(*patches, 0);
   for (const BucketEntryRef& bucket : removed) buckets_.remove(bucket, false);
-  file_buckets_ = std::move(names);
-  file_lists_ = std::move(list_names);
-  file_had_rules_ = file_has_rules;
+  file_ = {std::move(names), std::move(list_names), file_has_rules};
   return absl::OkStatus();
 }
 
@@ -165,12 +163,26 @@ absl::StatusOr<std::vector<BucketPatch>> Configuration::differing(
 std::vector<BucketEntryRef> Configuration::removed_from_file(
     const std::set<std::string>& names) const {
   std::vector<BucketEntryRef> result;
-  for (const std::string& id : file_buckets_) {
+  for (const std::string& id : file_.buckets) {
     if (names.contains(id)) continue;
     if (BucketEntryRef bucket = buckets_.find(id)) result.push_back(std::move(bucket));
   }
   put_deepest_first(buckets_, result);
   return result;
+}
+
+absl::Status Configuration::restore(const SharedConfig& wanted, std::uint64_t revision,
+                                    FileMemory file) {
+  const std::vector<absl::Status> errors = reconcile(wanted, true);
+  if (!errors.empty()) {
+    return absl::FailedPreconditionError(
+        joined(message_of(errors.front()),
+               errors.size() > 1 ? joined(" (and ", errors.size() - 1, " more)") : ""));
+  }
+  MutexLock lock(mutex_);
+  revision_ = revision;
+  file_ = std::move(file);
+  return absl::OkStatus();
 }
 
 std::vector<absl::Status> Configuration::reconcile(const SharedConfig& wanted, bool all) {

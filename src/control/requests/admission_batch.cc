@@ -24,7 +24,7 @@ void AdmissionBatch::add_units(BucketRef bucket, const AdmitRequest& request, st
   units.all_or_none = request.all_or_none;
   units.peek = request.terms.peek;
   units.limits = request.terms.limits;
-  pending_.push_back({index, nullptr, {}});
+  pending_.push_back({index, held_.back().bucket.get(), nullptr, {}});
 }
 
 void AdmissionBatch::add_request(BucketRef bucket, const AdmitRequest& request,
@@ -35,7 +35,7 @@ void AdmissionBatch::add_request(BucketRef bucket, const AdmitRequest& request,
   units.record = &fresh->record;
   units.limits = request.terms.limits;
   units.wire_bytes = request.wire_bytes;
-  pending_.push_back({index, std::move(queue), std::move(fresh)});
+  pending_.push_back({index, held_.back().bucket.get(), std::move(queue), std::move(fresh)});
 }
 
 void AdmissionBatch::add_shared(SharedQueues& queues, BucketEntry& bucket,
@@ -55,17 +55,32 @@ void AdmissionBatch::add_shared(SharedQueues& queues, BucketEntry& bucket,
 
 void AdmissionBatch::run(std::function<void()> done) {
   flush();
-  if (shared_.empty()) return done();
+  if (shared_.empty()) return end_run(std::move(done));
   done_ = std::move(done);
   unanswered_.store(shared_.size());
   // The last answer ends this run, and the next one may have begun when this returns.
   shared_queues_->shared().admit(std::exchange(admissions_, {}));
 }
 
+void AdmissionBatch::add_to_store(BucketEntry& bucket) {
+  if (to_store_.empty() || to_store_.back().get() != &bucket) to_store_.emplace_back(&bucket);
+}
+
+void AdmissionBatch::end_run(std::function<void()> done) {
+  if (to_store_.empty()) return done();
+  schedules_->store(std::exchange(to_store_, {}), std::move(done));
+}
+
 void AdmissionBatch::flush() {
   if (!units_.empty()) engine_.admit_many(units_);
   for (std::size_t i = 0; i < units_.size(); ++i) {
     Pending& pending = pending_[i];
+    const UnitsToAdmit& units = units_[i];
+    if (schedules_ != nullptr && units.admitted > 0 && !units.peek &&
+        !is_stored(*schedules_, *pending.bucket, engine_.now(), units.admission.wait,
+                   units.admitted, units.wire_bytes)) {
+      add_to_store(*pending.bucket);
+    }
     if (pending.request) {
       pending.queue->complete(std::move(pending.request), units_[i].admission);
     }
@@ -103,8 +118,7 @@ void AdmissionBatch::finish() {
   }
   flush();
   shared_.clear();
-  const auto done = std::exchange(done_, nullptr);
-  done();
+  end_run(std::exchange(done_, nullptr));
 }
 
 }  // namespace drip::control

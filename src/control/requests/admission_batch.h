@@ -14,6 +14,7 @@
 #include "control/model/shared_buckets.h"
 #include "control/requests/local_queue.h"
 #include "control/requests/request_pool.h"
+#include "control/requests/request_schedules.h"
 #include "engine/engine.h"
 
 namespace drip::control {
@@ -44,6 +45,10 @@ class AdmissionBatch {
 
   // For RequestQueues.
 
+  /// Where the schedules of buckets are kept; null: nowhere.
+  void store_in(RequestSchedules* schedules) { schedules_ = schedules; }
+  /// The run ends when this bucket's schedule is stored.
+  void add_to_store(BucketEntry& bucket);
   void answer(std::size_t index, const Ticket& ticket) { results_.answered(index, ticket); }
   void fail(std::size_t index, const absl::Status& status) { results_.failed(index, status); }
   /// Keeps the bucket from being deleted until the next flush(). False if it was deleted.
@@ -65,6 +70,7 @@ class AdmissionBatch {
   // Goes with units_ of the same index.
   struct Pending {
     std::size_t index = 0;
+    BucketEntry* bucket = nullptr;      // In held_.
     std::shared_ptr<LocalQueue> queue;  // Of a request with an id.
     RequestHandle request;
   };
@@ -77,12 +83,16 @@ class AdmissionBatch {
 
   void shared_answered(std::size_t entry, const absl::StatusOr<SharedTicket>& ticket);
   void finish();
+  // Calls `done` when what was added is stored.
+  void end_run(std::function<void()> done);
 
   Engine& engine_;
   Results& results_;
   std::vector<Held> held_;
   std::vector<UnitsToAdmit> units_;
   std::vector<Pending> pending_;
+  RequestSchedules* schedules_ = nullptr;
+  std::vector<BucketEntryRef> to_store_;  // Each once, if they come one behind the other.
 
   SharedQueues* shared_queues_ = nullptr;  // Of shared_.
   // Each is written by one thread, before it counts down what is unanswered.

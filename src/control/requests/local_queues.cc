@@ -2,6 +2,7 @@
 // Each call on the bucket's own queue, while the bucket cannot be deleted.
 #include "control/requests/local_queues.h"
 
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -24,6 +25,27 @@ Duration until_departure(Duration wait, const BucketSettings& settings, std::uin
       ServicePeriods::of_rates(settings.units_per_second, settings.bits_per_second);
   return wait + Duration{static_cast<std::int64_t>(periods.service(wire_bytes).ns)};
 }
+
+// Hands a turn's end on when the admission is stored as well.
+class StoredTurn {
+ public:
+  explicit StoredTurn(Done<TurnResult> done) : done_(std::move(done)) {}
+
+  void ended(const absl::StatusOr<TurnResult>& result) {
+    result_ = result;
+    hand_on();
+  }
+  void stored() { hand_on(); }
+
+ private:
+  void hand_on() {
+    if (missing_.fetch_sub(1) == 1) done_(std::move(result_));
+  }
+
+  const Done<TurnResult> done_;
+  absl::StatusOr<TurnResult> result_;
+  std::atomic<int> missing_{2};
+};
 
 }  // namespace
 
@@ -55,13 +77,26 @@ absl::StatusOr<Ticket> LocalQueues::ticket_now(BucketEntry& bucket, const AdmitR
   return std::move(admitted->ticket);
 }
 
+bool LocalQueues::waits_for_storage(BucketEntry& bucket, const AdmitRequest& request,
+                                    const Ticket& ticket) const {
+  if (schedules_ == nullptr || request.terms.peek || ticket.has_left || ticket.admitted == 0) {
+    return false;
+  }
+  return !is_stored(*schedules_, bucket, engine_.now(), ticket.admission.wait, ticket.admitted,
+                    request.wire_bytes);
+}
+
 void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) {
-  done(ticket_now(bucket, request));
+  absl::StatusOr<Ticket> ticket = ticket_now(bucket, request);
+  if (!ticket.ok() || !waits_for_storage(bucket, request, *ticket)) return done(std::move(ticket));
+  schedules_->store({BucketEntryRef(&bucket)},
+                    [ticket = *std::move(ticket), done = std::move(done)] { done(ticket); });
 }
 
 void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
                         std::size_t index) {
   if (!batch.hold(bucket)) return batch.fail(index, deleted(bucket));
+  batch.store_in(schedules_);
   if (request.request_id.empty()) return batch.add_units(bucket.ref(), request, index);
   std::shared_ptr<LocalQueue> queue = queue_of(bucket);
   std::optional<LocalQueue::Prepared> prepared;
@@ -73,9 +108,13 @@ void LocalQueues::admit(BucketEntry& bucket, const AdmitRequest& request, Admiss
     batch.flush();
     const absl::StatusOr<Ticket> ticket = ticket_now(bucket, request);
     if (!ticket.ok()) return batch.fail(index, ticket.status());
+    if (waits_for_storage(bucket, request, *ticket)) batch.add_to_store(bucket);
     return batch.answer(index, *ticket);
   }
-  if (prepared->known) return batch.answer(index, *prepared->known);
+  if (prepared->known) {
+    if (waits_for_storage(bucket, request, *prepared->known)) batch.add_to_store(bucket);
+    return batch.answer(index, *prepared->known);
+  }
   batch.add_request(bucket.ref(), request, std::move(queue), std::move(prepared->fresh), index);
 }
 
@@ -96,6 +135,11 @@ std::shared_ptr<AwaitedTurn> LocalQueues::await(BucketEntry& bucket, const Admit
     result.wait_is_estimate = ticket.admission.wait_is_estimate;
     done(std::move(result));
     return nullptr;
+  }
+  if (waits_for_storage(bucket, request, ticket)) {
+    const auto turn = std::make_shared<StoredTurn>(std::move(done));
+    done = [turn](const absl::StatusOr<TurnResult>& ended) { turn->ended(ended); };
+    schedules_->store({BucketEntryRef(&bucket)}, [turn] { turn->stored(); });
   }
   const TimePoint expected =
       engine_.now() + until_departure(ticket.admission.wait, bucket.settings(), request.wire_bytes);

@@ -9,19 +9,23 @@
 #include "control/model/request_queues.h"
 #include "control/requests/local_queue.h"
 #include "control/requests/request_pool.h"
+#include "control/requests/request_schedules.h"
 #include "control/requests/turn_watch.h"
 #include "engine/engine.h"
 
 namespace drip::control {
 
-/// Answers every call within it, but for await(). A call waits for the polling thread to admit, and
-/// for no one else.
+/// Answers every call within it, but for await(), and with schedules that are kept. A call waits
+/// for the polling thread to admit, and for no one else.
 class LocalQueues final : public RequestQueues {
  public:
   /// At most `max_requests` wait at one time, and so many ids are remembered. The engine must have
   /// stopped, or every request have left, before it is destroyed.
   LocalQueues(Engine& engine, std::size_t max_requests,
               std::size_t max_remembered = kDefaultMaxRemembered);
+
+  /// Before the first request. Null, as at first: schedules are not kept. Outlives all calls.
+  void set_schedules(RequestSchedules* schedules) { schedules_ = schedules; }
 
   void admit(BucketEntry& bucket, const AdmitRequest& request, Done<Ticket> done) override;
   void admit(BucketEntry& bucket, const AdmitRequest& request, AdmissionBatch& batch,
@@ -44,8 +48,12 @@ class LocalQueues final : public RequestQueues {
   [[nodiscard]] absl::StatusOr<LocalQueue::Admitted> admit_now(BucketEntry& bucket,
                                                                const AdmitRequest& request);
   [[nodiscard]] absl::StatusOr<Ticket> ticket_now(BucketEntry& bucket, const AdmitRequest& request);
+  // Whether the answer must wait until the bucket's schedule is stored.
+  [[nodiscard]] bool waits_for_storage(BucketEntry& bucket, const AdmitRequest& request,
+                                       const Ticket& ticket) const;
 
   Engine& engine_;
+  RequestSchedules* schedules_ = nullptr;
   RequestPool pool_;
   TurnWatch turns_;
 };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "base/work_thread.h"
 #include "control/config/bucket_listing.h"
@@ -24,6 +25,9 @@
 #include "control/rpc/rate_limiter_service.h"
 #include "control/rpc/shaper_service.h"
 #include "control/server/grpc_log.h"
+#include "control/state/schedule_keeper.h"
+#include "control/state/stored_changes.h"
+#include "state/digest.h"
 
 namespace drip::control {
 namespace {
@@ -65,6 +69,36 @@ std::shared_ptr<access::AccessControl> access_of(const NodeOptions& options) {
   return *access::AccessControl::open({});
 }
 
+// What is kept in the state directory.
+struct Kept {
+  Kept(Engine& engine, Configuration& configuration, BucketRegistry& buckets,
+       state::StateStore& store)
+      : schedules(engine, buckets, store), changes(configuration, buckets, store, schedules) {}
+
+  ScheduleKeeper schedules;
+  StoredChanges changes;
+};
+
+absl::StatusOr<FileConfig> file_of(const NodeConfig& config) {
+  FileConfig file;
+  std::string content;
+  for (std::size_t i = 0; i < config.buckets.size(); ++i) {
+    absl::StatusOr<BucketPatch> patch = read_patch(config.buckets[i], joined("buckets[", i, "]."));
+    if (!patch.ok()) return patch.status();
+    file.buckets.push_back(*std::move(patch));
+    const std::string bytes = config.buckets[i].SerializeAsString();
+    content += joined("b ", bytes.size(), " ", bytes);
+  }
+  if (config.has_rules) {
+    absl::StatusOr<RuleSetSpec> rules = read_rule_set(config.rules, "rules.");
+    if (!rules.ok()) return rules.status();
+    file.rules = *std::move(rules);
+    content += joined("r ", config.rules.SerializeAsString());
+  }
+  file.digest = state::text_of(state::digest_of(content));
+  return file;
+}
+
 }  // namespace
 
 // In the order of their dependencies: each part may use those above it.
@@ -80,6 +114,9 @@ struct Node::Parts {
         configuration(engine, buckets),
         listing(engine, buckets, configuration),
         local_changes(configuration),
+        kept(options.state == nullptr
+                 ? nullptr
+                 : std::make_unique<Kept>(engine, configuration, buckets, *options.state)),
         mover(engine, configuration),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         work("drip-config", kHousekeepingPeriod,
@@ -88,6 +125,7 @@ struct Node::Parts {
                local_queues.pool().remembered().expire(engine.now());
                configuration.merge_added_rules();
                if (options.follow_traffic) mover.follow();
+               if (kept != nullptr) kept->schedules.review();
                reload_access();
                log_suppressed_grpc_lines();
              }),
@@ -98,19 +136,27 @@ struct Node::Parts {
                 listing,
                 work,
                 *cluster,
-                cluster->changes() != nullptr ? *cluster->changes() : local_changes,
+                changes(),
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts,
                 *access,
                 options.tls.get(),
-                options.audit.get()},
+                options.audit.get(),
+                options.state.get()},
         rate_limiter(context, streams),
         shaper(context, streams) {
+    if (kept != nullptr) local_queues.set_schedules(&kept->schedules);
     if (options.count_calls) call_counts.emplace();
     if (SharedBuckets* const shared = cluster->shared_buckets()) {
       shared_queues.emplace(engine, *shared, local_queues);
       buckets.set_shared_queues(&*shared_queues);
     }
+  }
+
+  ConfigurationChanges& changes() {
+    if (cluster->changes() != nullptr) return *cluster->changes();
+    if (kept != nullptr) return kept->changes;
+    return local_changes;
   }
 
   void reload_access() {
@@ -130,6 +176,7 @@ struct Node::Parts {
   Configuration configuration;
   BucketListing listing;
   LocalChanges local_changes;
+  const std::unique_ptr<Kept> kept;  // Null without a state.
   BucketMover mover;
   std::unique_ptr<Cluster> cluster;
   WorkThread work;
@@ -149,25 +196,44 @@ absl::StatusOr<std::unique_ptr<Node>> Node::create(Engine& engine, NodeOptions o
   log_grpc_lines();
   auto parts = std::make_unique<Parts>(engine, std::move(options), make_cluster);
   if (absl::Status status = parts->cluster->start(); !status.ok()) return status;
+  if (parts->kept != nullptr) {
+    absl::Status status;
+    run_on(parts->work, [&] { status = parts->kept->changes.restore(); });
+    if (!status.ok()) return status;
+  }
   return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
 absl::Status Node::replace_config(const NodeConfig& config) {
-  FileConfig file;
-  for (std::size_t i = 0; i < config.buckets.size(); ++i) {
-    absl::StatusOr<BucketPatch> patch = read_patch(config.buckets[i], joined("buckets[", i, "]."));
-    if (!patch.ok()) return patch.status();
-    file.buckets.push_back(*std::move(patch));
-  }
-  if (config.has_rules) {
-    absl::StatusOr<RuleSetSpec> rules = read_rule_set(config.rules, "rules.");
-    if (!rules.ok()) return rules.status();
-    file.rules = *std::move(rules);
-  }
+  absl::StatusOr<FileConfig> file = file_of(config);
+  if (!file.ok()) return file.status();
   absl::Status status;
-  run_on(parts_->context.change_thread,
-         [&] { status = parts_->context.changes.replace(std::move(file)); });
-  return status;
+  std::promise<absl::Status> stored;
+  ConfigurationChanges& changes = parts_->context.changes;
+  // A thread that has stopped changes nothing.
+  bool changed = false;
+  run_on(parts_->context.change_thread, [&] {
+    changed = true;
+    status = changes.replace(*std::move(file));
+    changes.when_stored([&](const absl::Status& result) { stored.set_value(result); });
+  });
+  if (!changed) return absl::OkStatus();
+  const absl::Status result = stored.get_future().get();
+  return status.ok() ? result : status;
+}
+
+absl::Status Node::apply_initial_config(const NodeConfig& config) {
+  if (parts_->kept != nullptr) {
+    const absl::StatusOr<FileConfig> file = file_of(config);
+    if (!file.ok()) return file.status();
+    if (file->digest == parts_->kept->changes.file_digest()) {
+      write_log(LogLevel::kInfo,
+                "state: the file's buckets and rules are those that were applied last; they are as "
+                "calls have changed them since");
+      return absl::OkStatus();
+    }
+  }
+  return replace_config(config);
 }
 
 absl::Status Node::start() {
@@ -204,6 +270,8 @@ void Node::stop(std::chrono::milliseconds patience) {
   parts_->local_queues.stop();
   parts_->streams.stop();
   parts_->work.stop();
+  // Answers the calls that wait for it.
+  if (parts_->options.state != nullptr) parts_->options.state->stop();
   parts_->cluster->stop();
   if (parts_->server != nullptr) parts_->server->stop(patience);
 }

@@ -21,6 +21,7 @@
 #include "drip/v1/bucket.pb.h"
 #include "drip/v1/shaper.pb.h"
 #include "engine/engine.h"
+#include "state/state_store.h"
 
 namespace drip::control {
 
@@ -42,7 +43,10 @@ struct NodeOptions {
   std::shared_ptr<access::AccessControl> access;
   std::shared_ptr<access::TlsFiles> tls;    ///< Null: no TLS.
   std::shared_ptr<access::AuditLog> audit;  ///< Null: none.
-  ServerOptions server;                     ///< Its `tls` is set by the node.
+  /// Where buckets, rules and the schedules of requests survive a restart; null: nowhere. Not for a
+  /// node of a cluster.
+  std::shared_ptr<state::StateStore> state;
+  ServerOptions server;  ///< Its `tls` is set by the node.
 };
 
 /// The buckets and rules of a configuration file, as messages of the API.
@@ -54,7 +58,7 @@ struct NodeConfig {
 
 /// The daemon's calls, in this order:
 ///
-///   create(), replace_config() with the file, start();
+///   create(), apply_initial_config() with the file, start();
 ///   replace_config() at each SIGHUP;
 ///   begin_drain(), Engine::drain_and_stop(), stop(), ~Node.
 ///
@@ -64,7 +68,8 @@ class Node {
  public:
   /// `engine` must outlive the node. `make_cluster` is null for a node that belongs to no cluster;
   /// otherwise this joins the cluster, or returns OK when Redis does not answer (see
-  /// Cluster::start()).
+  /// Cluster::start()). With a state, buckets and rules are those that it holds;
+  /// FAILED_PRECONDITION with what of them this node cannot have.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Node>> create(
       Engine& engine, NodeOptions options, const ClusterFactory& make_cluster = nullptr);
   ~Node();
@@ -75,6 +80,9 @@ class Node {
   /// error begins with the field, `buckets[3].leak_rate` or `rules.rules[0].match.src_prefix`, and
   /// ": ".
   [[nodiscard]] absl::Status replace_config(const NodeConfig& config);
+  /// The same at the start. A file that is the one which was applied last, as the state has it, is
+  /// not applied again, so that what was changed since stands.
+  [[nodiscard]] absl::Status apply_initial_config(const NodeConfig& config);
 
   /// Reads the files of tokens and TLS again if they have changed, as the node does by itself about
   /// once a second.

@@ -41,8 +41,8 @@ using Snapshot = std::map<std::string, std::string>;
 void write_audit(access::AuditLog& log, const access::AuditRecord& about, const std::string& target,
                  const Snapshot& before, const Snapshot& after, const absl::Status& status);
 
-/// answer_in_order() on the thread of changes. `snapshot()` is called before and after `call()`, if
-/// there is an audit log.
+/// answer_change_in_order() on the thread of changes. `snapshot()` is called before and after
+/// `call()`, if there is an audit log.
 template <class MakeSnapshot, class Call>
 [[nodiscard]] grpc::ServerUnaryReactor* change_in_order(const ServicesContext& context,
                                                         const Admitted& admitted,
@@ -50,10 +50,11 @@ template <class MakeSnapshot, class Call>
                                                         std::string target, MakeSnapshot snapshot,
                                                         Call call) {
   if (context.audit == nullptr) {
-    return answer_in_order(grpc_call, context.change_thread, std::move(call));
+    return answer_change_in_order(grpc_call, context.change_thread, context.changes,
+                                  std::move(call));
   }
-  return answer_in_order(
-      grpc_call, context.change_thread,
+  return answer_change_in_order(
+      grpc_call, context.change_thread, context.changes,
       [audit = context.audit, about = record_of(admitted, grpc_call->peer()),
        target = std::move(target), snapshot = std::move(snapshot), call = std::move(call)] {
         const Snapshot before = snapshot();

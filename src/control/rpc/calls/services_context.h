@@ -17,6 +17,7 @@
 #include "control/model/cluster_view.h"
 #include "control/requests/remembered_ids.h"
 #include "engine/engine.h"
+#include "state/state_store.h"
 
 namespace drip::control {
 
@@ -42,8 +43,9 @@ struct ServicesContext {
   WorkThread& change_thread;
   const NodeFacts& facts;
   const access::AccessControl& access;
-  const access::TlsFiles* tls;  ///< Null without TLS.
-  access::AuditLog* audit;      ///< Null without an audit log.
+  const access::TlsFiles* tls;               ///< Null without TLS.
+  access::AuditLog* audit;                   ///< Null without an audit log.
+  const state::StateStore* state = nullptr;  ///< Null without a state directory.
 };
 
 }  // namespace drip::control

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "base/errors.h"
 #include "base/work_thread.h"
+#include "control/config/configuration_changes.h"
 #include "control/rpc/calls/rpc_status.h"
 #include "engine/call_types.h"
 
@@ -59,6 +60,26 @@ template <typename Call>
     } else {
       reactor->Finish(to_grpc(call()));
     }
+  });
+  if (!posted) reactor->Finish(stopping_status());
+  return reactor;
+}
+
+/// The same for a call that changes something: what it has changed is stored before it is answered.
+template <typename Call>
+[[nodiscard]] grpc::ServerUnaryReactor* answer_change_in_order(grpc::CallbackServerContext* context,
+                                                               WorkThread& work,
+                                                               ConfigurationChanges& changes,
+                                                               Call call) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  const bool posted = work.post([context, reactor, &changes, call = std::move(call)] {
+    if (context->IsCancelled() || context->deadline() <= std::chrono::system_clock::now()) {
+      return reactor->Finish(cancelled_status(*context));
+    }
+    const absl::Status status = call();
+    changes.when_stored([reactor, status](const absl::Status& stored) {
+      reactor->Finish(to_grpc(status.ok() ? stored : status));
+    });
   });
   if (!posted) reactor->Finish(stopping_status());
   return reactor;
