@@ -22,6 +22,13 @@ std::vector<MetricFamily> Collector::collect() {
   }
   if (calls_ != nullptr) add_calls(calls_->read(), families);
   add_node(node_counts(), families);
+  if (context_.state != nullptr) {
+    const state::StateStats state = context_.state->stats();
+    add_state({state.failing, state.commits, state.failures,
+               static_cast<std::uint64_t>(state.commit_time.count()), state.written_bytes,
+               state.journal_bytes, state.snapshots},
+              families);
+  }
   add_process(families);
   return families.take();
 }

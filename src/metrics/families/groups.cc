@@ -11,7 +11,7 @@ std::span<const FamilyGroup> all_groups() {
       FamilyGroup{"Lcores", lcore_specs()},   FamilyGroup{"Memory", memory_specs()},
       FamilyGroup{"Clock", clock_specs()},    FamilyGroup{"Cluster", cluster_specs()},
       FamilyGroup{"RPCs", call_specs()},      FamilyGroup{"Node", node_specs()},
-      FamilyGroup{"Process", process_specs()}};
+      FamilyGroup{"State", state_specs()},    FamilyGroup{"Process", process_specs()}};
   return groups;
 }
 

@@ -55,6 +55,18 @@ struct NodeCounts {
 };
 void add_node(const NodeCounts& counts, Families& families);
 
+/// Of the state directory, for a node that has one.
+struct StateCounts {
+  bool failing = false;
+  std::uint64_t commits = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t commit_ns = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t snapshots = 0;
+};
+void add_state(const StateCounts& state, Families& families);
+
 /// This process, under the names that all Prometheus clients use.
 void add_process(Families& families);
 
@@ -74,6 +86,7 @@ struct FamilyGroup {
 [[nodiscard]] std::span<const FamilySpec* const> cluster_specs();
 [[nodiscard]] std::span<const FamilySpec* const> call_specs();
 [[nodiscard]] std::span<const FamilySpec* const> node_specs();
+[[nodiscard]] std::span<const FamilySpec* const> state_specs();
 [[nodiscard]] std::span<const FamilySpec* const> process_specs();
 
 }  // namespace drip::metrics
