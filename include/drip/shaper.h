@@ -319,7 +319,10 @@ class Shaper {
   /// Counters and latencies of a bucket. Any thread. REQUIRES: id < max_buckets.
   [[nodiscard]] BucketCounters stats(BucketId id) const {
     assert(id < size_);
-    return read_bucket_counters(buckets_[id], histograms_[id]);
+    BucketCounters counters = read_bucket_counters(buckets_[id], histograms_[id]);
+    const TreeNode* const nodes = tree_memory_.arrays().nodes;
+    if (nodes != nullptr) counters.green_bytes = nodes[id].green_bytes.get();
+    return counters;
   }
   /// What became of packets in a bucket's queue. Any thread. REQUIRES: id < max_buckets.
   [[nodiscard]] QueueCounters queue_stats(BucketId id) const {

@@ -56,6 +56,7 @@ Result show_bucket(const ServicesContext& context, const std::string& id) {
       {"admitted_bytes", stats.admitted_bytes},
       {"sent_packets", stats.departed},
       {"sent_bytes", stats.departed_bytes},
+      {"green_bytes", stats.green_bytes},
       {"rejected_packets", state->rejected()},
       {"rejected_bytes", stats.rejected_bytes},
       {"dropped_packets", stats.dropped},

@@ -111,6 +111,7 @@ ordered_json counts_json(const BucketState& state, const BucketRow& row) {
                        {"admitted_bytes", stats.admitted_bytes},
                        {"sent", stats.departed},
                        {"sent_bytes", stats.departed_bytes},
+                       {"green_bytes", stats.green_bytes},
                        {"rejected", state.rejected()},
                        {"rejected_bytes", stats.rejected_bytes},
                        {"dropped", stats.dropped},

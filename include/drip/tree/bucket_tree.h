@@ -47,6 +47,7 @@ class BucketTree {
   void leave(std::uint32_t slot) {
     states_.deactivate(slot);
     structure_.remove(slot);
+    states_.node(slot).green_bytes.set(0);  // Any thread may read it, also of a bucket in no tree.
     buckets_[slot].in_tree = 0;
     states_.set_look_ahead(--size_ > kLookAheadNodes);
   }
@@ -72,7 +73,7 @@ class BucketTree {
       }
       TreeNode& node = states_.node(slot);
       const TimePoint time = states_.guarantee_time(node, now);
-      if (node.guaranteed != 0) states_.guarantee(slot).point = FinePoint::of(time);
+      if (node.guaranteed != 0) states_.start_guarantee(slot, FinePoint::of(time));
       // For all that is below it time goes on as before.
       if (node.inner != kNoNode) {
         states_.inner_node(node.inner).lost_ns +=
@@ -130,20 +131,22 @@ class BucketTree {
     structure_.set_guarantee(slot, settings.guaranteed_units_per_second,
                              settings.guaranteed_bits_per_second);
     if (node.guaranteed == 0) return;
-    FinePoint& point = states_.guarantee(slot).point;
+    NodeGuarantee& guarantee = states_.guarantee(slot);
     const FinePoint at = FinePoint::of(states_.guarantee_time(node, now));
-    if (!had) {
-      point = at;
-      return;
-    }
+    if (!had) return states_.start_guarantee(slot, at);
     // What it has had beyond its guarantee, or is short of it, is the same number of bytes.
     constexpr std::uint32_t kBytes = 1000;
     const long double ratio =
-        states_.guarantee(slot).periods.service(kBytes).as_ns() / before.service(kBytes).as_ns();
+        guarantee.periods.service(kBytes).as_ns() / before.service(kBytes).as_ns();
+    guarantee.point = rescaled(guarantee.point, at, ratio);
+    guarantee.metered = rescaled(guarantee.metered, at, ratio);
+  }
+  // The point of which the distance from `at` is `ratio` times that of `point`.
+  static FinePoint rescaled(FinePoint point, FinePoint at, long double ratio) {
     const bool beyond = is_later(point, at);
     const FineSpan distance = beyond ? span_between(at, point) : span_between(point, at);
-    const FineSpan rescaled = FineSpan::of_ns(distance.as_ns() * ratio);
-    point = beyond ? at + rescaled : at - rescaled;
+    const FineSpan other = FineSpan::of_ns(distance.as_ns() * ratio);
+    return beyond ? at + other : at - other;
   }
 
   BucketArray buckets_;

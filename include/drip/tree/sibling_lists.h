@@ -36,25 +36,28 @@ class SiblingLists {
   [[nodiscard]] static constexpr std::uint8_t list_of(std::uint8_t priority) {
     return static_cast<std::uint8_t>(kSiblingLists - 1 - priority);
   }
-  [[nodiscard]] static bool any_ready(const InnerNode& parent) { return parent.lists_in_use != 0; }
+  [[nodiscard]] static bool any_ready(const InnerNode& parent) {
+    return parent.lists_in_use > kFarAhead;
+  }
 
   /// The child that is served next; begins a new round if that is due. REQUIRES: any_ready().
   std::uint32_t pick(InnerNode& parent) const {
-    const auto list = static_cast<unsigned>(std::countr_zero(parent.lists_in_use));
-    if (list < kGuaranteeLists) return parent.guarantee_heads[list];
-    const unsigned priority = kSiblingLists - 1 - list;
-    RoundList& round_list = parent.rounds[priority];
+    const auto bit = static_cast<unsigned>(std::countr_zero(parent.lists_in_use));
+    if (bit <= kGuaranteeLists) [[unlikely]]
+      return pick_less_common(parent, bit);
+    RoundList& round_list = parent.rounds[priority_of(bit)];
     if (round_list.head == round_list.mark) {
-      round_list.round += quantum(parent, priority);
-      round_list.mark = kNoNode;
+      begin_round(round_list, quantum(parent, priority_of(bit)));
     }
     return round_list.head;
   }
-  /// pick() without a new round.
+  /// pick() without a new round, and without passing over those far ahead.
   [[nodiscard]] static std::uint32_t first(const InnerNode& parent) {
-    const auto list = static_cast<unsigned>(std::countr_zero(parent.lists_in_use));
-    return list < kGuaranteeLists ? parent.guarantee_heads[list]
-                                  : parent.rounds[kSiblingLists - 1 - list].head;
+    auto bit = static_cast<unsigned>(std::countr_zero(parent.lists_in_use));
+    if (bit == 0) [[unlikely]]
+      bit = static_cast<unsigned>(std::countr_zero(parent.lists_in_use & ~kFarAhead));
+    return bit <= kGuaranteeLists ? parent.guarantee_heads[bit - 1]
+                                  : parent.rounds[priority_of(bit)].head;
   }
 
   /// Links a child in the list of its priority. REQUIRES: linked nowhere.
@@ -65,7 +68,7 @@ class SiblingLists {
     set_tag_on_return(node, list, width, was_idle);
     const bool of_this_round = is_before(node.tag, list.round + width);
     node.list = list_of(node.priority);
-    parent.lists_in_use |= std::uint64_t{1} << node.list;
+    parent.lists_in_use |= in_use(node.list);
     if (list.head == kNoNode) {
       make_only(child, list.head);
       list.mark = of_this_round ? kNoNode : child;
@@ -78,13 +81,21 @@ class SiblingLists {
       list.mark = child;
     }
   }
+  /// A child that has a guarantee has been linked in the list of its priority.
+  void note_far_ahead(InnerNode& parent, std::uint32_t child) const {
+    const TreeNode& node = nodes_[child];
+    const std::uint64_t width = quantum(parent, node.priority);
+    if (!is_before(node.tag, parent.rounds[node.priority].round + 2 * width)) {
+      parent.lists_in_use |= kFarAhead;
+    }
+  }
   /// Links a child as the last one of a list of those below their guarantee.
   void link_below_guarantee(InnerNode& parent, std::uint32_t child, std::uint8_t list,
                             bool was_idle) const {
     TreeNode& node = nodes_[child];
     set_tag_on_return(node, parent.rounds[node.priority], quantum(parent, node.priority), was_idle);
     node.list = list;
-    parent.lists_in_use |= std::uint64_t{1} << list;
+    parent.lists_in_use |= in_use(list);
     std::uint32_t& head = parent.guarantee_heads[list];
     if (head == kNoNode) return make_only(child, head);
     insert_last(child, head);
@@ -97,7 +108,7 @@ class SiblingLists {
     if (node.next == child) {
       head = kNoNode;
       if (by_priority) rounds->mark = kNoNode;
-      parent.lists_in_use &= ~(std::uint64_t{1} << node.list);
+      parent.lists_in_use &= ~in_use(node.list);
       return;
     }
     // Behind the last child there is no next round, unless all of the list is of it.
@@ -109,10 +120,15 @@ class SiblingLists {
     nodes_[node.previous].next = node.next;
   }
 
-  /// Charges a unit to a child's share, whatever list it came from.
+  /// Charges a unit to the share of a child that came from the list of its priority.
   static void charge(InnerNode& parent, TreeNode& node, std::uint32_t wire_bytes) {
     const std::uint64_t width = width_for(parent, node, wire_bytes);
     node.tag = charged(node, parent.rounds[node.priority].round + 2 * width, wire_bytes);
+  }
+  /// The same for a child that has a guarantee, whatever list it came from.
+  static void charge_guaranteed(InnerNode& parent, TreeNode& node, std::uint32_t wire_bytes) {
+    const std::uint64_t width = width_for(parent, node, wire_bytes);
+    node.tag = charged(node, parent.rounds[node.priority].round + kMostAhead * width, wire_bytes);
   }
   /// The same for the head of the list of its priority, which stays ready: it goes on, or its turn
   /// ends.
@@ -146,12 +162,12 @@ class SiblingLists {
     const std::uint64_t width = quantum(parent, node.priority);
     // set_tag_on_return(): before the round, or further ahead than may be, is the round's begin.
     std::uint64_t ahead = node.tag - list.round;
-    if (ahead > 2 * width) ahead = 0;
-    if (ahead >= width && !below_guarantee) {
+    if (ahead > kMostAhead * width) ahead = 0;
+    while (ahead >= width && !below_guarantee) {
       list.round += width;
       ahead -= width;
     }
-    const std::uint64_t most = 2 * width_for(parent, node, wire_bytes);
+    const std::uint64_t most = kMostAhead * width_for(parent, node, wire_bytes);
     ahead += cost_of(node, wire_bytes);
     node.tag = list.round + (ahead > most ? most : ahead);
   }
@@ -161,8 +177,10 @@ class SiblingLists {
     RoundList& list = parent.rounds[node.priority];
     const std::uint64_t width = quantum(parent, node.priority);
     set_tag_on_return(node, list, width, false);
-    if (!below_guarantee && !is_before(node.tag, list.round + width)) list.round += width;
-    charge(parent, node, wire_bytes);
+    if (!below_guarantee) {
+      while (!is_before(node.tag, list.round + width)) list.round += width;
+    }
+    charge_guaranteed(parent, node, wire_bytes);
   }
   /// A child comes from elsewhere: nothing is held against it or in its favour.
   void start_tag(const InnerNode& parent, std::uint32_t child) const {
@@ -170,6 +188,46 @@ class SiblingLists {
   }
 
  private:
+  // Bits of InnerNode::lists_in_use: one for each list; and the lowest, that a child has been so
+  // far ahead that it is due only after the next round. There pick() finds it without looking for
+  // it. Parents of which that was once true go on to ask.
+  static constexpr std::uint64_t kFarAhead = 1;
+  static constexpr std::uint64_t in_use(unsigned list) { return std::uint64_t{2} << list; }
+  static constexpr unsigned priority_of(unsigned bit) { return kSiblingLists - bit; }
+  static_assert(kSiblingLists < 64);
+
+  // How far, in rounds, a tag may be ahead of the present round. In the worst case a child has
+  // ended its turn a largest unit beyond the round's end, which is less than a round, and gets up
+  // to what a round gives it by its guarantee before the next round begins. With less, that would
+  // be forgiven and the guarantee a bonus; with more, what a child has got beyond its share by a
+  // guarantee would be held against it for longer.
+  static constexpr unsigned kMostAhead = 3;
+  // Bounds the work of one pick where many are that far ahead; who is next then is served before
+  // its round.
+  static constexpr int kMostPassedOver = 8;
+
+  static void begin_round(RoundList& list, std::uint64_t width) {
+    list.round += width;
+    list.mark = kNoNode;
+  }
+  // pick() among those below their guarantee, or where some are far ahead: these wait for their
+  // round.
+  [[gnu::noinline]] std::uint32_t pick_less_common(InnerNode& parent, unsigned bit) const {
+    if (bit == 0) {
+      bit = static_cast<unsigned>(std::countr_zero(parent.lists_in_use & ~kFarAhead));
+    }
+    if (bit <= kGuaranteeLists) return parent.guarantee_heads[bit - 1];
+    RoundList& list = parent.rounds[priority_of(bit)];
+    const std::uint64_t width = quantum(parent, priority_of(bit));
+    for (int passed_over = 0;; ++passed_over) {
+      if (list.head == list.mark) begin_round(list, width);
+      const TreeNode& node = nodes_[list.head];
+      if (is_before(node.tag, list.round + width) || passed_over == kMostPassedOver) {
+        return list.head;
+      }
+      end_round(list, node, list.head);
+    }
+  }
   // As serial numbers.
   [[nodiscard]] static bool is_before(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::int64_t>(a - b) < 0;
@@ -180,10 +238,10 @@ class SiblingLists {
   static void set_tag_on_return(TreeNode& node, const RoundList& list, std::uint64_t width,
                                 bool was_idle) {
     const auto ahead = static_cast<std::int64_t>(node.tag - list.round);
-    const auto most = static_cast<std::int64_t>(2 * width);
+    const auto most = static_cast<std::int64_t>(kMostAhead * width);
     // Further ahead than charge() lets it be: the round has wrapped since.
     if (ahead > most) node.tag = list.round;
-    const std::int64_t least = was_idle ? 0 : -most;
+    const std::int64_t least = was_idle ? 0 : -static_cast<std::int64_t>(2 * width);
     if (ahead < least) node.tag = list.round + static_cast<std::uint64_t>(least);
   }
   static void end_round(RoundList& list, const TreeNode& node, std::uint32_t child) {

@@ -46,15 +46,23 @@ class TreeCharge {
     if (node.capped == 0) return;
     bucket.schedule = VirtualSchedule(at, bucket.periods.service(wire_bytes));
   }
-  /// REQUIRES: the node has a guarantee.
+  /// A unit is green if the node was below its guarantee, or is within it by a meter at that rate
+  /// as in RFC 2698, which is not charged for others and saves up for at most kGuaranteeCatchup and
+  /// four units. The two differ: a node that gets more than its guarantee by weight is never below
+  /// it, and yet has sent what is guaranteed. REQUIRES: the node has a guarantee.
   void charge_guarantee(std::uint32_t slot, std::uint32_t wire_bytes, TimePoint now) const {
     NodeGuarantee& guarantee = states_.guarantee(slot);
     const FineSpan cost = guarantee.periods.service(wire_bytes);
     FinePoint point = guarantee.point;
-    const TimePoint at = states_.guarantee_time(states_.node(slot), now);
+    TreeNode& node = states_.node(slot);
+    const TimePoint at = states_.guarantee_time(node, now);
+    const FinePoint least = FinePoint::of(at) - kGuaranteeCatchup - cost.times(4);
+    if (!point.after(at) || !guarantee.metered.after(at)) {
+      guarantee.metered = later_of(guarantee.metered, least) + cost;
+      node.green_bytes.add(wire_bytes);
+    }
     // What it got beyond its guarantee is not held against it later.
     if (point.after(at)) point = FinePoint::of(at);
-    const FinePoint least = FinePoint::of(at) - kGuaranteeCatchup - cost.times(4);
     guarantee.point = later_of(point, least) + cost;
   }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "drip/cache_line.h"
+#include "drip/counter.h"
 #include "drip/time.h"
 #include "drip/tree/node_settings.h"
 #include "drip/virtual_schedule.h"
@@ -64,20 +65,24 @@ struct alignas(kCacheLineBytes) TreeNode {
   std::uint8_t guarantee_list : 5 = 0;   // The octave of that: 0 for the fastest.
   std::uint32_t next_sibling = kNoNode;  // Of all children of the parent.
   std::uint32_t previous_sibling = kNoNode;
+  Counter green_bytes;  // Of what departed, those within the guarantee.
 
   static constexpr std::uint32_t kInverseWeightScale = 1U << 31;
 };
 static_assert(sizeof(TreeNode) == kCacheLineBytes);
 
-/// The guarantee of a node: one line for each bucket slot, touched only if there is one.
+/// The guarantee of a node: two lines for each bucket slot, touched only if there is one. The first
+/// line is all that a packet needs.
 struct alignas(kCacheLineBytes) NodeGuarantee {
   ServicePeriods periods;
+  FinePoint point;    // The node is below its guarantee from this time on.
+  FinePoint metered;  // What departs from this time on is green.
   double units_per_second = 0;
   double bits_per_second = 0;
-  FinePoint point;  // The node is below its guarantee from this time on.
 };
 static_assert(kGuaranteeLists <= 32);
-static_assert(sizeof(NodeGuarantee) == kCacheLineBytes);
+static_assert(offsetof(NodeGuarantee, units_per_second) == kCacheLineBytes);
+static_assert(sizeof(NodeGuarantee) == 2 * kCacheLineBytes);
 
 /// Ready children of one priority: a circular list with a mark where the next round begins.
 struct RoundList {
@@ -89,7 +94,7 @@ struct RoundList {
 /// A node as a parent. The first line is all that is touched with one priority and no guarantees.
 /// An odd number of lines, so that the first ones spread over all sets of a cache.
 struct alignas(kCacheLineBytes) InnerNode {
-  std::uint64_t lists_in_use = 0;  // Bit i: list i is not empty. 0: no child is ready.
+  std::uint64_t lists_in_use = 0;  // By SiblingLists: what lists are not empty.
   std::uint32_t slot = kNoNode;    // The bucket that this is; of a free one the next free one.
   std::uint32_t children = 0;
   std::array<std::uint8_t, kPriorities> quantum_log2{};

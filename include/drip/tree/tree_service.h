@@ -250,7 +250,7 @@ class TreeService {
                                            bool has_something, bool stays) {
     const std::uint32_t slot = step.slot;
     TreeNode& node = *step.node;
-    SiblingLists::charge(parent, node, wire_bytes);
+    SiblingLists::charge_guaranteed(parent, node, wire_bytes);
     charge_.charge_guarantee(slot, wire_bytes, now);
     if (!stays) {
       states_.lists().unlink(parent, slot);

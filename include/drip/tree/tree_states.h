@@ -141,6 +141,11 @@ class TreeStates {
     if (node.inner != kNoNode && node.capped != 0) bucket(slot).schedule.raise_to(since);
     if (node.guaranteed != 0) raise_guarantee(slot, since);
   }
+  /// A guarantee begins. REQUIRES: it has one.
+  void start_guarantee(std::uint32_t slot, FinePoint at) const {
+    guarantee(slot).point = at;
+    guarantee(slot).metered = at;
+  }
   /// The same for its guarantee. REQUIRES: it has one.
   void raise_guarantee(std::uint32_t slot, FinePoint since) const {
     since.ns = guarantee_time(node(slot), TimePoint{since.ns}).ns;
@@ -154,7 +159,9 @@ class TreeStates {
       return lists_.link_below_guarantee(parent, slot, child.guarantee_list, was_idle);
     }
     lists_.link_by_priority(parent, slot, was_idle);
-    if (child.guaranteed != 0) wait_for_guarantee(slot, now);
+    if (child.guaranteed == 0) return;
+    lists_.note_far_ahead(parent, slot);
+    wait_for_guarantee(slot, now);
   }
   /// When a child falls below its guarantee, if nobody above it loses any more until then.
   [[nodiscard]] TimePoint below_guarantee_at(std::uint32_t slot, TimePoint now) const {

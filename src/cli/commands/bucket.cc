@@ -70,6 +70,11 @@ void print_properties(const v1::Bucket& bucket) {
                                         brief_bytes(bucket.allowed_bytes())));
   properties.add("processed", fmt::format("{} units, {}", bucket.processed_requests(),
                                           brief_bytes(bucket.processed_bytes())));
+  if (bucket.green_bytes() > 0) {
+    properties.add("of that", fmt::format("{} within the guarantee, {} beyond it",
+                                          brief_bytes(bucket.green_bytes()),
+                                          brief_bytes(bucket.yellow_bytes())));
+  }
   properties.add(
       "rejected",
       fmt::format("{} units, {} (full {}, full in bytes {}, draining {}, too long {}, "

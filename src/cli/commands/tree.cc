@@ -69,6 +69,7 @@ struct Row {
   std::uint64_t backlog = 0;  // With all that is below it.
   double bits_per_second = 0;
   double units_per_second = 0;
+  double green_bits_per_second = 0;  // Of bits_per_second, what the guarantee covers.
   std::string blocked_by;
 };
 
@@ -100,7 +101,7 @@ class Forest {
     const std::size_t index = rows.size();
     const Seen& seen = now_.at(id);
     const v1::Bucket& bucket = seen.bucket;
-    rows.push_back({&bucket, nullptr, branch, bucket.queue_size(), 0, 0, ""});
+    rows.push_back({&bucket, nullptr, branch, bucket.queue_size(), 0, 0, 0, ""});
     if (const auto then = before_.find(id); then != before_.end()) {
       const double seconds =
           1e-9 * static_cast<double>(seen.monotonic_ns - then->second.monotonic_ns);
@@ -109,6 +110,7 @@ class Forest {
       };
       const v1::Bucket& was = then->second.bucket;
       rows[index].bits_per_second = 8 * rate(bucket.processed_bytes(), was.processed_bytes());
+      rows[index].green_bits_per_second = 8 * rate(bucket.green_bytes(), was.green_bytes());
       rows[index].units_per_second = rate(bucket.processed_requests(), was.processed_requests());
     }
     const std::vector<const std::string*>& children = children_[id];
@@ -121,7 +123,7 @@ class Forest {
     }
     for (const v1::RuleStatus* const rule : flow_rules) {
       const bool last = rule == flow_rules.back();
-      rows.push_back({nullptr, rule, below + (last ? "└─ " : "├─ "), 0, 0, 0, ""});
+      rows.push_back({nullptr, rule, below + (last ? "└─ " : "├─ "), 0, 0, 0, 0, ""});
     }
     if (rows[index].backlog > 0) rows[index].blocked_by = blocker_of(bucket);
   }
@@ -152,6 +154,7 @@ class Forest {
 void print_table(const std::vector<Row>& rows) {
   Table table({{"BUCKET", Table::Align::kLeft},
                {"RATE NOW"},
+               {"GREEN"},
                {"UNITS/S"},
                {"CEILING"},
                {"GUARANTEE"},
@@ -164,13 +167,15 @@ void print_table(const std::vector<Row>& rows) {
       const v1::BucketConfig& each = row.flow_rule->rule().per_flow().bucket();
       table.add({row.branch + fmt::format("{} flows of rule {}, each", row.flow_rule->flows(),
                                           row.flow_rule->rule().rule_id()),
-                 "-", "-", rates_in_words(each), guarantee_in_words(each),
+                 "-", "-", "-", rates_in_words(each), guarantee_in_words(each),
                  fmt::format("{}", each.weight()), fmt::format("{}", each.priority()), "-", "-"});
       continue;
     }
     const v1::BucketConfig& config = row.bucket->config();
     const bool root = config.parent_id().empty();
+    const bool guaranteed = !root && (config.guarantee() > 0 || config.guarantee_bps() > 0);
     table.add({row.branch + row.bucket->bucket_id(), format_bit_rate(row.bits_per_second, 4),
+               guaranteed ? format_bit_rate(row.green_bits_per_second, 4) : "-",
                fmt::format("{:.0f}", row.units_per_second), rates_in_words(config),
                root ? "-" : guarantee_in_words(config),
                root ? "-" : fmt::format("{}", config.weight()),
@@ -190,6 +195,7 @@ void print_json(const std::vector<Row>& rows) {
     }
     nlohmann::ordered_json node = to_json(*row.bucket);
     node["processed_bps"] = row.bits_per_second;
+    node["green_bps"] = row.green_bits_per_second;
     node["processed_per_second"] = row.units_per_second;
     node["backlog"] = row.backlog;
     node["blocked_by"] = row.blocked_by;

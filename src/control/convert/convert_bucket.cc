@@ -117,6 +117,12 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
   bucket.set_forfeited_ns(stats.lost_schedule_ns);
   if (stats.node_state) {
     bucket.set_tree_node_state(write_enum<v1::TreeNodeState>(*stats.node_state, kNodeStates));
+    if (!state.place.parent_id.empty()) {
+      // Both are read while packets depart, so not at one moment.
+      const std::uint64_t green = std::min(stats.green_bytes, stats.departed_bytes);
+      bucket.set_green_bytes(green);
+      bucket.set_yellow_bytes(stats.departed_bytes - green);
+    }
   }
   if (stats.queue) write_queue_stats(*stats.queue, *bucket.mutable_queue());
   bucket.set_transmitter(state.transmitter);

@@ -227,12 +227,17 @@ BucketStats PollEngine::read(BucketRef bucket) const {
   const std::shared_lock lock(allocators_mutex_);
   PollThread& thread = transmitter_of(bucket);
   const SlotRecord& record = allocators_[bucket.transmitter]->record(bucket.slot);
+  // Before the bytes that have departed, so that they are never more.
+  const std::uint64_t green_bytes =
+      record.is_node == 0 ? 0 : thread.buckets->array().trees.nodes[bucket.slot].green_bytes.get();
   BucketStats stats =
       read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot), record,
                   thread.leases().lapses());
   if (record.queue != nullptr) stats.queue = thread.buckets->queues()[bucket.slot].read();
-  if (record.is_node != 0)
+  if (record.is_node != 0) {
     stats.node_state = thread.buckets->array().trees.nodes[bucket.slot].state;
+    stats.green_bytes = green_bytes;
+  }
   return stats;
 }
 

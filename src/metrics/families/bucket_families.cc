@@ -61,6 +61,8 @@ constexpr FamilySpec kCeilingPackets{"drip_bucket_ceiling_packets_per_second", k
 constexpr FamilySpec kGuarantee{"drip_bucket_guarantee_bytes_per_second", kGauge,
                                 "bytes per second", "bucket",
                                 "Guaranteed part of the rate of the parent, if there is one."};
+constexpr FamilySpec kGreenBytes{"drip_bucket_green_bytes_total", kCounter, "bytes", "bucket",
+                                 "Of those sent, what the guarantee of the bucket covers."};
 constexpr FamilySpec kLostSchedule{"drip_bucket_lost_schedule_seconds_total", kCounter, "seconds",
                                    "bucket", "Schedule time given up beyond max_catchup."};
 constexpr FamilySpec kSojourn{
@@ -144,6 +146,10 @@ class BucketFamilies {
     put(kAdmittedBytes, number(stats.admitted_bytes));
     put(kSent, number(stats.departed));
     put(kSentBytes, number(stats.departed_bytes));
+    const NodeSettings& share = state.place.share;
+    if (share.guaranteed_bits_per_second > 0 || share.guaranteed_units_per_second > 0) {
+      put(kGreenBytes, number(stats.green_bytes));
+    }
     put(kLostSchedule, seconds_of_ns(number(stats.lost_schedule_ns)));
   }
   void add_queue(const BucketState& state) {
@@ -211,11 +217,12 @@ void add_buckets(std::span<const ChosenBucket> buckets, Families& families) {
 
 std::span<const FamilySpec* const> bucket_specs() {
   static constexpr std::array kSpecs = {
-      &kInfo,           &kAdmitted,   &kAdmittedBytes, &kSent,    &kSentBytes,   &kRejected,
-      &kRejectedBytes,  &kDropped,    &kDroppedBytes,  &kMarked,  &kBacklog,     &kBacklogBytes,
-      &kLimit,          &kLimitBytes, &kQueueFlows,    &kRate,    &kRatePackets, &kCeiling,
-      &kCeilingPackets, &kGuarantee,  &kLostSchedule,  &kSojourn, &kLateness,    &kDemand,
-      &kDemandPackets,  &kPolicy,     &kPolicyChanges};
+      &kInfo,          &kAdmitted,      &kAdmittedBytes, &kSent,           &kSentBytes,
+      &kRejected,      &kRejectedBytes, &kDropped,       &kDroppedBytes,   &kMarked,
+      &kBacklog,       &kBacklogBytes,  &kLimit,         &kLimitBytes,     &kQueueFlows,
+      &kRate,          &kRatePackets,   &kCeiling,       &kCeilingPackets, &kGuarantee,
+      &kGreenBytes,    &kLostSchedule,  &kSojourn,       &kLateness,       &kDemand,
+      &kDemandPackets, &kPolicy,        &kPolicyChanges};
   return kSpecs;
 }
 

@@ -259,11 +259,13 @@ TEST(WriteBucket, FillsEveryField) {
                            .policy_changes = 6};
   state.rule_id = "r";
   state.flow = "f";
+  state.place.parent_id = "p";
   BucketStats& reading = state.stats;
   reading.admitted = 100;
   reading.admitted_bytes = 101;
   reading.departed = 90;
   reading.departed_bytes = 91;
+  reading.green_bytes = 60;
   reading.dropped = 3;
   reading.rejected = {4, 5, 6, 7, 8};
   reading.rejected_bytes = 77;
@@ -291,6 +293,8 @@ TEST(WriteBucket, FillsEveryField) {
   EXPECT_EQ(bucket.rejected_too_long(), 7U);
   EXPECT_EQ(bucket.rejected_wait_too_long(), 8U);
   EXPECT_EQ(bucket.processed_requests(), 90U);
+  EXPECT_EQ(bucket.green_bytes(), 60U);
+  EXPECT_EQ(bucket.yellow_bytes(), 31U);
   EXPECT_EQ(bucket.queue_size(), 7U);
   EXPECT_EQ(bucket.allowed_requests(),
             bucket.processed_requests() + bucket.dropped_requests() + bucket.queue_size());

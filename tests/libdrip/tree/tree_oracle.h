@@ -370,7 +370,7 @@ class TreeOracle {
   void check_linked(std::uint32_t slot) {
     const TreeNode& node = tree_.node(slot);
     const InnerNode& parent = tree_.inner(tree_.record(slot).share.parent);
-    ASSERT_NE(parent.lists_in_use >> node.list & 1, 0U);
+    ASSERT_NE(parent.lists_in_use >> (node.list + 1) & 1, 0U);
     const bool below = node.list < kGuaranteeLists;
     const std::uint32_t head = below ? parent.guarantee_heads[node.list]
                                      : parent.rounds[kSiblingLists - 1 - node.list].head;
