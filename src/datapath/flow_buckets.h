@@ -72,12 +72,24 @@ class FlowBuckets {
   }
 
   /// Another key for flows that appear from now on. They wait for flows of former keys, see
-  /// KeyChange; those that have waited for earlier ones wait no longer.
-  void change_key(std::uint32_t flow_rule, const FlowTemplateKey& key, KeyChange* change,
-                  TimePoint now) {
+  /// KeyChange; those that wait by a change that is not `live` wait no longer. `number`, `live`:
+  /// see FlowTable::start_key_change().
+  void change_key(std::uint32_t flow_rule, const FlowTemplateKey& key, std::uint32_t number,
+                  KeyChange* change, std::uint16_t live, TimePoint now) {
     FlowTable& table = *tables_[flow_rule];
-    while (table.any_held()) transmitter_.resume(table.slot(table.pop_held()), now);
-    table.start_key_change(key, change);
+    const std::uint32_t last = table.last_held();
+    for (bool more = table.any_held(); more;) {
+      const std::uint32_t flow = table.pop_held();
+      more = flow != last;
+      const auto waiting = table.key_of(flow);
+      const bool is_live = (table.waits_by(flow) & live) != 0;
+      if (is_live && waiting && table.must_wait_longer(flow, *waiting)) {
+        table.hold_again(flow);
+      } else {
+        transmitter_.resume(table.slot(flow), now);
+      }
+    }
+    table.start_key_change(key, number, change, live);
   }
   /// Counts flow number `flow`, if there is one of a former key.
   void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) {
@@ -93,8 +105,7 @@ class FlowBuckets {
     FlowTable& table = *tables_[next_];
     if (table.any_held()) [[unlikely]]
       release_some(table, now);
-    const bool in_haste =
-        table.retiring || (table.key_change != nullptr && !table.key_change->done());
+    const bool in_haste = table.retiring || table.key_is_changing();
     sweep(table, in_haste ? kSweptInHaste : kSweptALoop, now);
     if (table.retiring && table.empty()) {
       tables_[next_] = nullptr;
@@ -123,7 +134,7 @@ class FlowBuckets {
     bucket.flow_rule = flow_rule;
     if (table.settings.parent) transmitter_.set_node(slot, table.settings.node(), now);
     if (table.queue != nullptr) transmitter_.set_queue(slot, *table.queue, nullptr);
-    if (table.key_change != nullptr) [[unlikely]] {
+    if (table.key_has_changed()) [[unlikely]] {
       if (table.is_old(key)) {
         table.count_if_old(*flow, key);
       } else if (table.must_wait(key)) {
@@ -139,8 +150,8 @@ class FlowBuckets {
     for (std::uint32_t i = 0; i < kHeldLookedAt && table.any_held(); ++i) {
       const std::uint32_t flow = table.pop_held();
       const auto key = table.key_of(flow);
-      if (key && !table.retiring && table.must_wait(*key)) {
-        table.hold(flow);
+      if (key && !table.retiring && table.must_wait_longer(flow, *key)) {
+        table.hold_again(flow);
       } else {
         transmitter_.resume(table.slot(flow), now);
       }
@@ -154,7 +165,7 @@ class FlowBuckets {
       if (bucket.backlog.get() > 0 || table.is_held(flow)) return false;
       if (!table.retiring) {
         const bool is_idle = now - bucket.last_arrival >= table.settings.idle_timeout;
-        if (!is_idle && !(table.key_change != nullptr && table.is_old(key))) return false;
+        if (!is_idle && !(table.key_has_changed() && table.is_old(key))) return false;
         // Removed during a service and created again, it would serve two units at once.
         if (bucket.schedule.in_service(now)) return false;
       }

@@ -70,9 +70,18 @@ class FlowChangesTest : public testing::Test {
     }
     limit->set(max_flows);
   }
-  void change_key(const FlowTemplateKey& key) {
-    changes.push_back(std::make_unique<KeyChange>(common_of({settings.key}, key)));
-    h.flows.change_key(kNumber, key, changes.back().get(), h.time);
+  // `first_ended`: of the changes so far; it is taken back, and all after it.
+  void change_key(const FlowTemplateKey& key, std::size_t first_ended = 99) {
+    CommonFlowKey common = common_of({settings.key}, key);
+    if (!changes.empty() && !changes.back()->done())
+      common = common_of(changes.back()->common(), key);
+    const auto number = static_cast<std::uint32_t>(changes.size());
+    std::uint16_t live = static_cast<std::uint16_t>(1U << number);
+    for (std::size_t i = 0; i < changes.size() && i < first_ended; ++i) {
+      if (!changes[i]->done()) live |= static_cast<std::uint16_t>(1U << i);
+    }
+    changes.push_back(std::make_unique<KeyChange>(common, settings.key));
+    h.flows.change_key(kNumber, key, number, changes.back().get(), live, h.time);
     for (std::uint32_t flow = 0; flow < table->number_count(); ++flow) {
       h.flows.count_old_flow(kNumber, flow);
     }
@@ -280,13 +289,63 @@ TEST_F(FlowChangesTest, AChangeThatIsTakenBackMakesOldFlowsPresentAgain) {
   for (int i = 0; i < 10; ++i) arrive(1);
   poll();
   change_key({FlowKeyKind::kSource, 16, 128});
-  change_key(before);
+  change_key(before, 0);
   for (int i = 0; i < 6; ++i) arrive(1);
   poll();
   EXPECT_EQ(table->flows.get(), 1U);
   run_ms(30);
   EXPECT_EQ(h.ports.sent(1).size(), 16U);
   EXPECT_TRUE(std::ranges::is_sorted(sent_ids()));
+}
+
+TEST_F(FlowChangesTest, FlowsOfTwoChangesInARowWaitForEachOther) {
+  use(8);
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  change_key({FlowKeyKind::kSource, 24, 128});
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  run_ms(2);
+  change_key({FlowKeyKind::kSource, 16, 128});
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  EXPECT_EQ(keys(), (std::set<std::string>{"10.0.0.0/16", "10.0.0.0/24", "10.0.0.1/32"}));
+  run_ms(5);
+  // While two are old already, one more.
+  change_key({FlowKeyKind::kFiveTuple});
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  run_ms(50);
+  const std::vector<std::uint64_t> ids = sent_ids();
+  EXPECT_EQ(ids.size(), 40U);
+  EXPECT_TRUE(std::ranges::is_sorted(ids));
+  EXPECT_LE(most_within(Duration{900'000}), 1U) << "never at a second rate";
+  for (const auto& change : changes) EXPECT_TRUE(change->done());
+}
+
+TEST_F(FlowChangesTest, WhatWaitsForAKeyThatComesBackWaitsNoLonger) {
+  use(8);
+  const FlowTemplateKey before = settings.key;
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  change_key({FlowKeyKind::kSource, 24, 128});
+  for (int i = 0; i < 10; ++i) arrive(1);
+  poll();
+  change_key(before, 0);
+  // It goes on for longer than what waits takes.
+  for (int i = 0; i < 100; ++i) {
+    arrive(1);
+    poll();
+    run_ms(1);
+  }
+  run_ms(50);
+  EXPECT_EQ(h.ports.sent(1).size(), 120U);
+  // Of what was counted before nothing is left in the way of the next change.
+  change_key({FlowKeyKind::kSource, 24, 128}, 0);
+  arrive(1);
+  poll();
+  run_ms(5);
+  EXPECT_EQ(h.ports.sent(1).size(), 121U);
 }
 
 TEST_F(FlowChangesTest, HeldFlowsDrainWhenTheirRuleGoes) {

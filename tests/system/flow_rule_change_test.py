@@ -140,6 +140,13 @@ SOURCE = ["--per-flow", "source"]
 NETWORK = ["--per-flow", "source", "--prefix4", "24"]
 FIVE_TUPLE = ["--per-flow", "five-tuple"]
 
+
+def set_two_keys(rule):
+    """The second one while packets wait by the key before the first."""
+    rule.set(key=NETWORK)
+    rule.set(key=FIVE_TUPLE)
+
+
 # What is changed; what shares a bucket before and afterwards.
 CHANGES = [
     ("more flows", lambda rule: rule.set(max_flows=100), of_source, of_source),
@@ -152,6 +159,8 @@ CHANGES = [
     ("longer prefix", lambda rule: rule.set(key=SOURCE), of_network, of_source),
     ("key with ports", lambda rule: rule.set(key=FIVE_TUPLE), of_source, of_flow),
     ("key without ports", lambda rule: rule.set(key=SOURCE), of_flow, of_source),
+    ("two keys in a row", set_two_keys, of_source, of_flow),
+    ("a key again", lambda rule: rule.set(key=SOURCE), of_flow, of_source),
     ("the first name", lambda rule: rule.rename("customers"), of_source, of_source),
 ]
 

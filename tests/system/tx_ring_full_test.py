@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The transmit ring of af_xdp is full for a while: the driver counts each frame that it has not taken
-as an error, at each try, and no counter of Drip's does. TX is what the receiver got."""
+"""The transmit ring of af_xdp is full for a while: the driver counts each frame that it has not
+taken as an error, at each try, and no counter of Drip's does. TX is what the receiver got."""
 import contextlib
 import ctypes
 import os

@@ -73,8 +73,6 @@ class FlowTable {
   FlowRings* rings;
   /// While the rings of all flows are replaced by larger ones: those before. See replace_rings().
   FlowRings* former_rings = nullptr;
-  /// Null: the key has never changed.
-  KeyChange* key_change = nullptr;
   /// What the queues of its flows go by; null: they have their rings only.
   const QueueProfile* queue = nullptr;
   std::uint32_t sweep_cursor = 0;
@@ -134,20 +132,47 @@ class FlowTable {
 
   // ---- The transmitter: flows of a former key, and those that wait for them
 
+  /// Changes of the key that flows may be under at a time.
+  static constexpr std::uint32_t kKeyChanges = 16;
+
   /// Whether a flow of this key is one of a former key of the rule.
   [[nodiscard]] bool is_old(const FlowKey& key) const { return !is_made_by(key, settings.key); }
-  /// Counts the flow for `key_change` if it is old.
-  void count_if_old(std::uint32_t flow, const FlowKey& key) {
-    if (key_change == nullptr || flows_[flow].counted_era == key_era_ || !is_old(key)) return;
-    flows_[flow].counted_era = key_era_;
-    key_change->add_old(key);
+  [[nodiscard]] bool key_has_changed() const { return last_change_ != kNone; }
+  /// Whether flows of former keys are there.
+  [[nodiscard]] bool key_is_changing() const {
+    return key_has_changed() && !key_changes_[last_change_]->done();
   }
+  /// Counts the flow for the last change of the key if it is old.
+  void count_if_old(std::uint32_t flow, const FlowKey& key) {
+    if (!key_has_changed()) return;
+    Flow& old = flows_[flow];
+    old.counted &= live_changes_;
+    const auto bit = static_cast<std::uint16_t>(1U << last_change_);
+    if ((old.counted & bit) != 0 || !is_old(key)) return;
+    old.counted |= bit;
+    key_changes_[last_change_]->add_old(key);
+  }
+  /// Whether a flow that appears now has to wait.
   [[nodiscard]] bool must_wait(const FlowKey& key) const {
-    return key_change != nullptr && key_change->must_wait(key);
+    return key_has_changed() && key_changes_[last_change_]->must_wait(key);
+  }
+  /// Whether one that is held has to wait longer.
+  [[nodiscard]] bool must_wait_longer(std::uint32_t flow, const FlowKey& key) const {
+    return key_changes_[flows_[flow].waits_by]->must_wait(key);
+  }
+  /// The bit of the change by which it waits.
+  [[nodiscard]] std::uint16_t waits_by(std::uint32_t flow) const {
+    return static_cast<std::uint16_t>(1U << flows_[flow].waits_by);
   }
   [[nodiscard]] bool is_held(std::uint32_t flow) const { return flows_[flow].held; }
   [[nodiscard]] bool any_held() const { return first_held_ != kNone; }
+  [[nodiscard]] std::uint32_t last_held() const { return last_held_; }
+  /// By the last change of the key.
   void hold(std::uint32_t flow) {
+    flows_[flow].waits_by = static_cast<std::uint8_t>(last_change_);
+    hold_again(flow);
+  }
+  void hold_again(std::uint32_t flow) {
     Flow& held = flows_[flow];
     held.held = true;
     held.next = kNone;
@@ -244,11 +269,15 @@ class FlowTable {
     if (former_by_key_->size() == 0) done = std::move(former_by_key_);
     return false;
   }
-  /// Another key: flows of the present one are old from now on.
-  void start_key_change(const FlowTemplateKey& key, KeyChange* change) {
+  /// Another key: flows of the present one are old from now on. `number` of the change, below
+  /// kKeyChanges: one that no held flow waits by and no flow is counted by. `live`: the bits of all
+  /// by which flows are counted, and may wait, from now on. REQUIRES: no held flow waits by others.
+  void start_key_change(const FlowTemplateKey& key, std::uint32_t number, KeyChange* change,
+                        std::uint16_t live) {
     settings.key = key;
-    key_change = change;
-    ++key_era_;
+    key_changes_[number] = change;
+    last_change_ = number;
+    live_changes_ = live;
   }
   /// Flows that there are have one of the former rings until replace_ring().
   void replace_rings(FlowRings* larger) {
@@ -307,8 +336,9 @@ class FlowTable {
     std::uint32_t ring = 0;
     // Of a free number, the next free one; of one that is held, the next held one.
     std::uint32_t next = kNone;
-    std::uint16_t ring_era = 0;     // Of `ring`: that of the table, or it is a former one.
-    std::uint16_t counted_era = 0;  // That of the table if `key_change` counts it.
+    std::uint16_t ring_era = 0;  // Of `ring`: that of the table, or it is a former one.
+    std::uint16_t counted = 0;   // A bit for each change of the key that counts it as old.
+    std::uint8_t waits_by = 0;   // If it is held: the number of the change.
     bool held = false;
   };
 
@@ -334,7 +364,7 @@ class FlowTable {
     first_free_ = added.next;
     added.ring = ring;
     added.ring_era = ring_era_;
-    added.counted_era = static_cast<std::uint16_t>(key_era_ - 1);
+    added.counted = 0;
     added.held = false;
     added.key.publish(key);
     flows.add(1);
@@ -345,8 +375,12 @@ class FlowTable {
   // Of a flow whose key has been erased.
   void release(std::uint32_t flow) {
     Flow& released = flows_[flow];
-    if (released.counted_era == key_era_ && key_change != nullptr) {
-      if (const auto key = released.key.read()) key_change->remove_old(*key);
+    const std::uint16_t counted = released.counted & live_changes_;
+    if (counted != 0) [[unlikely]] {
+      const auto key = released.key.read();
+      for (std::uint32_t i = 0; i < kKeyChanges; ++i) {
+        if ((counted >> i & 1) != 0) key_changes_[i]->remove_old(*key);
+      }
     }
     released.key.withdraw();
     (has_former_ring(flow) ? former_rings : rings)->give_back(released.ring);
@@ -367,7 +401,10 @@ class FlowTable {
   std::uint32_t without_slot_ = kNone;  // Numbers without a slot.
   std::uint32_t slot_count_ = 0;
   std::uint16_t ring_era_ = 0;
-  std::uint16_t key_era_ = 0;
+  // By number; of numbers without a bit here nothing is used.
+  std::array<KeyChange*, kKeyChanges> key_changes_{};
+  std::uint16_t live_changes_ = 0;
+  std::uint32_t last_change_ = kNone;  // kNone: the key has never changed.
 };
 
 }  // namespace drip::datapath

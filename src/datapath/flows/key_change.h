@@ -18,13 +18,19 @@ namespace drip::datapath {
 /// lengths; keys that have nothing in common make each new flow wait for all old ones. Common parts
 /// are told apart by a hash, so that now and then a flow waits for another one as well.
 ///
+/// If the key changes again before the old flows are gone, these are old to the next change as
+/// well, and so are the flows that wait for them; which go on waiting, by the change that they came
+/// with.
+///
 /// Any transmitter may hold old and new flows: all methods may be called by any thread.
 class KeyChange {
  public:
-  /// `common`: of all keys that present and coming flows have.
-  explicit KeyChange(const CommonFlowKey& common) : common_(common) {}
+  /// `common`: of all keys that present and coming flows have. `former`: the key before the change.
+  KeyChange(const CommonFlowKey& common, const FlowTemplateKey& former)
+      : common_(common), former_(former) {}
 
   [[nodiscard]] const CommonFlowKey& common() const { return common_; }
+  [[nodiscard]] const FlowTemplateKey& former() const { return former_; }
 
   /// An old flow exists; it is gone.
   void add_old(const FlowKey& key) {
@@ -51,6 +57,7 @@ class KeyChange {
   }
 
   const CommonFlowKey common_;
+  const FlowTemplateKey former_;
   const FlowHash hash_;
   std::atomic<std::uint32_t> old_flows_{0};
   std::array<std::atomic<std::uint32_t>, kCounts> counts_{};

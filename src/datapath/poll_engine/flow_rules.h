@@ -29,7 +29,11 @@ class FlowRules {
     std::shared_ptr<FlowLimit> limit;
     /// As many as `settings` allows flows; more while flows beyond a smaller limit are still there.
     std::unique_ptr<FlowRings> rings;
-    std::unique_ptr<KeyChange> key_change;  ///< The last one; null: none so far.
+    /// By number, as the tables have them. Null: not used so far.
+    std::array<std::unique_ptr<KeyChange>, FlowTable::kKeyChanges> key_changes;
+    /// Their numbers from the first to the last one, but for those that have been taken back, and
+    /// earlier ones of which no flow is left: by these flows are counted, and wait.
+    std::vector<std::uint32_t> live_key_changes;
     /// By which its flows' packets wait, the present one last; none: in their rings.
     std::vector<SharedQueueProfile> queue_profiles;
     std::vector<std::unique_ptr<FlowTable>> tables;  ///< By transmitter.

@@ -110,9 +110,9 @@ class IoPollThread final : public PollThread {
   void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) override {
     flows_->change_flow(flow_rule, flow, now);
   }
-  void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key, KeyChange* change,
-                       TimePoint now) override {
-    flows_->change_key(flow_rule, key, change, now);
+  void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key, std::uint32_t number,
+                       KeyChange* change, std::uint16_t live, TimePoint now) override {
+    flows_->change_key(flow_rule, key, number, change, live, now);
   }
   void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) override {
     flows_->count_old_flow(flow_rule, flow);

@@ -196,6 +196,12 @@ class PollEngine final : public Engine {
   void change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
                     FlowRules::Growth& growth, SharedQueueProfile queue);
   void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key);
+  // Of the changes of a rule's key so far, those that stay live when it becomes `key`.
+  static std::vector<std::uint32_t> live_key_changes(const FlowRules::Entry& entry,
+                                                     const FlowTemplateKey& key);
+  // For the next one, to `key`. FAILED_PRECONDITION if too many are under way.
+  static absl::StatusOr<std::uint32_t> number_of_key_change(const FlowRules::Entry& entry,
+                                                            const FlowTemplateKey& key);
   /// Takes bucket slots back that fewer flows than before do not need.
   void release_slots(FlowRules::Entry& entry, std::uint32_t max_flows);
   /// Calls change(thread, flow) for all flow numbers of a rule, on the transmitters' threads, some

@@ -75,6 +75,10 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
   if (absl::Status status = check_flow_parent(entry.settings, settings); !status.ok()) {
     return status;
   }
+  if (settings.key != key_before) {
+    const auto number = number_of_key_change(entry, settings.key);
+    if (!number.ok()) return number.status();
+  }
   {
     const std::unique_lock lock(allocators_mutex_);
     auto planned = plan_flow_queues(entry, settings.bucket);
@@ -183,22 +187,65 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
   entry.settings.key = key;
 }
 
+// Flows of a key that comes back may never end, so none may wait for them: the change that made
+// them old has been taken back, and those after it, whose flows wait for them as well.
+std::vector<std::uint32_t> PollEngine::live_key_changes(const FlowRules::Entry& entry,
+                                                        const FlowTemplateKey& key) {
+  std::vector<std::uint32_t> live;
+  for (const std::uint32_t number : entry.live_key_changes) {
+    const KeyChange& change = *entry.key_changes[number];
+    if (change.done()) continue;
+    if (change.former() == key) break;
+    live.push_back(number);
+  }
+  return live;
+}
+
+absl::StatusOr<std::uint32_t> PollEngine::number_of_key_change(const FlowRules::Entry& entry,
+                                                               const FlowTemplateKey& key) {
+  const std::vector<std::uint32_t>& present = entry.live_key_changes;
+  std::vector<std::uint32_t> unused;
+  for (std::uint32_t number = 0; number < FlowTable::kKeyChanges; ++number) {
+    const bool is_present = std::ranges::find(present, number) != present.end();
+    const bool is_last = is_present && number == present.back();
+    if (!is_present || (!is_last && entry.key_changes[number]->done())) unused.push_back(number);
+  }
+  const bool taken_back = std::ranges::any_of(present, [&](std::uint32_t each) {
+    return !entry.key_changes[each]->done() && entry.key_changes[each]->former() == key;
+  });
+  // One is left for that, which cannot fail, and makes another one free.
+  if (taken_back || unused.size() > 1) return unused.front();
+  return absl::FailedPreconditionError(fmt::format(
+      "key: it has changed {} times while packets of flows of former keys wait; change it again "
+      "when they have left",
+      FlowTable::kKeyChanges - 1));
+}
+
 void PollEngine::change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key) {
   FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
   CommonFlowKey common = common_of({entry.settings.key}, key);
-  // Flows of still earlier keys may be there as well.
-  const bool earlier = entry.key_change != nullptr && !entry.key_change->done();
-  if (earlier) common = common_of(entry.key_change->common(), key);
-  auto change = std::make_unique<KeyChange>(common);
+  if (!entry.live_key_changes.empty()) {
+    // Flows of still earlier keys may be there as well.
+    const KeyChange& last = *entry.key_changes[entry.live_key_changes.back()];
+    if (!last.done()) common = common_of(last.common(), key);
+  }
+  const std::uint32_t number = *number_of_key_change(entry, key);
+  std::vector<std::uint32_t> live = live_key_changes(entry, key);
+  live.push_back(number);
+  std::uint16_t bits = 0;
+  for (const std::uint32_t each : live) bits |= static_cast<std::uint16_t>(1U << each);
+  auto change = std::make_unique<KeyChange>(common, entry.settings.key);
   for (PollThread* const thread : transmitters_) {
-    thread->mailbox.run(
-        [&](TimePoint now) { thread->change_flow_key(flow_rule, key, change.get(), now); });
+    thread->mailbox.run([&](TimePoint now) {
+      thread->change_flow_key(flow_rule, key, number, change.get(), bits, now);
+    });
   }
   for_all_flows(flow_rule, [&](PollThread& thread, std::uint32_t flow, TimePoint) {
     thread.count_old_flow(flow_rule, flow);
   });
   entry.settings.key = key;
-  entry.key_change = std::move(change);
+  entry.key_changes[number] = std::move(change);
+  entry.live_key_changes = std::move(live);
 }
 
 void PollEngine::release_slots(FlowRules::Entry& entry, std::uint32_t max_flows) {

@@ -115,7 +115,8 @@ class PollThread {
   virtual void change_flow_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) = 0;
   virtual void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) = 0;
   virtual void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key,
-                               KeyChange* change, TimePoint now) = 0;
+                               std::uint32_t number, KeyChange* change, std::uint16_t live,
+                               TimePoint now) = 0;
   virtual void count_old_flow(std::uint32_t flow_rule, std::uint32_t flow) = 0;
   virtual void retire_flow_table(std::uint32_t flow_rule) = 0;
 
