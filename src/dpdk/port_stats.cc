@@ -116,6 +116,9 @@ std::vector<PortStats> PortSet::read(std::span<const std::uint64_t> sent) const 
       stats.link_bps = kernel_->speed(port.kernel->tracker.link().name);
     }
     stats.link_changes = port.kernel->tracker.changes();
+    if (!stats.gone && port.kernel->preparation) {
+      stats.warnings = port.kernel->preparation->standing();
+    }
     correct(*port.kernel, port.kernel->missed_before + port.kernel->sockets.missed(), sent[i],
             stats);
   }

@@ -68,6 +68,8 @@ struct PortStats {
   /// Those of the counters above, by their names in the API, that neither driver nor kernel keeps:
   /// 0 does not mean that nothing happened.
   std::vector<std::string> unknown_counters;
+  /// What the operator should put right, as it stands now: sentences.
+  std::vector<std::string> warnings;
 };
 
 /// One polling thread.

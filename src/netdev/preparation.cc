@@ -112,6 +112,14 @@ std::vector<std::string> Preparation::keep(Kernel& kernel, const Link& link) {
   return lines;
 }
 
+std::vector<std::string> Preparation::standing() const {
+  std::vector<std::string> lines;
+  for (const auto& [subject, text] : complaints_) {
+    if (!text.empty()) lines.push_back(text);
+  }
+  return lines;
+}
+
 void Preparation::set_offloads(Kernel& kernel, const std::string& name, bool start,
                                std::vector<std::string>& lines) {
   for (const Offload offload : unwanted_offloads(access_, before_)) {

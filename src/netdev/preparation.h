@@ -37,6 +37,8 @@ class Preparation {
   /// Sets again what somebody has changed since; `link`: the interface as it is now. A sentence
   /// for each such change, and of what cannot be put right one when it begins.
   std::vector<std::string> keep(Kernel& kernel, const Link& link);
+  /// Those of them that still stand: what could not be put right when keep() looked last.
+  [[nodiscard]] std::vector<std::string> standing() const;
   /// Puts back what apply() changed, the MTU and promiscuous mode, unless the interface is another
   /// one by now.
   void restore(Kernel& kernel) const;

@@ -201,7 +201,10 @@ TEST_F(PreparationTest, WhatTheKernelPassesBesideAfPacketIsSaidWhenItBegins) {
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_NE(lines[0].find("sysctl -w net.ipv4.conf.eth1.forwarding=0"), std::string::npos);
   EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  EXPECT_EQ(preparation->standing(), lines) << "though it is said once";
   eth().forwarding.clear();
+  EXPECT_TRUE(preparation->keep(kernel, eth().link).empty());
+  EXPECT_TRUE(preparation->standing().empty());
   eth().addresses = {"192.0.2.1/24"};
   EXPECT_EQ(preparation->keep(kernel, eth().link).size(), 1U);
 }

@@ -156,10 +156,18 @@ def logs(daemon, text):
 
 def a_kernel_that_begins_to_forward_is_said(daemon, link):
     """As a container engine makes it, for all interfaces at once."""
+
+    def warned_of(side):
+        text = f"port {side}: the kernel forwards what comes in by {side}"
+        return any(warning.startswith(text) for warning in daemon.ctl("node").get("warnings", []))
+
+    check(not warned_of("left"), "a kernel that does not forward is warned of")
     set_forwarding(link, "net.ipv4.ip_forward=1")
     for side in ("left", "right"):
         logs(daemon, f"port {side}: the kernel forwards what comes in by {side}")
+        wait_until(lambda: warned_of(side), f"node show warns of {side}", 60)
     set_forwarding(link, "net.ipv4.ip_forward=0")
+    wait_until(lambda: not warned_of("left") and not warned_of("right"), "no warning stays", 60)
 
 
 def what_others_change_is_set_again(kind, daemon, link):

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace drip::control {
 namespace {
 
@@ -31,10 +34,21 @@ void add_clock_warnings(const Engine& engine, std::vector<std::string>& warnings
                   age.ns / 1'000'000'000, what));
 }
 
+// Those that stand now; at the start most were told already.
+void add_port_warnings(const Engine& engine, std::vector<std::string>& warnings) {
+  for (const PortStats& port : engine.ports()) {
+    for (const std::string& warning : port.warnings) {
+      std::string text = fmt::format("port {}: {}", port.name, warning);
+      if (std::ranges::find(warnings, text) == warnings.end()) warnings.push_back(std::move(text));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> node_warnings(const ServicesContext& context) {
   std::vector<std::string> warnings = context.facts.warnings;
+  add_port_warnings(context.engine, warnings);
   add_clock_warnings(context.engine, warnings);
   const auto add = [&](const std::vector<std::string>& more) {
     warnings.insert(warnings.end(), more.begin(), more.end());

@@ -253,6 +253,10 @@ TEST_F(ShaperRpc, PortsLcoresAndNode) {
   EXPECT_EQ(node.memory().mbufs(), 8192U);
   EXPECT_EQ(node.clock().tsc_hz(), 2.5e9);
   ASSERT_EQ(node.warnings_size(), 1);
+  engine_.port_stats[0].warnings = {"the kernel forwards"};
+  const auto warned = call(*shaper_, &Stub::GetNode, "");
+  ASSERT_EQ(warned.warnings_size(), 2);
+  EXPECT_EQ(warned.warnings(1), "port lan: the kernel forwards");
 }
 
 class WatchRpc : public NodeFixture {
