@@ -24,8 +24,8 @@ struct BucketCounters {
   std::uint64_t rejected_bytes = 0;
   std::uint64_t backlog = 0;
   std::uint64_t backlog_bytes = 0;
-  /// Of a node of a tree: those of departed_bytes that its guarantee covers, in the sense of RFC 2698
-  /// (TreeCharge). The others are yellow.
+  /// Of a node of a tree: those of departed_bytes that its guarantee covers, in the sense of RFC
+  /// 2698 (TreeCharge). The others are yellow.
   std::uint64_t green_bytes = 0;
   std::uint64_t lost_schedule_ns = 0;  ///< Schedule time given up beyond `max_catchup`.
   TimePoint last_departure;            ///< Meaningful if departed > 0.
