@@ -290,10 +290,8 @@ def a_full_disk_changes_nothing_else(build, scratch):
     def refused():
         nonlocal number, answer
         number += 1
-        rules = [f"--weight-of=n{i}" for i in range(0)]
-        answer = daemon.run_ctl(
-            "list", "set", "big", *(f"10.{i // 256}.{i % 256}.0/24" for i in range(3000)), *rules
-        )
+        prefixes = (f"10.{i // 256}.{i % 256}.0/24" for i in range(3000))
+        answer = daemon.run_ctl("list", "set", "big", *prefixes)
         if answer.returncode == 0:
             daemon.ctl("list", "delete", "big")
         return answer.returncode != 0
