@@ -57,7 +57,7 @@ void IndexedRules::compact() const {
     if (erased_[i]) continue;
     if (kept != i) {
       rules_.rules[kept] = std::move(rules_.rules[i]);
-      flow_rules_[kept] = std::move(flow_rules_[i]);
+      flow_rules_[kept] = flow_rules_[i];
       indices_[kept] = indices_[i];
     }
     ++kept;
