@@ -405,7 +405,7 @@ def target_of(path: pathlib.Path, name: str) -> str | None:
         room = room_of(pathlib.PurePath(root) / name)
         if room is not None and (pathlib.Path(root) / name).is_file():
             return name_of(room)
-    if (path.parent / name).is_file() or name.endswith("_lua.h"):
+    if (path.parent / name).is_file() or name.endswith(("_lua.h", "_script.h")):
         return name_of(room_of(path))
     for library, pattern in LIBRARIES:
         if pattern.match(name):

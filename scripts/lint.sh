@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Checks formatting, layering and scripts, and the C++ code with clang-tidy. Changes nothing.
+# Checks formatting, layering, scripts and the API, and the C++ code with clang-tidy. Changes nothing.
 #
 #   scripts/lint.sh [--build DIR] [--fast]      --fast omits clang-tidy
 set -euo pipefail
@@ -51,6 +51,8 @@ check_format() { ours '*.h' '*.cc' '*.inl' | xargs -r clang-format-14 --dry-run 
 check_scripts() { ours '*.sh' .ci/run | xargs -r shellcheck --exclude=SC2317; }
 check_python() { ours '*.py' | xargs -r pyflakes3; }
 check_python_format() { ours '*.py' | xargs -r black --check --quiet --diff; }
+# Where neither buf nor npm is, the API is not checked, and a line says so.
+check_api() { scripts/api_check.sh || [[ $? == 77 ]]; }
 check_code() {
   # clang-tidy needs the generated headers.
   [[ -f $build/build.ninja ]] || meson setup "$build" || return
@@ -64,5 +66,6 @@ step layering scripts/layering.py
 step scripts check_scripts
 step python check_python
 step 'python format' check_python_format
+step API check_api
 [[ -n $fast ]] || step clang-tidy check_code
 exit "$status"

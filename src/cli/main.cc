@@ -31,8 +31,12 @@ int main(int argc, char** argv) {
   add_doctor_command(&line);
   add_token_command(&line);
   add_context_command(&line);
+  add_completion_command(&line);
 
-  // For scripts/completion/dripctl.bash, which therefore lists only the flags that take a value.
+  if (argc > 1 && std::strcmp(argv[1], "__complete") == 0) {
+    return print_completion(&line, {argv + 2, argv + argc});
+  }
+  // For tests.
   if (argc > 1 && std::strcmp(argv[1], "__words") == 0) {
     for (const std::string& word : line.words_after({argv + 2, argv + argc})) {
       drip::cli::print_line(word);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What is shown to people works: every example of --help and of the guide, the clients in
-// docs/examples, and bash completion.
+// docs/examples, and completion in bash and zsh.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -109,7 +109,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 34);
+  EXPECT_EQ(subcommands, 36);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {
@@ -210,7 +210,7 @@ class CompletionTest : public ExamplesTest {
     cluster.add_nodes()->set_node_id("other");
     server_->reply(cluster);
   }
-  // What a Tab after `line` offers; the last word is empty if the line ends with a blank.
+  // What a Tab after `line` offers in bash; the last word is empty if the line ends with a blank.
   std::vector<std::string> offered(const std::string& line) {
     const std::string script = from_environment("DRIP_SOURCE") + "/scripts/completion/dripctl.bash";
     const Outcome outcome = shell(
@@ -226,7 +226,7 @@ class CompletionTest : public ExamplesTest {
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
   EXPECT_THAT(offered("dripctl "),
               ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "list", "port",
-                          "lcore", "cluster", "node", "doctor", "token", "context"));
+                          "lcore", "cluster", "node", "doctor", "token", "context", "completion"));
   EXPECT_THAT(offered("dripctl bucket "), ElementsAre("set", "show", "list", "delete", "watch"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));
   EXPECT_THAT(offered("dripctl --json --timeout 5s bucket wa"), ElementsAre("watch"));
@@ -259,6 +259,43 @@ TEST_F(CompletionTest, AsksTheServerOfTheLine) {
   other->reply(buckets);
   EXPECT_THAT(offered("dripctl --server " + other.address() + " bucket show "),
               ElementsAre("elsewhere"));
+}
+
+TEST_F(CompletionTest, ReadsFlagsAsDripctlDoes) {
+  // A value is no command, and --rate=1 needs none.
+  EXPECT_THAT(offered("dripctl --timeout 5s --context bucket rule "), Contains("add"));
+  EXPECT_THAT(offered("dripctl bucket set b --rate=1mbit --departure "),
+              ElementsAre("start", "end"));
+  EXPECT_THAT(offered("dripctl bucket set b --departure=s"), ElementsAre("start"));
+  // Flags of option groups, and nothing for a value that cannot be told.
+  EXPECT_THAT(offered("dripctl rule add r --tcp-flags s"), ElementsAre("syn"));
+  EXPECT_THAT(offered("dripctl bucket set b --rate "), ElementsAre(""));
+}
+
+TEST_F(CompletionTest, OffersHelpInZsh) {
+  if (shell("command -v zsh").exit_code != 0) GTEST_SKIP() << "zsh is not installed";
+  const std::string script = from_environment("DRIP_SOURCE") + "/scripts/completion/dripctl.zsh";
+  // What zsh's own functions would be given.
+  const auto described = [&](const std::string& line) {
+    const std::string functions =
+        "_describe() { print -l -- ${(P)2}; }; _files() { print files; }; compset() { :; }; ";
+    const Outcome outcome = shell("zsh -f -c '" + functions + "words=(" + line +
+                                  "); CURRENT=${#words}; . " + script + "'");
+    EXPECT_EQ(outcome.err, "");
+    return lines(outcome.out);
+  };
+  EXPECT_THAT(described("dripctl rule \"\""), Contains("delete:Delete a rule"));
+  EXPECT_THAT(described("dripctl bucket show \"\""), ElementsAre("web", "wire", "dns"));
+  EXPECT_THAT(described("dripctl rule set \"\""), ElementsAre("files"));
+  EXPECT_THAT(described("dripctl bucket set b --tins \"\""),
+              ElementsAre("none", "diffserv3", "diffserv4"));
+  EXPECT_THAT(described("dripctl top --r"), Contains("--reverse:The smallest first"));
+}
+
+TEST_F(CompletionTest, DripctlWritesTheScripts) {
+  for (const std::string name : {"bash", "zsh"}) {
+    EXPECT_EQ(dripctl("completion " + name).out, source("scripts/completion/dripctl." + name));
+  }
 }
 
 }  // namespace

@@ -200,11 +200,11 @@ def unit_of_systemd():
     text = (ROOT / "scripts/packaging/dripd.service").read_text()
     value = lambda name: re.search(rf"^{name}=(.*)$", text, re.M)[1]
     names = value("AmbientCapabilities").lower().replace("cap_", "+").split()
-    check(value("DynamicUser") == "yes", "the unit runs dripd as an ordinary user")
+    check(value("User") == "drip", "the unit runs dripd as an ordinary user")
     capabilities = ",".join(names)
     bounded = value("CapabilityBoundingSet").lower().replace("cap_", "+").replace(" ", ",")
     limit = {"infinity": "unlimited"}.get(value("LimitMEMLOCK"), value("LimitMEMLOCK"))
-    user, group = 61184, 61184  # The first that systemd gives.
+    user, group = 61184, 61184  # Any but root's.
     return group, [
         *("prlimit", f"--memlock={limit}:{limit}", "setpriv", "--reuid", str(user)),
         *("--regid", str(group), "--clear-groups", "--inh-caps", f"-all,{capabilities}"),

@@ -6,11 +6,14 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
+# debhelper takes its files by their names.
+DEBIAN = ROOT / "scripts/packaging/debian"
 
 
 def users():
     """What runs scripts without being one."""
     yield from (ROOT / ".ci").iterdir()
+    yield from DEBIAN.rglob("*")
     yield from (path for path in (ROOT / "tests").rglob("*") if path.name != "reached_test.py")
     for top in (ROOT, *(ROOT / name for name in ("src", "include", "docs"))):
         yield from top.glob("meson.build") if top == ROOT else top.rglob("meson.build")
@@ -37,7 +40,7 @@ def main():
     scripts = {
         path
         for path in (ROOT / "scripts").rglob("*")
-        if path.is_file() and path.parent.name != "__pycache__"
+        if path.is_file() and path.parent.name != "__pycache__" and DEBIAN not in path.parents
     }
     reached, texts = set(), [text_of(path) for path in users()]
     while texts:

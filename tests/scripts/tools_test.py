@@ -28,12 +28,19 @@ def check_suites(build):
     told = re.findall(r"^  ([a-z]+)  +\S", help_text, re.MULTILINE)
     tests = json.loads(run("meson", "introspect", build, "--tests").stdout)
     known = {suite.split(":")[-1] for test in tests for suite in test["suite"]}
-    known.add("guest")  # Of builds with -Dguest_tests=true.
+    known |= {"guest", "packages"}  # Of builds with -Dguest_tests=true, -Dpackage_tests=true.
     check(set(told) == known, f"test.sh --help tells of the suites {told}, there are {known}")
 
 
 def check_usage():
-    for script in ("run.sh", "cluster.sh", "test.sh", "bench/all.sh", "bench/kernel.sh"):
+    for script in (
+        "run.sh",
+        "cluster.sh",
+        "test.sh",
+        "package.sh",
+        "bench/all.sh",
+        "bench/kernel.sh",
+    ):
         done = run(SCRIPTS / script, "--help")
         check(done.returncode == 0 and script in done.stdout, f"{script} --help: {done}")
         done = run(SCRIPTS / script, "--no-such-option")

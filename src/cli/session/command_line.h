@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/session/completion.h"
 #include "cli/session/connection.h"
 
 namespace drip::cli {
@@ -49,8 +50,12 @@ class CommandLine {
   // nothing.
   Exit run();
 
-  // For shell completion: the words that may follow `path`, which is empty, a command, or a command
-  // and a subcommand.
+  // For shell completion; see completion.h.
+  Completion complete(const std::vector<std::string>& words) const {
+    return cli::complete(app_, words);
+  }
+  // For tests: the words that may follow `path`, which is empty, a command, or a command and a
+  // subcommand.
   std::vector<std::string> words_after(const std::vector<std::string>& path) const;
 
  private:
