@@ -71,6 +71,11 @@ class FlowBuckets {
     if (table.is_held(flow)) transmitter_.pause(table.slot(flow), now);
   }
 
+  /// See FlowTable::set_apart().
+  void set_apart(std::uint32_t flow_rule, std::uint32_t flow, const FlowTemplateKey& coming,
+                 std::uint8_t number) {
+    tables_[flow_rule]->set_apart(flow, coming, number);
+  }
   /// Another key for flows that appear from now on. They wait for flows of former keys, see
   /// KeyChange; those that wait by a change that is not `live` wait no longer. `number`, `live`:
   /// see FlowTable::start_key_change().

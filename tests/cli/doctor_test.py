@@ -42,6 +42,14 @@ GOOD = {
     "ethtool/eth1": "generic-receive-offload: off\nlarge-receive-offload: off [fixed]\n",
     "sys/class/net/eth1/device/numa_node": "0",
 }
+TSO = """\
+tcp-segmentation-offload: on
+\ttx-tcp-segmentation: off
+\ttx-tcp-ecn-segmentation: off
+\ttx-tcp6-segmentation: {}
+\ttx-tcp-accecn-segmentation: {}
+generic-receive-offload: off
+"""
 # What differs from a good machine (None: it is not there); the check, its verdict, what it has
 # found, and a part of the command.
 CASES = [
@@ -195,6 +203,15 @@ CASES = [
     (
         {"ethtool/eth1": "generic-receive-offload: on\nlarge-receive-offload: off\n"},
         ("offloads of eth1", "good", "gro; dripd turns them off when it starts", ""),
+    ),
+    (
+        {"ethtool/eth1": TSO.format("on", "off")},
+        ("offloads of eth1", "good", "tso; dripd turns them off when it starts", ""),
+    ),
+    # What is left of TSO once it is off, in newer kernels.
+    (
+        {"ethtool/eth1": TSO.format("off", "on")},
+        ("offloads of eth1", "good", "none that joins frames", ""),
     ),
     ({"ethtool/eth1": None}, ("offloads of eth1", "unknown", "no ethtool", "")),
 ]

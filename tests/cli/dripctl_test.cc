@@ -185,6 +185,21 @@ TEST_F(DripctlTest, ListsPorts) {
   EXPECT_EQ(json("port list")["ports"][0]["link_bps"], 10'000'000'000);
 }
 
+TEST_F(DripctlTest, ListsWhatStandsBesidePorts) {
+  v1::ListPortsResponse ports;
+  ports.add_ports()->set_name("lan");
+  ports.add_ports()->set_name("wan");
+  server_->reply(ports);
+  v1::GetNodeResponse node;
+  node.add_warnings("no hugepages");
+  node.add_warnings("port wan: the kernel forwards what comes in by eth2");
+  node.add_warnings("port wanderer: eth3 is down");
+  server_->reply(node);
+  const auto table = lines(dripctl("port list").out);
+  ASSERT_EQ(table.size(), 4U);
+  EXPECT_EQ(table[3], "warning: port wan: the kernel forwards what comes in by eth2");
+}
+
 TEST_F(DripctlTest, ACounterThatNobodyKeepsIsADash) {
   v1::ListPortsResponse ports;
   v1::Port* port = ports.add_ports();

@@ -223,6 +223,31 @@ leak_rate_bps = "1mbit"
   EXPECT_EQ(client_.bucket("by-rpc").queue_size(), 1U) << "not the file's, so not its business";
 }
 
+TEST_F(LiveFile, SighupChangesTheCapacityOfFlowsPastAPowerOfTwo) {
+  int applied = 0;
+  for (const std::uint32_t capacity : {100U, 200U, 64U, 129U}) {
+    const std::string number = std::to_string(capacity);
+    reload(R"([[rules]]
+rule_id = "customers"
+[rules.per_flow]
+key = "FLOW_KEY_SOURCE"
+max_flows = 50
+bucket = { leak_rate = 10, capacity = )" +
+           number + R"( }
+
+[[buckets]]
+bucket_id = "web"
+leak_rate = 10
+capacity = )" +
+           number + "\n");
+    dripd_->logs(" are applied", ++applied);
+    const auto rules = client_.call(&v1::ShaperService::Stub::ListRules, std::string());
+    ASSERT_EQ(rules.rules_size(), 1);
+    EXPECT_EQ(rules.rules(0).rule().per_flow().bucket().capacity(), capacity);
+    EXPECT_EQ(client_.bucket("web").capacity(), capacity) << "the file is applied as a whole";
+  }
+}
+
 TEST_F(LiveFile, ABadFileAtSighupChangesNothing) {
   // The first is refused by the file's reader; the others by the control plane, of which the second
   // could have made its bucket and changed "web".

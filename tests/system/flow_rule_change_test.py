@@ -16,6 +16,8 @@ from stage import check, wait_until
 RATE = 200  # Of a bucket, packets a second.
 CAPACITY = 100  # Half a second of queue: a second bucket would send that at once beside the first.
 OFFERED = 3 * RATE  # By each source.
+SLOW = RATE // 4  # For a queue that is long in time.
+LONG_QUEUE = 4  # Seconds.
 SOURCES = [f"198.51.100.{host}" for host in range(1, 5)]
 PORTS = (7000, 7001)
 DESTINATION = "203.0.113.9"
@@ -117,14 +119,14 @@ class Rule:
         self.daemon, self.file = daemon, scratch / "rules.json"
         self.name = "customers"
         self.key = ["--per-flow", "source"]
-        self.max_flows, self.capacity = 64, CAPACITY
+        self.max_flows, self.capacity, self.rate = 64, CAPACITY, RATE
 
     def set(self, **changed):
         vars(self).update(changed)
         self.daemon.ctl(
             *["rule", "add", self.name, "--proto", "udp", *self.key],
             *["--max-flows", str(self.max_flows), "--capacity", str(self.capacity)],
-            *["--rate", f"{RATE}/s", "--max-catchup", "10ms"],
+            *["--rate", f"{self.rate}/s", "--max-catchup", "10ms"],
         )
 
     def rename(self, name):
@@ -147,6 +149,29 @@ def set_two_keys(rule):
     rule.set(key=FIVE_TUPLE)
 
 
+def set_key_and_back(rule):
+    """The first key again, while packets wait that came by the one in between: queues are longer
+    than what commands take on a busy machine."""
+    rule.set(max_flows=16, rate=SLOW, capacity=LONG_QUEUE * SLOW)
+    time.sleep(1)
+    rule.set(key=NETWORK)
+    rule.set(key=SOURCE)
+
+
+def set_what_is_refused(rule):
+    """Another key, together with a rule for which there is no memory."""
+    rules = rule.daemon.ctl("rule", "list", "--as-set")
+    rules["rules"][0]["per_flow"]["ipv4_prefix_length"] = 24
+    much = json.loads(json.dumps(rules["rules"][0]))
+    much["rule_id"] = "much"
+    much["per_flow"].update(max_flows=65536, capacity=65536)
+    rules["rules"].append(much)
+    rule.file.write_text(json.dumps(rules))
+    done = rule.daemon.run_ctl("rule", "set", str(rule.file))
+    check(done.returncode != 0, "65,536 flows of 65,536 packets each have memory")
+    check("much" in done.stderr or "rules[1]" in done.stderr, f"for another reason: {done.stderr}")
+
+
 # What is changed; what shares a bucket before and afterwards.
 CHANGES = [
     ("more flows", lambda rule: rule.set(max_flows=100), of_source, of_source),
@@ -161,7 +186,9 @@ CHANGES = [
     ("key without ports", lambda rule: rule.set(key=SOURCE), of_flow, of_source),
     ("two keys in a row", set_two_keys, of_source, of_flow),
     ("a key again", lambda rule: rule.set(key=SOURCE), of_flow, of_source),
+    ("what is refused", set_what_is_refused, of_source, of_source),
     ("the first name", lambda rule: rule.rename("customers"), of_source, of_source),
+    ("a key and back", set_key_and_back, of_source, of_source),
 ]
 
 

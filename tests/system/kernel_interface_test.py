@@ -3,6 +3,7 @@
 """What dripd sets of a kernel interface while it runs, and puts back at the end; where it does not
 start."""
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -67,6 +68,7 @@ def test(build, kind):
             with Daemon(pathlib.Path(build), link, scratch / "dripd.log") as daemon:
                 for side in before:
                     are_set(kind, link.settings(side), before[side])
+                doctor_finds_the_offloads_off(daemon, link)
                 all_flows_arrive(link)
                 if kind == "af_xdp":
                     a_program_that_runs_stays(daemon, link)
@@ -150,6 +152,22 @@ def a_kernel_that_forwards_is_refused(build, link):
     set_forwarding(link, cure + "0")
 
 
+def dripctl(daemon, *words):
+    """As a user runs it, with tables instead of JSON; its exit status is not looked at."""
+    command = [str(daemon.dripctl), "--server", daemon.server, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def doctor_finds_the_offloads_off(daemon, link):
+    """It looks by ethtool, in its own network namespace."""
+    with inside(types.SimpleNamespace(name=link.names[2])):
+        done = dripctl(daemon, "doctor", "--json")
+    findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
+    for side in ("left", "right"):
+        finding = findings[f"offloads of {side}"]
+        check(finding["verdict"] == "good", f"dripctl doctor, while dripd runs: {finding}")
+
+
 def logs(daemon, text):
     wait_until(lambda: text in daemon.log_path.read_text(), f"the log has '{text}'", 2)
 
@@ -161,11 +179,17 @@ def a_kernel_that_begins_to_forward_is_said(daemon, link):
         text = f"port {side}: the kernel forwards what comes in by {side}"
         return any(warning.startswith(text) for warning in daemon.ctl("node").get("warnings", []))
 
+    def listed(side):
+        done = dripctl(daemon, "port", "list")
+        return f"\nwarning: port {side}: the kernel forwards what comes in" in done.stdout
+
     check(not warned_of("left"), "a kernel that does not forward is warned of")
+    check(not listed("left"), "a kernel that does not forward is warned of with the ports")
     set_forwarding(link, "net.ipv4.ip_forward=1")
     for side in ("left", "right"):
         logs(daemon, f"port {side}: the kernel forwards what comes in by {side}")
         wait_until(lambda: warned_of(side), f"node show warns of {side}", 60)
+        check(listed(side), f"port list does not warn of {side}")
     set_forwarding(link, "net.ipv4.ip_forward=0")
     wait_until(lambda: not warned_of("left") and not warned_of("right"), "no warning stays", 60)
 

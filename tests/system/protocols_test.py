@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every kind of frame goes through as it is, by the right bucket; ARP and ND when that is full."""
+"""Every kind of frame goes through as it is, by the right bucket; what keeps a line alive when that
+is full."""
+import struct
+
 import stage
 from frames import (
     IPV4,
@@ -119,6 +122,69 @@ def pings(link, daemon, kind):
     print(f"{kind}: ping -s {size} by IPv4 and IPv6")
 
 
+def icmp(icmp_type, code):
+    return struct.pack("!BBHI", icmp_type, code, 0, 1280) + pattern(40)
+
+
+def ppp(protocol):
+    """In a PPPoE session."""
+    return ethernet(0x8864, struct.pack("!BBHHH", 0x11, 0, 1, 42, protocol) + pattern(40))
+
+
+def over_ipv4(protocol, payload):
+    return ethernet(IPV4, ipv4(FROM4, TO4, payload, protocol=protocol))
+
+
+def over_ipv6(next_header, payload):
+    return ethernet(IPV6, ipv6(FROM6, TO6, payload, next_header=next_header))
+
+
+BGP = struct.pack("!HHIIBBHHH", 40000, 179, 0, 0, 0x50, 0x10, 999, 0, 0) + pattern(30)
+PROTECTED = {
+    "too big": over_ipv4(1, icmp(3, 4)),
+    "too big by IPv6": over_ipv6(58, icmp(2, 0)),
+    "DHCP, request": over_ipv4(17, udp(67, pattern(240), source_port=68)),
+    "DHCP, reply": over_ipv4(17, udp(68, pattern(240), source_port=67)),
+    "DHCPv6": over_ipv6(17, udp(547, pattern(60), source_port=546)),
+    "PPPoE discovery": ethernet(0x8863, bytes.fromhex("11090000000a") + pattern(40)),
+    "LCP": ppp(0xC021),
+    "IPCP": ppp(0x8021),
+    "CFM": ethernet(0x8902, pattern(60)),
+    "Babel": over_ipv6(17, udp(6696, pattern(40), source_port=6696)),
+    "BGP": over_ipv4(6, BGP),
+    "LLDP": ethernet(0x88CC, pattern(60)),
+    "OSPF": over_ipv4(89, pattern(44)),
+}
+DATA = {
+    "an unreachable port": over_ipv4(1, icmp(3, 3)),
+    "an echo": over_ipv6(58, icmp(128, 0)),
+    "UDP": over_ipv4(17, udp(69, pattern(240))),
+    "IP by PPP": ppp(0x0021),
+}
+
+
+def protected_frames_when_full(link, daemon):
+    """As they were sent, past the full bucket; their neighbours not."""
+    with PacketSocket(link.left) as left, PacketSocket(link.right) as right:
+        for name, frame in PROTECTED.items():
+
+            def passes(frame=frame):
+                left.send(frame)
+                return right.receives(frame, 1)
+
+            wait_until(passes, f"{name} passes a full bucket as it was sent", 60)
+        rejected = int(daemon.bucket("shut")["rejected_full"])
+        for frame in DATA.values():
+            left.send(frame)
+        wait_until(
+            lambda: int(daemon.bucket("shut")["rejected_full"]) >= rejected + len(DATA),
+            "the full bucket rejects data",
+        )
+        came = [name for name, frame in DATA.items() if right.receives(frame, 0.2)]
+        check(not came, f"{came} passed a full bucket")
+    print(f"{len(PROTECTED)} kinds of control traffic passed a full bucket")
+
+
 def control_traffic_when_full(link, daemon):
     """Neighbours are found though the only bucket takes nothing."""
     daemon.ctl("bucket", "set", "shut", "--rate", "1/h", "--capacity", "1")
@@ -135,9 +201,10 @@ def control_traffic_when_full(link, daemon):
     check(int(daemon.bucket("shut")["rejected_full"]) >= 4, "the full bucket rejected nothing")
     check(processed(daemon, "shut") == 0, "the full bucket sent something")
     check(int(daemon.ctl("rule", "list")["protected_packets"]) >= 4, "ARP and ND were not counted")
+    print("ARP and ND passed a full bucket")
+    protected_frames_when_full(link, daemon)
     daemon.ctl("rule", "default", "pass")
     daemon.ctl("bucket", "delete", "shut", "--drop")
-    print("ARP and ND passed a full bucket")
 
 
 def test(build, kind):

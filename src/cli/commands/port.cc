@@ -27,6 +27,18 @@ std::string counter(const v1::Port& port, std::string_view name, std::uint64_t v
   return fmt::format("{}", value);
 }
 
+// What stands beside the ports, such as a kernel that forwards the same frames: of the node's
+// warnings, those that begin with the name of a port.
+void print_warnings(Session& session, const v1::ListPortsResponse& ports) {
+  const v1::GetNodeResponse node = session.connection.call(&Shaper::GetNode, {});
+  for (const v1::Port& port : ports.ports()) {
+    const std::string begin = fmt::format("port {}: ", port.name());
+    for (const std::string& warning : node.warnings()) {
+      if (warning.starts_with(begin)) print_line("warning: " + warning);
+    }
+  }
+}
+
 Exit list(Session& session, bool names_only) {
   const v1::ListPortsResponse reply = session.connection.call(&Shaper::ListPorts, {});
   if (names_only) {
@@ -61,6 +73,7 @@ Exit list(Session& session, bool names_only) {
                counter(port, "tx_errors", port.tx_errors()), fmt::format("{}", port.tx_retries())});
   }
   table.print();
+  print_warnings(session, reply);
   return Exit::kOk;
 }
 

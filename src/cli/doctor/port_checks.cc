@@ -2,6 +2,8 @@
 // Kernel interfaces of ports: offloads that join frames, and receive queues that nobody polls.
 // ethtool(8), -k and -L; Linux: Documentation/networking/segmentation-offloads.rst, af_xdp.rst.
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "cli/doctor/checks.h"
 #include "fmt/format.h"
@@ -10,12 +12,21 @@ namespace drip::cli {
 namespace {
 
 struct Offload {
-  const char* line;
   const char* flag;
+  std::vector<const char*> features;  // Any of them.
 };
-constexpr Offload kJoining[] = {{"generic-receive-offload: on", "gro"},
-                                {"large-receive-offload: on", "lro"},
-                                {"tcp-segmentation-offload: on", "tso"}};
+const Offload kJoining[] = {{"gro", {"generic-receive-offload"}},
+                            {"lro", {"large-receive-offload"}},
+                            // The group "tcp-segmentation-offload" is on as well where only
+                            // tx-tcp-accecn-segmentation is, which joins no frames by itself and
+                            // which the kernel's call for TSO does not turn off.
+                            {"tso",
+                             {"tx-tcp-segmentation", "tx-tcp-ecn-segmentation",
+                              "tx-tcp-mangleid-segmentation", "tx-tcp6-segmentation"}}};
+
+bool is_on(const std::string& features, const char* feature) {
+  return features.find(fmt::format("{}: on", feature)) != std::string::npos;
+}
 
 void check_offloads(const Machine& machine, const Subject& subject, const Subject::Port& port,
                     std::vector<Finding>& into) {
@@ -28,7 +39,10 @@ void check_offloads(const Machine& machine, const Subject& subject, const Subjec
   std::string on;
   std::string command = "sudo ethtool -K " + port.interface;
   for (const Offload& offload : kJoining) {
-    if (features->find(offload.line) == std::string::npos) continue;
+    if (std::ranges::none_of(offload.features,
+                             [&](const char* feature) { return is_on(*features, feature); })) {
+      continue;
+    }
     on += (on.empty() ? "" : ", ") + std::string(offload.flag);
     command += fmt::format(" {} off", offload.flag);
   }

@@ -18,6 +18,6 @@ elseif rule_form == 'one' then
   redis.call('HSET', KEYS[1], 'rules_revision', next_revision)
   redis.call('XADD', KEYS[4], next_revision .. '-0', 'op', op, 'data', data)
 end
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', #data > large_bytes and large_log or small_log,
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', log_length(#data),
   next_revision .. '-0', 'op', op, 'data', data, 'tip', change_id)
 return 'done'

@@ -2,8 +2,11 @@
 -- The head of the configuration, put in front of each of its scripts. KEYS[1] is its hash.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
--- Entries of the log. A node that lags by more reads everything anew. An entry may hold all rules.
-local large_bytes, large_log, small_log = 4096, 128, 4096
+-- Entries of the log after one of so many bytes, which may hold all rules with their address lists:
+-- as many as take 16 MiB if all are like it. A node that lags by more reads everything anew.
+local function log_length(bytes)
+  return math.max(8, math.min(4096, math.floor(16777216 / math.max(bytes, 4096))))
+end
 local head = redis.call('HMGET', KEYS[1], 'dataset', 'revision', 'tip', 'floor', 'unsettled_ms')
 if not head[1] then return redis.error_reply('TRYAGAIN there was no heartbeat yet') end
 local revision, floor = tonumber(head[2]), tonumber(head[4])

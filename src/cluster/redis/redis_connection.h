@@ -34,6 +34,8 @@ struct RedisOptions {
   /// Pause before connecting again: doubles from the one to the other, drawn from its upper half.
   std::chrono::milliseconds least_backoff{50};
   std::chrono::milliseconds most_backoff{1000};
+  /// How often a server is asked whether it is a master still.
+  std::chrono::milliseconds role_period{1000};
 };
 
 /// Where one server listens.
@@ -66,7 +68,7 @@ class RedisConnection {
   /// stopped while its kernel still accepts, and HELLO. UNAUTHENTICATED, or Redis's error;
   /// UNIMPLEMENTED for a Redis Cluster, and for a server that lacks what Drip's scripts use.
   [[nodiscard]] absl::Status greet(const RedisOptions& options, Deadline deadline);
-  /// UNAVAILABLE unless ROLE says that it is a master.
+  /// UNAVAILABLE unless ROLE says that it is a master; Redis's error if the user may not ask.
   [[nodiscard]] absl::Status check_is_master(Deadline deadline);
 
   [[nodiscard]] const std::string& peer() const { return peer_; }

@@ -69,7 +69,20 @@ absl::Status RedisLink::connect(std::optional<Deadline> deadline) {
   peer_ = connection_->peer();
   server_version_ = connection_->server_version();
   ++connections_;
+  next_role_check_ = now + options_.role_period;
   return absl::OkStatus();
+}
+
+absl::Status RedisLink::check_role(Deadline deadline) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_role_check_) return absl::OkStatus();
+  next_role_check_ = now + options_.role_period;
+  absl::Status status = connection_->check_is_master(deadline);
+  // A user without the right to ask finds out with the first write.
+  if (status.ok() || absl::IsPermissionDenied(status)) return absl::OkStatus();
+  connection_.reset();
+  back_off(status);
+  return status;
 }
 
 void RedisLink::disconnect() {
@@ -80,9 +93,15 @@ void RedisLink::disconnect() {
 
 absl::StatusOr<std::vector<RedisReply>> RedisLink::pipeline(std::span<const RedisCommand> commands,
                                                             std::optional<Deadline> deadline) {
+  const bool had_connection = connected();
   if (auto status = connect(deadline); !status.ok()) return status;
-  auto replies =
-      connection_->run(commands, deadline.value_or(deadline_in(options_.command_timeout)));
+  const Deadline end = deadline.value_or(deadline_in(options_.command_timeout));
+  if (had_connection && !check_role(end).ok()) {
+    // Nothing has been sent: the master may be another server by now.
+    next_attempt_ = {};
+    if (auto status = connect(deadline); !status.ok()) return status;
+  }
+  auto replies = connection_->run(commands, end);
   if (!replies.ok()) {
     connection_.reset();
     back_off(replies.status());

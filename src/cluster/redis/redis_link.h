@@ -34,7 +34,10 @@ namespace drip::cluster {
 /// passed) or it broke. DEADLINE_EXCEEDED: no answer in time; the connection is closed. In both
 /// cases commands that were sent may have been carried out or not. What Redis refuses is as
 /// status_of() has it. An error that says that the server is no master, or cut off from its
-/// replicas, closes the connection too, so that the next call looks for the master again.
+/// replicas, closes the connection too, so that the next call looks for the master again. A server
+/// that was demoted goes on answering what only reads, perhaps with old data: before commands it is
+/// asked for its ROLE, once in RedisOptions::role_period, and left if it is no master any more; the
+/// commands go to the master that is found then. Calls of send() do not ask.
 class RedisLink {
  public:
   explicit RedisLink(RedisOptions options);
@@ -82,6 +85,8 @@ class RedisLink {
  private:
   [[nodiscard]] absl::StatusOr<std::unique_ptr<RedisConnection>> make_connection(Deadline deadline);
   void back_off(const absl::Status& reason);
+  // Of the present connection, if it is time to ask. Leaves a server that is none.
+  [[nodiscard]] absl::Status check_role(Deadline deadline);
 
   RedisOptions options_;
   std::unique_ptr<RedisConnection> connection_;
@@ -90,6 +95,7 @@ class RedisLink {
   std::uint64_t connections_ = 0;
   std::chrono::milliseconds backoff_{0};
   Deadline next_attempt_{};
+  Deadline next_role_check_{};
   absl::Status last_failure_;
   std::minstd_rand random_;
 };

@@ -135,7 +135,30 @@ class FlowTable {
   /// Changes of the key that flows may be under at a time.
   static constexpr std::uint32_t kKeyChanges = 16;
 
-  /// Whether a flow of this key is one of a former key of the rule.
+  /// Before the rule's key becomes `coming`, which it may have been before: flow number `flow` gets
+  /// a key of its own if a packet by `coming` would find it, so that it is old as well, and what
+  /// comes now does not overtake what came in between. `number`, 1 to 255, of the times that this
+  /// was done: flows set apart at another time may still be there.
+  void set_apart(std::uint32_t flow, const FlowTemplateKey& coming, std::uint8_t number) {
+    const auto key = key_of(flow);
+    if (!key || !is_made_by(*key, coming)) return;
+    FlowKey apart = *key;
+    apart.parts |= static_cast<std::uint16_t>(number << kApartShift);
+    // It is not there if it has found no place in a larger hash table, see move_some().
+    if (!by_key_->erase(*key, hash(*key))) return;
+    if (by_key_->insert(apart, hash(apart), flow) == FlowHashTable::Insert::kDone) {
+      flows_[flow].key.publish(apart);
+    } else {
+      // No place either, one in 10^12: where it was there is one.
+      (void)by_key_->insert(*key, hash(*key), flow);
+    }
+  }
+  /// The `number` of a flow that was set apart; 0 for others.
+  [[nodiscard]] static std::uint32_t apart_number(const FlowKey& key) {
+    return key.parts >> kApartShift;
+  }
+
+  /// Whether a flow of this key is one of a former key of the rule, or was set apart.
   [[nodiscard]] bool is_old(const FlowKey& key) const { return !is_made_by(key, settings.key); }
   [[nodiscard]] bool key_has_changed() const { return last_change_ != kNone; }
   /// Whether flows of former keys are there.
@@ -292,6 +315,9 @@ class FlowTable {
 
  private:
   static constexpr std::uint32_t kNone = ~0U;
+  // In FlowKey::parts, of which a template can set the lower byte only.
+  static constexpr std::uint32_t kApartShift = 8;
+  static_assert(sizeof(FlowTemplateKey::parts) == 1 && sizeof(FlowKey::parts) == 2);
 
   // Under a sequence lock, so that readers never see half a key.
   class PublishedKey {

@@ -20,7 +20,8 @@ namespace drip::datapath {
 ///
 /// If the key changes again before the old flows are gone, these are old to the next change as
 /// well, and so are the flows that wait for them; which go on waiting, by the change that they came
-/// with.
+/// with. A key that comes back is like any other: flows that have it by then are set apart from
+/// those to come (FlowTable::set_apart()).
 ///
 /// Any transmitter may hold old and new flows: all methods may be called by any thread.
 class KeyChange {

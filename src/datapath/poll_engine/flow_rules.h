@@ -31,9 +31,13 @@ class FlowRules {
     std::unique_ptr<FlowRings> rings;
     /// By number, as the tables have them. Null: not used so far.
     std::array<std::unique_ptr<KeyChange>, FlowTable::kKeyChanges> key_changes;
-    /// Their numbers from the first to the last one, but for those that have been taken back, and
+    /// Their numbers from the first to the last one, but for those that have been undone, and
     /// earlier ones of which no flow is left: by these flows are counted, and wait.
     std::vector<std::uint32_t> live_key_changes;
+    /// PollEngine::publications_ at the last change of the key.
+    std::uint64_t key_changed_at = 0;
+    /// Of FlowTable::set_apart(), the last one.
+    std::uint8_t apart_number = 0;
     /// By which its flows' packets wait, the present one last; none: in their rings.
     std::vector<SharedQueueProfile> queue_profiles;
     std::vector<std::unique_ptr<FlowTable>> tables;  ///< By transmitter.

@@ -110,6 +110,10 @@ class IoPollThread final : public PollThread {
   void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) override {
     flows_->change_flow(flow_rule, flow, now);
   }
+  void set_flow_apart(std::uint32_t flow_rule, std::uint32_t flow, const FlowTemplateKey& coming,
+                      std::uint8_t number) override {
+    flows_->set_apart(flow_rule, flow, coming, number);
+  }
   void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key, std::uint32_t number,
                        KeyChange* change, std::uint16_t live, TimePoint now) override {
     flows_->change_key(flow_rule, key, number, change, live, now);

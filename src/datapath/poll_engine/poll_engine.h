@@ -196,12 +196,12 @@ class PollEngine final : public Engine {
   void change_flows(std::uint32_t flow_rule, const FlowRuleSettings& wanted,
                     FlowRules::Growth& growth, SharedQueueProfile queue);
   void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key);
-  // Of the changes of a rule's key so far, those that stay live when it becomes `key`.
-  static std::vector<std::uint32_t> live_key_changes(const FlowRules::Entry& entry,
-                                                     const FlowTemplateKey& key);
-  // For the next one, to `key`. FAILED_PRECONDITION if too many are under way.
+  // Whether a change to `key` undoes the last one, before any packet has come by that.
+  [[nodiscard]] bool undoes_key_change(const FlowRules::Entry& entry,
+                                       const FlowTemplateKey& key) const;
+  // For the next change of a rule's key. FAILED_PRECONDITION if too many are under way.
   static absl::StatusOr<std::uint32_t> number_of_key_change(const FlowRules::Entry& entry,
-                                                            const FlowTemplateKey& key);
+                                                            bool is_undo);
   /// Takes bucket slots back that fewer flows than before do not need.
   void release_slots(FlowRules::Entry& entry, std::uint32_t max_flows);
   /// Calls change(thread, flow) for all flow numbers of a rule, on the transmitters' threads, some
@@ -231,6 +231,7 @@ class PollEngine final : public Engine {
   FlowRules flow_rules_;
   QueueProfiles queue_profiles_;
   std::shared_ptr<const RuleSnapshot> rules_;
+  std::uint64_t publications_ = 0;                  // Of rules, so far.
   std::uint64_t packets_reserved_for_buckets_ = 0;  // For those that rules name.
   std::uint32_t next_transmitter_ = 0;
 

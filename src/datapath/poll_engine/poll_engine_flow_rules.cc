@@ -76,7 +76,7 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
     return status;
   }
   if (settings.key != key_before) {
-    const auto number = number_of_key_change(entry, settings.key);
+    const auto number = number_of_key_change(entry, undoes_key_change(entry, settings.key));
     if (!number.ok()) return number.status();
   }
   {
@@ -187,34 +187,23 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
   entry.settings.key = key;
 }
 
-// Flows of a key that comes back may never end, so none may wait for them: the change that made
-// them old has been taken back, and those after it, whose flows wait for them as well.
-std::vector<std::uint32_t> PollEngine::live_key_changes(const FlowRules::Entry& entry,
-                                                        const FlowTemplateKey& key) {
-  std::vector<std::uint32_t> live;
-  for (const std::uint32_t number : entry.live_key_changes) {
-    const KeyChange& change = *entry.key_changes[number];
-    if (change.done()) continue;
-    if (change.former() == key) break;
-    live.push_back(number);
-  }
-  return live;
+bool PollEngine::undoes_key_change(const FlowRules::Entry& entry,
+                                   const FlowTemplateKey& key) const {
+  return !entry.live_key_changes.empty() && entry.key_changed_at == publications_ &&
+         entry.key_changes[entry.live_key_changes.back()]->former() == key;
 }
 
 absl::StatusOr<std::uint32_t> PollEngine::number_of_key_change(const FlowRules::Entry& entry,
-                                                               const FlowTemplateKey& key) {
-  const std::vector<std::uint32_t>& present = entry.live_key_changes;
+                                                               bool is_undo) {
+  const std::vector<std::uint32_t>& live = entry.live_key_changes;
   std::vector<std::uint32_t> unused;
   for (std::uint32_t number = 0; number < FlowTable::kKeyChanges; ++number) {
-    const bool is_present = std::ranges::find(present, number) != present.end();
-    const bool is_last = is_present && number == present.back();
-    if (!is_present || (!is_last && entry.key_changes[number]->done())) unused.push_back(number);
+    const bool is_live = std::ranges::find(live, number) != live.end();
+    const bool is_last = is_live && number == live.back();
+    if (!is_live || (!is_last && entry.key_changes[number]->done())) unused.push_back(number);
   }
-  const bool taken_back = std::ranges::any_of(present, [&](std::uint32_t each) {
-    return !entry.key_changes[each]->done() && entry.key_changes[each]->former() == key;
-  });
-  // One is left for that, which cannot fail, and makes another one free.
-  if (taken_back || unused.size() > 1) return unused.front();
+  // One is left to undo the change, which cannot fail.
+  if (unused.size() > 1 || (is_undo && !unused.empty())) return unused.front();
   return absl::FailedPreconditionError(fmt::format(
       "key: it has changed {} times while packets of flows of former keys wait; change it again "
       "when they have left",
@@ -223,17 +212,28 @@ absl::StatusOr<std::uint32_t> PollEngine::number_of_key_change(const FlowRules::
 
 void PollEngine::change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key) {
   FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  const bool is_undo = undoes_key_change(entry, key);
+  const std::uint32_t number = *number_of_key_change(entry, is_undo);
   CommonFlowKey common = common_of({entry.settings.key}, key);
   if (!entry.live_key_changes.empty()) {
     // Flows of still earlier keys may be there as well.
     const KeyChange& last = *entry.key_changes[entry.live_key_changes.back()];
     if (!last.done()) common = common_of(last.common(), key);
   }
-  const std::uint32_t number = *number_of_key_change(entry, key);
-  std::vector<std::uint32_t> live = live_key_changes(entry, key);
+  std::vector<std::uint32_t> live;
+  for (const std::uint32_t each : entry.live_key_changes) {
+    const bool is_undone = is_undo && each == entry.live_key_changes.back();
+    if (!is_undone && !entry.key_changes[each]->done()) live.push_back(each);
+  }
   live.push_back(number);
   std::uint16_t bits = 0;
   for (const std::uint32_t each : live) bits |= static_cast<std::uint16_t>(1U << each);
+  if (!is_undo) {
+    if (++entry.apart_number == 0) entry.apart_number = 1;
+    for_all_flows(flow_rule, [&](PollThread& thread, std::uint32_t flow, TimePoint) {
+      thread.set_flow_apart(flow_rule, flow, key, entry.apart_number);
+    });
+  }
   auto change = std::make_unique<KeyChange>(common, entry.settings.key);
   for (PollThread* const thread : transmitters_) {
     thread->mailbox.run([&](TimePoint now) {
@@ -244,6 +244,7 @@ void PollEngine::change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey&
     thread.count_old_flow(flow_rule, flow);
   });
   entry.settings.key = key;
+  entry.key_changed_at = publications_;
   entry.key_changes[number] = std::move(change);
   entry.live_key_changes = std::move(live);
 }
@@ -297,7 +298,12 @@ std::vector<FlowStats> PollEngine::list_flows(std::uint32_t flow_rule, std::size
       const auto key = table.key_of(flow);
       if (!key) continue;
       const std::uint32_t slot = table.slot(flow);
-      FlowStats stats{to_text(*key, port_names_), transmitter,
+      std::string text = to_text(*key, port_names_);
+      // A flow of the present key may have the same text.
+      if (const std::uint32_t apart = FlowTable::apart_number(*key); apart != 0) {
+        text += fmt::format(",former={}", apart);
+      }
+      FlowStats stats{std::move(text), transmitter,
                       read_bucket((*transmitters_[transmitter]->buckets)[slot],
                                   transmitters_[transmitter]->buckets->histograms(slot),
                                   allocators_[transmitter]->record(slot), 0)};

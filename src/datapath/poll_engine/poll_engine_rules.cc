@@ -72,6 +72,7 @@ std::shared_ptr<const RuleSnapshot> PollEngine::publish(std::shared_ptr<const Ru
     thread->mailbox.run([&](TimePoint) { thread->set_rules(rules.get()); });
   }
   drain_hand_offs();
+  ++publications_;
   std::swap(rules_, rules);
   return rules;
 }

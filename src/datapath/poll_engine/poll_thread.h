@@ -114,6 +114,8 @@ class PollThread {
   virtual void add_flow_table(std::uint32_t flow_rule, FlowTable* table) = 0;
   virtual void change_flow_settings(std::uint32_t flow_rule, const FlowRuleSettings& settings) = 0;
   virtual void change_flow(std::uint32_t flow_rule, std::uint32_t flow, TimePoint now) = 0;
+  virtual void set_flow_apart(std::uint32_t flow_rule, std::uint32_t flow,
+                              const FlowTemplateKey& coming, std::uint8_t number) = 0;
   virtual void change_flow_key(std::uint32_t flow_rule, const FlowTemplateKey& key,
                                std::uint32_t number, KeyChange* change, std::uint16_t live,
                                TimePoint now) = 0;

@@ -179,6 +179,21 @@ TEST_F(SharedRules, SetAsAWholeEndTheChangesBefore) {
   EXPECT_THAT(late.rules(), ElementsAre("x", "r1", "r9"));
 }
 
+// Each set stores all rules and lists.
+TEST_F(SharedRules, WithALongListTakeABoundedLog) {
+  std::string set =
+      "rules { rule_id: 'x' drop: true match { src_list: 'l' } } address_lists { name: 'l'";
+  for (int i = 0; i < 60'000; ++i) {
+    set += joined(" prefixes: '10.", i / 62'500, ".", i / 250 % 250, ".", i % 250, "/32'");
+  }
+  set += " }";
+  for (int i = 0; i < 25; ++i) ASSERT_TRUE(a_.replace_all(set).ok());
+  const auto bytes = std::stoul(redis_.cli({"memory", "usage", "drip:{drip}:log", "samples", "0"}));
+  EXPECT_GT(bytes, 5'000'000U);
+  EXPECT_LT(bytes, 20'000'000U);
+  wait_for(b_);
+}
+
 TEST_F(SharedRules, OneThatANodeCannotApplyIsNotForgottenWithTheNext) {
   wait_for(b_);
   b_.refuse_rules(absl::ResourceExhaustedError("no buffers"));

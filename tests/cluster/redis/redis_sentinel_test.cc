@@ -40,6 +40,42 @@ TEST(RedisSentinel, FollowsAFailover) {
   EXPECT_EQ(*kept->text(), "1");
 }
 
+// It is demoted by hand, which leaves its connections open, and cannot follow the new master: what
+// it answers to a link that only reads is old.
+TEST(RedisSentinel, LeavesADemotedMasterThatItOnlyReadsFrom) {
+  RedisServer first;
+  RedisServer second({"--replicaof", "127.0.0.1", std::to_string(first.port())});
+  RedisSentinels sentinels(first);
+  sentinels.wait_until_settled(1);
+  RedisOptions options = options_of(sentinels.url());
+  options.role_period = milliseconds(50);
+  RedisLink link(options);
+  ASSERT_TRUE(link.command({"SET", "a", "old"}).ok());
+  ASSERT_EQ(link.peer(), first.address());
+  ASSERT_EQ(second.cli({"REPLICAOF", "NO", "ONE"}), "OK\n");
+  ASSERT_EQ(first.cli({"REPLICAOF", "127.0.0.1", std::to_string(free_port())}), "OK\n");
+  ASSERT_EQ(second.cli({"SET", "a", "new"}), "OK\n");
+  sentinels.watch(second);
+  wait_until("it reads from the new master", [&] {
+    const auto value = link.command({"GET", "a"});
+    return value.ok() && value->text() != nullptr && *value->text() == "new";
+  });
+  EXPECT_EQ(link.peer(), second.address());
+  EXPECT_EQ(link.connections(), 2U);
+}
+
+TEST(RedisSentinel, AUserWithoutTheRightToAskForTheRoleGoesOn) {
+  RedisServer redis;
+  ASSERT_EQ(redis.cli({"ACL", "SETUSER", "plain", "on", ">secret", "~*", "+@all", "-role"}),
+            "OK\n");
+  RedisOptions options =
+      options_of("redis://plain:secret@127.0.0.1:" + std::to_string(redis.port()));
+  options.role_period = milliseconds(0);
+  RedisLink link(options);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(link.command({"INCR", "n"}).ok());
+  EXPECT_EQ(link.connections(), 1U);
+}
+
 TEST(RedisSentinel, DeadSentinelsAndUnknownNames) {
   RedisServer redis;
   RedisSentinels sentinels(redis);

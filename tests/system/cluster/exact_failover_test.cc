@@ -131,5 +131,22 @@ TEST(ExactDemotion, AMasterThatIsDemotedAndLivesIsLeft) {
   wait_until("all are connected", [&] { return are_connected(nodes); });
 }
 
+// It answers what only reads, and does not learn what the new master is told.
+TEST(ExactDemotion, ChangesThatTheNewMasterHasReachNodesThatOnlyRead) {
+  RedisServer first;
+  RedisServer second(replica_of(first));
+  const RedisSentinels sentinels(first);
+  sentinels.wait_until_settled(1);
+  ClusterNodes nodes = three_nodes(sentinels.url());
+  set_exact_bucket(nodes, *nodes[0], fallible_bucket("a", 1000, kRate));
+  ASSERT_EQ(second.cli({"REPLICAOF", "NO", "ONE"}), "OK\n");
+  ASSERT_EQ(first.cli({"REPLICAOF", "127.0.0.1", std::to_string(free_port())}), "OK\n");
+  sentinels.watch(second);
+  wait_until("all are connected", [&] { return are_connected(nodes); });
+  // Only this node writes.
+  set_exact_bucket(nodes, *nodes[0], fallible_bucket("b", 1000, kRate));
+  EXPECT_EQ(first.cli({"PING"}), "PONG\n");
+}
+
 }  // namespace
 }  // namespace drip

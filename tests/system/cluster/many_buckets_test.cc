@@ -210,6 +210,11 @@ TEST_F(ManyBucketsTest, StaySharedAndFollowDemandWhileRedisIsHealthy) {
   for (const auto& node : nodes_) expect_all_shared(*node);
 
   expect_moves(*nodes_[1], 1, std::chrono::seconds(1));
+  // The demand of a part of them goes from node to node, while the others stay as they are.
+  for (const std::size_t part : {count_ / 100, count_ / 20, count_ / 10}) {
+    std::this_thread::sleep_for(kDrained);
+    expect_moves(*nodes_[part % 2], part, std::chrono::seconds(1));
+  }
   std::this_thread::sleep_for(kDrained);
   expect_moves(*nodes_[2], count_, std::chrono::milliseconds(count_ > 20'000 ? 3'000 : 1'500));
   print_use("busy on one node", std::chrono::seconds(2));
