@@ -183,6 +183,8 @@ def a_kernel_that_begins_to_forward_is_said(daemon, link):
         done = dripctl(daemon, "port", "list")
         return f"\nwarning: port {side}: the kernel forwards what comes in" in done.stdout
 
+    # A new namespace has it from the machine's own, and what does not change changes no interface.
+    set_forwarding(link, "net.ipv4.ip_forward=0")
     check(not warned_of("left"), "a kernel that does not forward is warned of")
     check(not listed("left"), "a kernel that does not forward is warned of with the ports")
     set_forwarding(link, "net.ipv4.ip_forward=1")
