@@ -238,8 +238,35 @@ def run_autopkgtest(packages, root, scratch):
         check(re.search(rf"^{name} +PASS", done.stdout, re.MULTILINE), f"{name} did not pass")
 
 
+def build_image(packages, root, scratch):
+    """By the recipe of scripts/packaging/Containerfile, on the base that debootstrap has made."""
+    storage = ["--root", scratch / "storage", "--runroot", scratch / "run", "--storage-driver=vfs"]
+
+    def buildah(*arguments):
+        done = subprocess.run(
+            ["buildah", *storage, *arguments], capture_output=True, text=True, timeout=1200
+        )
+        check(done.returncode == 0, f"buildah {arguments[0]}: {done.stdout}{done.stderr}"[-3000:])
+        return done.stdout.split()[-1]
+
+    base = buildah("from", "scratch")
+    buildah("copy", "--quiet", base, root, "/")
+    buildah("commit", "--quiet", base, "localhost/bookworm")
+    buildah(
+        *("build", "--isolation=chroot", "--build-arg=BASE=localhost/bookworm"),
+        *("--file", ROOT / "scripts/packaging/Containerfile", "--tag", "drip", packages),
+    )
+    container = buildah("from", "--pull-never", "drip")
+    script = (
+        "dripd --listen unix:/tmp/s --state /var/lib/drip & sleep 0.1; for i in $(seq 100); do"
+        " dripctl --server unix:/tmp/s node show && id -un && exit 0; sleep 0.5; done; exit 1"
+    )
+    user = buildah("run", "--isolation=chroot", container, "--", "sh", "-c", script)
+    check(user == "drip", f"in the container dripd runs as {user}")
+
+
 def main():
-    require("debootstrap", "systemd-nspawn", "autopkgtest", "dpkg-deb", "nsenter")
+    require("debootstrap", "systemd-nspawn", "buildah", "autopkgtest", "dpkg-deb", "nsenter")
     with tempfile.TemporaryDirectory(prefix="drip-", dir="/var/tmp") as scratch:
         scratch = pathlib.Path(scratch)
         scratch.chmod(0o755)
@@ -255,6 +282,8 @@ def main():
         subprocess.run(["cp", "-a", root, scratch / "chroot"], check=True)
         step("autopkgtest")
         run_autopkgtest(packages, scratch / "chroot", scratch)
+        step("image of a container")
+        build_image(packages, root, scratch)
         as_older(packages, scratch / "older")
         remove_interfaces()
         make_interfaces()
