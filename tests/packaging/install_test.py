@@ -247,7 +247,7 @@ def build_image(packages, root, scratch):
             ["buildah", *storage, *arguments], capture_output=True, text=True, timeout=1200
         )
         check(done.returncode == 0, f"buildah {arguments[0]}: {done.stdout}{done.stderr}"[-3000:])
-        return done.stdout.split()[-1]
+        return (done.stdout.split() or [""])[-1]
 
     base = buildah("from", "scratch")
     buildah("copy", "--quiet", base, root, "/")
