@@ -279,6 +279,7 @@ ROOMS = {
         {"absl", "fmt", "grpc", "cli11", "json", "toml"},
     ),
     "src/cli/screen": (set(), {"ncurses"}),
+    "src/cli/plot": ({"cli/screen", "base"}, {"fmt"}),
     "src/cli/top": (
         {"cli/screen", "cli/session", "cli/output", "base", "proto"},
         {"fmt", "grpc"},
@@ -288,6 +289,7 @@ ROOMS = {
         {
             "access",
             "cli/doctor",
+            "cli/plot",
             "cli/screen",
             "cli/top",
             "cli/session",

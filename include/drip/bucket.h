@@ -33,13 +33,15 @@ enum class BucketPhase : std::uint8_t {
 struct alignas(kCacheLineBytes) Bucket {
   // Line 1: schedule and ring. [[no_unique_address]] lets what follows use an object's padding.
   [[no_unique_address]] WheelHook hook;  // hook.due: schedule.due(), also for readers.
-  std::uint32_t capacity : 26 = 0;       // 0: an inner node of a tree.
+  std::uint32_t capacity : 25 = 0;       // 0: an inner node of a tree.
   std::uint32_t queued : 1 = 0;          // It has a BucketQueue beside the ring or instead of it.
   std::uint32_t queue_changes : 1 = 0;   // Something waits that came before its last change.
   std::uint32_t in_tree : 1 = 0;         // It has a TreeNode, and its parents a say.
   std::uint32_t bounded_bytes : 1 = 0;   // capacity_bytes is not 0.
   std::uint32_t leased : 1 = 0;          // Its rates are set by Scheduler::set_rates().
   std::uint32_t paused : 1 = 0;          // Nothing departs: not on the wheel.
+  // The caller's own, beside `queued`, with which it is tested: dripd copies frames of the bucket.
+  std::uint32_t captured : 1 = 0;
   VirtualSchedule schedule;
   [[no_unique_address]] BucketRing ring;
   std::atomic<BucketPhase> state{BucketPhase::kFree};

@@ -23,7 +23,8 @@ concept DepartureSink = requires(T sink, UnitRef unit, TimePoint now, Duration l
 
 /// For buckets with queues (BucketQueues): `marked(unit)` before departed() of a packet that is to
 /// be marked Congestion Experienced; `dropped(unit, reason)` takes over a packet that waited, or
-/// that was being queued.
+/// that was being queued. A sink that has `dropped_from(bucket, unit, reason, now)` gets that
+/// instead where the bucket is known.
 template <class T>
 concept QueueSink = DepartureSink<T> && QueueDropSink<T> && requires(T sink, UnitRef unit) {
   { sink.marked(unit) } -> std::same_as<void>;

@@ -153,7 +153,7 @@ class Scheduler {
     }
     const bool was_empty = bucket.backlog.get() == 0;
     enter_backlog(bucket, wire_bytes);
-    QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink};
+    QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink, now};
     queues_->enqueue(slot, unit, input, now, drops);
     if (was_empty && bucket.backlog.get() > 0) {
       bucket.schedule.begin(bucket.schedule_time(now), {}, Departure::kAtStart);

@@ -38,6 +38,8 @@ constexpr std::array kMethods = {
     MethodAccess{kShaper, "ListAddressLists", Role::kRead, false},
     MethodAccess{kShaper, "ListRules", Role::kRead, false},
     MethodAccess{kShaper, "Explain", Role::kRead, false},
+    // Not for read: it shows what customers send.
+    MethodAccess{kShaper, "Capture", Role::kAdmin, true},
     MethodAccess{kShaper, "ListPorts", Role::kRead, false},
     MethodAccess{kShaper, "ListLcores", Role::kRead, false},
     MethodAccess{kShaper, "GetNode", Role::kRead, false},

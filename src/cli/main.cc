@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   add_request_command(&line);
   add_rule_command(&line);
   add_explain_command(&line);
+  add_capture_command(&line);
   add_list_command(&line);
   add_port_command(&line);
   add_lcore_command(&line);

@@ -8,10 +8,13 @@
 
 #include "datapath/drop_batch.h"
 #include "datapath/lcore_counters.h"
+#include "datapath/packet_io.h"
 #include "datapath/tx_buffer.h"
+#include "drip/bucket.h"
 #include "drip/cache_line.h"
 #include "drip/counter.h"
 #include "drip/unit_ref.h"
+#include "engine/capture_ring.h"
 #include "engine/drop_reason.h"
 #include "engine/request_record.h"
 #include "packet/ds_field.h"
@@ -52,6 +55,15 @@ class Egress {
   void marked(UnitRef unit) {
     const std::span<std::uint8_t> bytes = io_.writable_bytes(unit.address());
     set_ce(bytes, locate_ip(bytes, io_.frame(unit.address()).frame_bytes));
+  }
+  /// The ring for frames of buckets that are `captured`; null: none is.
+  void set_capture(CaptureRing* capture) { capture_ = capture; }
+  [[nodiscard]] CaptureRing& capture() { return *capture_; }
+  /// A queue of a bucket has dropped a packet.
+  void dropped_from(const Bucket& bucket, UnitRef unit, QueueDrop reason, TimePoint now) {
+    if (bucket.captured != 0) [[unlikely]]
+      capture_dropped(unit.address(), drop_reason(reason), now);
+    dropped(unit, reason);
   }
   /// A queue has dropped a packet.
   void dropped(UnitRef unit, QueueDrop reason) {
@@ -94,6 +106,11 @@ class Egress {
   }
 
  private:
+  [[gnu::noinline, gnu::cold]] void capture_dropped(void* packet, DropReason reason,
+                                                    TimePoint now) {
+    const FrameBytes frame = io_.frame(packet);
+    capture_->dropped(frame.bytes, frame.frame_bytes, now, reason);
+  }
   static void finish_request(UnitRef unit, RequestRecord::State state, TimePoint now,
                              Duration late) {
     auto* const record = static_cast<RequestRecord*>(unit.address());
@@ -106,6 +123,7 @@ class Egress {
   Io& io_;
   DropBatch<Io> drops_;
   Counter waiting_packets_;  // In buckets.
+  CaptureRing* capture_ = nullptr;
 };
 
 }  // namespace drip::datapath

@@ -15,7 +15,8 @@ namespace drip::datapath {
 struct alignas(kCacheLineBytes) LcoreCounters {
   Counter loops;
   Counter busy_loops;
-  Counter jobs;  // From control, by the mailbox.
+  Counter busy_ns;  // From the begin of a busy loop to that of the next one.
+  Counter jobs;     // From control, by the mailbox.
   Counter rx_packets;
   Counter passed_packets;  // Sent without shaping, control traffic included.
   // Loops that began more than kStall after the previous one.

@@ -57,7 +57,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   /// One loop, for run() and for tests. False if there was nothing to do.
   bool poll_once() {
     const TimePoint now = clock_.now();
-    count_stall(now);
+    count_time(now);
     std::uint32_t work = mailbox_.poll(now);
     counters_.jobs.add(work);
     // Taken first, so that the frames come from memory while others depart; and departures before
@@ -72,8 +72,9 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     }
     dispatcher_.flush();
     counters_.loops.add(1);
-    if (work > 0) counters_.busy_loops.add(1);
-    return work > 0;
+    was_busy_ = work > 0;
+    if (was_busy_) counters_.busy_loops.add(1);
+    return was_busy_;
   }
 
   /// Takes all packets that were handed over so far, before a bucket or rules to which they refer
@@ -94,9 +95,11 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
                : Transmitter<Io>::kDeparturesACall;
   }
 
-  void count_stall(TimePoint now) {
+  // What the loop before has taken.
+  void count_time(TimePoint now) {
     const Duration gap = now - last_loop_;
     last_loop_ = now;
+    if (was_busy_) counters_.busy_ns.add(static_cast<std::uint64_t>(gap.ns));
     if (gap <= LcoreCounters::kStall) [[likely]]
       return;
     const auto ns = static_cast<std::uint64_t>(gap.ns);
@@ -139,6 +142,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
   std::vector<HandOff*> inbound_;
   bool sleeps_when_idle_;
   TimePoint last_loop_;
+  bool was_busy_ = false;  // The last loop found something to do.
   IdlePolicy idle_policy_{kPortless};
 };
 

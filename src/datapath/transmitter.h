@@ -14,6 +14,7 @@
 #include "datapath/transmitter_requests.h"
 #include "drip/scheduler.h"
 #include "engine/call_types.h"
+#include "engine/capture_ring.h"
 #include "engine/lease.h"
 #include "packet/ds_field.h"
 #include "packet/headers.h"
@@ -55,22 +56,20 @@ class Transmitter {
              TimePoint arrival, TimePoint now, const Headers* headers = nullptr) {
     Bucket& bucket = scheduler_.buckets()[slot];
     const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
-    if (wire_bytes > kMaxWireBytes) [[unlikely]] {
-      count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
-      return drop(packet, frame_bytes, DropReason::kTooLong);
+    if (wire_bytes > kMaxWireBytes) [[unlikely]]
+      return reject_too_long(bucket, packet, frame_bytes, wire_bytes, now);
+    const UnitRef unit = UnitRef::of(packet, wire_bytes, egress);
+    if ((bucket.queued | bucket.captured) != 0) [[unlikely]] {
+      if (bucket.captured != 0) [[unlikely]]
+        return offer_captured(slot, unit, frame_bytes, arrival, now, headers);
+      const RejectReason reason = offer_to_queue(slot, unit, frame_bytes, now, headers);
+      if (reason != RejectReason::kAdmitted) [[unlikely]]
+        drop(packet, frame_bytes, drop_reason(reason));
+      return;
     }
-    if (bucket.queued != 0) [[unlikely]]
-      return offer_to_queue(slot, UnitRef::of(packet, wire_bytes, egress), frame_bytes, now,
-                            headers);
-    if (scheduler_.can_cut_through(slot, now) && egress_.tx_buffer().has_room(egress)) {
-      scheduler_.cut_through(slot, wire_bytes, arrival, now);
-      return egress_.tx_buffer().add(egress, packet);
-    }
-    const RejectReason reason =
-        scheduler_.admit(slot, {UnitRef::of(packet, wire_bytes, egress), arrival}, wire_bytes);
-    if (reason == RejectReason::kAdmitted) [[likely]]
-      return egress_.count_waiting();
-    drop(packet, frame_bytes, drop_reason(reason));
+    const RejectReason reason = offer_to_ring(slot, unit, arrival, now);
+    if (reason != RejectReason::kAdmitted) [[unlikely]]
+      drop(packet, frame_bytes, drop_reason(reason));
   }
 
   /// Sends a packet on unshaped; control traffic may use the room that is kept for it.
@@ -180,13 +179,25 @@ class Transmitter {
     return removal;
   }
 
+  /// Copies frames of a bucket to `capture` until end_capture(); of one bucket at a time.
+  void begin_capture(std::uint32_t slot, CaptureRing& capture) {
+    egress_.set_capture(&capture);
+    scheduler_.buckets()[slot].captured = 1;
+  }
+  /// The slot may have another bucket, or none, by now.
+  void end_capture(std::uint32_t slot) {
+    scheduler_.buckets()[slot].captured = 0;
+    egress_.set_capture(nullptr);
+  }
+
   // ---- Moves to and from other transmitters: see Scheduler, and docs/decisions/0019-moves.md
 
   /// Whether a bucket can move: it holds packets only, and in its ring.
   [[nodiscard]] bool can_move(std::uint32_t slot) const {
     const Bucket& bucket = scheduler_.buckets()[slot];
     if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) return false;
-    if ((bucket.queued | bucket.in_tree | bucket.leased | bucket.paused) != 0) return false;
+    if ((bucket.queued | bucket.in_tree | bucket.leased | bucket.paused | bucket.captured) != 0)
+      return false;
     for (std::uint32_t at = bucket.ring.head(); at != bucket.ring.tail(); ++at) {
       const UnitRef unit = bucket.ring.at(at).unit;
       if (unit.is_released() || unit.is_tagged()) return false;
@@ -238,8 +249,22 @@ class Transmitter {
   [[nodiscard]] LcoreCounters& counters() { return counters_; }
 
  private:
-  [[gnu::noinline]] void offer_to_queue(std::uint32_t slot, UnitRef unit, std::uint32_t frame_bytes,
-                                        TimePoint now, const Headers* headers) {
+  // Each of the two admits a packet to its bucket; who calls drops it if it was rejected.
+  [[gnu::always_inline]] RejectReason offer_to_ring(std::uint32_t slot, UnitRef unit,
+                                                    TimePoint arrival, TimePoint now) {
+    if (scheduler_.can_cut_through(slot, now) && egress_.tx_buffer().has_room(unit.egress())) {
+      scheduler_.cut_through(slot, unit.wire_bytes(), arrival, now);
+      egress_.tx_buffer().add(unit.egress(), unit.address());
+      return RejectReason::kAdmitted;
+    }
+    const RejectReason reason = scheduler_.admit(slot, {unit, arrival}, unit.wire_bytes());
+    if (reason == RejectReason::kAdmitted) [[likely]]
+      egress_.count_waiting();
+    return reason;
+  }
+  [[gnu::noinline]] RejectReason offer_to_queue(std::uint32_t slot, UnitRef unit,
+                                                std::uint32_t frame_bytes, TimePoint now,
+                                                const Headers* headers) {
     void* const packet = unit.address();
     const std::span<std::uint8_t> bytes = io_.writable_bytes(packet);
     Headers parsed;
@@ -252,16 +277,40 @@ class Transmitter {
     if ((*scheduler_.queues())[slot].profile->wash) set_dscp(bytes, ip, 0);
     if (egress_.tx_buffer().has_room(unit.egress()) &&
         scheduler_.try_cut_through(slot, unit.wire_bytes(), now)) {
-      return egress_.tx_buffer().add(unit.egress(), packet);
+      egress_.tx_buffer().add(unit.egress(), packet);
+      return RejectReason::kAdmitted;
     }
     const QueueInput input{make_queue_key(*headers), static_cast<std::uint8_t>(ds_field >> 2),
                            static_cast<Ecn>(ds_field & 3)};
     egress_.count_waiting();
     const RejectReason reason = scheduler_.admit_packet(slot, unit, input, now, egress_);
-    if (reason == RejectReason::kAdmitted) [[likely]]
-      return;
-    egress_.uncount_waiting();
-    drop(packet, frame_bytes, drop_reason(reason));
+    if (reason != RejectReason::kAdmitted) [[unlikely]]
+      egress_.uncount_waiting();
+    return reason;
+  }
+
+  // A bucket of which frames are copied. The copy is of the frame as it came to the bucket.
+  [[gnu::noinline, gnu::cold]] void offer_captured(std::uint32_t slot, UnitRef unit,
+                                                   std::uint32_t frame_bytes, TimePoint arrival,
+                                                   TimePoint now, const Headers* headers) {
+    const FrameBytes frame = io_.frame(unit.address());
+    CaptureRing& capture = egress_.capture();
+    capture.offered(frame.bytes, frame_bytes, now);
+    const RejectReason reason = scheduler_.buckets()[slot].queued != 0
+                                    ? offer_to_queue(slot, unit, frame_bytes, now, headers)
+                                    : offer_to_ring(slot, unit, arrival, now);
+    if (reason == RejectReason::kAdmitted) return capture.admitted();
+    capture.rejected(frame.bytes, frame_bytes, now, drop_reason(reason));
+    drop(unit.address(), frame_bytes, drop_reason(reason));
+  }
+  [[gnu::noinline, gnu::cold]] void reject_too_long(Bucket& bucket, void* packet,
+                                                    std::uint32_t frame_bytes,
+                                                    std::uint32_t wire_bytes, TimePoint now) {
+    if (bucket.captured != 0) {
+      egress_.capture().rejected(io_.frame(packet).bytes, frame_bytes, now, DropReason::kTooLong);
+    }
+    count_rejected(bucket, RejectReason::kTooLong, wire_bytes);
+    drop(packet, frame_bytes, DropReason::kTooLong);
   }
 
   Scheduler scheduler_;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/call_types.h"
+#include "engine/capture_ring.h"
 #include "engine/lease.h"
 #include "engine/request_record.h"
 #include "engine/rule_snapshot.h"
@@ -47,7 +48,7 @@ class Engine {
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
   /// Moves buckets to other transmitters, with what waits in them and all that was counted, in the
   /// order of their packets. Those that cannot move stay: nodes of trees, buckets with queues,
-  /// leases or waiting requests, large ones, and where there is no memory.
+  /// leases or waiting requests, those that are captured, large ones, and where there is no memory.
   /// REQUIRES: no other call concerns these buckets meanwhile.
   virtual void move(std::span<BucketMove> moves) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
@@ -56,6 +57,13 @@ class Engine {
   /// The part of read() that tells how much is wanted, for callers that look at very many buckets.
   /// `bucket` may have been removed: then these are of no bucket, or of a later one.
   [[nodiscard]] virtual ArrivalCounts arrivals(BucketRef bucket) const = 0;
+
+  /// Frames of a bucket's packets are copied to `capture`, until end_capture(), after which it is
+  /// not used any more. Meanwhile the bucket does not move. REQUIRES: no other capture of a bucket
+  /// of that transmitter; begin_capture() is serialised with remove() and move().
+  virtual void begin_capture(BucketRef bucket, CaptureRing& capture) = 0;
+  /// `bucket` may have been removed.
+  virtual void end_capture(BucketRef bucket) = 0;
 
   // ---- Leases, of buckets with `rate_is_leased`
 

@@ -80,7 +80,9 @@ struct LcoreStats {
   std::int32_t numa_node = -1;
   bool sleeps_when_idle = false;
   std::uint64_t loops = 0, busy_loops = 0;
-  std::uint64_t jobs = 0;  ///< From control.
+  std::uint64_t busy_ns = 0;     ///< In loops that found something to do.
+  std::uint64_t running_ns = 0;  ///< Since the thread was started.
+  std::uint64_t jobs = 0;        ///< From control.
   std::uint64_t rx_packets = 0, tx_packets = 0;
   std::uint64_t passed_packets = 0;   ///< Sent unshaped.
   std::uint64_t waiting_packets = 0;  ///< In buckets, hand-off rings and transmit bursts.

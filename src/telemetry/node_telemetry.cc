@@ -87,6 +87,7 @@ Result show_lcores(const ServicesContext& context, const std::string& parameter)
                             {"numa_node", std::to_string(lcore.numa_node)},
                             {"loops", lcore.loops},
                             {"busy_loops", lcore.busy_loops},
+                            {"busy_ns", lcore.busy_ns},
                             {"received_packets", lcore.rx_packets},
                             {"sent_packets", lcore.tx_packets},
                             {"passed_packets", lcore.passed_packets},

@@ -220,8 +220,8 @@ TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   v1::Lcore* lcore = lcores.add_lcores();
   lcore->set_cpu(-1);
   lcore->set_role("fused");
-  lcore->set_loops(1000);
-  lcore->set_busy_loops(250);
+  lcore->set_running_ns(1'000'000);
+  lcore->set_busy_ns(250'000);
   lcore->set_transmitter(0);
   lcore->mutable_lateness()->add_counts(3);  // Of requests: no packet was sent.
   lcore->mutable_lateness()->set_p99_ns(5'000);
@@ -231,10 +231,14 @@ TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   lcore->add_drops()->set_reason("never_seen");
   server_->reply(lcores);
   const std::string text = dripctl("lcore list").out;
-  EXPECT_THAT(text, testing::ContainsRegex("floats .* fused .* 25.0%"));
+  EXPECT_THAT(text, testing::ContainsRegex("floats .* fused .* 25.0% +- "));
   EXPECT_THAT(text, testing::ContainsRegex("0 +0 +0 +0 +5us +0 "));
   EXPECT_THAT(text, testing::ContainsRegex("bucket_full +7 "));
   EXPECT_THAT(text, testing::Not(HasSubstr("never_seen")));
+  lcores.mutable_lcores(0)->set_rx_packets(1'000);
+  lcores.mutable_lcores(0)->set_tx_packets(900);
+  server_->reply(lcores);
+  EXPECT_THAT(dripctl("lcore list").out, testing::ContainsRegex("25.0% +250ns +1000 +900 "));
   // Present because it is set, though 0.
   EXPECT_EQ(json("lcore list")["lcores"][0]["transmitter"], 0);
 }

@@ -114,6 +114,14 @@ class FakeServer::Shaper : public ShaperService::Service {
     if (script_->hold) wait_until_cancelled(context, script_);
     return status;
   }
+  // The replies of the script are one message of the stream.
+  Status Capture(ServerContext*, const CaptureRequest* request,
+                 grpc::ServerWriter<CaptureResponse>* writer) override {
+    CaptureResponse reply;
+    const Status status = script_->answer(request, &reply);
+    if (status.ok()) writer->Write(reply);
+    return status;
+  }
   // The replies one after the other, one for each request.
   Status WatchTop(ServerContext*,
                   grpc::ServerReaderWriter<WatchTopResponse, WatchTopRequest>* stream) override {

@@ -53,6 +53,20 @@ class PollLoopTest : public testing::Test {
   Harness h;
 };
 
+// The time of a loop is known when the next one begins.
+TEST_F(PollLoopTest, TimeInUseIsThatOfLoopsThatFoundSomething) {
+  add_buckets(Departure::kAtStart);
+  h.lcore.poll_once();
+  for (const bool busy : {true, false, true, true, false}) {
+    if (busy) arrive(kOther);
+    h.lcore.poll_once();
+    h.time = h.time + Duration{3'000};
+  }
+  h.lcore.poll_once();
+  EXPECT_EQ(h.counters.busy_loops.get(), 3U);
+  EXPECT_EQ(h.counters.busy_ns.get(), 9'000U);
+}
+
 TEST_F(PollLoopTest, AFullReceiveQueueKeepsItsShareOfALoopThatIsLate) {
   make_all_due();
   for (std::uint32_t i = 0; i < 2 * kBurst; ++i) arrive(kOther);

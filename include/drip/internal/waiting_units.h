@@ -11,18 +11,24 @@
 
 namespace drip {
 
-/// Counts what a queue drops in its bucket, and hands it on.
+/// Counts what a queue drops in its bucket, and hands it on: to `dropped_from(bucket, unit, reason,
+/// now)` of a sink that has it, otherwise to dropped().
 template <QueueDropSink Sink>
 struct QueueDrops {
   Bucket& bucket;
   BucketQueue& queue;
   Sink& sink;
+  TimePoint now;
 
   void dropped(UnitRef unit, QueueDrop reason) {
     leave_backlog(bucket);
     count_dropped(bucket, unit.wire_bytes());
     queue.count(reason);
-    sink.dropped(unit, reason);
+    if constexpr (requires { sink.dropped_from(bucket, unit, reason, now); }) {
+      sink.dropped_from(bucket, unit, reason, now);
+    } else {
+      sink.dropped(unit, reason);
+    }
   }
 };
 
@@ -73,7 +79,7 @@ class WaitingUnits {
  private:
   [[gnu::noinline]] Status queue_head(std::uint32_t slot, Bucket& bucket, RingEntry& entry) {
     if constexpr (QueueSink<Sink>) {
-      QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink_};
+      QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink_, now_};
       const QueueHead head = queues_->head(slot, bucket, now_, drops);
       mark_ = head.mark;
       entry = {head.unit, head.arrival};

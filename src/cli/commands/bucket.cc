@@ -14,6 +14,7 @@
 #include "cli/fields/bucket_text.h"
 #include "cli/output/output.h"
 #include "cli/session/flags.h"
+#include "cli/session/progress.h"
 
 namespace drip::cli {
 namespace {
@@ -129,16 +130,25 @@ void print_table(const v1::ListBucketsResponse& list) {
   table.print();
 }
 
-Exit list(Session& session, v1::ListBucketsRequest request, bool names_only) {
-  request.set_page_size(1000);
+v1::ListBucketsResponse read_all(Session& session, v1::ListBucketsRequest& request) {
   v1::ListBucketsResponse all;
+  Progress progress("buckets");
+  // Of a filter nobody knows how many it lets through.
+  const bool filtered = request.has_filter() && request.filter().ByteSizeLong() > 0;
   do {
     v1::ListBucketsResponse page = session.connection.call(&Shaper::ListBuckets, request);
     request.set_page_token(page.next_page_token());
     all.set_total_buckets(page.total_buckets());
     all.mutable_buckets()->MergeFrom(page.buckets());
+    progress.set_done(static_cast<std::uint64_t>(all.buckets_size()));
+    if (!filtered) progress.set_total(page.total_buckets());
   } while (!request.page_token().empty());
+  return all;
+}
 
+Exit list(Session& session, v1::ListBucketsRequest request, bool names_only) {
+  request.set_page_size(1000);
+  const v1::ListBucketsResponse all = read_all(session, request);
   if (names_only) {
     for (const v1::Bucket& bucket : all.buckets()) print_line(bucket.bucket_id());
   } else if (session.json) {

@@ -1,99 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `bucket watch`: rates of buckets, computed from the counters of successive states.
 #include <fmt/format.h>
-#include <signal.h>
 
-#include <atomic>
 #include <chrono>
-#include <ctime>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
-#include <thread>
 
 #include "base/quantity.h"
+#include "cli/commands/bucket_plot.h"
 #include "cli/commands/commands.h"
 #include "cli/fields/bucket_settings.h"
+#include "cli/fields/rate_meter.h"
 #include "cli/output/output.h"
 #include "cli/session/flags.h"
+#include "cli/session/interruption.h"
 
 namespace drip::cli {
 namespace {
-
-// Blocks SIGINT and SIGTERM in this thread and in threads that it starts later. Must be called
-// before gRPC starts threads, because a signal is delivered to any thread that does not block it.
-sigset_t block_interrupts() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-// Cancels a call when one of `signals`, which must be blocked, arrives, so that the stream ends
-// normally and no line is cut. A thread waits for the signal, because TryCancel() may not be called
-// in a signal handler.
-class Interruption {
- public:
-  Interruption(const sigset_t& signals, grpc::ClientContext* context)
-      : waiting_([this, signals, context](std::stop_token stop) {
-          const timespec patience{0, 50'000'000};
-          while (!stop.stop_requested()) {
-            if (sigtimedwait(&signals, nullptr, &patience) > 0) {
-              happened_ = true;
-              context->TryCancel();
-              return;
-            }
-          }
-        }) {}
-
-  bool happened() const { return happened_; }
-
- private:
-  std::atomic<bool> happened_ = false;
-  std::jthread waiting_;
-};
-
-// Rates of one bucket over the interval before a state.
-struct Rates {
-  double arrived_per_second = 0;
-  double rejected_per_second = 0;
-  double processed_per_second = 0;
-  double processed_bps = 0;
-};
-
-class RateMeter {
- public:
-  // Returns nothing for a bucket that is seen for the first time or was created anew.
-  std::optional<Rates> update(const v1::Bucket& bucket, std::int64_t now_ns) {
-    const auto [entry, first] = last_.try_emplace(bucket.bucket_id());
-    const Seen before = std::exchange(entry->second, Seen{now_ns, bucket});
-    const double seconds = 1e-9 * static_cast<double>(now_ns - before.monotonic_ns);
-    if (first || seconds <= 0) return std::nullopt;
-    bool went_back = false;
-    const auto per_second = [&](std::uint64_t (v1::Bucket::*counter)() const) {
-      const std::uint64_t now = (bucket.*counter)();
-      const std::uint64_t then = (before.bucket.*counter)();
-      went_back = went_back || now < then;
-      // Subtracted as integers, because doubles lose the last digits of large counters.
-      return static_cast<double>(now - then) / seconds;
-    };
-    const Rates rates{
-        per_second(&v1::Bucket::total_requests), per_second(&v1::Bucket::rejected_requests),
-        per_second(&v1::Bucket::processed_requests), 8 * per_second(&v1::Bucket::processed_bytes)};
-    return went_back ? std::nullopt : std::optional(rates);
-  }
-
- private:
-  struct Seen {
-    std::int64_t monotonic_ns = 0;
-    v1::Bucket bucket;
-  };
-  std::map<std::string, Seen> last_;
-};
 
 // One line of JSON for each interval, so that programs can read line by line.
 void print_json(const v1::WatchBucketsResponse& states, RateMeter* meter) {
@@ -166,14 +90,16 @@ Exit watch(Session& session, const v1::WatchBucketsRequest& request, std::uint64
 
 void add_bucket_watch(CommandLine* line, CLI::App* bucket) {
   auto request = std::make_shared<v1::WatchBucketsRequest>();
-  // 2^64 - 1 intervals of 100 ms never end in practice.
-  auto count = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
+  auto count = std::make_shared<std::uint64_t>(kUnbounded);
+  auto plot = std::make_shared<bool>(false);
   CLI::App* subcommand = line->add_subcommand(
       bucket, "watch", "Rates of buckets over each interval, until interrupted",
       {"bucket watch", "bucket watch web dns --interval 500ms",
-       "bucket watch --prefix cust- --count 10",
+       "bucket watch --prefix cust- --count 10", "bucket watch web --plot",
        "bucket watch web --json | jq .buckets[0].processed_bps"},
-      [request, count](Session& session) { return watch(session, *request, *count); });
+      [request, count, plot](Session& session) {
+        return *plot ? plot_bucket(session, *request, *count) : watch(session, *request, *count);
+      });
   const std::shared_ptr<v1::BucketFilter> filter(request, request->mutable_filter());
   subcommand->add_option_function<std::vector<std::string>>(
       "bucket",
@@ -198,6 +124,8 @@ void add_bucket_watch(CommandLine* line, CLI::App* bucket) {
         request->set_interval_ms(static_cast<std::uint32_t>(interval.count() / 1'000'000));
       });
   add_count(subcommand, "Stop after N intervals", count);
+  subcommand->add_flag("--plot", *plot,
+                       "Of one bucket: its rate against its ceiling and its backlog, drawn");
 }
 
 }  // namespace drip::cli

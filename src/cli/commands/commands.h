@@ -13,6 +13,7 @@ void add_bucket_command(CommandLine* line);
 void add_top_command(CommandLine* line);
 void add_tree_command(CommandLine* line);
 void add_explain_command(CommandLine* line);
+void add_capture_command(CommandLine* line);
 void add_request_command(CommandLine* line);
 void add_rule_command(CommandLine* line);
 void add_list_command(CommandLine* line);

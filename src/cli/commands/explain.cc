@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "cli/fields/frame_text.h"
 #include "cli/output/output.h"
 #include "cli/session/flags.h"
+#include "cli/session/progress.h"
 
 namespace drip::cli {
 namespace {
@@ -119,8 +121,10 @@ Exit explain_capture(Session& session, const Settings& settings) {
                {"RULE", Table::Align::kLeft},
                {"GOES TO", Table::Align::kLeft}});
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  std::optional<Progress> progress(std::in_place, "frames", frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const v1::ExplainResponse reply = ask(session, settings, frames[i]);
+    progress->set_done(i + 1);
     if (session.json) {
       list.push_back(to_json(reply));
     } else {
@@ -128,6 +132,7 @@ Exit explain_capture(Session& session, const Settings& settings) {
                  rule_in_words(reply), fate_in_words(reply)});
     }
   }
+  progress.reset();
   if (session.json) {
     nlohmann::ordered_json json;
     json["frames"] = std::move(list);

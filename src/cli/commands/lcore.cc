@@ -12,9 +12,15 @@ namespace drip::cli {
 namespace {
 
 std::string busy_share(const v1::Lcore& lcore) {
-  if (lcore.loops() == 0) return "-";
-  return fmt::format("{:.1f}%", 100 * static_cast<double>(lcore.busy_loops()) /
-                                    static_cast<double>(lcore.loops()));
+  if (lcore.running_ns() == 0) return "-";
+  return fmt::format("{:.1f}%", 100 * static_cast<double>(lcore.busy_ns()) /
+                                    static_cast<double>(lcore.running_ns()));
+}
+
+// Of the thread's time; the clock's rate makes cycles of it.
+std::string time_a_packet(const v1::Lcore& lcore) {
+  const std::uint64_t packets = std::max(lcore.rx_packets(), lcore.tx_packets());
+  return packets == 0 ? "-" : brief_duration(lcore.busy_ns() / packets);
 }
 
 std::string late_p99(const v1::Lcore& lcore) {
@@ -36,6 +42,7 @@ Exit list(Session& session) {
                {"ROLE", Table::Align::kLeft},
                {"BUCKETS"},
                {"BUSY"},
+               {"A PACKET"},
                {"RX"},
                {"TX"},
                {"PASSED"},
@@ -51,7 +58,7 @@ Exit list(Session& session) {
     const std::string index = fmt::format("{}", lcore.index());
     table.add({index, lcore.cpu() < 0 ? "floats" : fmt::format("{}", lcore.cpu()),
                fmt::format("{}", lcore.numa_node()), lcore.role(),
-               fmt::format("{}", lcore.buckets()), busy_share(lcore),
+               fmt::format("{}", lcore.buckets()), busy_share(lcore), time_a_packet(lcore),
                fmt::format("{}", lcore.rx_packets()), fmt::format("{}", lcore.tx_packets()),
                fmt::format("{}", lcore.passed_packets()),
                fmt::format("{}", lcore.waiting_packets()), late_p99(lcore),

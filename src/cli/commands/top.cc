@@ -120,7 +120,7 @@ Exit show_screen(Session& session, const Settings& settings) {
   TopView view = settings.view;
   std::unique_ptr<Terminal> terminal;
   try {
-    terminal = std::make_unique<Terminal>(signals);
+    terminal = std::make_unique<Terminal>(signals, "--once");
   } catch (const std::runtime_error& error) {
     throw UsageError(error.what());
   }

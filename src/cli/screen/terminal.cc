@@ -68,13 +68,14 @@ sigset_t block_terminal_signals() {
   return signals;
 }
 
-Terminal::Terminal(const sigset_t& signals) {
+Terminal::Terminal(const sigset_t& signals, std::string_view plain_text_flag) {
   SCREEN* const curses = newterm(nullptr, stdout, stdin);
   if (curses == nullptr) {
     const char* const name = std::getenv("TERM");
     throw std::runtime_error("TERM: '" + std::string(name == nullptr ? "" : name) +
                              "' is no terminal that curses knows; allowed: one of terminfo, or "
-                             "--once for plain text");
+                             "for plain text " +
+                             std::string(plain_text_flag));
   }
   screen_ = new Screen{curses, false};
   signals_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

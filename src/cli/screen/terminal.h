@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <optional>
+#include <string_view>
 
 #include "cli/screen/frame.h"
 
@@ -37,8 +38,9 @@ sigset_t block_terminal_signals();
 // There is one at a time. One thread.
 class Terminal {
  public:
-  // `signals` are blocked. Throws std::runtime_error for a terminal that cannot do what it takes.
-  explicit Terminal(const sigset_t& signals);
+  // `signals` are blocked. Throws std::runtime_error for a terminal that cannot do what it takes;
+  // it says that `plain_text_flag` of the command does without.
+  Terminal(const sigset_t& signals, std::string_view plain_text_flag);
   ~Terminal();
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;

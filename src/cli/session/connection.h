@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "cli/session/endpoint.h"
+#include "cli/session/progress.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
@@ -57,7 +58,8 @@ class Connection {
   Connection(EndpointFlags flags, std::optional<std::chrono::nanoseconds> timeout)
       : flags_(std::move(flags)), timeout_(timeout) {}
 
-  // Makes a unary call and returns its reply. Throws CallError unless the status is OK.
+  // Makes a unary call and returns its reply. Throws CallError unless the status is OK. One that
+  // takes longer than a second is seen to on a terminal, unless it waits for an event.
   template <typename Stub, typename Request, typename Reply>
   Reply call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
              const Request& request, Patience patience = Patience::kDefault) {
@@ -66,6 +68,7 @@ class Connection {
     authorize(&context);
     set_deadline(&context, patience);
     Reply reply;
+    const std::optional<Progress> progress = progress_of(patience);
     check((stub(static_cast<Stub*>(nullptr)).*method)(&context, request, &reply));
     return reply;
   }
@@ -89,6 +92,10 @@ class Connection {
   v1::RateLimiterService::Stub& stub(v1::RateLimiterService::Stub*) { return *rate_limiter_; }
   v1::ShaperService::Stub& stub(v1::ShaperService::Stub*) { return *shaper_; }
   void open();
+  static std::optional<Progress> progress_of(Patience patience) {
+    if (patience != Patience::kDefault) return std::nullopt;
+    return std::optional<Progress>(std::in_place, "dripd works on it");
+  }
   void authorize(grpc::ClientContext* context) const;
 
   const EndpointFlags flags_;

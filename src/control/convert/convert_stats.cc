@@ -67,6 +67,8 @@ void write_lcore(std::uint32_t index, const LcoreStats& stats, v1::Lcore& lcore)
   lcore.set_sleeps_when_idle(stats.sleeps_when_idle);
   lcore.set_loops(stats.loops);
   lcore.set_busy_loops(stats.busy_loops);
+  lcore.set_busy_ns(stats.busy_ns);
+  lcore.set_running_ns(stats.running_ns);
   lcore.set_rx_packets(stats.rx_packets);
   lcore.set_tx_packets(stats.tx_packets);
   lcore.set_passed_packets(stats.passed_packets);

@@ -28,8 +28,9 @@ class EpochClock {
   /// The engine's time when the offset was sampled.
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] std::int64_t epoch_ms(TimePoint time) const {
-    return rounded_ms(Duration{epoch_ns_} + (time - now_));
+    return rounded_ms(Duration{epoch_ns(time)});
   }
+  [[nodiscard]] std::int64_t epoch_ns(TimePoint time) const { return epoch_ns_ + (time - now_).ns; }
 
  private:
   TimePoint now_;

@@ -18,6 +18,7 @@
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
 #include "control/rpc/calls/audited_change.h"
+#include "control/rpc/calls/capture.h"
 #include "control/rpc/calls/explain.h"
 #include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
@@ -223,6 +224,7 @@ ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
   serve("ListAddressLists", &ShaperService::on_list_address_lists);
   serve("ListRules", &ShaperService::on_list_rules);
   serve("Explain", &ShaperService::on_explain);
+  serve("Capture", &ShaperService::on_capture);
   serve("ListPorts", &ShaperService::on_list_ports);
   serve("ListLcores", &ShaperService::on_list_lcores);
   serve("GetNode", &ShaperService::on_get_node);
@@ -330,6 +332,12 @@ grpc::ServerUnaryReactor* ShaperService::on_explain(const Admitted& admitted,
                                                     v1::ExplainResponse* response) {
   return answer_in_order(call, context_.work,
                          [=, this] { return explain(context_, *request, *response); });
+}
+
+grpc::ServerWriteReactor<v1::CaptureResponse>* ShaperService::on_capture(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::CaptureRequest* request) {
+  return open_capture_stream(context_, streams_, capture_place_, admitted, call->peer(), *request);
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_list_ports(const Admitted& admitted,

@@ -2,6 +2,7 @@
 // drip.v1.ShaperService: the shaper as a whole.
 #pragma once
 
+#include "control/rpc/calls/capture_session.h"
 #include "control/rpc/calls/services_context.h"
 #include "control/rpc/calls/stream_set.h"
 #include "control/rpc/calls/watch_top.h"
@@ -63,6 +64,9 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
   grpc::ServerUnaryReactor* on_explain(const Admitted& admitted, grpc::CallbackServerContext* call,
                                        const v1::ExplainRequest* request,
                                        v1::ExplainResponse* response);
+  grpc::ServerWriteReactor<v1::CaptureResponse>* on_capture(const Admitted& admitted,
+                                                            grpc::CallbackServerContext* call,
+                                                            const v1::CaptureRequest* request);
   grpc::ServerUnaryReactor* on_list_ports(const Admitted& admitted,
                                           grpc::CallbackServerContext* call,
                                           const v1::ListPortsRequest* request,
@@ -77,6 +81,7 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
 
   StreamSet& streams_;
   TopRecorders recorders_;
+  CapturePlace capture_place_;
 };
 
 }  // namespace drip::control

@@ -48,6 +48,7 @@ LcoreStats read_lcore(const LcorePlan& plan, const LcoreCounters& counters) {
   stats.sleeps_when_idle = plan.sleeps_when_idle;
   stats.loops = counters.loops.get();
   stats.busy_loops = counters.busy_loops.get();
+  stats.busy_ns = counters.busy_ns.get();
   stats.jobs = counters.jobs.get();
   stats.rx_packets = counters.rx_packets.get();
   stats.passed_packets = counters.passed_packets.get();

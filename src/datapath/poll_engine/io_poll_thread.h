@@ -61,6 +61,11 @@ class IoPollThread final : public PollThread {
     return transmitter_->remove(slot, drop_backlog, now);
   }
 
+  void begin_capture(std::uint32_t slot, CaptureRing& capture) override {
+    transmitter_->begin_capture(slot, capture);
+  }
+  void end_capture(std::uint32_t slot) override { transmitter_->end_capture(slot); }
+
   [[nodiscard]] bool can_move_bucket(std::uint32_t slot) const override {
     return transmitter_->can_move(slot);
   }

@@ -131,7 +131,11 @@ std::vector<PortStats> PollEngine::ports() const {
 
 std::vector<LcoreStats> PollEngine::lcores() const {
   std::vector<LcoreStats> lcores;
-  for (const auto& thread : threads_) lcores.push_back(thread->stats());
+  const auto running_ns = static_cast<std::uint64_t>((clock_.now() - started_).ns);
+  for (const auto& thread : threads_) {
+    lcores.push_back(thread->stats());
+    lcores.back().running_ns = running_ns;
+  }
   return lcores;
 }
 

@@ -64,6 +64,15 @@ class PollEngine final : public Engine {
   [[nodiscard]] Duration busy_for(BucketRef bucket) override;
   void occupy(BucketRef bucket, Duration busy) override;
 
+  void begin_capture(BucketRef bucket, CaptureRing& capture) override {
+    PollThread& thread = transmitter_of(bucket);
+    thread.mailbox.run([&](TimePoint) { thread.begin_capture(bucket.slot, capture); });
+  }
+  void end_capture(BucketRef bucket) override {
+    PollThread& thread = transmitter_of(bucket);
+    thread.mailbox.run([&](TimePoint) { thread.end_capture(bucket.slot); });
+  }
+
   // ---- poll_engine_moves.cc
   void move(std::span<BucketMove> moves) override;
 
@@ -214,6 +223,7 @@ class PollEngine final : public Engine {
   EngineOptions options_;
   Ports& ports_;
   const TscClock& clock_;
+  const TimePoint started_ = clock_.now();
   const std::vector<std::string> port_names_;
   const FlowHash spread_;
   std::vector<std::unique_ptr<HandOff>> hand_offs_;

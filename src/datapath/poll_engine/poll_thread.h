@@ -19,6 +19,7 @@
 #include "datapath/poll_engine/lcore_plan.h"
 #include "drip/queue/bucket_queues.h"
 #include "engine/call_types.h"
+#include "engine/capture_ring.h"
 #include "engine/lease.h"
 #include "engine/stats.h"
 
@@ -84,6 +85,10 @@ class PollThread {
                                const RingEntry* ring_before, RingEntry* ring,
                                std::uint32_t ring_slots) = 0;
   virtual Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) = 0;
+
+  /// See Transmitter::begin_capture() and end_capture().
+  virtual void begin_capture(std::uint32_t slot, CaptureRing& capture) = 0;
+  virtual void end_capture(std::uint32_t slot) = 0;
 
   // A bucket moves from one transmitter to another: see poll_engine_moves.cc.
   [[nodiscard]] virtual bool can_move_bucket(std::uint32_t slot) const = 0;

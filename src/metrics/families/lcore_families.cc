@@ -15,6 +15,9 @@ constexpr FamilySpec kDropped{"drip_lcore_dropped_packets_total", kCounter, "pac
                               "Packets lost inside Drip, by the reason of the loss."};
 constexpr FamilySpec kDroppedBytes{"drip_lcore_dropped_bytes_total", kCounter, "bytes",
                                    "lcore, reason", "Bytes of the packets lost inside Drip."};
+constexpr FamilySpec kBusy{
+    "drip_lcore_busy_seconds_total", kCounter, "seconds", "lcore",
+    "Time in loops that found something to do: its rate is the share of time that is in use."};
 constexpr FamilySpec kStalled{
     "drip_lcore_stalled_seconds_total", kCounter, "seconds", "lcore",
     "Time by which loops began later than 10 us after the one before: another had the CPU."};
@@ -101,6 +104,7 @@ void add_lcores(std::span<const LcoreStats> lcores, std::span<const HistogramCou
   }
   MetricFamily& dropped = families.begin(kDropped);
   MetricFamily& dropped_bytes = families.begin(kDroppedBytes);
+  MetricFamily& busy = families.begin(kBusy);
   MetricFamily& stalled = families.begin(kStalled);
   MetricFamily& longest = families.begin(kLongestStall);
   MetricFamily& lost = families.begin(kLostSchedule);
@@ -113,6 +117,7 @@ void add_lcores(std::span<const LcoreStats> lcores, std::span<const HistogramCou
       add(dropped, {label, why}, number(lcore.drops[reason]));
       add(dropped_bytes, {label, why}, number(lcore.dropped_bytes[reason]));
     }
+    add(busy, {label}, seconds_of_ns(number(lcore.busy_ns)));
     add(stalled, {label}, seconds_of_ns(number(lcore.stalled_ns)));
     add(longest, {label}, seconds_of_ns(number(lcore.longest_stall_ns)));
     add(lost, {label}, seconds_of_ns(number(lcore.lost_schedule_ns)));
@@ -124,8 +129,8 @@ std::span<const FamilySpec* const> lcore_specs() {
   static const auto all = [] {
     std::vector<const FamilySpec*> specs = {&kInfo};
     for (const LcoreValue& value : kValues) specs.push_back(&value.spec);
-    specs.insert(specs.end(), {&kDropped, &kDroppedBytes, &kStalled, &kLongestStall, &kLostSchedule,
-                               &kLateness});
+    specs.insert(specs.end(), {&kDropped, &kDroppedBytes, &kBusy, &kStalled, &kLongestStall,
+                               &kLostSchedule, &kLateness});
     return specs;
   }();
   return all;

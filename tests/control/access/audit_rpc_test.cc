@@ -80,6 +80,31 @@ TEST_F(AuditRpc, ChangesOfBucketsHaveBothValues) {
   EXPECT_FALSE(log[5].contains("after"));
 }
 
+TEST_F(AuditRpc, CapturesAreInItAndWhoWasRefusedOne) {
+  change(&Limiter::ConfigureBucket, "bucket_id: 'b' leak_rate: 10 capacity: 5");
+  const auto capture = [](const AccessClient& client, const char* request) {
+    grpc::ClientContext context;
+    client.authorize(context);
+    const auto stream =
+        Shaper(client.channel()).Capture(&context, message<v1::CaptureRequest>(request));
+    v1::CaptureResponse response;
+    if (stream->Read(&response)) context.TryCancel();
+    (void)stream->Finish();
+  };
+  capture(*admin_, "bucket_id: 'b'");
+  (void)lines(3);  // Its end is written before another one can begin.
+  capture(*admin_, "bucket_id: 'b' one_in: 9999999");
+  capture(client("reader"), "bucket_id: 'b'");
+  const auto log = lines(5);
+  EXPECT_EQ(log[1]["caller"], "token \"admin\"");
+  EXPECT_EQ(log[1]["method"], "ShaperService/Capture");
+  EXPECT_EQ(log[1]["target"], "bucket b");
+  EXPECT_EQ(log[1]["after"], "begun");
+  EXPECT_EQ(log[2]["after"], "ended, 0 frames sent");
+  EXPECT_EQ(log[3]["result"], "INVALID_ARGUMENT");
+  EXPECT_EQ(log[4]["result"], "PERMISSION_DENIED");
+}
+
 TEST_F(AuditRpc, ChangesOfRulesAndListsToo) {
   change(&Shaper::SetAddressList, "list { name: 'l' prefixes: '192.0.2.0/24' }");
   change(&Shaper::SetRule, "rule { rule_id: 'r' pass: true match { src_list: 'l' } }");

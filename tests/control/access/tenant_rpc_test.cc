@@ -110,6 +110,23 @@ TEST_F(TenantRpc, ATopHasOnlyTheirs) {
   (void)stream->Finish();
 }
 
+TEST_F(TenantRpc, OthersPacketsAreNotCaptured) {
+  const auto begins = [&](const std::string& request) {
+    grpc::ClientContext context;
+    acme_->authorize(context);
+    const auto stream =
+        Shaper(acme_->channel()).Capture(&context, message<v1::CaptureRequest>(request));
+    v1::CaptureResponse response;
+    const bool begun = stream->Read(&response);
+    if (begun) context.TryCancel();
+    const grpc::Status status = stream->Finish();
+    return begun ? grpc::Status::OK : status;
+  };
+  refused(begins("bucket_id: 'other/a'"), "bucket_id: \"other/a\" is not allowed");
+  refused(begins("bucket_id: 'none'"), "bucket_id: \"none\" is not allowed");
+  EXPECT_TRUE(begins("bucket_id: 'acme/a'").ok());
+}
+
 TEST_F(TenantRpc, WatchesHaveOnlyTheirs) {
   const auto watched = [&](const std::string& request, grpc::Status& status) {
     grpc::ClientContext context;

@@ -58,6 +58,24 @@ void FakeEngine::count_hits(std::uint32_t worker, std::size_t rule, std::uint64_
   rules_->workers.at(worker)[rule].bytes.add(bytes);
 }
 
+CaptureRing* FakeEngine::capture_of(BucketRef ref) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = captures_.find(ref.slot);
+  return found == captures_.end() ? nullptr : found->second;
+}
+
+void FakeEngine::begin_capture(BucketRef ref, CaptureRing& capture) {
+  const std::lock_guard lock(mutex_);
+  (void)bucket(ref);
+  EXPECT_TRUE(captures_.empty()) << "one at a time";
+  captures_[ref.slot] = &capture;
+}
+
+void FakeEngine::end_capture(BucketRef ref) {
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(captures_.erase(ref.slot), 1U);
+}
+
 Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const {
   const std::lock_guard lock(mutex_);
   return bucket(ref).place_of(record, now_);

@@ -54,7 +54,12 @@ class FakeEngine final : public Engine {
   std::atomic<std::uint64_t> lapse_count{0};
   LeaseEnds lease_ends;
 
+  /// The ring of the bucket that is captured; null if none is.
+  [[nodiscard]] CaptureRing* capture_of(BucketRef bucket) const;
+
   // Engine.
+  void begin_capture(BucketRef bucket, CaptureRing& capture) override;
+  void end_capture(BucketRef bucket) override;
   absl::Status apply(std::span<BucketChange> changes) override;
   Removal remove(BucketRef bucket, bool drop_backlog) override;
   void move(std::span<BucketMove> moves) override;
@@ -110,6 +115,7 @@ class FakeEngine final : public Engine {
   std::uint32_t next_slot_ = 1;
   std::map<std::uint32_t, FakeBucket> buckets_;
   std::map<std::uint32_t, RateLease> leases_;
+  std::map<std::uint32_t, CaptureRing*> captures_;  // By slot.
   std::uint32_t next_flow_rule_ = 1;
   std::map<std::uint32_t, FlowRuleSettings> flow_rules_;
   std::shared_ptr<const RuleSnapshot> rules_;
