@@ -48,6 +48,7 @@ ROOMS = {
         },
         {"absl", "fmt", "numa"},
     ),
+    "src/traffic": ({"engine", "packet", "drip"}, {"absl"}),
     "src/netdev": ({"base", "drip"}, {"absl", "fmt", "bpf"}),
     "src/dpdk": (
         {"datapath/poll_engine", "datapath", "engine", "netdev", "base", "drip"},
@@ -93,17 +94,41 @@ ROOMS = {
         },
         {"absl", "fmt", "grpc"},
     ),
+    "src/control/traffic": (
+        {"traffic", "control/config", "control/model", "engine", "packet", "base", "drip"},
+        {"absl"},
+    ),
     "src/control/recorder": (
         {"control/config", "control/model", "engine", "base", "drip"},
         {"absl"},
     ),
     "src/control/rpc/calls": (
         {
+            "control/traffic",
+            "traffic",
             "access",
             "state",
             "control/convert",
             "control/config",
             "control/explain",
+            "control/model",
+            "control/requests",
+            "engine",
+            "base",
+            "drip",
+            "proto",
+        },
+        {"absl", "fmt", "grpc"},
+    ),
+    "src/control/rpc/streams": (
+        {
+            "control/traffic",
+            "traffic",
+            "control/rpc/calls",
+            "access",
+            "state",
+            "control/convert",
+            "control/config",
             "control/model",
             "control/recorder",
             "control/requests",
@@ -116,9 +141,12 @@ ROOMS = {
     ),
     "src/control/rpc": (
         {
+            "control/traffic",
+            "traffic",
             "access",
             "state",
             "control/rpc/calls",
+            "control/rpc/streams",
             "control/convert",
             "control/config",
             "control/model",
@@ -132,10 +160,13 @@ ROOMS = {
     ),
     "src/control/server": (
         {
+            "control/traffic",
+            "traffic",
             "access",
             "state",
             "control/rpc",
             "control/rpc/calls",
+            "control/rpc/streams",
             "control/convert",
             "control/config",
             "control/model",
@@ -210,6 +241,8 @@ ROOMS = {
     ),
     "src/metrics": (
         {
+            "control/traffic",
+            "traffic",
             "metrics/families",
             "http",
             "state",
@@ -226,6 +259,8 @@ ROOMS = {
     "src/dpdk/telemetry": ({"base"}, {"absl", "rte"}),
     "src/telemetry": (
         {
+            "control/traffic",
+            "traffic",
             "dpdk/telemetry",
             "control/rpc/calls",
             "control/config",
@@ -238,6 +273,8 @@ ROOMS = {
     ),
     "src/web": (
         {
+            "control/traffic",
+            "traffic",
             "http",
             "control/recorder",
             "control/rpc",

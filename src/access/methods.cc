@@ -40,6 +40,7 @@ constexpr std::array kMethods = {
     MethodAccess{kShaper, "Explain", Role::kRead, false},
     // Not for read: it shows what customers send.
     MethodAccess{kShaper, "Capture", Role::kAdmin, true},
+    MethodAccess{kShaper, "GetBucketTraffic", Role::kRead, true},
     MethodAccess{kShaper, "ListPorts", Role::kRead, false},
     MethodAccess{kShaper, "ListLcores", Role::kRead, false},
     MethodAccess{kShaper, "GetNode", Role::kRead, false},

@@ -92,6 +92,7 @@ absl::Status read_node(const toml::node& node, Options& options) {
                 choice_of(log_level_named, "debug, info, warn, error"));
   section.texts("eal", options.eal_arguments);
   section.value("dpdk_telemetry", options.dpdk_telemetry, truth_of);
+  section.whole("traffic_samples", options.traffic_samples, 0, 1'000'000);
   section.value("drain", options.drain_bound, duration_of);
   return section.finish();
 }

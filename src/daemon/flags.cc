@@ -51,6 +51,10 @@ void declare_metrics(CLI::App& app, Flags& flags) {
   app.add_option("--metrics-buckets", flags.metrics_buckets,
                  "buckets with series of their own: top:N (most bytes sent since the last scrape),"
                  " all, or prefix:TEXT, with a / in it also buckets of flows [top:100]");
+  app.add_option("--traffic-samples", flags.traffic_samples,
+                 "packets a second that are looked at for the round-trip times, retransmissions and"
+                 " largest flows of buckets, 100 to 1000000; 0: none [0]")
+      ->check(CLI::Range(0U, 1'000'000U));
   app.add_option("--web", flags.web,
                  "PORT (on 127.0.0.1), ADDRESS:PORT or [IPV6]:PORT to serve a web page on, read"
                  " only and without authentication; keeps ten minutes of up to 10000 buckets, 3 kB"
@@ -268,6 +272,7 @@ void apply_flags(const Flags& flags, Options& options) {
   apply_access(flags, options.access);
   apply_web(flags, options.web);
   take(flags.state, options.state);
+  take(flags.traffic_samples, options.traffic_samples);
   take(flags.node_id, options.node_id);
   take(flags.advertise, options.advertise);
   take(flags.listen, options.listen);

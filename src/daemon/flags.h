@@ -23,7 +23,8 @@ struct Flags {
   std::vector<std::string> listen, ports, pairs, hairpins, mtus, eal;
   std::vector<int> cpus, worker_cpus, transmitter_cpus;
   std::optional<int> realtime_priority;
-  std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests, max_remembered;
+  std::optional<std::uint32_t> mbufs, mbuf_data, max_buckets, max_requests, max_remembered,
+      traffic_samples;
   std::optional<std::uint32_t> max_open_calls, max_connection_calls;
   std::optional<std::uint16_t> rx_descriptors, tx_descriptors;
   std::optional<double> overcommit;

@@ -126,6 +126,7 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   node.version = DRIP_VERSION;
   node.dpdk_version = engine.dpdk_version();
   node.max_requests = options.memory.max_requests;
+  node.traffic_samples = options.traffic_samples;
   node.max_remembered = options.memory.max_remembered;
   node.warnings = placement.warnings;
   const auto more = engine.warnings();

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <set>
 
+#include "base/errors.h"
 #include "daemon/advertise.h"
 #include "daemon/config_file.h"
 #include "daemon/flags.h"
@@ -17,6 +18,8 @@
 
 namespace drip::daemon {
 namespace {
+
+constexpr std::uint32_t kLeastTrafficSamples = 100;
 
 constexpr const char* kExamples = R"(
 Examples:
@@ -166,11 +169,14 @@ absl::Status check(const Options& options) {
                     "reaches the address reads what is there; allowed: 127.0.0.1 and [::1]",
                     flag, listen->text()));
   }
+  if (options.traffic_samples != 0 && options.traffic_samples < kLeastTrafficSamples) {
+    return not_allowed("traffic_samples", std::to_string(options.traffic_samples),
+                       "100 to 1000000 packets a second, or 0 for none");
+  }
   if (!options.state.empty() && !options.cluster.url.empty()) {
     return absl::InvalidArgumentError(
         "state: not for a node of a cluster, whose buckets and rules are in Redis; allowed: "
-        "--state "
-        "or --cluster");
+        "--state or --cluster");
   }
   if (options.cluster.url.empty()) {
     if (options.cluster == ClusterOptions{}) return absl::OkStatus();

@@ -66,6 +66,7 @@ struct Options {
   AccessOptions access;
   std::optional<http::ListenAddress> web;  ///< None: there is no page.
   std::vector<dpdk::PortSpec> ports;
+  std::uint32_t traffic_samples = 0;  ///< Packets a second; 0: none.
   bool dpdk_telemetry = false;
   std::vector<std::string> eal_arguments;
   std::string config_path;  ///< Empty: none.

@@ -74,6 +74,12 @@ class Dispatcher {
     dispatch_without_flows(action, arrival, rules);
   }
 
+  /// The flow that a packet is of by a rule of kind kFlows.
+  [[nodiscard]] FlowKey flow_of(const RuleAction& action, const Arrival& arrival,
+                                const Headers& headers, const RuleSnapshot& rules) {
+    return key_of(rules.flow_paths[action.flow_rule].key, arrival, headers);
+  }
+
   /// Sends a packet on without shaping.
   void pass(const Arrival& arrival, bool control_traffic, const RuleSnapshot& rules) {
     if (transmitter_ != nullptr) [[likely]] {

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "datapath/dispatcher.h"
 #include "datapath/lcore_counters.h"
 #include "datapath/packet_io.h"
+#include "datapath/packet_sampler.h"
 #include "drip/cache_line.h"
 #include "engine/rule_snapshot.h"
 #include "packet/control_traffic.h"
@@ -38,6 +40,13 @@ class RxWorker {
   void set_rules(const RuleSnapshot* rules) {
     dispatcher_.flush();
     rules_ = rules;
+  }
+
+  /// Samples of what is received go there; null: none are taken. Not for packets before the first
+  /// rules.
+  void set_samples(SampleRing* ring) {
+    sampler_.reset();
+    if (ring != nullptr) sampler_.emplace(*ring);
   }
 
   /// Takes one burst from each queue, and asks memory for the frames. Returns the number of
@@ -73,6 +82,9 @@ class RxWorker {
   void process(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
     parse(packets);
     classify(packets.size(), ingress);
+    // Before they are dispatched, which may free them.
+    if (sampler_) [[unlikely]]
+      sample(packets, ingress, now);
     dispatch(packets, ingress, now);
   }
 
@@ -161,6 +173,38 @@ class RxWorker {
     }
   }
 
+  [[gnu::noinline]] void sample(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {
+    sampler_->begin_burst();
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const std::uint8_t choice = sampler_->choose(burst_.headers[i]);
+      if (choice != PacketSampler::kNot) [[unlikely]] {
+        const Arrival arrival{packets[i], burst_.frames[i].frame_bytes, ingress, ingress, now, now};
+        push_sample(arrival, i, choice);
+      }
+    }
+  }
+  [[gnu::noinline]] void push_sample(const Arrival& arrival, std::size_t i, std::uint8_t choice) {
+    const Headers& headers = burst_.headers[i];
+    const RuleAction& action = rules_->workers[number_][burst_.decisions[i]].action;
+    PacketSample sample;
+    sample.at = arrival.at;
+    sample.flow = make_flow_key(headers, FlowTemplateKey{});
+    sample.frame_bytes = arrival.frame_bytes;
+    sample.target = action.kind;
+    sample.bucket = action.bucket;
+    if (action.kind == RuleAction::Kind::kFlows) {
+      sample.flow_rule = action.flow_rule;
+      sample.rule_flow = dispatcher_.flow_of(action, arrival, headers, *rules_);
+    }
+    if ((choice & PacketSampler::kAtRandom) != 0) sample.stands_for = sampler_->take_weight();
+    if ((choice & PacketSampler::kForItsFlow) != 0) {
+      const auto tcp = read_tcp(burst_.frames[i].bytes, headers);
+      sample.is_tcp = tcp.has_value();
+      if (tcp) sample.tcp = *tcp;
+    }
+    if (sample.stands_for > 0 || sample.is_tcp) sampler_->push(sample);
+  }
+
   // Before a rule counts it or a bucket charges it: it would not leave whole.
   bool drops_long_frame(const Arrival& arrival, const FrameBytes& frame) {
     const auto reason = io_.check_long_frame(arrival.ingress, frame);
@@ -189,6 +233,7 @@ class RxWorker {
   };
 
   Burst burst_;
+  std::optional<PacketSampler> sampler_;
   std::uint32_t number_;
   Io& io_;
   Dispatcher<Io>& dispatcher_;

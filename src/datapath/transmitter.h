@@ -58,16 +58,11 @@ class Transmitter {
     const std::uint32_t wire_bytes = bucket.wire_bytes(frame_bytes);
     if (wire_bytes > kMaxWireBytes) [[unlikely]]
       return reject_too_long(bucket, packet, frame_bytes, wire_bytes, now);
-    const UnitRef unit = UnitRef::of(packet, wire_bytes, egress);
-    if ((bucket.queued | bucket.captured) != 0) [[unlikely]] {
-      if (bucket.captured != 0) [[unlikely]]
-        return offer_captured(slot, unit, frame_bytes, arrival, now, headers);
-      const RejectReason reason = offer_to_queue(slot, unit, frame_bytes, now, headers);
-      if (reason != RejectReason::kAdmitted) [[unlikely]]
-        drop(packet, frame_bytes, drop_reason(reason));
-      return;
+    if (bucket.queued != 0 || bucket.captured != 0) [[unlikely]] {
+      return offer_specially(slot, UnitRef::of(packet, wire_bytes, egress), frame_bytes, arrival,
+                             now, headers);
     }
-    const RejectReason reason = offer_to_ring(slot, unit, arrival, now);
+    const RejectReason reason = offer_to_ring(slot, packet, wire_bytes, egress, arrival, now);
     if (reason != RejectReason::kAdmitted) [[unlikely]]
       drop(packet, frame_bytes, drop_reason(reason));
   }
@@ -250,14 +245,16 @@ class Transmitter {
 
  private:
   // Each of the two admits a packet to its bucket; who calls drops it if it was rejected.
-  [[gnu::always_inline]] RejectReason offer_to_ring(std::uint32_t slot, UnitRef unit,
+  [[gnu::always_inline]] RejectReason offer_to_ring(std::uint32_t slot, void* packet,
+                                                    std::uint32_t wire_bytes, std::uint16_t egress,
                                                     TimePoint arrival, TimePoint now) {
-    if (scheduler_.can_cut_through(slot, now) && egress_.tx_buffer().has_room(unit.egress())) {
-      scheduler_.cut_through(slot, unit.wire_bytes(), arrival, now);
-      egress_.tx_buffer().add(unit.egress(), unit.address());
+    if (scheduler_.can_cut_through(slot, now) && egress_.tx_buffer().has_room(egress)) {
+      scheduler_.cut_through(slot, wire_bytes, arrival, now);
+      egress_.tx_buffer().add(egress, packet);
       return RejectReason::kAdmitted;
     }
-    const RejectReason reason = scheduler_.admit(slot, {unit, arrival}, unit.wire_bytes());
+    const RejectReason reason =
+        scheduler_.admit(slot, {UnitRef::of(packet, wire_bytes, egress), arrival}, wire_bytes);
     if (reason == RejectReason::kAdmitted) [[likely]]
       egress_.count_waiting();
     return reason;
@@ -289,6 +286,16 @@ class Transmitter {
     return reason;
   }
 
+  [[gnu::noinline]] void offer_specially(std::uint32_t slot, UnitRef unit,
+                                         std::uint32_t frame_bytes, TimePoint arrival,
+                                         TimePoint now, const Headers* headers) {
+    if (scheduler_.buckets()[slot].captured != 0) [[unlikely]]
+      return offer_captured(slot, unit, frame_bytes, arrival, now, headers);
+    const RejectReason reason = offer_to_queue(slot, unit, frame_bytes, now, headers);
+    if (reason != RejectReason::kAdmitted) [[unlikely]]
+      drop(unit.address(), frame_bytes, drop_reason(reason));
+  }
+
   // A bucket of which frames are copied. The copy is of the frame as it came to the bucket.
   [[gnu::noinline, gnu::cold]] void offer_captured(std::uint32_t slot, UnitRef unit,
                                                    std::uint32_t frame_bytes, TimePoint arrival,
@@ -296,9 +303,10 @@ class Transmitter {
     const FrameBytes frame = io_.frame(unit.address());
     CaptureRing& capture = egress_.capture();
     capture.offered(frame.bytes, frame_bytes, now);
-    const RejectReason reason = scheduler_.buckets()[slot].queued != 0
-                                    ? offer_to_queue(slot, unit, frame_bytes, now, headers)
-                                    : offer_to_ring(slot, unit, arrival, now);
+    const RejectReason reason =
+        scheduler_.buckets()[slot].queued != 0
+            ? offer_to_queue(slot, unit, frame_bytes, now, headers)
+            : offer_to_ring(slot, unit.address(), unit.wire_bytes(), unit.egress(), arrival, now);
     if (reason == RejectReason::kAdmitted) return capture.admitted();
     capture.rejected(frame.bytes, frame_bytes, now, drop_reason(reason));
     drop(unit.address(), frame_bytes, drop_reason(reason));

@@ -14,13 +14,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/call_types.h"
-#include "engine/capture_ring.h"
 #include "engine/lease.h"
 #include "engine/request_record.h"
 #include "engine/rule_snapshot.h"
 #include "engine/stats.h"
 
 namespace drip {
+
+class CaptureRing;
+struct SampleRing;
 
 /// Buckets, rules and statistics of one node. A call that changes something returns once the
 /// polling threads have applied it. Calls for which nothing else is said may come from any thread
@@ -64,6 +66,11 @@ class Engine {
   virtual void begin_capture(BucketRef bucket, CaptureRing& capture) = 0;
   /// `bucket` may have been removed.
   virtual void end_capture(BucketRef bucket) = 0;
+
+  /// From now on worker i puts samples of the packets that it receives into rings[i], until
+  /// end_sampling(), after which they are not used any more. REQUIRES: worker_count() rings.
+  virtual void begin_sampling(std::span<SampleRing* const> rings) = 0;
+  virtual void end_sampling() = 0;
 
   // ---- Leases, of buckets with `rate_is_leased`
 

@@ -13,6 +13,7 @@ std::vector<MetricFamily> Collector::collect() {
   MutexLock lock(mutex_);
   selection_.select();
   add_buckets(selection_.chosen(), families);
+  if (context_.traffic != nullptr) collect_traffic(families);
   add_ports(context_.engine.ports(), families);
   collect_lcores(families);
   add_memory(context_.engine.memory(), families);
@@ -31,6 +32,23 @@ std::vector<MetricFamily> Collector::collect() {
   }
   add_process(families);
   return families.take();
+}
+
+void Collector::collect_traffic(Families& families) const {
+  std::vector<std::optional<BucketTraffic>> traffic;
+  for (const ChosenBucket& bucket : selection_.chosen()) {
+    std::optional<BucketTraffic>& counts = traffic.emplace_back();
+    const auto reading = context_.traffic->read(bucket.state->id);
+    if (!reading) continue;
+    counts.emplace();
+    const auto& trips = reading->round_trips;
+    counts->to_destination = trips[static_cast<std::size_t>(traffic::Side::kDestination)].all;
+    counts->to_source = trips[static_cast<std::size_t>(traffic::Side::kSource)].all;
+    counts->segments = reading->segments;
+    counts->retransmitted_segments = reading->retransmitted_segments;
+  }
+  const control::TrafficTotals totals = context_.traffic->totals();
+  add_traffic(selection_.chosen(), traffic, {totals.samples, totals.lost}, families);
 }
 
 void Collector::collect_lcores(Families& families) {

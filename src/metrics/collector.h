@@ -25,6 +25,7 @@ class Collector {
   [[nodiscard]] std::vector<MetricFamily> collect();
 
  private:
+  void collect_traffic(Families& families) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void collect_lcores(Families& families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   [[nodiscard]] NodeCounts node_counts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

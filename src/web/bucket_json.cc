@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "web/traffic_json.h"
+
 namespace drip::web {
 namespace {
 
@@ -193,6 +195,11 @@ ordered_json details_json(const control::ServicesContext& context, const Record&
   if (!state->place.inner) {
     json["sojourn"] = latency_json(state->stats.sojourn);
     json["lateness"] = latency_json(state->stats.lateness);
+  }
+  if (context.traffic != nullptr) {
+    if (const auto traffic = context.traffic->read(state->id)) {
+      json["traffic"] = traffic_json(*traffic);
+    }
   }
   if (state->share) json["share"] = share_json(*state->share);
   return json;

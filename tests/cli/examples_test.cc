@@ -225,9 +225,11 @@ class CompletionTest : public ExamplesTest {
 
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
   EXPECT_THAT(offered("dripctl "),
-              ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "list", "port",
-                          "lcore", "cluster", "node", "doctor", "token", "context", "completion"));
-  EXPECT_THAT(offered("dripctl bucket "), ElementsAre("set", "show", "list", "delete", "watch"));
+              ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "capture", "list",
+                          "port", "lcore", "cluster", "node", "doctor", "token", "context",
+                          "completion"));
+  EXPECT_THAT(offered("dripctl bucket "),
+              ElementsAre("set", "show", "list", "delete", "watch", "traffic"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));
   EXPECT_THAT(offered("dripctl --json --timeout 5s bucket wa"), ElementsAre("watch"));
   EXPECT_THAT(offered("dripctl bucket set web --cap"),

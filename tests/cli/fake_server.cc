@@ -162,6 +162,10 @@ class FakeServer::Shaper : public ShaperService::Service {
                    ListRulesResponse* reply) override {
     return script_->answer(request, reply);
   }
+  Status GetBucketTraffic(ServerContext*, const GetBucketTrafficRequest* request,
+                          GetBucketTrafficResponse* reply) override {
+    return script_->answer(request, reply);
+  }
   Status Explain(ServerContext*, const ExplainRequest* request, ExplainResponse* reply) override {
     return script_->answer(request, reply);
   }

@@ -6,8 +6,10 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "control/support/node_fixture.h"
+#include "engine/packet_sample.h"
 #include "metric_samples.h"
 #include "metrics/families/groups.h"
 
@@ -18,7 +20,8 @@ using control::kSecond;
 
 class CollectorTest : public control::NodeFixture {
  protected:
-  CollectorTest() : NodeFixture(counting()) {}
+  explicit CollectorTest(control::NodeOptions options = counting())
+      : NodeFixture(std::move(options)) {}
   static control::NodeOptions counting() {
     control::NodeOptions options = default_options();
     options.count_calls = true;
@@ -320,6 +323,50 @@ TEST(BucketFamilies, SharesAndQueuesOfABucket) {
   EXPECT_EQ(dropped("max_wait"), 3);
   EXPECT_EQ(dropped("other"), 4);
   EXPECT_NE(find_series(families, "drip_bucket_info", {{"sharing", "split"}}), nullptr);
+}
+
+class TrafficCollectorTest : public CollectorTest {
+ protected:
+  TrafficCollectorTest() : CollectorTest(sampling()) {}
+  static control::NodeOptions sampling() {
+    control::NodeOptions options = default_options();
+    options.traffic_samples = 1000;
+    return options;
+  }
+};
+
+TEST_F(TrafficCollectorTest, TrafficIsOfBucketsThatWereSampled) {
+  configure("bucket_id: 'down' capacity: 100 leak_rate_bps: 8000");
+  configure("bucket_id: 'idle' capacity: 100 leak_rate_bps: 8000");
+  PacketSample segment;
+  segment.target = RuleAction::Kind::kBucket;
+  segment.bucket = ref("down");
+  segment.is_tcp = true;
+  segment.tcp.length = 100;
+  const LabelList down = {{"bucket", "down"}};
+  // Names are read once a second; what comes before is not counted.
+  ASSERT_TRUE(wait_until([&] {
+    engine_.advance(kSecond);
+    segment.at = engine_.now();
+    EXPECT_TRUE(engine_.sample_rings().at(0)->samples.push(segment));
+    return value_of(scrape(), "drip_bucket_tcp_segments_total", down).value_or(0) >= 2;
+  }));
+  const auto families = scrape();
+  EXPECT_EQ(*value_of(families, "drip_bucket_tcp_retransmitted_segments_total", down),
+            *value_of(families, "drip_bucket_tcp_segments_total", down) - 1);
+  for (const char* side : {"destination", "source"}) {
+    EXPECT_NE(
+        find_series(families, "drip_bucket_tcp_rtt_seconds", {{"bucket", "down"}, {"side", side}}),
+        nullptr);
+  }
+  EXPECT_FALSE(value_of(families, "drip_bucket_tcp_segments_total", {{"bucket", "idle"}}));
+  EXPECT_GE(*value_of(families, "drip_traffic_samples_total"), 2);
+  EXPECT_EQ(value_of(families, "drip_traffic_samples_lost_total"), 0);
+}
+
+TEST_F(CollectorTest, WithoutSamplesThereIsNoTraffic) {
+  configure("bucket_id: 'b' capacity: 3 leak_rate_bps: 8000");
+  EXPECT_FALSE(has_family(scrape(), "drip_traffic_samples_total"));
 }
 
 }  // namespace

@@ -63,15 +63,15 @@ def cannot(kind):
 
 
 @contextlib.contextmanager
-def raised(build, kind, rate_bps=100e6, **how):
-    """Link (`how`: of namespace_link.Link) and dripd, on devices of one kind. Whatever the test
-    did, the balance must hold."""
+def raised(build, kind, rate_bps=100e6, flags=(), **how):
+    """Link (`how`: of namespace_link.Link) and dripd with `flags`, on devices of one kind. Whatever
+    the test did, the balance must hold."""
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         scratch = pathlib.Path(scratch)
         with namespace_link.Link(scratch, rate_bps, [kind], **how) as link:
             log = scratch / "dripd.log"
             try:
-                with Daemon(pathlib.Path(build), link, log) as daemon:
+                with Daemon(pathlib.Path(build), link, log, flags) as daemon:
                     yield link, daemon
                     balance = daemon.balance()
                     print(f"balance: {balance.text}")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command `bucket`: set, show, list, delete (watch is in bucket_watch.cc).
+// The command `bucket`: set, show, list, delete (watch and traffic are in files of their own).
 #include <fmt/format.h>
 
 #include <memory>
@@ -233,6 +233,7 @@ void add_bucket_command(CommandLine* line) {
       "With all buckets below it in its tree");
 
   add_bucket_watch(line, bucket);
+  add_bucket_traffic(line, bucket);
 }
 
 }  // namespace drip::cli

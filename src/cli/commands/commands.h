@@ -26,8 +26,9 @@ void add_token_command(CommandLine* line);
 void add_context_command(CommandLine* line);
 void add_completion_command(CommandLine* line);
 
-// `bucket watch`, in a file of its own.
+// `bucket watch` and `bucket traffic`, in files of their own.
 void add_bucket_watch(CommandLine* line, CLI::App* bucket);
+void add_bucket_traffic(CommandLine* line, CLI::App* bucket);
 
 // What the scripts of `completion` ask for, as `dripctl __complete WORD...`: the words that may be
 // the last one, each on a line with a tab and its help; `:files` is a line of its own if names of

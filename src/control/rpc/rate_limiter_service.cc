@@ -21,14 +21,14 @@
 #include "control/convert/convert_stats.h"
 #include "control/model/epoch_clock.h"
 #include "control/model/request_queues.h"
-#include "control/rpc/calls/admit_stream.h"
 #include "control/rpc/calls/audited_change.h"
 #include "control/rpc/calls/await_turn.h"
 #include "control/rpc/calls/read_request.h"
 #include "control/rpc/calls/rpc_status.h"
 #include "control/rpc/calls/tenant.h"
-#include "control/rpc/calls/turn_stream.h"
 #include "control/rpc/calls/unary_call.h"
+#include "control/rpc/streams/admit_stream.h"
+#include "control/rpc/streams/turn_stream.h"
 
 namespace drip::control {
 namespace {

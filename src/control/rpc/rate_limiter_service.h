@@ -3,8 +3,8 @@
 #pragma once
 
 #include "control/rpc/calls/services_context.h"
-#include "control/rpc/calls/stream_set.h"
 #include "control/rpc/guarded_service.h"
+#include "control/rpc/streams/stream_set.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"
 
 namespace drip::control {

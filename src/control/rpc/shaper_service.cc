@@ -18,12 +18,13 @@
 #include "control/model/epoch_clock.h"
 #include "control/rpc/address_lists.h"
 #include "control/rpc/calls/audited_change.h"
-#include "control/rpc/calls/capture.h"
+#include "control/rpc/calls/bucket_traffic.h"
 #include "control/rpc/calls/explain.h"
 #include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
-#include "control/rpc/calls/watch_buckets.h"
 #include "control/rpc/node_warnings.h"
+#include "control/rpc/streams/capture.h"
+#include "control/rpc/streams/watch_buckets.h"
 
 namespace drip::control {
 namespace {
@@ -225,6 +226,7 @@ ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
   serve("ListRules", &ShaperService::on_list_rules);
   serve("Explain", &ShaperService::on_explain);
   serve("Capture", &ShaperService::on_capture);
+  serve("GetBucketTraffic", &ShaperService::on_get_bucket_traffic);
   serve("ListPorts", &ShaperService::on_list_ports);
   serve("ListLcores", &ShaperService::on_list_lcores);
   serve("GetNode", &ShaperService::on_get_node);
@@ -338,6 +340,14 @@ grpc::ServerWriteReactor<v1::CaptureResponse>* ShaperService::on_capture(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::CaptureRequest* request) {
   return open_capture_stream(context_, streams_, capture_place_, admitted, call->peer(), *request);
+}
+
+grpc::ServerUnaryReactor* ShaperService::on_get_bucket_traffic(
+    const Admitted& admitted, grpc::CallbackServerContext* call,
+    const v1::GetBucketTrafficRequest* request, v1::GetBucketTrafficResponse* response) {
+  return answer_in_order(call, context_.work, [=, this, caller = admitted.caller] {
+    return get_bucket_traffic(*caller, context_, *request, *response);
+  });
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_list_ports(const Admitted& admitted,

@@ -2,11 +2,11 @@
 // drip.v1.ShaperService: the shaper as a whole.
 #pragma once
 
-#include "control/rpc/calls/capture_session.h"
 #include "control/rpc/calls/services_context.h"
-#include "control/rpc/calls/stream_set.h"
-#include "control/rpc/calls/watch_top.h"
 #include "control/rpc/guarded_service.h"
+#include "control/rpc/streams/capture_session.h"
+#include "control/rpc/streams/stream_set.h"
+#include "control/rpc/streams/watch_top.h"
 #include "drip/v1/shaper.grpc.pb.h"
 
 namespace drip::control {
@@ -64,6 +64,10 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
   grpc::ServerUnaryReactor* on_explain(const Admitted& admitted, grpc::CallbackServerContext* call,
                                        const v1::ExplainRequest* request,
                                        v1::ExplainResponse* response);
+  grpc::ServerUnaryReactor* on_get_bucket_traffic(const Admitted& admitted,
+                                                  grpc::CallbackServerContext* call,
+                                                  const v1::GetBucketTrafficRequest* request,
+                                                  v1::GetBucketTrafficResponse* response);
   grpc::ServerWriteReactor<v1::CaptureResponse>* on_capture(const Admitted& admitted,
                                                             grpc::CallbackServerContext* call,
                                                             const v1::CaptureRequest* request);

@@ -21,9 +21,9 @@
 #include "control/requests/local_queues.h"
 #include "control/requests/shared_queues.h"
 #include "control/rpc/calls/services_context.h"
-#include "control/rpc/calls/stream_set.h"
 #include "control/rpc/rate_limiter_service.h"
 #include "control/rpc/shaper_service.h"
+#include "control/rpc/streams/stream_set.h"
 #include "control/server/grpc_log.h"
 #include "control/state/schedule_keeper.h"
 #include "control/state/stored_changes.h"
@@ -118,6 +118,10 @@ struct Node::Parts {
                  ? nullptr
                  : std::make_unique<Kept>(engine, configuration, buckets, *options.state)),
         mover(engine, configuration),
+        traffic(options.traffic_samples == 0
+                    ? nullptr
+                    : std::make_unique<TrafficMonitor>(engine, buckets, configuration,
+                                                       options.traffic_samples)),
         cluster(cluster_of({engine, buckets, configuration}, make_cluster, options)),
         work("drip-config", kHousekeepingPeriod,
              [this] {
@@ -142,7 +146,8 @@ struct Node::Parts {
                 *access,
                 options.tls.get(),
                 options.audit.get(),
-                options.state.get()},
+                options.state.get(),
+                traffic.get()},
         rate_limiter(context, streams),
         shaper(context, streams) {
     if (kept != nullptr) local_queues.set_schedules(&kept->schedules);
@@ -178,6 +183,7 @@ struct Node::Parts {
   LocalChanges local_changes;
   const std::unique_ptr<Kept> kept;  // Null without a state.
   BucketMover mover;
+  const std::unique_ptr<TrafficMonitor> traffic;  // Null if no packets are sampled.
   std::unique_ptr<Cluster> cluster;
   WorkThread work;
   ServicesContext context;
@@ -238,6 +244,7 @@ absl::Status Node::apply_initial_config(const NodeConfig& config) {
 
 absl::Status Node::start() {
   if (absl::Status status = parts_->configuration.start(); !status.ok()) return status;
+  if (parts_->traffic != nullptr) parts_->traffic->begin();
   const std::array<grpc::Service*, 2> services = {&parts_->rate_limiter, &parts_->shaper};
   ServerOptions options = parts_->options.server;
   options.tls = parts_->options.tls;
@@ -269,6 +276,7 @@ void Node::begin_drain() {
 void Node::stop(std::chrono::milliseconds patience) {
   parts_->local_queues.stop();
   parts_->streams.stop();
+  if (parts_->traffic != nullptr) parts_->traffic->end();
   parts_->work.stop();
   // Answers the calls that wait for it.
   if (parts_->options.state != nullptr) parts_->options.state->stop();

@@ -38,6 +38,8 @@ struct NodeOptions {
   std::vector<std::string> warnings;
   /// Buckets move to the polling threads at which their packets come in; see BucketMover.
   bool follow_traffic = true;
+  /// Packets a second that are sampled for TrafficMonitor; 0: none.
+  std::uint32_t traffic_samples = 0;
   bool count_calls = false;  ///< By method and status code; see CallCounts.
   /// Who may do what; null: whoever can connect may do everything.
   std::shared_ptr<access::AccessControl> access;

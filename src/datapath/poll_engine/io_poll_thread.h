@@ -36,6 +36,7 @@ class IoPollThread final : public PollThread {
   void drain_hand_offs(TimePoint now) override { loop_->drain_hand_offs(now); }
   void flush_hand_offs() override { dispatcher_->flush(); }
   void set_rules(const RuleSnapshot* rules) override { rx_worker_->set_rules(rules); }
+  void set_samples(SampleRing* ring) override { rx_worker_->set_samples(ring); }
 
   void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,
                      std::uint32_t ring_slots, TimePoint now) override {

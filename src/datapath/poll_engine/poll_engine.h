@@ -73,6 +73,13 @@ class PollEngine final : public Engine {
     thread.mailbox.run([&](TimePoint) { thread.end_capture(bucket.slot); });
   }
 
+  void begin_sampling(std::span<SampleRing* const> rings) override {
+    for (std::size_t i = 0; i < workers_.size(); ++i) set_samples(*workers_[i], rings[i]);
+  }
+  void end_sampling() override {
+    for (PollThread* const worker : workers_) set_samples(*worker, nullptr);
+  }
+
   // ---- poll_engine_moves.cc
   void move(std::span<BucketMove> moves) override;
 
@@ -219,6 +226,9 @@ class PollEngine final : public Engine {
   void for_all_flows(std::uint32_t flow_rule, Change change);
   /// Returns when all packets that were between threads are with their transmitters.
   void drain_hand_offs();
+  static void set_samples(PollThread& worker, SampleRing* ring) {
+    worker.mailbox.run([&](TimePoint) { worker.set_samples(ring); });
+  }
 
   EngineOptions options_;
   Ports& ports_;

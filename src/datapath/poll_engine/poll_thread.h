@@ -19,9 +19,13 @@
 #include "datapath/poll_engine/lcore_plan.h"
 #include "drip/queue/bucket_queues.h"
 #include "engine/call_types.h"
-#include "engine/capture_ring.h"
 #include "engine/lease.h"
 #include "engine/stats.h"
+
+namespace drip {
+class CaptureRing;
+struct SampleRing;
+}  // namespace drip
 
 namespace drip::datapath {
 
@@ -60,14 +64,15 @@ class PollThread {
   /// Polls until `stop`.
   virtual void run(const std::atomic<bool>& stop) = 0;
 
-  // ---- Jobs: called on the polling thread, through `mailbox`. All but the first three are for
-  // transmitters, set_rules() is for workers.
+  // ---- Jobs: called on the polling thread, through `mailbox`. All but the first four are for
+  // transmitters, set_rules() and set_samples() are for workers.
 
   /// Takes all packets that other threads have handed over.
   virtual void drain_hand_offs(TimePoint now) = 0;
   /// Hands over the packets collected for other threads, as far as their rings have room.
   virtual void flush_hand_offs() = 0;
   virtual void set_rules(const RuleSnapshot* rules) = 0;
+  virtual void set_samples(SampleRing* ring) = 0;
 
   /// An inner node of a tree if its capacity is 0; then without a ring.
   virtual void create_bucket(std::uint32_t slot, const BucketSettings& settings, RingEntry* ring,

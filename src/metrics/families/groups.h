@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,13 @@
 
 namespace drip::metrics {
 
+/// What samples of its packets tell of a bucket.
+struct BucketTraffic {
+  HistogramCounts to_destination, to_source;
+  std::uint64_t segments = 0;
+  std::uint64_t retransmitted_segments = 0;
+};
+
 /// A bucket that was chosen for this scrape.
 struct ChosenBucket {
   const control::BucketState* state;
@@ -26,6 +34,16 @@ struct ChosenBucket {
   const HistogramCounts* lateness;
 };
 void add_buckets(std::span<const ChosenBucket> buckets, Families& families);
+
+/// Of a node that samples packets. `traffic`: of each of these buckets; none where no packet was
+/// sampled.
+struct SampleCounts {
+  std::uint64_t samples = 0;
+  std::uint64_t lost = 0;
+};
+void add_traffic(std::span<const ChosenBucket> buckets,
+                 std::span<const std::optional<BucketTraffic>> traffic, const SampleCounts& counts,
+                 Families& families);
 
 void add_ports(std::span<const PortStats> ports, Families& families);
 
@@ -79,6 +97,7 @@ struct FamilyGroup {
 
 // Of each group's own file.
 [[nodiscard]] std::span<const FamilySpec* const> bucket_specs();
+[[nodiscard]] std::span<const FamilySpec* const> traffic_specs();
 [[nodiscard]] std::span<const FamilySpec* const> port_specs();
 [[nodiscard]] std::span<const FamilySpec* const> lcore_specs();
 [[nodiscard]] std::span<const FamilySpec* const> memory_specs();

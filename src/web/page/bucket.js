@@ -90,6 +90,7 @@ export class Details {
     this.bar = bar();
     this.facts = h("dl", { class: "facts" });
     this.losses = h("div", {});
+    this.traffic = h("div", {});
     this.plotsHere = h("div", {});
     this.body = h(
       "div",
@@ -99,6 +100,7 @@ export class Details {
       this.plotsHere,
       this.facts,
       this.losses,
+      this.traffic,
     );
     this.element = h(
       "section",
@@ -130,7 +132,7 @@ export class Details {
     this.plots.update(this.samples, { units: format === unitRate, ceiling });
   }
 
-  show({ row, path, settings, counts, sojourn, lateness, share, flow_rules }) {
+  show({ row, path, settings, counts, sojourn, lateness, share, flow_rules, traffic }) {
     fill(
       this.path,
       path.map((id) => [h("a", { href: bucketHash(id) }, id), h("span", { "aria-hidden": "true" }, " › ")]),
@@ -158,9 +160,13 @@ export class Details {
       counts.flows > 0 && ["Flows", count(counts.flows)],
       row.children > 0 && ["Children", count(row.children)],
       ...flow_rules.map((rule) => [`Flows of rule ${rule.rule}`, count(rule.flows)]),
+      traffic && ["TCP round trip to destination", roundTrip(traffic.to_destination)],
+      traffic && ["TCP round trip to source", roundTrip(traffic.to_source)],
+      traffic?.segments > 0 && ["Retransmitted", retransmitted(traffic)],
       share && ["Share of this node", shareOf(share)],
       ["Thread", `transmitter ${settings.transmitter}`],
     ].filter(Boolean);
+    fill(this.traffic, traffic ? trafficOf(traffic) : null);
     fill(this.facts, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     const lost = Object.entries(counts.lost);
     fill(
@@ -188,6 +194,34 @@ export class Details {
   destroy() {
     this.plots?.destroy();
   }
+}
+
+function roundTrip({ count: trips, p50_ns, p90_ns }) {
+  if (p50_ns !== null) return `median ${duration(p50_ns)}, p90 ${duration(p90_ns)}`;
+  return trips > 0 ? "none in the last minute" : "none measured";
+}
+
+function retransmitted({ segments, retransmitted_segments }) {
+  const percent = ((100 * retransmitted_segments) / segments).toFixed(2);
+  return `${percent} % of ${count(segments)} sampled segments`;
+}
+
+/** The flows that sent most. */
+function trafficOf({ flows, measured_over_ns }) {
+  if (flows.length === 0) return null;
+  return h(
+    "table",
+    { class: "plain top-flows" },
+    h("caption", {}, `Flows that sent most, over ${duration(measured_over_ns)}`),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Flow"), h("th", { scope: "col", class: "number" }, "Rate"))),
+    h(
+      "tbody",
+      {},
+      flows.slice(0, 10).map(({ flow, bps }) =>
+        h("tr", {}, h("td", { class: "flow" }, flow), h("td", { class: "number" }, bitRate(bps))),
+      ),
+    ),
+  );
 }
 
 function capacityOf({ capacity, capacity_bytes }) {

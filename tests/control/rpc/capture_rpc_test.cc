@@ -176,7 +176,7 @@ TEST_F(CaptureRpc, WhatIsNotAllowedIsSaid) {
   configure("bucket_id: 'inner' leak_rate: 10 inner: true");
   expect_refused("bucket_id: 'inner'", StatusCode::FAILED_PRECONDITION, "inner");
   const std::pair<const char*, const char*> wrong[] = {
-      {"frames: 7", "frames: \"7\" is not allowed: 0 to 2"},
+      {"frames: 7", "frames: 7 is not allowed: 0 to 2"},
       {"snap_bytes: 16385", "1 to 16384"},
       {"one_in: 1000001", "1 to 1000000"},
       {"max_frames: 1000001", "1 to 1000000"},

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "control/rpc/calls/turn_stream.h"
+#include "control/rpc/streams/turn_stream.h"
 #include "control/support/node_fixture.h"
 
 namespace drip::control {

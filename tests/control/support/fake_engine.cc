@@ -76,6 +76,22 @@ void FakeEngine::end_capture(BucketRef ref) {
   EXPECT_EQ(captures_.erase(ref.slot), 1U);
 }
 
+std::vector<SampleRing*> FakeEngine::sample_rings() const {
+  const std::lock_guard lock(mutex_);
+  return sample_rings_;
+}
+
+void FakeEngine::begin_sampling(std::span<SampleRing* const> rings) {
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(rings.size(), worker_count());
+  sample_rings_.assign(rings.begin(), rings.end());
+}
+
+void FakeEngine::end_sampling() {
+  const std::lock_guard lock(mutex_);
+  sample_rings_.clear();
+}
+
 Admission FakeEngine::place_of(BucketRef ref, const RequestRecord& record) const {
   const std::lock_guard lock(mutex_);
   return bucket(ref).place_of(record, now_);

@@ -57,7 +57,12 @@ class FakeEngine final : public Engine {
   /// The ring of the bucket that is captured; null if none is.
   [[nodiscard]] CaptureRing* capture_of(BucketRef bucket) const;
 
+  /// The workers' rings while packets are sampled; empty otherwise.
+  [[nodiscard]] std::vector<SampleRing*> sample_rings() const;
+
   // Engine.
+  void begin_sampling(std::span<SampleRing* const> rings) override;
+  void end_sampling() override;
   void begin_capture(BucketRef bucket, CaptureRing& capture) override;
   void end_capture(BucketRef bucket) override;
   absl::Status apply(std::span<BucketChange> changes) override;
@@ -116,6 +121,7 @@ class FakeEngine final : public Engine {
   std::map<std::uint32_t, FakeBucket> buckets_;
   std::map<std::uint32_t, RateLease> leases_;
   std::map<std::uint32_t, CaptureRing*> captures_;  // By slot.
+  std::vector<SampleRing*> sample_rings_;
   std::uint32_t next_flow_rule_ = 1;
   std::map<std::uint32_t, FlowRuleSettings> flow_rules_;
   std::shared_ptr<const RuleSnapshot> rules_;

@@ -16,6 +16,7 @@
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/remembered_ids.h"
+#include "control/traffic/traffic_monitor.h"
 #include "engine/engine.h"
 #include "state/state_store.h"
 
@@ -46,6 +47,7 @@ struct ServicesContext {
   const access::TlsFiles* tls;               ///< Null without TLS.
   access::AuditLog* audit;                   ///< Null without an audit log.
   const state::StateStore* state = nullptr;  ///< Null without a state directory.
+  const TrafficMonitor* traffic = nullptr;   ///< Null if no packets are sampled.
 };
 
 }  // namespace drip::control
