@@ -200,6 +200,8 @@ class Link:
         cpus = sorted(os.sched_getaffinity(0))
         traffic_cpus = set(cpus[:-1] or cpus)
         run("ip", "netns", "add", self.names[2])
+        # A namespace may begin with the machine's own setting, also for interfaces made later.
+        run(*self.prefix, "sysctl", "-qw", "net.ipv4.ip_forward=0")
         for i, side in enumerate(("left", "right")):
             host = Host(self.names[i], f"10.99.0.{i + 1}", traffic_cpus)
             self.hosts.append(host)
@@ -209,9 +211,7 @@ class Link:
                 *f"peer name eth0 netns {host.name}".split(),
             )
             # dripd's interfaces have no addresses, so that the kernel sends nothing on them.
-            # A namespace may begin with the machine's own setting of IPv4.
-            for setting in (f"ipv6.conf.{side}.disable_ipv6=1", f"ipv4.conf.{side}.forwarding=0"):
-                run(*self.prefix, "sysctl", "-qw", f"net.{setting}")
+            run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
             host.configure()
             run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
         self.left, self.right = self.hosts

@@ -45,7 +45,7 @@ class FlowWindows {
   }
 
   struct Reading {
-    std::vector<TopFlows::Flow> flows;  ///< By bytes, most first.
+    std::vector<TopFlows::Flow> flows;  ///< By what they surely sent, most first.
     std::uint64_t total_bytes = 0;
     Duration span;  ///< In which they came.
   };

@@ -23,7 +23,7 @@ void TopFlows::add(const FlowKey& key, std::uint64_t bytes) {
 
 std::vector<TopFlows::Flow> TopFlows::sorted() const {
   std::vector<Flow> flows(flows_.begin(), flows_.begin() + static_cast<std::ptrdiff_t>(used_));
-  std::ranges::sort(flows, std::greater{}, &Flow::bytes);
+  std::ranges::sort(flows, std::greater{}, &Flow::sure_bytes);
   return flows;
 }
 

@@ -17,17 +17,20 @@ namespace drip::traffic {
 /// safe.
 class TopFlows {
  public:
-  static constexpr std::size_t kFlows = 16;
+  static constexpr std::size_t kFlows = 32;
 
   struct Flow {
     FlowKey key;
     std::uint64_t bytes = 0;      ///< At most.
     std::uint64_t overrated = 0;  ///< By how much at most.
+
+    [[nodiscard]] std::uint64_t sure_bytes() const { return bytes - overrated; }
   };
 
   void add(const FlowKey& key, std::uint64_t bytes);
   [[nodiscard]] std::uint64_t total_bytes() const { return total_; }
-  /// By bytes, most first.
+  /// By what they surely have, most first. Among flows that are all alike the counters say little,
+  /// and this says so.
   [[nodiscard]] std::vector<Flow> sorted() const;
 
  private:

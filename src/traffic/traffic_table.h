@@ -17,7 +17,7 @@
 
 namespace drip::traffic {
 
-/// Memory is bounded: by kMostBuckets of about 5 kB, and kMostFlows of about 400 bytes. Who is idle
+/// Memory is bounded: by kMostBuckets of about 7 kB, and kMostFlows of about 400 bytes. Who is idle
 /// makes room; what finds none is counted. Not thread safe.
 class TrafficTable {
  public:

@@ -32,7 +32,7 @@ ordered_json traffic_json(const control::TrafficReading& reading) {
   for (const traffic::TopFlows::Flow& flow : reading.flows.flows) {
     if (seconds <= 0) break;
     flows.push_back({{"flow", to_text(flow.key)},
-                     {"bps", std::round(static_cast<double>(flow.bytes) * 8 / seconds)}});
+                     {"bps", std::round(static_cast<double>(flow.sure_bytes()) * 8 / seconds)}});
   }
   return {{"to_destination",
            round_trips_json(trips[static_cast<std::size_t>(traffic::Side::kDestination)])},

@@ -230,14 +230,15 @@ TEST_F(DripctlTest, ListsLcoresWithDropsByReason) {
   drop->set_packets(7);
   lcore->add_drops()->set_reason("never_seen");
   server_->reply(lcores);
+  // The next call has packets.
+  lcores.mutable_lcores(0)->set_rx_packets(1'000);
+  lcores.mutable_lcores(0)->set_tx_packets(900);
+  server_->reply(lcores);
   const std::string text = dripctl("lcore list").out;
   EXPECT_THAT(text, testing::ContainsRegex("floats .* fused .* 25.0% +- "));
   EXPECT_THAT(text, testing::ContainsRegex("0 +0 +0 +0 +5us +0 "));
   EXPECT_THAT(text, testing::ContainsRegex("bucket_full +7 "));
   EXPECT_THAT(text, testing::Not(HasSubstr("never_seen")));
-  lcores.mutable_lcores(0)->set_rx_packets(1'000);
-  lcores.mutable_lcores(0)->set_tx_packets(900);
-  server_->reply(lcores);
   EXPECT_THAT(dripctl("lcore list").out, testing::ContainsRegex("25.0% +250ns +1000 +900 "));
   // Present because it is set, though 0.
   EXPECT_EQ(json("lcore list")["lcores"][0]["transmitter"], 0);

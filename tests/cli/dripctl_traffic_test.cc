@@ -41,7 +41,8 @@ TEST_F(DripctlTrafficTest, ShowsRoundTripsRetransmissionsAndFlows) {
   traffic_.set_measured_over_ns(10'000'000'000);
   v1::TrafficFlow& flow = *traffic_.add_flows();
   flow.set_flow("10.0.0.1:443>10.0.0.2:5000/tcp");
-  flow.set_bps(7'500'000);
+  flow.set_bps(8'000'000);
+  flow.set_overrated_bps(500'000);
   const std::string shown = text();
   EXPECT_THAT(shown, ContainsRegex("bucket +web\n"));
   EXPECT_THAT(shown, ContainsRegex("rtt to destination +p50 62.8ms, p90 80ms, 20ms to 95ms "

@@ -109,7 +109,7 @@ TEST_F(ExamplesTest, EverySubcommandHasHelpWithExamplesThatWork) {
       }
     }
   }
-  EXPECT_EQ(subcommands, 36);
+  EXPECT_EQ(subcommands, 37);
 }
 
 TEST_F(ExamplesTest, GuidesShowEverySubcommandAndWork) {
@@ -224,10 +224,10 @@ class CompletionTest : public ExamplesTest {
 };
 
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
-  EXPECT_THAT(offered("dripctl "),
-              ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "capture", "list",
-                          "port", "lcore", "cluster", "node", "doctor", "token", "context",
-                          "completion"));
+  EXPECT_THAT(
+      offered("dripctl "),
+      ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "capture", "list", "port",
+                  "lcore", "cluster", "node", "doctor", "token", "context", "completion"));
   EXPECT_THAT(offered("dripctl bucket "),
               ElementsAre("set", "show", "list", "delete", "watch", "traffic"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));

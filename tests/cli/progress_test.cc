@@ -21,7 +21,7 @@ TEST(ProgressText, WithoutATotalItIsTheTime) {
 }
 
 TEST(ProgressText, ItFitsIntoTheLine) {
-  EXPECT_EQ(progress_text("frames", 1, 2, seconds(1), 30), "frames [####....] 1 of 2, 1 s");
+  EXPECT_EQ(progress_text("frames", 1, 2, seconds(1), 30), "frames [####.....] 1 of 2, 1 s");
   EXPECT_EQ(progress_text("frames", 1, 2, seconds(1), 20), "frames 1 of 2, 1 s");
   EXPECT_EQ(progress_text("frames", 1, 2, seconds(1), 10), "frames 1 o");
 }

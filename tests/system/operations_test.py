@@ -16,6 +16,7 @@ from stage import Failure, check
 MONITORING = "/usr/local/share/drip/monitoring"
 NEEDED = "ip iperf3 ethtool ping tcpdump jq curl prometheus promtool".split()
 END = "== end of block"
+FAILED = "== failed: "
 # What the output of the block that has this text must match.
 EXPECTED = {
     "dripctl node show": r"shaper-1",
@@ -77,7 +78,7 @@ def run_blocks(build, page, scratch):
         cwd=scratch,
         env={**os.environ, "PATH": path, "HOME": str(scratch), "LANG": "C.UTF-8"},
     )
-    shell.stdin.write("set -e\ntrap 'echo; echo \"== failed: $BASH_COMMAND\"' ERR\n")
+    shell.stdin.write(f"set -e\ntrap 'echo; echo \"{FAILED}$BASH_COMMAND\"' ERR\n")
     seen = set()
     for block in blocks_of(page):
         print(f"\n{block}", flush=True)
@@ -90,6 +91,8 @@ def run_blocks(build, page, scratch):
                 break
             print(f"  | {line}", end="", flush=True)
             output.append(line)
+            # The page's background programs keep the pipe open.
+            check(not line.startswith(FAILED), f"a command failed of\n{block}")
         else:
             raise Failure(f"a command failed of\n{block}")
         for text, expected in EXPECTED.items():

@@ -6,6 +6,7 @@ seconds of traffic."""
 import json
 import math
 import pathlib
+import re
 import socket
 import sys
 import threading
@@ -22,8 +23,8 @@ from namespace_link import run
 from browser import soon
 from stage import check
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "cli/top"))
-from terminal_test import Screen
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "cli/terminal"))
+from screen import Screen
 
 PORT = 8080
 URL = f"http://127.0.0.1:{PORT}"
@@ -211,6 +212,10 @@ def a_bucket_has_a_history(page):
         "'2d').getImageData(0, 0, c.width, c.height).data).size > 8)"
     )
     check(all(drawn), f"plots with something in them: {drawn}")
+    soon(lambda: window.count(".details .top-flows tbody tr") == 1, "the flow that sends")
+    flow = window.text(".details .top-flows .flow")
+    check(re.fullmatch(r"\S+:\d+>\S+:\d+/udp", flow), f"a flow: {flow}")
+    check("bit/s" in window.text(".details .top-flows tbody .number"), "its rate")
     # A bucket within a tree: its address leads to it, and its path to those above it.
     window.open(f"{URL}/#/bucket/office-berlin")
     soon(lambda: window.texts(".path a") == ["uplink", "offices"], "the path")
@@ -314,7 +319,8 @@ def test(build, kind):
     name = "shaper-1" if screenshots else HOSTILE
     # A polling thread that sleeps leaves the browser its CPU.
     ways = ("--pair", "left:right", "--web", str(PORT), "--node-id", name, "--idle", "sleep")
-    with stage.raised(build, kind, ways=ways) as (link, daemon):
+    flags = ("--traffic-samples", "5000")
+    with stage.raised(build, kind, flags=flags, ways=ways) as (link, daemon):
         middle = link.names[2]
         run("ip", "-netns", middle, "link", "set", "lo", "up")
         configure(daemon)

@@ -29,7 +29,7 @@ TEST(TopFlows, CountsExactlyWhileThereAreFew) {
     EXPECT_EQ(sorted[i].bytes, 3U * port);
     EXPECT_EQ(sorted[i].overrated, 0U);
   }
-  EXPECT_EQ(flows.total_bytes(), 3U * 16 * 17 / 2);
+  EXPECT_EQ(flows.total_bytes(), 3U * TopFlows::kFlows * (TopFlows::kFlows + 1) / 2);
 }
 
 TEST(TopFlows, NoneYet) {

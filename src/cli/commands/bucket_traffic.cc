@@ -2,6 +2,7 @@
 // The command `bucket traffic`: what samples of its packets tell of a bucket's traffic.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -46,10 +47,11 @@ void print_text(const std::string& id, const v1::GetBucketTrafficResponse& traff
   }
   print_line(
       fmt::format("\nflows that sent most, over {}", brief_duration(traffic.measured_over_ns())));
-  Table table({{"FLOW", Table::Align::kLeft}, {"RATE"}, {"SHARE"}});
+  Table table({{"FLOW", Table::Align::kLeft}, {"AT LEAST"}, {"SHARE"}});
   for (const v1::TrafficFlow& flow : traffic.flows()) {
-    table.add({flow.flow(), format_bit_rate(static_cast<double>(flow.bps()), 4),
-               fmt::format("{:.1f} %", percent(flow.bps(), traffic.bps()))});
+    const std::uint64_t sure = flow.bps() - std::min(flow.bps(), flow.overrated_bps());
+    table.add({flow.flow(), format_bit_rate(static_cast<double>(sure), 4),
+               fmt::format("{:.1f} %", percent(sure, traffic.bps()))});
   }
   table.print();
 }

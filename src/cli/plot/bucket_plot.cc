@@ -162,9 +162,9 @@ Frame plot_frame(const BucketPlot& plot, std::size_t width, std::size_t height) 
                       .add(right_in("backlog", kLabel))
                       .add("  ")
                       .add("█", Style::kName)
-                      .add(" units that wait, ")
+                      .add(" units wait, ")
                       .add("█", Style::kBad)
-                      .add(" and others are lost"));
+                      .add(" some are lost"));
   add_chart(frame, backlogs, backlog_rows, fmt::format("{}", most), backlog_rows > 1 ? "0" : "");
   frame.push_back(time_line(plot, samples, columns));
   frame.push_back(Line().add("q", Style::kKey).add(" quit"));

@@ -213,7 +213,7 @@ function trafficOf({ flows, measured_over_ns }) {
     "table",
     { class: "plain top-flows" },
     h("caption", {}, `Flows that sent most, over ${duration(measured_over_ns)}`),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Flow"), h("th", { scope: "col", class: "number" }, "Rate"))),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Flow"), h("th", { scope: "col", class: "number" }, "At least"))),
     h(
       "tbody",
       {},

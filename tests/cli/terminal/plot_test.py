@@ -62,7 +62,7 @@ def on_screen(screen, dripctl, listen, process):
     screen.see(r"exit=0")
     assert screen.state() == before, screen.state()
     screen.type(f"clear; {watch}; echo exit=$?", "Enter")
-    screen.see(r"█ units that wait")
+    screen.see(r"█ units wait")
     process.kill()
     process.wait()
     shown = screen.see(r"exit=3")

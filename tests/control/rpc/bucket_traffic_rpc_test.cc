@@ -131,6 +131,13 @@ TEST_F(BucketTrafficRpc, ABucketWithoutSamplesHasNothing) {
   EXPECT_GT(up.packets_one_in(), 0U);
 }
 
+TEST_F(BucketTrafficRpc, ABucketWithAQueueIsOneLikeOthers) {
+  configure("bucket_id: 'fair' capacity: 100 leak_rate_bps: 8000 queue { kind: QUEUE_KIND_FAIR }");
+  expect_ok();
+  (void)traffic("fair");
+  expect_ok();
+}
+
 TEST_F(BucketTrafficRpc, BadRequestsSayWhatIsWrong) {
   (void)traffic("none");
   EXPECT_EQ(status_.error_code(), StatusCode::NOT_FOUND) << status_.error_message();

@@ -170,6 +170,14 @@ TEST_F(CaptureRpc, OneAtATimeAndTheNextWhenItsCallerIsGone) {
   }));
 }
 
+TEST_F(CaptureRpc, ABucketWithAQueueCanBeCaptured) {
+  configure("bucket_id: 'fair' capacity: 100 leak_rate_bps: 8000 queue { kind: QUEUE_KIND_FAIR }");
+  expect_ok();
+  Capture capture(*shaper_, "bucket_id: 'fair' max_frames: 1");
+  pass(ring(capture, "fair"), 1);
+  EXPECT_EQ(capture.next().captured_size(), 1);
+}
+
 TEST_F(CaptureRpc, WhatIsNotAllowedIsSaid) {
   using grpc::StatusCode;
   expect_refused("bucket_id: 'none'", StatusCode::NOT_FOUND, "none");

@@ -8,11 +8,13 @@
 #include "base/errors.h"
 #include "base/quantile.h"
 #include "base/text.h"
+#include "control/rpc/calls/packet_bucket.h"
 
 namespace drip::control {
 namespace {
 
 constexpr std::uint32_t kDefaultFlows = 10;
+constexpr std::uint64_t kMostFlows = 16;
 
 void write(const TrafficReading::RoundTrips& trips, v1::RoundTrips& message) {
   message.set_count(trips.all.total());
@@ -55,7 +57,7 @@ void write(const TrafficReading& reading, std::uint32_t most_flows,
 
 // A configured bucket, or that of a flow.
 absl::Status check_exists(const ServicesContext& context, const std::string& id) {
-  const absl::Status configured = context.buckets.get_leaf("bucket_id", id).status();
+  const absl::Status configured = get_packet_bucket(context.buckets, "bucket_id", id).status();
   if (!absl::IsNotFound(configured)) return configured;
   BucketFilter filter;
   filter.ids = {id};
@@ -70,8 +72,8 @@ absl::Status get_bucket_traffic(const access::Caller& caller, const ServicesCont
                                 const v1::GetBucketTrafficRequest& request,
                                 v1::GetBucketTrafficResponse& response) {
   const std::uint32_t most = request.max_flows() == 0 ? kDefaultFlows : request.max_flows();
-  absl::Status status = check_range("max_flows", std::uint64_t{most}, std::uint64_t{1},
-                                    std::uint64_t{traffic::TopFlows::kFlows}, ", or 0 for 10");
+  absl::Status status =
+      check_range("max_flows", std::uint64_t{most}, std::uint64_t{1}, kMostFlows, ", or 0 for 10");
   if (!status.ok()) return status;
   status = access::check_covers(caller, "bucket_id", request.bucket_id());
   if (!status.ok()) return status;

@@ -7,6 +7,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/model/epoch_clock.h"
+#include "control/rpc/calls/packet_bucket.h"
 
 namespace drip::control {
 namespace {
@@ -94,7 +95,8 @@ absl::StatusOr<std::unique_ptr<CaptureSession>> CaptureSession::begin(
   if (!settings.ok()) return settings.status();
   const absl::StatusOr<Limits> limits = read_limits(request);
   if (!limits.ok()) return limits.status();
-  absl::StatusOr<BucketEntryRef> bucket = buckets.get_leaf("bucket_id", request.bucket_id());
+  absl::StatusOr<BucketEntryRef> bucket =
+      get_packet_bucket(buckets, "bucket_id", request.bucket_id());
   if (!bucket.ok()) return bucket.status();
   if (absl::Status free = place.take(request.bucket_id()); !free.ok()) return free;
   // It is neither moved nor deleted before the engine knows that it is captured.
