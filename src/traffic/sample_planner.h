@@ -25,7 +25,7 @@ class SamplePlanner {
     std::uint64_t lost = 0;     ///< Of both kinds: the rings were full.
   };
 
-  explicit SamplePlanner(std::uint32_t samples_per_second) : half_(samples_per_second / 2) {}
+  explicit SamplePlanner(std::uint32_t samples_per_second) : half_(samples_per_second / 2.0) {}
 
   [[nodiscard]] const SamplePlan& plan() const { return plan_; }
   /// Sets the plan after a period; `span` is how long it was.

@@ -48,12 +48,15 @@ class PacedStream : public grpc::ServerWriteReactor<Message>, public Stream {
   }
 
  private:
+  // NOLINTBEGIN(readability-identifier-naming): they override methods of a base that depends on
+  // Message, which clang-tidy does not see.
   void OnCancel() final { end({grpc::StatusCode::CANCELLED, "the caller cancelled"}); }
   void OnDone() final { streams_.forget(*this); }
   void OnWriteDone(bool ok) final {
     if (!ok) return finish({grpc::StatusCode::CANCELLED, "the caller disconnected"});
     if (!finish_ending()) written();
   }
+  // NOLINTEND(readability-identifier-naming)
 
   // False if the stream goes on.
   [[nodiscard]] bool finish_ending() {
