@@ -136,7 +136,8 @@ class CaptureRing {
     const Header header{at, frame_bytes, static_cast<std::uint16_t>(size), kTaken};
     std::byte* const slot = slot_at(tail);
     std::memcpy(slot, &header, sizeof(header));
-    std::memcpy(slot + sizeof(header), bytes.data(), size);
+    // Not memcpy, which may not be given the null of an empty span.
+    std::ranges::copy(std::as_bytes(bytes.first(size)), slot + sizeof(header));
     return true;
   }
   // A frame that is to be captured: `copied` is in the next slot, unless it was not its turn, or
