@@ -24,9 +24,11 @@ class PacketSampler {
   void begin_burst() {
     const SamplePlan plan = ring_.plan.load(std::memory_order_relaxed);
     if (plan == plan_) return;
+    const bool new_gap = plan.one_in != plan_.one_in;
+    // Those since the last one are not forgotten, unless none was to stand for them.
+    if (plan_.one_in == 0) since_last_ = 0;
     plan_ = plan;
-    until_next_ = random_gap();
-    since_last_ = 0;
+    if (new_gap) until_next_ = random_gap();
   }
 
   enum Choice : std::uint8_t { kNot = 0, kForItsFlow = 1, kAtRandom = 2 };

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "control/traffic/traffic_monitor.h"
+
 namespace drip::metrics {
 
 std::vector<MetricFamily> Collector::collect() {
@@ -41,9 +43,8 @@ void Collector::collect_traffic(Families& families) const {
     const auto reading = context_.traffic->read(bucket.state->id);
     if (!reading) continue;
     counts.emplace();
-    const auto& trips = reading->round_trips;
-    counts->to_destination = trips[static_cast<std::size_t>(traffic::Side::kDestination)].all;
-    counts->to_source = trips[static_cast<std::size_t>(traffic::Side::kSource)].all;
+    counts->to_destination = reading->to(traffic::Side::kDestination).all;
+    counts->to_source = reading->to(traffic::Side::kSource).all;
     counts->segments = reading->segments;
     counts->retransmitted_segments = reading->retransmitted_segments;
   }

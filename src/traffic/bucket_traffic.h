@@ -48,6 +48,10 @@ class FlowWindows {
     std::vector<TopFlows::Flow> flows;  ///< By what they surely sent, most first.
     std::uint64_t total_bytes = 0;
     Duration span;  ///< In which they came.
+
+    [[nodiscard]] double bits_per_second(std::uint64_t bytes) const {
+      return span.ns <= 0 ? 0 : static_cast<double>(bytes) * 8e9 / static_cast<double>(span.ns);
+    }
   };
   /// Of the last window that is complete; of the first one what there is.
   [[nodiscard]] Reading read(TimePoint at) {

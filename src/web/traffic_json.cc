@@ -26,17 +26,13 @@ ordered_json round_trips_json(const control::TrafficReading::RoundTrips& trips) 
 }  // namespace
 
 ordered_json traffic_json(const control::TrafficReading& reading) {
-  const auto& trips = reading.round_trips;
-  const double seconds = static_cast<double>(reading.flows.span.ns) / 1e9;
   ordered_json flows = ordered_json::array();
   for (const traffic::TopFlows::Flow& flow : reading.flows.flows) {
-    if (seconds <= 0) break;
     flows.push_back({{"flow", to_text(flow.key)},
-                     {"bps", std::round(static_cast<double>(flow.sure_bytes()) * 8 / seconds)}});
+                     {"bps", std::round(reading.flows.bits_per_second(flow.sure_bytes()))}});
   }
-  return {{"to_destination",
-           round_trips_json(trips[static_cast<std::size_t>(traffic::Side::kDestination)])},
-          {"to_source", round_trips_json(trips[static_cast<std::size_t>(traffic::Side::kSource)])},
+  return {{"to_destination", round_trips_json(reading.to(traffic::Side::kDestination))},
+          {"to_source", round_trips_json(reading.to(traffic::Side::kSource))},
           {"segments", reading.segments},
           {"retransmitted_segments", reading.retransmitted_segments},
           {"measured_over_ns", reading.flows.span.ns},

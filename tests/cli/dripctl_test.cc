@@ -125,6 +125,7 @@ TEST_F(DripctlTest, UsageErrorsAreReportedAndNothingIsSent) {
       {"bucket watch --interval 50ms", "100ms to 1h"},
       {"bucket watch --interval 100.5ms", "100ms to 1h"},
       {"bucket watch --count 0", "from 1"},
+      {"bucket traffic b --flows 17", "from 1 to 16"},
       {"request allow b --bytes 1x", "a whole number"},
       {"rule add r", "--bucket,--per-flow,--pass,--drop"},
       {"rule add r --pass --drop", "--bucket,--per-flow,--pass,--drop"},

@@ -153,6 +153,31 @@ TEST_F(PacketSamplerTest, AtRandomEachStandsForThoseSinceTheLastOne) {
   EXPECT_EQ(gaps.size(), 19U);
 }
 
+TEST_F(PacketSamplerTest, PacketsSinceTheLastOneAreStoodForWhenThePlanChanges) {
+  const auto arrive_udp = [&](int packets) {
+    for (int i = 0; i < packets; ++i) arrive(0, udp_frame(1, 2, 5000, 80, 100));
+  };
+  // Nothing stands for those before the first plan.
+  sample({.mask = 0xffff, .turn = 1, .one_in = 0});
+  arrive_udp(50);
+  ring_.plan.store({.mask = 0xffff, .turn = 1, .one_in = 1});
+  arrive_udp(1);
+  auto samples = taken();
+  ASSERT_EQ(samples.size(), 1U);
+  EXPECT_EQ(samples[0].stands_for, 1U);
+  std::uint64_t stands_for = 0;
+  for (std::uint32_t change = 0; change < 200; ++change) {
+    ring_.plan.store({.mask = 0xffff, .turn = 1, .one_in = 100 + change % 2});
+    arrive_udp(20);
+    for (const PacketSample& sample : taken()) stands_for += sample.stands_for;
+  }
+  ring_.plan.store({.mask = 0xffff, .turn = 1, .one_in = 1});
+  arrive_udp(1);
+  samples = taken();
+  ASSERT_EQ(samples.size(), 1U);
+  EXPECT_EQ(stands_for + samples[0].stands_for, 200U * 20 + 1);
+}
+
 TEST_F(PacketSamplerTest, WithoutRoomTheyAreCountedAsLost) {
   sample({.mask = 0, .turn = 0, .one_in = 0});
   for (std::size_t i = 0; i < SampleRing::kSamples + 5; ++i) arrive(0, tcp_frame(true, 5000, 80));

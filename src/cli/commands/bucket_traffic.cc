@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/quantity.h"
 #include "cli/commands/commands.h"
@@ -77,8 +78,10 @@ void add_bucket_traffic(CommandLine* line, CLI::App* bucket) {
       {"bucket traffic web", "bucket traffic per-host/10.0.0.7/32 --flows 3 --json"},
       [request](Session& session) { return show(session, *request); });
   add_bucket_id(command, request);
-  add_whole<std::uint32_t>(command, "--flows", "At most so many flows, 1 to 16 [10]",
-                           [request](std::uint32_t flows) { request->set_max_flows(flows); });
+  add_parsed(
+      command, "--flows", "N", "At most so many flows, 1 to 16 [10]",
+      [](std::string_view text) { return parse_integer(text, 1, 16); },
+      [request](std::int64_t flows) { request->set_max_flows(static_cast<std::uint32_t>(flows)); });
 }
 
 }  // namespace drip::cli

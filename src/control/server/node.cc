@@ -27,6 +27,7 @@
 #include "control/server/grpc_log.h"
 #include "control/state/schedule_keeper.h"
 #include "control/state/stored_changes.h"
+#include "control/traffic/traffic_monitor.h"
 #include "state/digest.h"
 
 namespace drip::control {

@@ -22,9 +22,9 @@ TrafficMonitor::TrafficMonitor(Engine& engine, const BucketRegistry& buckets,
                                const Configuration& configuration, std::uint32_t samples_per_second)
     : engine_(engine),
       names_(engine, buckets, configuration),
+      swept_(engine.now()),
       planner_(samples_per_second),
-      adjusted_(engine.now()),
-      swept_(engine.now()) {
+      adjusted_(engine.now()) {
   const std::uint64_t key = random_odd();
   for (std::uint32_t i = 0; i < engine.worker_count(); ++i) {
     rings_.push_back(std::make_unique<SampleRing>(key));
@@ -47,14 +47,14 @@ void TrafficMonitor::end() {
 
 void TrafficMonitor::step() {
   const TimePoint now = engine_.now();
+  const bool sweeps = now - swept_ >= kSweepPeriod;
+  if (sweeps) swept_ = now;
+  // It may wait for a change of the configuration; who reads does not.
+  if (sweeps && names_.stale()) names_.refresh();
   MutexLock lock(mutex_);
   take_samples(now);
   if (now - adjusted_ >= traffic::SamplePlanner::kPeriod) adjust_plan(now);
-  if (now - swept_ >= kSweepPeriod) {
-    swept_ = now;
-    table_.sweep(now);
-    if (names_.stale()) names_.refresh();
-  }
+  if (sweeps) table_.sweep(now);
 }
 
 void TrafficMonitor::take_samples(TimePoint until) {

@@ -26,6 +26,9 @@ struct TrafficReading {
     std::vector<std::uint32_t> recent_us;  ///< Of the last minute, at most 64; ascending.
   };
   std::array<RoundTrips, traffic::kSides> round_trips;  ///< By traffic::Side.
+  [[nodiscard]] const RoundTrips& to(traffic::Side side) const {
+    return round_trips[static_cast<std::size_t>(side)];
+  }
   std::uint64_t segments = 0;
   std::uint64_t retransmitted_segments = 0;
   traffic::FlowWindows::Reading flows;
@@ -55,9 +58,6 @@ class TrafficMonitor {
   void begin();
   void end();
 
-  /// Reads what has been sampled. For tests; otherwise the thread calls it.
-  void step();
-
   /// None of a bucket of which no packet has been sampled.
   [[nodiscard]] std::optional<TrafficReading> read(std::string_view bucket) const;
   [[nodiscard]] TrafficTotals totals() const;
@@ -65,6 +65,8 @@ class TrafficMonitor {
  private:
   static constexpr std::chrono::milliseconds kPeriod{20};
 
+  // Reads what has been sampled. On the thread.
+  void step();
   void take_samples(TimePoint until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void adjust_plan(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -73,15 +75,17 @@ class TrafficMonitor {
   bool sampling_ = false;
   std::unique_ptr<WorkThread> thread_;
 
+  // Of whoever calls step().
+  BucketNames names_;
+  TimePoint swept_{};
+
   mutable Mutex mutex_;
-  BucketNames names_ ABSL_GUARDED_BY(mutex_);
   traffic::SamplePlanner planner_ ABSL_GUARDED_BY(mutex_);
   mutable traffic::TrafficTable table_ ABSL_GUARDED_BY(mutex_);
   std::vector<PacketSample> samples_ ABSL_GUARDED_BY(mutex_);  // Read, and not in the table yet.
   traffic::SamplePlanner::Taken taken_ ABSL_GUARDED_BY(mutex_);
   TrafficTotals totals_ ABSL_GUARDED_BY(mutex_);
   TimePoint adjusted_ ABSL_GUARDED_BY(mutex_){};
-  TimePoint swept_ ABSL_GUARDED_BY(mutex_){};
 };
 
 }  // namespace drip::control

@@ -9,6 +9,7 @@
 #include "base/quantile.h"
 #include "base/text.h"
 #include "control/rpc/calls/packet_bucket.h"
+#include "control/traffic/traffic_monitor.h"
 
 namespace drip::control {
 namespace {
@@ -29,30 +30,25 @@ void write(const TrafficReading::RoundTrips& trips, v1::RoundTrips& message) {
   message.set_recent_max_ns(ns(recent.back()));
 }
 
-std::uint64_t bits_per_second(std::uint64_t bytes, Duration span) {
-  if (span.ns <= 0) return 0;
-  return static_cast<std::uint64_t>(static_cast<double>(bytes) * 8e9 /
-                                    static_cast<double>(span.ns));
-}
-
 void write(const TrafficReading& reading, std::uint32_t most_flows,
            v1::GetBucketTrafficResponse& response) {
-  const auto& trips = reading.round_trips;
-  write(trips[static_cast<std::size_t>(traffic::Side::kDestination)],
-        *response.mutable_to_destination());
-  write(trips[static_cast<std::size_t>(traffic::Side::kSource)], *response.mutable_to_source());
+  write(reading.to(traffic::Side::kDestination), *response.mutable_to_destination());
+  write(reading.to(traffic::Side::kSource), *response.mutable_to_source());
   response.set_segments(reading.segments);
   response.set_retransmitted_segments(reading.retransmitted_segments);
-  const Duration span = reading.flows.span;
+  const auto rate = [&](std::uint64_t bytes) {
+    return static_cast<std::uint64_t>(reading.flows.bits_per_second(bytes));
+  };
   for (const traffic::TopFlows::Flow& flow : reading.flows.flows) {
     if (response.flows_size() == static_cast<int>(most_flows)) break;
     v1::TrafficFlow& message = *response.add_flows();
     message.set_flow(to_text(flow.key));
-    message.set_bps(bits_per_second(flow.bytes, span));
-    message.set_overrated_bps(bits_per_second(flow.overrated, span));
+    message.set_bps(rate(flow.bytes));
+    message.set_overrated_bps(rate(flow.overrated));
   }
-  response.set_bps(bits_per_second(reading.flows.total_bytes, span));
-  response.set_measured_over_ns(static_cast<std::uint64_t>(std::max<std::int64_t>(span.ns, 0)));
+  response.set_bps(rate(reading.flows.total_bytes));
+  response.set_measured_over_ns(
+      static_cast<std::uint64_t>(std::max<std::int64_t>(reading.flows.span.ns, 0)));
 }
 
 // A configured bucket, or that of a flow.

@@ -16,11 +16,12 @@
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/remembered_ids.h"
-#include "control/traffic/traffic_monitor.h"
 #include "engine/engine.h"
 #include "state/state_store.h"
 
 namespace drip::control {
+
+class TrafficMonitor;
 
 /// Fixed for the life of the node.
 struct NodeFacts {
