@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A thread reads the stream, the main thread draws.
-#include "cli/commands/bucket_plot.h"
+#include "cli/commands/bucket/plot.h"
 
 #include <unistd.h>
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/quantity.h"
-#include "cli/commands/bucket_plot.h"
+#include "cli/commands/bucket/plot.h"
 #include "cli/commands/commands.h"
 #include "cli/fields/bucket_settings.h"
 #include "cli/fields/rate_meter.h"
