@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "base/as_typed.h"
 #include "base/text.h"
 
 namespace drip {
@@ -36,6 +37,8 @@ std::string quoted(std::string_view text) {
   if (text.size() <= kMaxQuotedBytes) return joined("\"", escaped(text), "\"");
   return joined("\"", escaped(text.substr(0, kMaxQuotedBytes)), "...\" (", text.size(), " bytes)");
 }
+
+std::string as_typed(std::string_view text) { return joined("'", escaped(text), "'"); }
 
 absl::Status not_allowed(std::string_view field, std::string_view value, std::string_view allowed) {
   return absl::InvalidArgumentError(joined(field, ": ", value, " is not allowed: ", allowed));
@@ -84,7 +87,7 @@ absl::Status check_request_id(std::string_view field, std::string_view id) {
 }
 
 std::string argument_error(std::string_view text, std::string_view allowed) {
-  return joined("'", text, "' is not allowed; allowed: ", allowed);
+  return joined(as_typed(text), " is not allowed; allowed: ", allowed);
 }
 
 }  // namespace drip

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/ascii.h"
+#include "base/as_typed.h"
 #include "base/errors.h"
 #include "base/text.h"
 
@@ -59,8 +60,8 @@ constexpr std::string_view kDurationForms = "ns, us, ms, s, min or h";
 // `kind`: what the text should be, "rate".
 std::string error_text(std::string_view text, std::string_view kind, std::string_view reason,
                        std::string_view forms) {
-  return joined("'", text, "' is not a ", kind, ": ", reason, "; allowed: a number followed by ",
-                forms);
+  return joined(as_typed(text), " is not a ", kind, ": ", reason,
+                "; allowed: a number followed by ", forms);
 }
 
 struct Split {
@@ -101,7 +102,7 @@ std::optional<double> scale_of(std::span<const Unit> units, std::string_view nam
 
 std::string unknown_unit(const std::string& unit) {
   if (unit.empty()) return "the unit is missing";
-  return "unknown unit '" + unit + "'";
+  return "unknown unit " + as_typed(unit);
 }
 
 std::optional<LeakRate> to_leak_rate(const Split& split) {

@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
+#include "base/as_typed.h"
 
 namespace drip {
 namespace {
@@ -34,10 +35,9 @@ IpAddress masked(const IpAddress& address, std::size_t length) {
   return result;
 }
 
-// Copies views to strings for StrCat: Debian's abseil is built with a view type of its own.
 Parsed<Network> refuse(std::string_view text, const std::string& why) {
   return Parsed<Network>::failure(
-      absl::StrCat("'", std::string(text), "' is not a network: ", why,
+      absl::StrCat(as_typed(text), " is not a network: ", why,
                    "; allowed: an IPv4 or IPv6 address, with or without /LENGTH"));
 }
 
@@ -53,7 +53,7 @@ Parsed<Network> read(std::string_view text) {
       address_text.find(':') == std::string_view::npos ? IpVersion::kV4 : IpVersion::kV6;
   if (inet_pton(family_of(network.version), std::string(address_text).c_str(),
                 network.address.data()) != 1) {
-    return refuse(text, absl::StrCat("'", std::string(address_text), "' is no address"));
+    return refuse(text, absl::StrCat(as_typed(address_text), " is no address"));
   }
   network.length = address_bits(network.version);
   if (slash == std::string_view::npos) return network;
@@ -87,8 +87,8 @@ Parsed<IpPrefix> IpPrefix::parse(std::string_view text) {
   const IpPrefix prefix = of(network->version, network->address, network->length);
   if (prefix.address() == network->address) return prefix;
   return Parsed<IpPrefix>::failure(
-      absl::StrCat("'", std::string(text), "' is not a network: bits behind the first ",
-                   network->length, " are set; the network is ", prefix.to_text()));
+      absl::StrCat(as_typed(text), " is not a network: bits behind the first ", network->length,
+                   " are set; the network is ", prefix.to_text()));
 }
 
 std::string IpPrefix::to_text() const {

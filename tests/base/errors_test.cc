@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/as_typed.h"
 #include "base/text.h"
 
 namespace drip {
@@ -35,6 +36,13 @@ TEST(Errors, QuoteLongAndUnprintableText) {
   EXPECT_EQ(quoted(view.substr(1)), '"' + text.substr(1) + '"');
   EXPECT_EQ(quoted(view), '"' + text.substr(1) + "...\" (41 bytes)");
   EXPECT_EQ(quoted("a\n\"\xff"), R"("a\n\"\377")");
+}
+
+TEST(Errors, WhatWasTypedIsShownWholeAndInOneLine) {
+  EXPECT_EQ(as_typed("10 mbit"), "'10 mbit'");
+  EXPECT_EQ(as_typed("a\nb\x1b"), "'a\\nb\\033'");
+  EXPECT_EQ(as_typed(std::string(100, 'x')), "'" + std::string(100, 'x') + "'");
+  EXPECT_EQ(argument_error("\t", "1 or 2"), "'\\t' is not allowed; allowed: 1 or 2");
 }
 
 TEST(Errors, NamesAreOfLettersDigitsAndAFewSigns) {

@@ -119,6 +119,16 @@ TEST(QuantityTest, BpsIsAnError) {
       << rate.error();
 }
 
+TEST(QuantityTest, AnErrorIsOneLineWhateverTheTextHas) {
+  const std::string text = std::string("5\n\x1b[2J\0m", 8);
+  for (const std::string& error :
+       {parse_leak_rate(text).error(), parse_bytes(text).error(), parse_duration(text).error(),
+        parse_integer(text, 0, 9).error()}) {
+    EXPECT_EQ(error.substr(0, 20), "'5\\n\\033[2J\\000m' is") << error;
+    EXPECT_EQ(error.find_first_of(std::string("\n\x1b\0", 3)), std::string::npos) << error;
+  }
+}
+
 TEST(QuantityTest, TextThatIsNoNumberIsAnError) {
   for (const char* text :
        {"",      " ",      "mbit",      "inf",       "nan",   "infbit",  "nanpps", "-1",
