@@ -138,6 +138,10 @@ std::uint64_t leading_ones(int count) {
   return count >= 64 ? ~0ULL : ~0ULL << (64 - count);
 }
 
+// In the word of the destination, above its ICMP bit: the frame is too short for its addresses.
+// Then no rule with an address matches.
+constexpr std::uint64_t kNoMac = DestinationWord::kIcmp << 1;
+
 // What is in no Headers.
 struct MoreFields {
   std::uint64_t source = 0;       // SourceWord.
@@ -150,7 +154,7 @@ MoreFields more_fields(const Headers& headers, std::span<const std::uint8_t> byt
   constexpr std::size_t kMacBytes = 6;
   constexpr std::size_t kFlagsOffset = 13;  // RFC 9293, 3.1
   std::uint64_t src_mac = 0;
-  std::uint64_t dst_mac = 0;
+  std::uint64_t dst_mac = kNoMac;
   if (bytes.size() >= 2 * kMacBytes) {
     dst_mac = load_be64(bytes.data()) >> 16;
     src_mac = std::uint64_t{load_be16(bytes.data() + kMacBytes)} << 32 |
@@ -219,7 +223,7 @@ void add_more_fields(const Match& match, MaskedRule<kWords>& rule) {
   rule.value[kWords - 4] = SourceWord::of(mac_value(match.src_mac), match.icmp_type.value_or(0),
                                           match.icmp_code.value_or(0));
   rule.mask[kWords - 3] =
-      mac_mask(match.dst_mac) |
+      mac_mask(match.dst_mac) | (match.src_mac || match.dst_mac ? kNoMac : 0) |
       DestinationWord::of(0, flags.mask, match.tcp_flags.has_value(), match.icmp_type.has_value());
   rule.value[kWords - 3] =
       DestinationWord::of(mac_value(match.dst_mac), flags.set, match.tcp_flags.has_value(),

@@ -112,7 +112,7 @@ std::string mac_text(std::uint64_t address) {
 Found check_mac(std::string_view field, const std::optional<MacPrefix>& wanted,
                 const ExaminedFrame& frame, std::size_t begin) {
   if (!wanted) return std::nullopt;
-  if (frame.bytes.size() < begin + kMacBytes) return Mismatch{field, "the frame has no address"};
+  if (frame.bytes.size() < 2 * kMacBytes) return Mismatch{field, "the frame has no address"};
   std::uint64_t has = 0;
   for (std::size_t i = 0; i < kMacBytes; ++i) has = has << 8 | frame.bytes[begin + i];
   const unsigned ignored = 8 * kMacBytes - wanted->length;

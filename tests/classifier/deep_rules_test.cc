@@ -157,6 +157,22 @@ TEST(DeepRules, AreDecidedAsTheLinearSearchDoes) {
   EXPECT_GT(matched, 2000U);
 }
 
+// Of addresses that are not there no bit is known, not even that it is 0.
+TEST(DeepRules, AFrameThatIsTooShortForItsAddressesMatchesNone) {
+  for (const bool is_src : {true, false}) {
+    std::vector<ClassifierRule> rules(1);
+    (is_src ? rules[0].match.src_mac : rules[0].match.dst_mac) = MacPrefix{0, 1};
+    const Classifier classifier = *Classifier::build(rules);
+    for (std::uint32_t size = 0; size < 20; ++size) {
+      const Bytes frame(size, 0);
+      const std::uint32_t expected = size < 12 ? kNoRule : 0;
+      EXPECT_EQ(classifier.classify(parse_frame(frame, size), 0, frame, size), expected) << size;
+      EXPECT_EQ(find_mismatch(rules[0].match, ExaminedFrame(frame, 0)).has_value(), size < 12)
+          << size;
+    }
+  }
+}
+
 TEST(Mismatch, NamesTheFieldAndBothValues) {
   const Bytes frame = FrameBuilder()
                           .ipv4({.protocol = 6,
