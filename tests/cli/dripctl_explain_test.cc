@@ -56,6 +56,29 @@ TEST_F(DripctlExplainTest, DigitsAreTheFrameAsItIs) {
   EXPECT_EQ(request.ingress_port(), "lan");
 }
 
+TEST_F(DripctlExplainTest, ACaptureOfAnotherLinkIsRefusedByItsNameOrNumber) {
+  const TemporaryDirectory scratch;
+  const auto capture_of = [&](const std::string& type) {
+    return scratch.write(
+        "c.pcap", std::string("\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0", 20) + type);
+  };
+  EXPECT_THAT(dripctl("explain " + capture_of(std::string("\x71\0\0\0", 4))).err,
+              HasSubstr("link type LINUX_SLL is not allowed: Ethernet"));
+  EXPECT_THAT(dripctl("explain " + capture_of(std::string("\xa7\x61\0\0", 4))).err,
+              HasSubstr("link type 24999 is not allowed: Ethernet"));
+}
+
+// As a file may say by mistake: what it has of the frame is no less than the frame.
+TEST_F(DripctlExplainTest, AFrameIsNoShorterThanWhatWasCaptured) {
+  const TemporaryDirectory scratch;
+  std::string capture("\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0", 24);
+  // 16 bytes of a frame of 4.
+  capture += std::string("\0\0\0\0\0\0\0\0\x10\0\0\0\x04\0\0\0", 16);
+  capture += std::string("\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\x06\0\0", 16);
+  EXPECT_EQ(dripctl("explain " + scratch.write("c.pcap", capture)).exit_code, 0);
+  EXPECT_EQ(sent(), "02000000000202000000000108060000");
+}
+
 TEST_F(DripctlExplainTest, ACaptureIsExplainedFrameByFrame) {
   const TemporaryDirectory scratch;
   std::string capture("\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0", 24);

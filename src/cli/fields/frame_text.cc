@@ -181,18 +181,21 @@ std::vector<std::string> frames_of_capture(const std::string& path, std::size_t 
   const std::unique_ptr<pcap_t, decltype(&pcap_close)> capture(
       pcap_open_offline(path.c_str(), error.data()), &pcap_close);
   if (capture == nullptr) throw UsageError(fmt::format("{}: {}", path, error.data()));
-  if (pcap_datalink(capture.get()) != DLT_EN10MB) {
+  if (const int type = pcap_datalink(capture.get()); type != DLT_EN10MB) {
+    const char* const name = pcap_datalink_val_to_name(type);
     throw UsageError(fmt::format("{}: link type {} is not allowed: Ethernet", path,
-                                 pcap_datalink_val_to_name(pcap_datalink(capture.get()))));
+                                 name != nullptr ? name : std::to_string(type)));
   }
   std::vector<std::string> frames;
   pcap_pkthdr* header = nullptr;
   const unsigned char* bytes = nullptr;
   int result = 0;
   while (frames.size() < most && (result = pcap_next_ex(capture.get(), &header, &bytes)) == 1) {
-    if (header->caplen < kLeastBytes || header->len > kMostBytes) continue;
+    // A file may say that a frame was shorter than what it has of it.
+    const std::size_t size = std::max(header->caplen, header->len);
+    if (header->caplen < kLeastBytes || size > kMostBytes) continue;
     std::string frame(reinterpret_cast<const char*>(bytes), header->caplen);
-    frame.resize(header->len);  // What the capture has left out.
+    frame.resize(size);  // What the capture has left out.
     frames.push_back(std::move(frame));
   }
   if (result == PCAP_ERROR) {
