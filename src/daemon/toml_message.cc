@@ -64,8 +64,9 @@ absl::StatusOr<T> whole_number(const FieldDescriptor& field, const toml::node& n
   const auto value = is_exact ? static_cast<double>(exact) : number(field, node, path);
   if (!value.ok()) return value.status();
   const auto least = static_cast<double>(std::numeric_limits<T>::min());
-  const auto most = static_cast<double>(std::numeric_limits<T>::max());
-  if (!(*value >= least && *value <= most) || std::trunc(*value) != *value) {
+  // A power of 2, which a double has, as it has not the number below: it would round up to this.
+  const double beyond = std::ldexp(1.0, std::numeric_limits<T>::digits);
+  if (!(*value >= least && *value < beyond) || std::trunc(*value) != *value) {
     return error(node, path,
                  fmt::format("{} is not allowed: a whole number from {} to {}", *value,
                              std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));

@@ -66,6 +66,9 @@ std::vector<BadFile> bad_files() {
       {good + "departure = \"LATE\"\n",
        "5:13: buckets[0].departure: one of DEPARTURE_AT_START, DEPARTURE_AT_END is needed"},
       // Values.
+      // 2^64, the first that does not fit.
+      {"[[buckets]]\nbucket_id = \"a\"\ncapacity_bytes = 18446744073709551616.0\n",
+       "3:18: buckets[0].capacity_bytes: 1.8446744073709552e+19 is not allowed: a whole number"},
       {"[memory]\nmbufs = 5\n", "2:9: memory.mbufs: a whole number from 1024 to 67108864"},
       {"[node]\n  drain = \"5\"\n", "2:11: node.drain: '5' is not a duration: the unit is missing"},
       {good + "leak_rate_bps = \"1mbps\"\n",
