@@ -38,9 +38,11 @@ StoredSchedule schedule_of(const MachineTime& now, Duration busy) {
 Duration busy_at(const MachineTime& now, const StoredSchedule& schedule) {
   // Without a name of the boot nothing tells whether CLOCK_BOOTTIME began anew.
   const bool same_boot = now.boot_id == schedule.boot_id && now.boot_id != "unknown";
-  const std::int64_t left =
-      same_boot ? schedule.until_boot_ns - now.boot_ns : schedule.until_wall_ns - now.wall_ns;
-  return {std::clamp<std::int64_t>(left, 0, std::max<std::int64_t>(schedule.left_ns, 0))};
+  const std::int64_t since = same_boot ? now.boot_ns : now.wall_ns;
+  const std::int64_t until = same_boot ? schedule.until_boot_ns : schedule.until_wall_ns;
+  // Compared first: the difference to a time of long ago may not fit.
+  if (until <= since) return {};
+  return {std::clamp<std::int64_t>(until - since, 0, std::max<std::int64_t>(schedule.left_ns, 0))};
 }
 
 std::string to_text(const StoredSchedule& schedule) {

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace drip::control {
 namespace {
 
@@ -47,6 +50,18 @@ TEST(StoredSchedule, WithoutANameOfTheBootTheWallClockCounts) {
   const MachineTime then{"unknown", 100, 1'000'000};
   const StoredSchedule schedule = schedule_of(then, Duration{500});
   EXPECT_EQ(busy_at({"unknown", 9'000'000, 1'000'100}, schedule).ns, 400);
+}
+
+// As a file may say that was not written by dripd.
+TEST(StoredSchedule, AnyTimeIsBeforeOrAfterAnother) {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  const MachineTime later{"boot-2", 5 * kSecond, kThen.wall_ns};
+  for (const MachineTime& now : {kThen, later}) {
+    EXPECT_EQ(busy_at(now, {"boot-1", kLeast, kLeast, kMost}).ns, 0);
+    EXPECT_EQ(busy_at(now, {"boot-1", kMost, kMost, kHour}).ns, kHour);
+    EXPECT_EQ(busy_at(now, {"boot-1", kMost, kMost, kLeast}).ns, 0);
+  }
 }
 
 TEST(StoredSchedule, ReadsBack) {
