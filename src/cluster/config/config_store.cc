@@ -25,15 +25,19 @@ absl::StatusOr<ConfigStore::LogPage> ConfigStore::read_log(std::uint64_t from_re
   const auto reply =
       link_.script(read_log_script(), {keys_.config, keys_.log}, {joined(from_revision)});
   if (!reply.ok()) return reply.status();
+  return page_of(*reply);
+}
+
+absl::StatusOr<ConfigStore::LogPage> ConfigStore::page_of(const RedisReply& reply) {
   LogPage page;
-  ReplyReader reader(reply->array());
+  ReplyReader reader(reply.array());
   ReplyReader head(reader.array());
   page.head = read_config_head(head);
   bool ok = head.ok();
   for (const RedisReply& each : reader.array()) {
     ReplyReader fields(each.array());
     LogEntry entry;
-    entry.revision = static_cast<std::uint64_t>(fields.number());
+    entry.revision = fields.count();
     entry.op = fields.text();
     entry.data = fields.text();
     entry.change_id = fields.text();
@@ -49,14 +53,18 @@ absl::StatusOr<ConfigStore::Whole> ConfigStore::read_all() {
       link_.script(read_all_script(), {keys_.config, keys_.buckets, keys_.rule_changes}, {},
                    deadline_in(kWholeTimeout));
   if (!reply.ok()) return reply.status();
+  return whole_of(*reply);
+}
+
+absl::StatusOr<ConfigStore::Whole> ConfigStore::whole_of(const RedisReply& reply) {
   Whole whole;
-  ReplyReader reader(reply->array());
+  ReplyReader reader(reply.array());
   ReplyReader head(reader.array());
   whole.head = read_config_head(head);
   auto rules = decode_rules(reader.text());
   if (!rules.ok()) return rules.status();
   whole.config.set_rules(*std::move(rules));
-  const auto rules_revision = static_cast<std::uint64_t>(reader.number());
+  const std::uint64_t rules_revision = reader.count();
   for (const RedisReply& each : reader.array()) {
     ReplyReader fields(each.array());
     const std::optional<ConfigChange::Op> op = op_named(fields.text());

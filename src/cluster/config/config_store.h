@@ -34,12 +34,16 @@ class ConfigStore {
     std::vector<LogEntry> entries;  ///< From the requested revision on.
   };
   [[nodiscard]] absl::StatusOr<LogPage> read_log(std::uint64_t from_revision);
+  /// Of the reply to read_log.lua; INTERNAL if it is not of the form that the script gives.
+  [[nodiscard]] static absl::StatusOr<LogPage> page_of(const RedisReply& reply);
 
   struct Whole {
     ConfigHead head;
     StoredConfig config;
   };
   [[nodiscard]] absl::StatusOr<Whole> read_all();
+  /// The same of read_all.lua.
+  [[nodiscard]] static absl::StatusOr<Whole> whole_of(const RedisReply& reply);
 
   enum class Committed : std::uint8_t {
     kDone,

@@ -25,9 +25,9 @@ struct ConfigHead {
 [[nodiscard]] inline ConfigHead read_config_head(ReplyReader& reader) {
   ConfigHead head;
   head.dataset = reader.text();
-  head.revision = static_cast<std::uint64_t>(reader.number());
+  head.revision = reader.count();
   head.change_id = reader.text();
-  head.floor = static_cast<std::uint64_t>(reader.number());
+  head.floor = reader.count();
   head.recovering_for = std::chrono::milliseconds(reader.number());
   return head;
 }

@@ -11,7 +11,6 @@
 #include "base/thread.h"
 #include "cluster/membership/membership_scripts.h"
 #include "cluster/membership/server_check.h"
-#include "cluster/redis/reply_reader.h"
 
 namespace drip::cluster {
 namespace {
@@ -118,7 +117,7 @@ std::string Membership::record() {
   return node.SerializeAsString();
 }
 
-absl::StatusOr<Membership::View> Membership::send_heartbeat(bool draining) {
+absl::StatusOr<HeartbeatView> Membership::send_heartbeat(bool draining) {
   const AppliedConfig applied = applied_();
   std::string own_record = record();
   const Deadline sent = steady_clock::now();
@@ -129,43 +128,8 @@ absl::StatusOr<Membership::View> Membership::send_heartbeat(bool draining) {
                     joined(applied.revision), applied.dataset, joined(kForgetAfter.count())});
   if (!reply.ok()) return reply.status();
   const auto round_trip = steady_clock::now() - sent;
-  absl::StatusOr<View> view = read_view(*reply, sent);
+  absl::StatusOr<HeartbeatView> view = read_heartbeat(*reply, sent);
   if (view.ok()) view->round_trip = round_trip;
-  return view;
-}
-
-absl::StatusOr<Membership::View> Membership::read_view(const RedisReply& reply, Deadline sent) {
-  View view;
-  view.any = true;
-  view.sent = sent;
-  ReplyReader reader(reply.array());
-  view.now_ms = reader.number();
-  view.epoch = static_cast<std::uint64_t>(reader.number());
-  view.leader_id = reader.text();
-  view.leader_incarnation = reader.text();
-  view.lease_left = milliseconds(reader.number());
-  bool ok = true;
-  {
-    ReplyReader head(reader.array());
-    view.config = read_config_head(head);
-    ok = ok && head.ok();
-  }
-  for (const RedisReply& each : reader.array()) {
-    ReplyReader fields(each.array());
-    Member member;
-    member.id = fields.text();
-    (void)fields.text();  // Its incarnation.
-    member.silent = milliseconds(fields.number());
-    member.lease = milliseconds(fields.number());
-    member.draining = fields.text() == "draining";
-    ok = ok && member.record.ParseFromString(fields.text()) && fields.ok();
-    view.members.push_back(std::move(member));
-  }
-  if (!ok || !reader.ok()) {
-    return absl::InternalError(
-        "the heartbeat's reply does not have the form of this version of Drip");
-  }
-  std::ranges::sort(view.members, {}, &Member::id);
   return view;
 }
 
@@ -175,8 +139,8 @@ void Membership::update_view() {
     MutexLock lock(mutex_);
     draining = draining_;
   }
-  absl::StatusOr<View> view = send_heartbeat(draining);
-  View before;
+  absl::StatusOr<HeartbeatView> view = send_heartbeat(draining);
+  HeartbeatView before;
   absl::Status last_status;
   {
     MutexLock lock(mutex_);
@@ -215,7 +179,7 @@ void Membership::check_server_once() {
   for (const std::string& warning : warnings) write_log(LogLevel::kWarning, "cluster: " + warning);
 }
 
-void Membership::log_leader_change(const View& before, const View& now) {
+void Membership::log_leader_change(const HeartbeatView& before, const HeartbeatView& now) {
   if (before.epoch == now.epoch && before.leader_id == now.leader_id) return;
   if (now.leader_id.empty()) {
     write_log(LogLevel::kInfo, joined("cluster: no leader after epoch ", now.epoch));
@@ -260,7 +224,7 @@ absl::StatusOr<control::ClusterLeader> Membership::leader() const {
   }
   control::ClusterLeader leader{view_.leader_id, "", view_.epoch,
                                 view_.leader_incarnation == incarnation_, age()};
-  for (const Member& member : view_.members) {
+  for (const HeartbeatView::Member& member : view_.members) {
     if (member.id == leader.node_id) leader.address = member.record.address();
   }
   return leader;
@@ -278,7 +242,7 @@ control::ClusterStatus Membership::status() const {
   status.warnings = warnings_;
   if (!last_status_.ok()) status.cut_off_reason = message_of(last_status_);
   const bool has_leader = steady_clock::now() < view_.sent + view_.lease_left;
-  for (const Member& known : view_.members) {
+  for (const HeartbeatView::Member& known : view_.members) {
     control::ClusterMember& member = status.members.emplace_back();
     member.node_id = known.id;
     member.address = known.record.address();

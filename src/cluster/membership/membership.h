@@ -14,10 +14,10 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "cluster/membership/config_head.h"
+#include "cluster/membership/heartbeat_view.h"
 #include "cluster/redis/cluster_keys.h"
 #include "cluster/redis/redis_link.h"
 #include "control/model/cluster_view.h"
-#include "drip/v1/rate_limiter.pb.h"
 
 namespace drip::cluster {
 
@@ -76,33 +76,11 @@ class Membership {
   [[nodiscard]] const MembershipOptions& options() const { return options_; }
 
  private:
-  struct Member {
-    std::string id;
-    std::chrono::milliseconds silent{0};  ///< Since its last heartbeat, when the view was made.
-    std::chrono::milliseconds lease{0};
-    bool draining = false;
-    v1::ClusterNode record;
-  };
-  // The reply to one heartbeat.
-  struct View {
-    bool any = false;
-    std::chrono::nanoseconds round_trip{0};
-    Deadline sent{};  ///< When the heartbeat was sent: the view's age counts from here.
-    std::int64_t now_ms = 0;
-    std::uint64_t epoch = 0;
-    std::string leader_id;
-    std::string leader_incarnation;
-    std::chrono::milliseconds lease_left{0};
-    ConfigHead config;
-    std::vector<Member> members;
-  };
-
   void run();
   void update_view();
-  [[nodiscard]] absl::StatusOr<View> send_heartbeat(bool draining);
-  [[nodiscard]] static absl::StatusOr<View> read_view(const RedisReply& reply, Deadline sent);
+  [[nodiscard]] absl::StatusOr<HeartbeatView> send_heartbeat(bool draining);
   void check_server_once();
-  void log_leader_change(const View& before, const View& now);
+  void log_leader_change(const HeartbeatView& before, const HeartbeatView& now);
   void leave();
   [[nodiscard]] std::string record();
   [[nodiscard]] std::chrono::milliseconds age() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -124,7 +102,7 @@ class Membership {
 
   mutable Mutex mutex_;
   Condition changed_;
-  View view_ ABSL_GUARDED_BY(mutex_);
+  HeartbeatView view_ ABSL_GUARDED_BY(mutex_);
   absl::Status last_status_ ABSL_GUARDED_BY(mutex_);           // Of the last heartbeat.
   std::vector<std::string> warnings_ ABSL_GUARDED_BY(mutex_);  // Of the server that was joined.
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

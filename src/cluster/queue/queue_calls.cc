@@ -2,6 +2,7 @@
 // Arguments and replies of queue.lua.
 #include "cluster/queue/queue_calls.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "cluster/queue/queue_lua.h"
 #include "cluster/queue/queue_time_lua.h"
 #include "cluster/queue/redis_time_lua.h"
+#include "cluster/redis/reply_reader.h"
 
 namespace drip::cluster {
 namespace {
@@ -46,7 +48,16 @@ class Words {
     return result;
   }
   [[nodiscard]] std::uint64_t count(std::size_t index) {
-    return static_cast<std::uint64_t>(number(index));
+    const std::int64_t value = number(index);
+    if (!is_count(value)) good_ = false;
+    return static_cast<std::uint64_t>(value);
+  }
+  // Of units of `unit_ns`. What is beyond 146 years is as good as that.
+  [[nodiscard]] Duration span(std::size_t index, std::int64_t unit_ns = 1) {
+    constexpr std::int64_t kMostNs = std::int64_t{1} << 62;
+    const std::int64_t value = number(index);
+    if (value < 0) good_ = false;
+    return {value > kMostNs / unit_ns ? kMostNs : std::max<std::int64_t>(value, 0) * unit_ns};
   }
   [[nodiscard]] bool good() const { return good_; }
 
@@ -161,8 +172,8 @@ absl::StatusOr<std::vector<control::SharedTicket>> tickets_of(const RedisReply& 
     if (what_else == 3) ticket.reason = RejectReason::kWaitTooLong;
     ticket.key = {std::string(words.text(1)), words.count(at + 2)};
     ticket.position = words.count(at + 3);
-    ticket.wait = {words.number(at + 4) * 1000};
-    ticket.until_departure = {words.number(at + 5) * 1000};
+    ticket.wait = words.span(at + 4, 1000);
+    ticket.until_departure = words.span(at + 5, 1000);
     at += kNumbers;
   }
   if (!words.good()) return malformed();
@@ -174,7 +185,7 @@ absl::StatusOr<control::SharedRequestStatus> status_of_request(const RedisReply&
   Words words(reply);
   control::SharedRequestStatus turn;
   if (words.word() == "waits") {
-    turn.until_departure = {words.number(1)};
+    turn.until_departure = words.span(1);
     if (!words.good()) return malformed();
   } else if (words.word() == "departed") {
     turn.state = State::kDeparted;
@@ -201,8 +212,8 @@ absl::StatusOr<control::SharedStats> stats_of(const RedisReply& reply, const Que
   stats.departed = words.count(3);
   stats.dropped = words.count(4);
   stats.backlog = words.count(5);
-  result.since_last_departure = {words.number(6)};
-  result.until_departure = {words.number(7)};
+  result.since_last_departure = words.span(6);
+  result.until_departure = words.span(7);
   stats.rejected[static_cast<std::size_t>(RejectReason::kWaitTooLong)] = words.count(8);
   stats.periods = ServicePeriods::of_rates(bucket.settings.units_per_second, 0);
   if (!words.good()) return malformed();
@@ -222,8 +233,8 @@ absl::StatusOr<control::SharedQueuePage> page_of(const RedisReply& reply) {
     entry.request_id = std::string(words.text(i));
     entry.sequence = words.count(i + 1);
     entry.position = words.count(i + 2);
-    entry.wait = {words.number(i + 3)};
-    entry.since_arrival = {words.number(i + 4)};
+    entry.wait = words.span(i + 3);
+    entry.since_arrival = words.span(i + 4);
   }
   if (!words.good()) return malformed();
   return page;

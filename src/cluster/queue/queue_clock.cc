@@ -63,7 +63,7 @@ absl::Status QueueClock::on_reply(const RedisReply& reply, const NodeTime& now) 
   std::string id = reader.text();
   const std::int64_t us = reader.number();
   const std::int64_t redis_us = reader.number();
-  if (!reader.ok() || id.empty()) {
+  if (!reader.ok() || id.empty() || !is_count(us) || !is_count(redis_us)) {
     return absl::InternalError("Redis's reply to a call of queue_clock.lua is malformed");
   }
   const std::int64_t base_ns = us * 1000 - now.elapsed_ns;

@@ -82,8 +82,7 @@ absl::StatusOr<std::unique_ptr<RedisConnection>> RedisConnection::open(const Red
     stream = connect_tls(*std::move(stream), target.endpoint.host, options.tls, deadline);
   }
   if (!stream.ok()) return stream.status();
-  return std::unique_ptr<RedisConnection>(
-      new RedisConnection(*std::move(stream), to_string(target)));
+  return std::make_unique<RedisConnection>(*std::move(stream), to_string(target));
 }
 
 absl::StatusOr<RedisReply> RedisConnection::read_reply(Deadline deadline) {

@@ -52,6 +52,8 @@ class RedisConnection {
   /// Connects, with TLS if the URL says so. Sends no command yet.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<RedisConnection>> open(
       const RedisTarget& target, const RedisOptions& options, Deadline deadline);
+  /// Over a stream that is open. `peer`: for errors.
+  RedisConnection(std::unique_ptr<ByteStream> stream, std::string peer);
 
   /// One reply for each command, in order; a reply may be an error. Sent in one piece. UNAVAILABLE
   /// or DEADLINE_EXCEEDED: the commands may or may not have been executed.
@@ -80,7 +82,6 @@ class RedisConnection {
     void operator()(redisReader* reader) const;
   };
 
-  RedisConnection(std::unique_ptr<ByteStream> stream, std::string peer);
   [[nodiscard]] absl::StatusOr<RedisReply> read_reply(Deadline deadline);
   [[nodiscard]] absl::Status take_hello(const RedisReply& hello);
 

@@ -9,6 +9,11 @@
 
 namespace drip::cluster {
 
+inline constexpr std::int64_t kMostCount = std::int64_t{1} << 53;
+[[nodiscard]] constexpr bool is_count(std::int64_t value) {
+  return value >= 0 && value <= kMostCount;
+}
+
 /// Returns one field after the other. A field that is missing or of another type is returned empty,
 /// and ok() is false from then on. The reply outlives the reader.
 class ReplyReader {
@@ -21,6 +26,13 @@ class ReplyReader {
     const std::int64_t* const value = field == nullptr ? nullptr : field->integer();
     if (value == nullptr) ok_ = false;
     return value == nullptr ? 0 : *value;
+  }
+  /// What counts or numbers something. Lua has no whole number above 2^53, so no script gives one.
+  std::uint64_t count() {
+    const std::int64_t value = number();
+    if (is_count(value)) return static_cast<std::uint64_t>(value);
+    ok_ = false;
+    return 0;
   }
   std::string text() {
     const RedisReply* const field = next();
