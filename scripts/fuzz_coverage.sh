@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1 seeds=$2 corpus=$3
 shift 3
 
+# Of programs that the build runs.
+export LLVM_PROFILE_FILE=/dev/null
 flags='-fprofile-instr-generate -fcoverage-mapping'
 [[ -f $build/build.ninja ]] || CXX='ccache clang++-14' meson setup "$build" -Dbuildtype=plain \
   -Doptimization=0 -Ddebug=false -Db_lundef=false "-Dcpp_args=$flags" "-Dcpp_link_args=$flags"

@@ -99,7 +99,8 @@ std::string file_of(FileKind kind, ByteSource source) {
     const auto rest = source.rest();
     const auto frame = rest.first(std::min(length, rest.size()));
     source = ByteSource(rest.subspan(frame.size()));
-    file += writer.frame(text_of(frame));
+    // Of a snapshot an empty one is the last.
+    if (kind == FileKind::kJournal || !frame.empty()) file += writer.frame(text_of(frame));
   }
   if (kind == FileKind::kSnapshot) file += writer.frame("");
   return file;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/errors.h"
 #include "base/text.h"
 #include "cluster/config/configuration_scripts.h"
 #include "cluster/config/stored_form.h"
@@ -79,7 +80,7 @@ absl::StatusOr<ConfigStore::Whole> ConfigStore::whole_of(const RedisReply& reply
   for (std::size_t i = 0; i + 1 < buckets.size(); i += 2) {
     const std::string* const id = buckets[i].text();
     const std::string* const bytes = buckets[i + 1].text();
-    if (id == nullptr || bytes == nullptr) return unknown_reply();
+    if (id == nullptr || bytes == nullptr || !check_name("", *id).ok()) return unknown_reply();
     auto bucket = decode_bucket(*bytes);
     if (!bucket.ok()) return bucket.status();
     whole.config.buckets.emplace(*id, *std::move(bucket));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cluster/config/config_store.h"
+#include "cluster/config/stored_form.h"
 #include "cluster/membership/heartbeat_view.h"
 #include "cluster/queue/queue_calls.h"
 #include "cluster/queue/queue_clock.h"
@@ -100,6 +101,19 @@ TEST(ReplyRanges, AHeartbeatsTimesCanBeAddedUp) {
 TEST(ReplyRanges, ARevisionIsNotNegative) {
   EXPECT_TRUE(ConfigStore::page_of(list({head(7), list({})})).ok());
   EXPECT_FALSE(ConfigStore::page_of(list({head(-7), list({})})).ok());
+}
+
+TEST(ReplyRanges, ABucketHasANameThatBucketsHave) {
+  StoredBucket bucket;
+  bucket.settings.units_per_second = 10;
+  bucket.settings.capacity = 5;
+  const auto whole = [&](const std::string& id) {
+    return ConfigStore::whole_of(list({head(7), text(encode(control::RuleSetSpec{})), number(1),
+                                       list({}), list({text(id), text(encode("a", bucket))})}));
+  };
+  EXPECT_TRUE(whole("a").ok()) << whole("a").status();
+  EXPECT_FALSE(whole("!").ok());
+  EXPECT_FALSE(whole("").ok());
 }
 
 }  // namespace
