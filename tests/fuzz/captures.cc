@@ -64,7 +64,7 @@ void add32(std::string& bytes, std::uint32_t number) {
 }
 
 // See draft-ietf-opsawg-pcap. `magic`: of microseconds or of nanoseconds.
-std::string pcap_of(std::uint32_t magic, std::uint32_t link_type) {
+std::string pcap_of(std::uint32_t magic, std::uint32_t link_type, std::uint32_t left_out = 100) {
   std::string file;
   add32(file, magic);
   add32(file, 4U << 16 | 2);
@@ -74,7 +74,7 @@ std::string pcap_of(std::uint32_t magic, std::uint32_t link_type) {
     add32(file, 1);
     add32(file, 2);
     add32(file, static_cast<std::uint32_t>(frame.size()));
-    add32(file, static_cast<std::uint32_t>(frame.size() + 100));
+    add32(file, static_cast<std::uint32_t>(frame.size()) + left_out);
     file.append(frame.begin(), frame.end());
   }
   return file;
@@ -103,14 +103,11 @@ std::string pcapng() {
 }  // namespace
 
 std::vector<std::string> seeds() {
-  return {pcap_of(0xa1b2c3d4, 1),
-          pcap_of(0xa1b23c4d, 1),
-          pcap_of(0xa1b2c3d4, 113),
-          pcapng(),
-          "10.0.0.1:5000>10.0.0.2:80/tcp",
-          "[2001:db8::1]:53>[2001:db8::2]:53/udp",
-          "2001:db8::1>2001:db8::2/icmpv6",
-          "10.0.0.1>10.0.0.2/47",
+  return {pcap_of(0xa1b2c3d4, 1), pcap_of(0xa1b23c4d, 1), pcap_of(0xa1b2c3d4, 113),
+          // Shorter than what is there, and longer than a frame can be.
+          pcap_of(0xa1b2c3d4, 1, 0U - 20), pcap_of(0xa1b2c3d4, 1, 16384), pcapng(),
+          "10.0.0.1:5000>10.0.0.2:80/tcp", "[2001:db8::1]:53>[2001:db8::2]:53/udp",
+          "2001:db8::1>2001:db8::2/icmpv6", "10.0.0.1>10.0.0.2/47",
           "02 00 00 00 00 01 02 00 00 00 00 02 08 06 00 01",
           "0200.0000.0001:0200.0000.0002:0800:45000014"};
 }

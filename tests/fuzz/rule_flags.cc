@@ -59,6 +59,10 @@ void check_rule(const v1::Rule& rule) {
   const v1::Rule once = written(*spec);
   const auto again = control::read_rule(once, "rule.");
   require(again.ok(), "what the node writes it accepts");
+  require(again->match == spec->match && again->src_prefixes == spec->src_prefixes &&
+              again->dst_prefixes == spec->dst_prefixes && again->src_list == spec->src_list &&
+              again->dst_list == spec->dst_list && again->ingress_port == spec->ingress_port,
+          "a rule that is written matches what it has matched");
   require(written(*again).SerializeAsString() == once.SerializeAsString(),
           "a rule is written as it was read");
   require(cli::action_in_words(once) == cli::action_in_words(written(*again)),

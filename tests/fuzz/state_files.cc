@@ -149,6 +149,7 @@ std::vector<std::string> seeds() {
       std::span(reinterpret_cast<const std::uint8_t*>(changes.data()), changes.size());
   return {'\0' + file_of(FileKind::kJournal, ByteSource(bytes)),
           '\0' + file_of(FileKind::kSnapshot, ByteSource(bytes)),
+          '\0' + file_of(FileKind::kSnapshot, ByteSource(bytes)) + "x",
           '\1' + changes,
           '\2' + changes,
           std::string("\3\5") + changes,

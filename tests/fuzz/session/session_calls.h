@@ -65,7 +65,6 @@ class SessionCalls {
 
   SessionNode& node_;
   ConfigSnapshot present_;
-  std::uint64_t highest_revision_ = 0;
   std::map<std::string, std::string> tokens_;  // By the name of the request.
   int waits_ = 0;  // Calls that last until a deadline: few of them, or nothing else is tried.
 };

@@ -26,9 +26,7 @@ void check_read_back(const v1::ConfigureBucketRequest& asked, const v1::BucketCo
 
 }  // namespace
 
-SessionCalls::SessionCalls(SessionNode& node) : node_(node), present_(node.snapshot()) {
-  highest_revision_ = 0;
-}
+SessionCalls::SessionCalls(SessionNode& node) : node_(node), present_(node.snapshot()) {}
 
 void SessionCalls::check_change(bool accepted, const ConfigSnapshot& now) {
   if (!accepted) {
@@ -38,7 +36,7 @@ void SessionCalls::check_change(bool accepted, const ConfigSnapshot& now) {
   for (const auto& [id, bucket] : now.buckets) {
     const auto before = present_.buckets.find(id);
     if (before == present_.buckets.end()) {
-      require(bucket.revision > highest_revision_, "a new bucket has a new revision");
+      require(bucket.revision > node_.highest_revision, "a new bucket has a new revision");
       continue;
     }
     require(bucket.revision >= before->second.revision, "a revision does not go back");
@@ -49,7 +47,7 @@ void SessionCalls::check_change(bool accepted, const ConfigSnapshot& now) {
   require(now.same_rules(present_) || now.rules_revision > present_.rules_revision,
           "rules that have changed have another revision");
   for (const auto& [id, bucket] : now.buckets) {
-    highest_revision_ = std::max(highest_revision_, bucket.revision);
+    node_.highest_revision = std::max(node_.highest_revision, bucket.revision);
   }
   present_ = now;
 }

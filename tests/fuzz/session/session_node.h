@@ -55,6 +55,9 @@ class SessionNode {
   void clear();
   [[nodiscard]] ConfigSnapshot snapshot();
 
+  /// Of all buckets that there were in any session.
+  std::uint64_t highest_revision = 0;
+
   [[nodiscard]] control::FakeEngine& engine() { return engine_; }
   [[nodiscard]] v1::RateLimiterService::Stub& limiter() { return *limiter_; }
   [[nodiscard]] v1::ShaperService::Stub& shaper() { return *shaper_; }
