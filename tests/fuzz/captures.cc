@@ -105,7 +105,7 @@ std::string pcapng() {
 std::vector<std::string> seeds() {
   return {pcap_of(0xa1b2c3d4, 1), pcap_of(0xa1b23c4d, 1), pcap_of(0xa1b2c3d4, 113),
           // Shorter than what is there, and longer than a frame can be.
-          pcap_of(0xa1b2c3d4, 1, 0U - 20), pcap_of(0xa1b2c3d4, 1, 16384), pcapng(),
+          pcap_of(0xa1b2c3d4, 1, 0U - 40), pcap_of(0xa1b2c3d4, 1, 16384), pcapng(),
           "10.0.0.1:5000>10.0.0.2:80/tcp", "[2001:db8::1]:53>[2001:db8::2]:53/udp",
           "2001:db8::1>2001:db8::2/icmpv6", "10.0.0.1>10.0.0.2/47",
           "02 00 00 00 00 01 02 00 00 00 00 02 08 06 00 01",
