@@ -171,7 +171,7 @@ TEST(Membership, AStaleLeadersWriteIsRefusedInRedis) {
   EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
   EXPECT_THAT(std::string(stale.message()),
               HasSubstr("FENCED epoch 1 is over: the present one is 2"));
-  EXPECT_EQ(*link.command({"HGET", "drip:{drip}:shares:data", "run_id"})->text(), "first");
+  EXPECT_EQ(*link.command({"HGET", "drip:{drip}:shares:1024:data", "run_id"})->text(), "first");
   EXPECT_TRUE(begin_data(b->epoch(), "second").ok());
   EXPECT_FALSE(begin_data(3, "from the future").ok());
 }

@@ -86,7 +86,7 @@ TEST(ClusterLeader, AStaleOneIsRefusedAfterItsPause) {
   const absl::Status stale = cluster::status_of(replies->front());
   EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
   EXPECT_THAT(std::string(stale.message()), HasSubstr("FENCED"));
-  const auto run_id = link.command({"HGET", keys.prefix + "shares:data", "run_id"});
+  const auto run_id = link.command({"HGET", keys.prefix + "shares:1024:data", "run_id"});
   EXPECT_TRUE(run_id.ok() && (run_id->text() == nullptr || *run_id->text() != "stale"));
 
   const std::string now = common_leader(nodes);

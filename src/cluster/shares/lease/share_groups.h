@@ -7,9 +7,9 @@
 
 namespace drip::cluster {
 
-/// The same on all nodes of a cluster and in Redis's data: a bucket in two groups could leak twice
-/// its rate.
-inline constexpr std::uint32_t kShareGroups = 256;
+/// The same on all nodes of a cluster and in Redis's data, whose keys have the number: a bucket in
+/// two groups could leak twice its rate.
+inline constexpr std::uint32_t kShareGroups = 1024;
 
 /// FNV-1a with 64 bits (Fowler, Noll, Vo; RFC 9923), its halves folded.
 [[nodiscard]] constexpr std::uint32_t share_group_of(std::string_view bucket_id) {

@@ -91,7 +91,7 @@ std::optional<ExchangeAnswer> answer_of(std::string_view word) {
 }  // namespace
 
 ShareScripts::ShareScripts(std::string_view prefix, std::string leader_key)
-    : leader_key_(std::move(leader_key)), prefix_(joined(prefix, "shares:")) {}
+    : leader_key_(std::move(leader_key)), prefix_(joined(prefix, "shares:", kShareGroups, ":")) {}
 
 ScriptCall ShareScripts::call(std::uint64_t epoch, std::string_view operation,
                               std::string_view run_id, std::vector<std::string> more) const {
