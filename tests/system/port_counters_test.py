@@ -4,6 +4,7 @@
 import errno
 import os
 import signal
+import threading
 import time
 import types
 
@@ -26,6 +27,7 @@ def test(build, kind):
             sent_before = port(daemon, "right")["tx_packets"]
             right.arrived()
             loss_before_drip_is_counted(link, daemon, left, right)
+            loss_under_overload_is_counted(link, daemon, left, right)
             a_link_that_is_down_is_given_nothing(link, daemon, left, right)
             long_frames_are_dropped_and_counted(link, daemon, left, right)
             tx_is_what_was_received(daemon, right, sent_before)
@@ -95,6 +97,51 @@ def loss_before_drip_is_counted(link, daemon, left, right):
     now = port(daemon, "left")
     check(now["rx_missed"] > was["rx_missed"], "nothing was missed in a stall")
     check("rx_no_mbuf" in now["unknown_counters"], "a counter that nobody keeps is known")
+    take(right)
+
+
+def loss_under_overload_is_counted(link, daemon, left, right):
+    """More comes than dripd takes: it has a tenth of the time, 5 ms in 50."""
+
+    def sent():
+        return int(link.left.proc("dev").split("eth0:")[1].split()[9])
+
+    before, was = sent(), port(daemon, "left")
+    over = threading.Event()
+
+    def hold_back():
+        while not over.is_set():
+            os.kill(daemon.process.pid, signal.SIGSTOP)
+            over.wait(0.045)
+            os.kill(daemon.process.pid, signal.SIGCONT)
+            time.sleep(0.005)
+
+    holder = threading.Thread(target=hold_back)
+    holder.start()
+    try:
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            send(left, 1000)
+    finally:
+        over.set()
+        holder.join()
+
+    def counted():
+        now = port(daemon, "left")
+        return sum(now[name] - was[name] for name in ("rx_packets", "rx_missed", "rx_errors"))
+
+    def missing():
+        return abs(sent() - before - counted())
+
+    # 0.1 % of what came.
+    bound = max(5, (sent() - before) // 1000)
+    wait_until(lambda: missing() <= bound, "what was sent is accounted for")
+    wait_until(lambda: bucket_is_empty(daemon), "the bucket drains")
+    check(missing() <= bound, f"{missing()} of {sent() - before} are not accounted for")
+    now = port(daemon, "left")
+    taken, missed = (now[name] - was[name] for name in ("rx_packets", "rx_missed"))
+    print(f"  overload: of {sent() - before} frames {taken} taken, {missed} missed")
+    check(taken > 0 and missed > 0, f"{taken} taken, {missed} missed: that is no overload")
     take(right)
 
 
