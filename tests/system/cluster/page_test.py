@@ -65,7 +65,12 @@ class Page:
 
     def run(self, arguments, **more):
         return subprocess.run(
-            arguments, capture_output=True, text=True, cwd=self.scratch, env=self.environment, **more
+            arguments,
+            capture_output=True,
+            text=True,
+            cwd=self.scratch,
+            env=self.environment,
+            **more,
         )
 
     def must(self, arguments):
@@ -87,7 +92,9 @@ class Page:
             )
             self.start(f"sentinel-{address}", ["redis-sentinel", file])
         for address in ADDRESSES:
-            wait_until(lambda: accepts(address, SENTINEL_PORT), f"the Sentinel at {address} listens")
+            wait_until(
+                lambda: accepts(address, SENTINEL_PORT), f"the Sentinel at {address} listens"
+            )
 
     def what_a_node_needs(self):
         """Certificate and tokens, as docs/security.md makes them."""
@@ -142,7 +149,11 @@ def the_file(page, user, block):
     """A node by Sentinel with the page's Redis user and its file."""
     words = shlex.split(user.replace(">PASSWORD", f"'>{PASSWORD}'"))
     with socket.create_connection((ADDRESSES[0], REDIS_PORT)) as redis:
-        redis.sendall(("\r\n".join([f"*{len(words)}", *[f"${len(w)}\r\n{w}" for w in words]]) + "\r\n").encode())
+        redis.sendall(
+            (
+                "\r\n".join([f"*{len(words)}", *[f"${len(w)}\r\n{w}" for w in words]]) + "\r\n"
+            ).encode()
+        )
         reply = redis.recv(1000)
     check(reply == b"+OK\r\n", f"{user}: {reply}")
     page.sentinels()
@@ -151,7 +162,9 @@ def the_file(page, user, block):
     secret.write_text(PASSWORD + "\n")
     (page.scratch / "dripd.toml").write_text(block + "\n")
     server = f"unix:{page.scratch}/n2.sock"
-    process = page.start("n2", ["dripd", "--config", "dripd.toml", "--listen", server, "--node-id", "n2"])
+    process = page.start(
+        "n2", ["dripd", "--config", "dripd.toml", "--listen", server, "--node-id", "n2"]
+    )
 
     def has_all():
         check(process.poll() is None, f"dripd has ended: {page.log_of('n2')}")
