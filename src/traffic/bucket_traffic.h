@@ -84,7 +84,8 @@ struct BucketTraffic {
   std::uint64_t segments = 0;                  ///< Of TCP that take sequence space; sampled.
   std::uint64_t retransmitted_segments = 0;    ///< Of these.
   FlowWindows flows;
-  TimePoint last{};  ///< When the last sample came.
+  TimePoint last{};           ///< When the last sample came.
+  std::uint32_t samples = 0;  ///< How many came.
 };
 
 }  // namespace drip::traffic

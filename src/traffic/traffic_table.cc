@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "traffic/traffic_table.h"
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace drip::traffic {
 namespace {
@@ -20,6 +22,22 @@ FlowKey connection_of(const FlowKey& flow, std::size_t& direction) {
   return key;
 }
 
+// Forgets the older half of those that are not established. So many are gone at once that whoever
+// fills the table again and again costs little.
+template <class Map>
+void make_room(Map& map) {
+  std::vector<TimePoint> times;
+  for (const auto& [key, entry] : map) {
+    if (entry->samples < TrafficTable::kEstablished) times.push_back(entry->last);
+  }
+  if (times.empty()) return;
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  absl::erase_if(map, [&](const auto& one) {
+    return one.second->samples < TrafficTable::kEstablished && one.second->last <= *middle;
+  });
+}
+
 }  // namespace
 
 void TrafficTable::add(const PacketSample& sample, std::string_view bucket) {
@@ -29,6 +47,7 @@ void TrafficTable::add(const PacketSample& sample, std::string_view bucket) {
     return;
   }
   traffic->last = sample.at;
+  ++traffic->samples;
   if (sample.stands_for > 0) {
     const std::uint64_t bytes = std::uint64_t{sample.frame_bytes} * sample.stands_for;
     traffic->flows.add(sample.flow, bytes, sample.at);
@@ -42,6 +61,7 @@ void TrafficTable::add_segment(const PacketSample& sample, std::string_view buck
   const FlowKey key = connection_of(sample.flow, direction);
   auto found = flows_.find(key);
   if (found == flows_.end()) {
+    if (flows_.size() >= kMostFlows) make_room(flows_);
     if (flows_.size() >= kMostFlows) {
       ++refused_;
       return;
@@ -50,6 +70,7 @@ void TrafficTable::add_segment(const PacketSample& sample, std::string_view buck
   }
   Connection& connection = *found->second;
   connection.last = sample.at;
+  ++connection.samples;
   if (connection.buckets[direction] != bucket) connection.buckets[direction] = bucket;
   const TcpFlow::Finding finding = connection.flow.add(direction, sample.tcp, sample.at);
   traffic.segments += finding.takes_sequence ? 1 : 0;
@@ -68,6 +89,7 @@ void TrafficTable::add_segment(const PacketSample& sample, std::string_view buck
 
 BucketTraffic* TrafficTable::find_or_make(std::string_view bucket) {
   if (BucketTraffic* const traffic = find(bucket)) return traffic;
+  if (buckets_.size() >= kMostBuckets) make_room(buckets_);
   if (buckets_.size() >= kMostBuckets) return nullptr;
   return buckets_.emplace(std::string(bucket), std::make_unique<BucketTraffic>())
       .first->second.get();

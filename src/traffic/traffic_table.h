@@ -18,13 +18,17 @@
 namespace drip::traffic {
 
 /// Memory is bounded: by kMostBuckets of about 7 kB, and kMostFlows of about 400 bytes. Who is idle
-/// makes room; what finds none is counted. Not thread safe.
+/// makes room. If that is not enough, those of which few samples have come do, the oldest first: a
+/// sender of ever new addresses pushes out his own, and not those that have been there for long.
+/// What finds no room is counted. Not thread safe.
 class TrafficTable {
  public:
   static constexpr std::size_t kMostBuckets = 10'000;
   static constexpr std::size_t kMostFlows = 50'000;
   static constexpr Duration kFlowIdle{60'000'000'000};
   static constexpr Duration kBucketIdle{600'000'000'000};
+  /// Of so many samples a bucket or connection is no passing one.
+  static constexpr std::uint32_t kEstablished = 8;
 
   /// A sample of a packet that `bucket` gets. Samples come in order of time.
   void add(const PacketSample& sample, std::string_view bucket);
@@ -50,6 +54,7 @@ class TrafficTable {
     // Of the packets of each direction.
     std::array<std::string, 2> buckets;
     TimePoint last;
+    std::uint32_t samples = 0;
   };
   struct KeyHash {
     std::size_t operator()(const FlowKey& key) const { return absl::HashOf(key.words()); }

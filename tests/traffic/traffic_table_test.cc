@@ -122,33 +122,80 @@ TEST(TrafficTable, OldSpansAreNotRecent) {
   EXPECT_TRUE(spans.sorted_us(at_ms(90'001)).empty());
 }
 
-TEST(TrafficTable, IdleOnesMakeRoomAndTheOthersAreCounted) {
-  TrafficTable table;
-  for (std::size_t i = 0; i < TrafficTable::kMostBuckets; ++i) {
-    table.add(random_packet(to_customer(), at_ms(0), 60, 1), "b" + std::to_string(i));
+class FullTrafficTable : public testing::Test {
+ protected:
+  static PacketSample packet(std::uint64_t ms) {
+    return random_packet(to_customer(), at_ms(ms), 60, 1);
   }
-  table.add(random_packet(to_customer(), at_ms(1), 60, 1), "more");
-  EXPECT_EQ(table.find("more"), nullptr);
-  EXPECT_EQ(table.refused(), 1U);
-  table.sweep(at_ms(600'000));
-  EXPECT_EQ(table.buckets(), TrafficTable::kMostBuckets);
-  table.sweep(at_ms(600'001));
-  EXPECT_EQ(table.buckets(), 0U);
-  table.add(random_packet(to_customer(), at_ms(600'002), 60, 1), "more");
-  EXPECT_NE(table.find("more"), nullptr);
+  void add(const std::string& bucket, std::uint64_t ms, std::uint32_t samples) {
+    for (std::uint32_t i = 0; i < samples; ++i) table_.add(packet(ms), bucket);
+  }
+  /// Buckets "0", "1" and so on, a millisecond apart.
+  void fill(std::uint32_t samples) {
+    for (std::size_t i = 0; i < TrafficTable::kMostBuckets; ++i) {
+      add(std::to_string(i), i, samples);
+    }
+  }
+  TrafficTable table_;
+};
+
+TEST_F(FullTrafficTable, IdleOnesMakeRoomAndTheOthersAreCounted) {
+  fill(TrafficTable::kEstablished);
+  add("more", 10'000, 1);
+  EXPECT_EQ(table_.find("more"), nullptr);
+  EXPECT_EQ(table_.refused(), 1U);
+  table_.sweep(at_ms(600'000));
+  EXPECT_EQ(table_.buckets(), TrafficTable::kMostBuckets);
+  table_.sweep(at_ms(600'001));
+  EXPECT_EQ(table_.buckets(), TrafficTable::kMostBuckets - 1);
+  table_.sweep(at_ms(610'000));
+  EXPECT_EQ(table_.buckets(), 0U);
+  add("more", 610'000, 1);
+  EXPECT_NE(table_.find("more"), nullptr);
+}
+
+TEST_F(FullTrafficTable, OfThoseThatPassTheOlderHalfMakesRoom) {
+  fill(1);
+  add("9999", 10'000, 1);
+  add("more", 10'001, 1);
+  EXPECT_EQ(table_.refused(), 0U);
+  EXPECT_NE(table_.find("more"), nullptr);
+  EXPECT_EQ(table_.buckets(), TrafficTable::kMostBuckets / 2);
+  EXPECT_EQ(table_.find("0"), nullptr);
+  EXPECT_EQ(table_.find("5000"), nullptr);
+  EXPECT_NE(table_.find("5001"), nullptr);
+  EXPECT_NE(table_.find("9999"), nullptr);
+}
+
+TEST_F(FullTrafficTable, EverNewAddressesPushOutTheirOwn) {
+  add("customer", 0, TrafficTable::kEstablished);
+  for (std::uint64_t i = 1; i <= 5 * TrafficTable::kMostBuckets; ++i) {
+    table_.add(packet(i), "spoofed-" + std::to_string(i));
+    ASSERT_LE(table_.buckets(), TrafficTable::kMostBuckets);
+  }
+  EXPECT_NE(table_.find("customer"), nullptr);
+  EXPECT_EQ(table_.refused(), 0U);
 }
 
 TEST(TrafficTable, ConnectionsAreBounded) {
   TrafficTable table;
-  for (std::size_t i = 0; i <= TrafficTable::kMostFlows; ++i) {
+  const auto add = [&](std::size_t i, std::uint32_t samples) {
     const auto port = static_cast<std::uint16_t>(i);
-    table.add(segment(flow(1, static_cast<std::uint8_t>(2 + i / 65536), 443, port), at_ms(0), 1, 10,
-                      50, 0),
-              "down");
-  }
+    const FlowKey key = flow(1, static_cast<std::uint8_t>(2 + i / 65536), 443, port);
+    for (std::uint32_t n = 0; n < samples; ++n) {
+      table.add(segment(key, at_ms(i / 1000), 1 + 10 * n, 10, 50 + n, 0), "down");
+    }
+  };
+  add(0, TrafficTable::kEstablished);
+  for (std::size_t i = 1; i <= TrafficTable::kMostFlows; ++i) add(i, 1);
+  // The one that lasts and the younger half of the others.
+  EXPECT_LE(table.flows(), TrafficTable::kMostFlows / 2 + 2);
+  EXPECT_GT(table.flows(), TrafficTable::kMostFlows / 2 - 1000);
+  EXPECT_EQ(table.refused(), 0U);
+  for (std::size_t i = 0; i <= TrafficTable::kMostFlows; ++i) add(i, TrafficTable::kEstablished);
   EXPECT_EQ(table.flows(), TrafficTable::kMostFlows);
-  EXPECT_EQ(table.refused(), 1U);
-  table.sweep(at_ms(60'001));
+  EXPECT_EQ(table.refused(), TrafficTable::kEstablished);
+  table.sweep(at_ms(60'051));
   EXPECT_EQ(table.flows(), 0U);
 }
 

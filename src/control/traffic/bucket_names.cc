@@ -39,8 +39,12 @@ std::string_view BucketNames::find(const PacketSample& sample) {
   return {};
 }
 
-void BucketNames::refresh() {
+std::vector<std::string> BucketNames::refresh() {
   stale_ = false;
+  std::vector<std::string> deleted;
+  for (const auto& [ref, bucket] : by_ref_) {
+    if (!bucket->exists()) deleted.push_back(bucket->id());
+  }
   by_ref_.clear();
   std::string after;
   for (bool more = true; more;) {
@@ -58,6 +62,7 @@ void BucketNames::refresh() {
   });
   ports_.clear();
   for (PortStats& port : engine_.ports()) ports_.push_back(std::move(port.name));
+  return deleted;
 }
 
 }  // namespace drip::control

@@ -27,8 +27,9 @@ class BucketNames {
   [[nodiscard]] std::string_view find(const PacketSample& sample);
   /// Whether find() has missed a bucket since refresh().
   [[nodiscard]] bool stale() const { return stale_; }
-  /// Reads all buckets and rules: 20 ms of 100,000, on this thread.
-  void refresh();
+  /// Reads all buckets and rules: 20 ms of 100,000, on this thread. Returns the ids of buckets that
+  /// have been deleted since the last call; others of these ids may be there again.
+  std::vector<std::string> refresh();
 
  private:
   struct RefHash {

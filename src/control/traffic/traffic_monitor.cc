@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <string>
 #include <utility>
 
 namespace drip::control {
@@ -50,8 +51,11 @@ void TrafficMonitor::step() {
   const bool sweeps = now - swept_ >= kSweepPeriod;
   if (sweeps) swept_ = now;
   // It may wait for a change of the configuration; who reads does not.
-  if (sweeps && names_.stale()) names_.refresh();
+  std::vector<std::string> deleted;
+  if (sweeps && names_.stale()) deleted = names_.refresh();
   MutexLock lock(mutex_);
+  // A bucket that is made again has nothing of the one before.
+  for (const std::string& bucket : deleted) table_.forget_bucket(bucket);
   take_samples(now);
   if (now - adjusted_ >= traffic::SamplePlanner::kPeriod) adjust_plan(now);
   if (sweeps) table_.sweep(now);

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "control/config/configuration_fixture.h"
 
 namespace drip::control {
@@ -51,6 +54,14 @@ TEST_F(BucketNamesTest, ADeletedOneIsNotTakenForTheOneInItsSlot) {
   ASSERT_TRUE(configuration_.delete_bucket("a", true).ok());
   EXPECT_EQ(find(RuleAction::Kind::kBucket, slot), "");
   EXPECT_TRUE(names_.stale());
+}
+
+TEST_F(BucketNamesTest, ARefreshTellsWhoWasDeletedThoughThereIsOneOfItsNameAgain) {
+  ASSERT_TRUE(configuration_.delete_bucket("a", true).ok());
+  ASSERT_TRUE(configure({"bucket_id: 'a' capacity: 4 leak_rate: 1"}).ok());
+  EXPECT_EQ(names_.refresh(), std::vector<std::string>{"a"});
+  EXPECT_TRUE(names_.refresh().empty());
+  EXPECT_EQ(find(RuleAction::Kind::kBucket, ref("a")), "a");
 }
 
 TEST_F(BucketNamesTest, ManyOfThem) {
