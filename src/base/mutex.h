@@ -19,6 +19,8 @@ namespace drip {
 class ABSL_LOCKABLE Mutex {
  public:
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  /// False if another thread has it.
+  [[nodiscard]] bool try_lock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return mutex_.try_lock(); }
   void unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
   /// Tells the analysis, which does not follow lambdas, that the mutex is held.
   void assert_held() const ABSL_ASSERT_EXCLUSIVE_LOCK() {}

@@ -88,6 +88,12 @@ struct UnitsToAdmit {
   Admission admission;  ///< Position and wait of the first unit; why the others were rejected.
 };
 
+/// A flow, and the bucket that it has until it is idle; then another flow may have it.
+struct FlowPlace {
+  FlowKey key;
+  BucketRef bucket;
+};
+
 /// A per-flow rule: a bucket with these settings for each flow.
 struct FlowRuleSettings {
   FlowTemplateKey key;

@@ -127,6 +127,12 @@ class Engine {
   /// Up to `limit` flows, in no particular order.
   [[nodiscard]] virtual std::vector<FlowStats> list_flows(std::uint32_t flow_rule,
                                                           std::size_t limit) const = 0;
+  /// All flows, in no particular order, at less cost than list_flows().
+  [[nodiscard]] virtual std::vector<FlowPlace> find_flows(std::uint32_t flow_rule) const = 0;
+  /// The statistics of a flow's bucket; of the flow that has it now, if that is another.
+  [[nodiscard]] virtual BucketStats read_flow(std::uint32_t flow_rule, BucketRef bucket) const = 0;
+  /// FlowStats::flow of a flow with this key.
+  [[nodiscard]] virtual std::string flow_text(const FlowKey& key) const = 0;
   [[nodiscard]] virtual FlowRuleStats read_flow_rule(std::uint32_t flow_rule) const = 0;
   /// Gives `rules`, prepared for worker_count() workers, to all workers and returns the previous
   /// snapshot, which no polling thread uses any more. `packet_buckets` are the buckets to which

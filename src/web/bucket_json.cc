@@ -128,13 +128,25 @@ ordered_json counts_json(const BucketState& state, const BucketRow& row) {
   return json;
 }
 
+// None if it was deleted meanwhile.
+std::optional<BucketState> state_of(const control::ServicesContext& context, const BucketRow& row) {
+  if (!row.flow) return row.bucket->state();
+  control::BucketFilter filter;
+  filter.include_flows = true;
+  filter.id_prefix = row.flow->id;
+  filter.ids = {row.flow->id};
+  absl::StatusOr<control::BucketPage> page = context.listing.page(filter, "", 1);
+  if (!page.ok() || page->states.empty()) return std::nullopt;
+  return std::move(page->states.front());
+}
+
 }  // namespace
 
 ordered_json row_json(const control::ServicesContext& context, const Record& record,
                       std::uint32_t row) {
   const BucketRow& bucket = record.buckets.table.rows()[row];
-  const BucketSettings settings = bucket.bucket->settings();
-  const control::BucketPlace place = bucket.bucket->place();
+  const BucketSettings settings = bucket.settings();
+  const control::BucketPlace place = bucket.place();
   ordered_json json = {{"id", std::string(bucket.id())},
                        {"kind", place.inner ? "inner" : "leaf"},
                        {"parent", place.parent_id},
@@ -178,7 +190,7 @@ ordered_json flow_rules_json(const Record& record, const std::string& parent_id)
 ordered_json details_json(const control::ServicesContext& context, const Record& record,
                           std::uint32_t row) {
   const BucketRow& bucket = record.buckets.table.rows()[row];
-  std::optional<BucketState> state = bucket.bucket->state();
+  std::optional<BucketState> state = state_of(context, bucket);
   if (!state) return nullptr;
   control::add_share(context.cluster, *state);
   ordered_json path = ordered_json::array();

@@ -20,7 +20,7 @@ namespace drip::web {
 /// sent most in the last minute.
 inline constexpr std::size_t kMostHistories = 10'000;
 
-/// A rule that makes a bucket for each flow. These buckets have no rows and no histories.
+/// A rule that makes a bucket for each flow.
 struct FlowRuleReading {
   std::string rule_id;
   control::RuleSpec::PerFlow flow;
@@ -51,7 +51,8 @@ class Recorder {
   /// `context` outlives the recorder.
   explicit Recorder(const control::ServicesContext& context,
                     std::size_t most_histories = kMostHistories)
-      : context_(context), buckets_(context.engine, context.buckets, most_histories) {}
+      : context_(context),
+        buckets_(context.engine, context.buckets, context.configuration, most_histories) {}
 
   /// Reads everything once. To be called every two seconds.
   void step();

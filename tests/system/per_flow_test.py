@@ -216,6 +216,7 @@ def template(daemon, name, flags, by_flow, left, sink):
         rule.queued() == {flow: len(frames) for flow, frames in by_flow.items()},
         f"{name}: not a bucket for each flow: {rule.queued()}",
     )
+    flows_in_top(daemon, by_flow, 1 / 3600)
     # A change of the template reaches flows that are there already.
     rule.let_all_go()
     check_arrivals(name, by_flow, sink.arrived())
@@ -223,6 +224,16 @@ def template(daemon, name, flags, by_flow, left, sink):
     check(rule.count("flows_created") == len(by_flow), f"{name}: more flows than there are")
     check(rule.count("flows_refused") == 0, f"{name}: there was no room for a flow")
     rule.delete()
+
+
+def flows_in_top(daemon, by_flow, rate):
+    """What waits in each, as `dripctl top` has it."""
+    top = daemon.ctl("top", "--once", "--interval", "100ms", "--filter", "flows/")
+    seen = {row["bucket_id"]: int(row["backlog"]) for row in top["buckets"]}
+    there = {f"flows/{flow}": len(frames) for flow, frames in by_flow.items()}
+    check(seen == {**there, "flows/overflow": 0}, f"top has {seen}")
+    rates = {round(row["ceiling_per_second"], 9) for row in top["buckets"]}
+    check(rates == {round(rate, 9)}, f"top has the rates {rates}")
 
 
 def by_port(daemon, left, right):

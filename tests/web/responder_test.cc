@@ -165,6 +165,34 @@ TEST_F(ResponderTest, OneBucketAndItsHistory) {
   get("nothing", "", 404);
 }
 
+TEST_F(ResponderTest, ABucketOfAFlow) {
+  configure("bucket_id: 'slot' capacity: 10 leak_rate_bps: 8000");
+  call(*shaper_, &v1::ShaperService::Stub::SetRule,
+       "rule { rule_id: 'homes' per_flow { key: FLOW_KEY_SOURCE max_flows: 4 overflow: "
+       "FLOW_OVERFLOW_PASS bucket { leak_rate_bps: 16000 capacity: 7 } } }");
+  expect_ok();
+  FlowKey key;
+  key.kind = FlowKeyKind::kSource;
+  key.ip_version = IpVersion::kV4;
+  key.src_address = {10, 0, 0, 1};
+  key.prefix_length = 32;
+  engine_.flow_places = {{key, ref("slot")}};
+  engine_.flows = {{to_text(key), 0, engine_.read(ref("slot"))}};
+  recorder_.step();
+  offer("slot", 2);
+  step(recorder_);
+  const json bucket = get("bucket", "id=homes/10.0.0.1/32");
+  EXPECT_EQ(bucket["row"]["id"], "homes/10.0.0.1/32");
+  EXPECT_EQ(bucket["row"]["ceiling_bps"], 16000);
+  EXPECT_EQ(bucket["row"]["bps"], 8000);
+  EXPECT_EQ(bucket["settings"]["capacity"], 7);
+  EXPECT_EQ(get("history", "id=homes/10.0.0.1/32")["bps"].size(), 1U);
+  EXPECT_EQ(get("search", "q=homes/")["rows"].size(), 1U);
+  // Gone since the last step.
+  engine_.flows.clear();
+  get("bucket", "id=homes/10.0.0.1/32", 404);
+}
+
 TEST_F(ResponderTest, SearchAndTop) {
   make_tree();
   EXPECT_EQ(get("search", "q=b")["rows"][0]["id"], "b");

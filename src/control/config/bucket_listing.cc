@@ -14,8 +14,6 @@ namespace drip::control {
 namespace {
 
 constexpr std::size_t kEntriesAtOnce = 256;
-// The bucket of a per-flow rule for packets of flows beyond its max_flows. No flow has this text.
-constexpr std::string_view kOverflowName = "overflow";
 
 bool matches(const BucketFilter& filter, std::string_view after, const BucketState& state) {
   return std::string_view(state.id) > after && state.id.starts_with(filter.id_prefix) &&
@@ -73,12 +71,12 @@ std::vector<BucketState> BucketListing::flows(const BucketFilter& filter) const 
       }
       if (!flow_rule->overflow_bucket) continue;
       BucketState& state = states.emplace_back();
-      state.id = begin + std::string(kOverflowName);
+      state.id = begin + std::string(FlowRule::kOverflowName);
       state.transmitter = flow_rule->overflow_bucket->transmitter;
       state.settings = flow_rule->settings.bucket;
       state.stats = engine_.read(*flow_rule->overflow_bucket);
       state.rule_id = rules.rules().rules[i].id;
-      state.flow = kOverflowName;
+      state.flow = FlowRule::kOverflowName;
     }
   });
   return states;

@@ -145,4 +145,11 @@ void Configuration::with_rules(absl::FunctionRef<void(const RuleStore&)> use) co
   use(rules_);
 }
 
+bool Configuration::try_with_rules(absl::FunctionRef<void(const RuleStore&)> use) const {
+  if (!mutex_.try_lock()) return false;
+  use(rules_);
+  mutex_.unlock();
+  return true;
+}
+
 }  // namespace drip::control

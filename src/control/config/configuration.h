@@ -112,6 +112,9 @@ class Configuration {
   /// Calls use(rules) with the lock held: rules, buckets and per-flow rules do not change
   /// meanwhile.
   void with_rules(absl::FunctionRef<void(const RuleStore&)> use) const;
+  /// The same for readers that do not wait while the configuration is being changed, which may take
+  /// seconds: then it returns false and does nothing.
+  [[nodiscard]] bool try_with_rules(absl::FunctionRef<void(const RuleStore&)> use) const;
 
   /// Applies a configuration file: creates and changes buckets that differ, replaces the rules if
   /// the file has rules (or had at the last call), then drains buckets that the file of the last

@@ -17,6 +17,9 @@ namespace drip::control {
 
 /// A per-flow rule in the engine: its number there, and the settings it has.
 struct FlowRule {
+  /// The name of overflow_bucket among the rule's flows. No flow has this text.
+  static constexpr std::string_view kOverflowName = "overflow";
+
   std::uint32_t number = 0;
   FlowRuleSettings settings;
   /// The bucket of packets of flows beyond max_flows, if they have one.

@@ -2,6 +2,7 @@
 #include "control/recorder/bucket_recorder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -38,6 +39,13 @@ std::array<std::uint64_t, kLosses> losses_of(const BucketStats& stats) {
   return lost;
 }
 
+// Both in order of id.
+void merge_into(std::vector<BucketRow>& rows, std::vector<BucketRow> more) {
+  const auto middle = static_cast<std::ptrdiff_t>(rows.size());
+  std::ranges::move(more, std::back_inserter(rows));
+  std::ranges::inplace_merge(rows, rows.begin() + middle, {}, &BucketRow::id);
+}
+
 }  // namespace
 
 void BucketRecorder::step() {
@@ -53,8 +61,15 @@ void BucketRecorder::step() {
   inner_samples_.clear();
   kept_ = std::exchange(record_.histories, 0);
   record_.history_bytes = 0;
-  std::vector<BucketRow> rows =
-      next_rows(record_.steps == 0 ? 1 : static_cast<double>(span.ns) / 1e9);
+  const double seconds = record_.steps == 0 ? 1 : static_cast<double>(span.ns) / 1e9;
+  std::vector<BucketRow> old = record_.table.take_rows();
+  const auto first_flow = std::stable_partition(
+      old.begin(), old.end(), [](const BucketRow& row) { return row.flow == nullptr; });
+  std::vector<BucketRow> old_flows(std::make_move_iterator(first_flow),
+                                   std::make_move_iterator(old.end()));
+  old.erase(first_flow, old.end());
+  std::vector<BucketRow> rows = next_rows(std::move(old), seconds);
+  merge_into(rows, next_flow_rows(std::move(old_flows), now));
   set_parents(rows);
   add_backlogs(rows);
   if (record_.steps % kStepsAMinute == 0) choose_busiest(rows);
@@ -64,8 +79,7 @@ void BucketRecorder::step() {
 }
 
 // Rows and buckets are both in order of id, so that one goes beside the other.
-std::vector<BucketRow> BucketRecorder::next_rows(double seconds) {
-  std::vector<BucketRow> old = record_.table.take_rows();
+std::vector<BucketRow> BucketRecorder::next_rows(std::vector<BucketRow> old, double seconds) {
   std::vector<BucketRow> rows;
   rows.reserve(buckets_.size());
   auto before = old.begin();
@@ -89,10 +103,27 @@ std::vector<BucketRow> BucketRecorder::next_rows(double seconds) {
   return rows;
 }
 
+std::vector<BucketRow> BucketRecorder::next_flow_rows(std::vector<BucketRow> old, TimePoint now) {
+  std::vector<BucketRow> rows;
+  const double seconds = old.empty() ? 1 : static_cast<double>((now - flows_read_).ns) / 1e9;
+  const bool read = configuration_.try_with_rules([&](const RuleStore& rules) {
+    rows = flow_rows(engine_, rules, std::move(old));
+    for (BucketRow& row : rows) this->read(row, row.flow->bucket, seconds);
+    flows_read_ = now;
+  });
+  if (read) return rows;
+  // The rules are being changed. What happens meanwhile is seen by the next step that reads them.
+  for (BucketRow& row : old) keep(row, Sample{});
+  return old;
+}
+
 std::optional<Sample> BucketRecorder::read(BucketRow& row, double seconds) {
   const auto use = row.bucket->use();
   if (!use) return std::nullopt;
-  const BucketRef ref = row.bucket->ref();
+  return read(row, row.bucket->ref(), seconds);
+}
+
+std::optional<Sample> BucketRecorder::read(BucketRow& row, BucketRef ref, double seconds) {
   const ArrivalCounts arrivals = engine_.arrivals(ref);
   const CountsSeen before = row.seen;
   // A bucket to which nothing has come and in which nothing waits is not read: most buckets of
@@ -101,10 +132,12 @@ std::optional<Sample> BucketRecorder::read(BucketRow& row, double seconds) {
     row.busy *= 1 - 1.0F / kStepsAMinute;
     if (row.busy < 1) row.sojourn_seen = nullptr;
     row.sojourn_p50_ns = row.sojourn_p99_ns = 0;
-    if (!row.bucket->inner()) keep(row, Sample{});
+    if (!row.inner()) keep(row, Sample{});
     return Sample{};
   }
-  const BucketStats stats = engine_.read(ref);
+  const bool is_flow = row.flow && row.flow->key;
+  const BucketStats stats =
+      is_flow ? engine_.read_flow(row.flow->rule->number, ref) : engine_.read(ref);
   row.seen = {arrivals.units, stats.departed, stats.departed_bytes, losses_of(stats)};
   row.backlog = stats.backlog;
   row.paused = stats.paused;
@@ -112,7 +145,7 @@ std::optional<Sample> BucketRecorder::read(BucketRow& row, double seconds) {
   row.quiet = stats.backlog == 0 && !arrivals.waits;
   // Counts from before the first look are of no step.
   if (!std::exchange(row.known, true)) {
-    if (stats.departed > 0 && !row.bucket->inner()) read_sojourns(row, stats.sojourn);
+    if (stats.departed > 0 && !row.inner()) read_sojourns(row, stats.sojourn);
     return std::nullopt;
   }
   Sample sample;
@@ -132,7 +165,7 @@ std::optional<Sample> BucketRecorder::read(BucketRow& row, double seconds) {
   const auto sent = static_cast<float>(stats.departed_bytes - before.departed_bytes) +
                     kBytesOfAUnit * static_cast<float>(stats.departed - before.departed);
   row.busy += (sent - row.busy) / kStepsAMinute;
-  if (row.bucket->inner()) return sample;
+  if (row.inner()) return sample;
   read_sojourns(row, stats.sojourn);
   sample.sojourn_p50_ns = row.sojourn_p50_ns;
   sample.sojourn_p99_ns = row.sojourn_p99_ns;
@@ -178,8 +211,8 @@ void BucketRecorder::set_parents(std::vector<BucketRow>& rows) {
   std::string last_parent;
   std::uint32_t last_row = BucketRow::kNoRow;
   for (BucketRow& row : rows) {
-    const std::string parent = row.bucket->place().parent_id;
-    row.in_tree = !parent.empty() || row.bucket->inner();
+    const std::string parent = row.place().parent_id;
+    row.in_tree = !parent.empty() || row.inner();
     if (parent.empty()) {
       row.parent = BucketRow::kNoRow;
       continue;

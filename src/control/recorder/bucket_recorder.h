@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "control/config/bucket_registry.h"
+#include "control/config/configuration.h"
 #include "control/recorder/bucket_table.h"
+#include "control/recorder/flow_rows.h"
 #include "control/recorder/history.h"
 #include "drip/histogram.h"
 #include "drip/time.h"
@@ -39,9 +41,13 @@ struct BucketRecord {
 class BucketRecorder {
  public:
   /// `most_histories`: buckets that have a history at one time, 3 kB of each that sends. Of more it
-  /// is those that sent most in the last minute. Both others outlive the recorder.
-  BucketRecorder(const Engine& engine, const BucketRegistry& buckets, std::size_t most_histories)
-      : engine_(engine), buckets_(buckets), most_histories_(most_histories) {}
+  /// is those that sent most in the last minute. All others outlive the recorder.
+  BucketRecorder(const Engine& engine, const BucketRegistry& buckets,
+                 const Configuration& configuration, std::size_t most_histories)
+      : engine_(engine),
+        buckets_(buckets),
+        configuration_(configuration),
+        most_histories_(most_histories) {}
 
   /// Reads all buckets once. Histories are of one sample a step, so with histories the steps are to
   /// be of equal length.
@@ -49,9 +55,12 @@ class BucketRecorder {
   [[nodiscard]] const BucketRecord& record() const { return record_; }
 
  private:
-  [[nodiscard]] std::vector<BucketRow> next_rows(double seconds);
-  // None of a bucket that is seen for the first time.
+  // Of configured buckets, and of those of flows; both in order of id.
+  [[nodiscard]] std::vector<BucketRow> next_rows(std::vector<BucketRow> old, double seconds);
+  [[nodiscard]] std::vector<BucketRow> next_flow_rows(std::vector<BucketRow> old, TimePoint now);
+  // None of a bucket that is seen for the first time, or was deleted.
   std::optional<Sample> read(BucketRow& row, double seconds);
+  std::optional<Sample> read(BucketRow& row, BucketRef bucket, double seconds);
   static void read_sojourns(BucketRow& row, const HistogramCounts& sojourn);
   void keep(BucketRow& row, const Sample& sample);
   static void set_parents(std::vector<BucketRow>& rows);
@@ -61,8 +70,10 @@ class BucketRecorder {
 
   const Engine& engine_;
   const BucketRegistry& buckets_;
+  const Configuration& configuration_;
   const std::size_t most_histories_;
   BucketRecord record_;
+  TimePoint flows_read_;  // When rows of flows were last read.
   // Of the step that is being made.
   std::array<double, kLosses> lost_{};
   std::vector<std::pair<std::size_t, Sample>> inner_samples_;

@@ -59,7 +59,7 @@ std::vector<std::uint32_t> BucketTable::top(SortBy by, std::size_t limit) const 
   std::vector<std::uint32_t> some;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     // What an inner node sends is what the buckets below it send.
-    if (!rows_[row].bucket->inner() && key(row, by) > 0) some.push_back(row);
+    if (!rows_[row].inner() && key(row, by) > 0) some.push_back(row);
   }
   return sorted(some, by, 0, limit);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All configured buckets with what they do now, as trees, to be searched and sorted.
+// All buckets with what they do now, as trees, to be searched and sorted: configured ones, and
+// those that per-flow rules made.
 #pragma once
 
 #include <array>
@@ -8,13 +9,17 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/config/bucket_entry.h"
+#include "control/model/bucket_place.h"
 #include "control/recorder/history.h"
+#include "drip/bucket_settings.h"
 #include "drip/histogram.h"
 #include "drip/tree/tree_node.h"
+#include "engine/call_types.h"
 
 namespace drip::control {
 
@@ -29,11 +34,28 @@ struct CountsSeen {
 /// A histogram as it was read, in the 32 bits of its bins.
 using SojournsSeen = std::array<std::uint32_t, kHistogramBins>;
 
+/// A per-flow rule: what its buckets have in common.
+struct FlowRuleOfRows {
+  std::string id;
+  std::uint32_t number = 0;  ///< In the engine.
+  BucketSettings settings;
+  BucketPlace place;
+};
+
+/// A bucket that a per-flow rule made.
+struct FlowOfRow {
+  std::string id;  ///< `rule/flow`, as BucketListing has it.
+  std::shared_ptr<const FlowRuleOfRows> rule;
+  BucketRef bucket;
+  std::optional<FlowKey> key;  ///< None of the one for flows beyond max_flows.
+};
+
 /// A bucket at the end of the last step. Rates are those of the step.
 struct BucketRow {
   static constexpr std::uint32_t kNoRow = ~0U;
 
-  BucketEntryRef bucket;
+  BucketEntryRef bucket;            ///< Null of a flow's.
+  std::unique_ptr<FlowOfRow> flow;  ///< Null of a configured one.
   std::uint32_t parent = kNoRow;
   NodeState state = NodeState::kIdle;  ///< In a tree.
   bool in_tree = false;
@@ -53,7 +75,12 @@ struct BucketRow {
   std::unique_ptr<SojournsSeen> sojourn_seen;  ///< Null of a bucket that has long been idle.
   std::unique_ptr<History> history;            ///< Null if none is kept.
 
-  [[nodiscard]] std::string_view id() const { return bucket->id_view(); }
+  [[nodiscard]] std::string_view id() const { return flow ? flow->id : bucket->id_view(); }
+  [[nodiscard]] bool inner() const { return !flow && bucket->inner(); }
+  [[nodiscard]] BucketSettings settings() const {
+    return flow ? flow->rule->settings : bucket->settings();
+  }
+  [[nodiscard]] BucketPlace place() const { return flow ? flow->rule->place : bucket->place(); }
 };
 
 /// What a bucket waits for, as far as its last state tells.

@@ -11,7 +11,7 @@ namespace drip::control {
 namespace {
 
 double use_of(const BucketRow& bucket) {
-  const BucketSettings settings = bucket.bucket->settings();
+  const BucketSettings settings = bucket.settings();
   const auto part = [](double rate, double ceiling) { return ceiling > 0 ? rate / ceiling : 0; };
   return std::max(part(bucket.bits_per_second, settings.bits_per_second),
                   part(bucket.units_per_second, settings.units_per_second));
@@ -29,8 +29,8 @@ class Viewer {
     for (std::uint32_t row = 0; row < rows.size(); ++row) {
       if (!exists(row)) continue;
       ++result_.buckets;
-      if (!rows[row].bucket->inner()) result_.lost_per_second += rows[row].lost_per_second;
-      if (!rows[row].bucket->inner() && !view_.tree && matches(row)) leaves.push_back(row);
+      if (!rows[row].inner()) result_.lost_per_second += rows[row].lost_per_second;
+      if (!rows[row].inner() && !view_.tree && matches(row)) leaves.push_back(row);
       if (rows[row].parent != BucketRow::kNoRow && exists(rows[row].parent)) continue;
       result_.bits_per_second += rows[row].bits_per_second;
       result_.units_per_second += rows[row].units_per_second;

@@ -89,6 +89,9 @@ class PollEngine final : public Engine {
   void remove_flow_rule(std::uint32_t flow_rule) override;
   [[nodiscard]] std::vector<FlowStats> list_flows(std::uint32_t flow_rule,
                                                   std::size_t limit) const override;
+  [[nodiscard]] std::vector<FlowPlace> find_flows(std::uint32_t flow_rule) const override;
+  [[nodiscard]] BucketStats read_flow(std::uint32_t flow_rule, BucketRef bucket) const override;
+  [[nodiscard]] std::string flow_text(const FlowKey& key) const override;
   [[nodiscard]] FlowRuleStats read_flow_rule(std::uint32_t flow_rule) const override;
 
   // ---- poll_engine_rules.cc
@@ -128,6 +131,8 @@ class PollEngine final : public Engine {
     std::unique_ptr<DualQueue> dual_queue;
     bool was_settled = false;  // All that waits came by the present profile.
   };
+
+  [[nodiscard]] BucketStats read_flow(const FlowRules::Entry& entry, BucketRef bucket) const;
 
   /// A move for which slot and ring are reserved.
   struct PlannedMove {

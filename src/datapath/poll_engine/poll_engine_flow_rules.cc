@@ -297,24 +297,54 @@ std::vector<FlowStats> PollEngine::list_flows(std::uint32_t flow_rule, std::size
     for (std::uint32_t flow = 0; flow < table.number_count() && flows.size() < limit; ++flow) {
       const auto key = table.key_of(flow);
       if (!key) continue;
-      const std::uint32_t slot = table.slot(flow);
-      std::string text = to_text(*key, port_names_);
-      // A flow of the present key may have the same text.
-      if (const std::uint32_t apart = FlowTable::apart_number(*key); apart != 0) {
-        text += fmt::format(",former={}", apart);
-      }
-      FlowStats stats{std::move(text), transmitter,
-                      read_bucket((*transmitters_[transmitter]->buckets)[slot],
-                                  transmitters_[transmitter]->buckets->histograms(slot),
-                                  allocators_[transmitter]->record(slot), 0)};
-      if (!entry.queue_profiles.empty()) {
-        stats.bucket.queue = transmitters_[transmitter]->buckets->queues()[slot].read();
-      }
+      FlowStats stats{flow_text(*key), transmitter,
+                      read_flow(entry, {transmitter, table.slot(flow)})};
       // The slot may have gone to another flow while it was read.
       if (table.key_of(flow) == key) flows.push_back(std::move(stats));
     }
   }
   return flows;
+}
+
+std::vector<FlowPlace> PollEngine::find_flows(std::uint32_t flow_rule) const {
+  std::vector<FlowPlace> flows;
+  const std::shared_lock lock(allocators_mutex_);
+  const FlowRules::Entry& entry = flow_rules_.entry(flow_rule);
+  for (std::uint32_t transmitter = 0; transmitter < entry.tables.size(); ++transmitter) {
+    const FlowTable& table = *entry.tables[transmitter];
+    for (std::uint32_t flow = 0; flow < table.number_count(); ++flow) {
+      if (const auto key = table.key_of(flow)) {
+        flows.push_back({*key, {transmitter, table.slot(flow)}});
+      }
+    }
+  }
+  return flows;
+}
+
+BucketStats PollEngine::read_flow(std::uint32_t flow_rule, BucketRef bucket) const {
+  const std::shared_lock lock(allocators_mutex_);
+  return read_flow(flow_rules_.entry(flow_rule), bucket);
+}
+
+BucketStats PollEngine::read_flow(const FlowRules::Entry& entry, BucketRef bucket) const {
+  const PollThread& thread = *transmitters_[bucket.transmitter];
+  BucketStats stats =
+      read_bucket((*thread.buckets)[bucket.slot], thread.buckets->histograms(bucket.slot),
+                  allocators_[bucket.transmitter]->record(bucket.slot), 0);
+  if (!entry.queue_profiles.empty()) stats.queue = thread.buckets->queues()[bucket.slot].read();
+  if (entry.settings.parent) {
+    stats.node_state = thread.buckets->array().trees.nodes[bucket.slot].state;
+  }
+  return stats;
+}
+
+std::string PollEngine::flow_text(const FlowKey& key) const {
+  std::string text = to_text(key, port_names_);
+  // A flow of the present key may have the same text.
+  if (const std::uint32_t apart = FlowTable::apart_number(key); apart != 0) {
+    text += fmt::format(",former={}", apart);
+  }
+  return text;
 }
 
 }  // namespace drip::datapath

@@ -22,7 +22,8 @@ class BucketRecorderTest : public RecorderFixture {
     return history == nullptr ? Sample{} : history->at(history->next() - 1);
   }
 
-  BucketRecorder recorder_{node_->context().engine, node_->context().buckets, 10'000};
+  BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
+                           node_->context().configuration, 10'000};
 };
 
 TEST_F(BucketRecorderTest, RatesAreThoseOfTheStep) {
@@ -136,7 +137,8 @@ TEST_F(BucketRecorderTest, AnInnerNodeHasTheBacklogOfAllBelowIt) {
 }
 
 TEST_F(BucketRecorderTest, ThereAreAsManyHistoriesAsThereMayBe) {
-  BucketRecorder recorder(node_->context().engine, node_->context().buckets, 2);
+  BucketRecorder recorder(node_->context().engine, node_->context().buckets,
+                          node_->context().configuration, 2);
   for (const char* id : {"a", "b", "c", "d"}) {
     configure(std::string("bucket_id: '") + id + "' capacity: 1000 leak_rate_bps: 800000000");
   }
@@ -184,7 +186,8 @@ TEST_F(BucketRecorderTest, SojournsOfABucketThatHasSentAreKnownAfterTheFirstStep
 }
 
 TEST_F(BucketRecorderTest, WithoutHistoriesThereAreRatesAndSojournsAllTheSame) {
-  BucketRecorder recorder(node_->context().engine, node_->context().buckets, 0);
+  BucketRecorder recorder(node_->context().engine, node_->context().buckets,
+                          node_->context().configuration, 0);
   configure("bucket_id: 'b' capacity: 10 leak_rate_bps: 8000 departure: DEPARTURE_AT_END");
   recorder.step();
   for (int i = 0; i < 100; ++i) {

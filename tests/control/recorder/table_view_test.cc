@@ -51,7 +51,8 @@ class TableViewTest : public RecorderFixture {
     return lines;
   }
 
-  BucketRecorder recorder_{node_->context().engine, node_->context().buckets, 0};
+  BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
+                           node_->context().configuration, 0};
   std::size_t total_ = 0;
 };
 

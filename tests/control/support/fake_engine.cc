@@ -291,6 +291,23 @@ std::vector<FlowStats> FakeEngine::list_flows(std::uint32_t flow_rule, std::size
   return result;
 }
 
+std::vector<FlowPlace> FakeEngine::find_flows(std::uint32_t flow_rule) const {
+  const Exclusive exclusive(*this);
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_rules_.contains(flow_rule));
+  return flow_places;
+}
+
+BucketStats FakeEngine::read_flow(std::uint32_t flow_rule, BucketRef bucket) const {
+  {
+    const std::lock_guard lock(mutex_);
+    EXPECT_TRUE(flow_rules_.contains(flow_rule));
+  }
+  return read(bucket);
+}
+
+std::string FakeEngine::flow_text(const FlowKey& key) const { return to_text(key, {}); }
+
 FlowRuleStats FakeEngine::read_flow_rule(std::uint32_t flow_rule) const {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);

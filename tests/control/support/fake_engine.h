@@ -35,6 +35,7 @@ class FakeEngine final : public Engine {
   absl::Status fail_apply, fail_swap, fail_create_flow_rule, fail_change_flow_rule;
   // Each flow rule's flows.
   std::vector<FlowStats> flows;
+  std::vector<FlowPlace> flow_places;
   TimePoint last_refused;
   std::vector<PortStats> port_stats = {{.name = "lan"}, {.name = "wan"}};
   std::vector<LcoreStats> lcore_readings;
@@ -90,6 +91,9 @@ class FakeEngine final : public Engine {
   void remove_flow_rule(std::uint32_t flow_rule) override;
   [[nodiscard]] std::vector<FlowStats> list_flows(std::uint32_t flow_rule,
                                                   std::size_t limit) const override;
+  [[nodiscard]] std::vector<FlowPlace> find_flows(std::uint32_t flow_rule) const override;
+  [[nodiscard]] BucketStats read_flow(std::uint32_t flow_rule, BucketRef bucket) const override;
+  [[nodiscard]] std::string flow_text(const FlowKey& key) const override;
   [[nodiscard]] FlowRuleStats read_flow_rule(std::uint32_t flow_rule) const override;
   absl::StatusOr<std::shared_ptr<const RuleSnapshot>> swap_rules(
       std::shared_ptr<const RuleSnapshot> rules,

@@ -176,11 +176,11 @@ class TopStream final : public grpc::ServerBidiReactor<v1::WatchTopRequest, v1::
 
   void write_row(const BucketTable& table, const ViewedRow& viewed, v1::TopBucket& message) const {
     const BucketRow& row = table.rows()[viewed.row];
-    const BucketSettings settings = row.bucket->settings();
+    const BucketSettings settings = row.settings();
     message.set_bucket_id(std::string(row.id()));
     message.set_depth(viewed.depth);
     message.set_continues(viewed.continues);
-    message.set_inner(row.bucket->inner());
+    message.set_inner(row.inner());
     message.set_processed_bps(row.bits_per_second);
     message.set_processed_per_second(row.units_per_second);
     message.set_ceiling_bps(settings.bits_per_second);
@@ -221,7 +221,7 @@ std::shared_ptr<TopRecorder> TopRecorders::get() {
   MutexLock lock(mutex_);
   std::shared_ptr<TopRecorder> recorder = present_.lock();
   if (recorder == nullptr) {
-    recorder = std::make_shared<TopRecorder>(context_.engine, context_.buckets);
+    recorder = std::make_shared<TopRecorder>(context_);
     present_ = recorder;
   }
   return recorder;

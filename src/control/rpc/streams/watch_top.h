@@ -17,7 +17,8 @@ namespace drip::control {
 
 /// A recorder without histories that measures when somebody asks. Thread safe.
 struct TopRecorder {
-  TopRecorder(const Engine& engine, const BucketRegistry& buckets) : recorder(engine, buckets, 0) {}
+  explicit TopRecorder(const ServicesContext& context)
+      : recorder(context.engine, context.buckets, context.configuration, 0) {}
   Mutex mutex;
   BucketRecorder recorder ABSL_GUARDED_BY(mutex);
 };
