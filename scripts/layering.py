@@ -102,8 +102,10 @@ ROOMS = {
         {"control/config", "control/model", "engine", "base", "drip"},
         {"absl"},
     ),
+    "src/control/rpc/clients": ({"base", "drip"}, {"absl"}),
     "src/control/rpc/calls": (
         {
+            "control/rpc/clients",
             "control/traffic",
             "traffic",
             "access",
@@ -122,6 +124,7 @@ ROOMS = {
     ),
     "src/control/rpc/streams": (
         {
+            "control/rpc/clients",
             "control/traffic",
             "traffic",
             "control/rpc/calls",
@@ -141,6 +144,7 @@ ROOMS = {
     ),
     "src/control/rpc": (
         {
+            "control/rpc/clients",
             "control/traffic",
             "traffic",
             "access",

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/quantity.h"
+#include "daemon/client_limits.h"
 #include "daemon/toml_message.h"
 #include "daemon/toml_section.h"
 #include "fmt/format.h"
@@ -223,11 +224,20 @@ absl::Status fill_list(const toml::table& root, const char* key, Add add) {
   return absl::OkStatus();
 }
 
+absl::Status read_clients(const toml::node& node, ClientOptions& clients) {
+  Section section(node, "clients");
+  for (const ClientLimitName& limit : kClientLimits) {
+    section.whole(limit.name, clients.*limit.option, limit.least, limit.most);
+  }
+  return section.finish();
+}
+
 absl::Status read_section(const toml::key& key, const toml::node& node, Options& options) {
   const std::string_view name = key.str();
   if (name == "node") return read_node(node, options);
   if (name == "placement") return read_placement(node, options.placement);
   if (name == "memory") return read_memory(node, options.memory);
+  if (name == "clients") return read_clients(node, options.clients);
   if (name == "cluster") return read_cluster(node, options.cluster);
   if (name == "metrics") return read_metrics(node, options.metrics);
   if (name == "tls") return read_tls(node, options.access.tls);
@@ -241,8 +251,8 @@ absl::Status read_section(const toml::key& key, const toml::node& node, Options&
   }
   return toml_error(
       key.source(), std::string(name),
-      "there is no such section; known are node, tls, access, placement, memory, cluster, "
-      "metrics, web, ports, buckets, rules, default_bucket_id, protect_control_traffic, "
+      "there is no such section; known are node, tls, access, clients, placement, memory, "
+      "cluster, metrics, web, ports, buckets, rules, default_bucket_id, protect_control_traffic, "
       "control_protocols and address_lists");
 }
 

@@ -3,9 +3,11 @@
 #include "daemon/flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "base/quantity.h"
+#include "daemon/client_limits.h"
 #include "daemon/config_file.h"
 #include "fmt/format.h"
 
@@ -99,6 +101,32 @@ T value_of(const char* flag, const absl::StatusOr<T>& value) {
   if (value.ok()) return *value;
   const std::string text(value.status().message());
   throw CLI::ValidationError(flag, text.substr(text.find(": ") + 2));
+}
+
+// LIMIT=N
+void apply_client_limit(const std::string& text, ClientOptions& clients) {
+  constexpr const char* kFlag = "--client-limit";
+  const std::size_t equals = text.find('=');
+  const std::string name = text.substr(0, equals);
+  const auto* const limit = std::ranges::find_if(
+      kClientLimits, [&](const ClientLimitName& one) { return name == one.name; });
+  if (equals == std::string::npos || limit == kClientLimits.end()) {
+    std::string names;
+    for (const ClientLimitName& one : kClientLimits) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", one.name);
+    }
+    throw CLI::ValidationError(kFlag,
+                               fmt::format("'{}' is not LIMIT=N; limits are {}", text, names));
+  }
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + equals + 1, end, value);
+  if (read.ec != std::errc() || read.ptr != end || value < limit->least || value > limit->most) {
+    throw CLI::ValidationError(
+        kFlag, fmt::format("{}: '{}' is not allowed: {} to {}", name, text.substr(equals + 1),
+                           limit->least, limit->most));
+  }
+  clients.*limit->option = value;
 }
 
 void apply_access(const Flags& flags, AccessOptions& access) {
@@ -250,6 +278,12 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
   app.add_option("--max-connection-calls", flags.max_connection_calls,
                  "the same of one connection [16384]")
       ->check(CLI::Range(1U, 1U << 20));
+  app.add_option("--client-limit", flags.client_limits,
+                 "LIMIT=N, what each client may have: connections=4096, calls_per_second=0, "
+                 "open_calls=32768, waiting_requests=524288, watched_buckets=1048576, "
+                 "message_bytes=67108864; 0: no limit")
+      ->type_name("LIMIT=N")
+      ->allow_extra_args(false);
   app.add_option("--ring-memory", flags.ring_memory,
                  "memory for the rings of all buckets, e.g. 4gb [1gb]");
   app.add_option("--overcommit", flags.overcommit,
@@ -299,6 +333,9 @@ void apply_flags(const Flags& flags, Options& options) {
   take(flags.max_remembered, memory.max_remembered);
   take(flags.max_open_calls, memory.max_open_calls);
   take(flags.max_connection_calls, memory.max_connection_calls);
+  for (const std::string& limit : flags.client_limits) {
+    apply_client_limit(limit, options.clients);
+  }
   take(flags.overcommit, memory.overcommit);
   if (flags.hugepages) memory.hugepages = *hugepages_named(*flags.hugepages);
   if (flags.ring_memory) {

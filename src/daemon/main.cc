@@ -136,6 +136,11 @@ control::NodeOptions node_options(const Options& options, const RunningEngine& e
   node.server.insecure = options.access.insecure;
   node.follow_traffic = options.placement.follow_traffic;
   node.count_calls = options.metrics.listen.has_value();
+  const ClientOptions& clients = options.clients;
+  node.client_limits = {clients.calls_per_second,
+                        {clients.open_calls, clients.waiting_requests, clients.watched_buckets}};
+  node.server.connections_of_address = clients.connections;
+  node.server.max_receive_bytes = static_cast<int>(clients.message_bytes);
   node.server.open_calls = {options.memory.max_connection_calls, options.memory.max_open_calls};
   return node;
 }

@@ -47,6 +47,16 @@ struct MemoryOptions {
   std::uint32_t max_connection_calls = 16'384;  ///< The same of one connection.
 };
 
+/// What each client of the API may have; 0: no limit. See control::ClientLimits.
+struct ClientOptions {
+  std::uint32_t connections = 4096;  ///< Of one address.
+  std::uint32_t calls_per_second = 0;
+  std::uint32_t open_calls = 32'768;
+  std::uint32_t waiting_requests = 524'288;
+  std::uint32_t watched_buckets = 1'048'576;
+  std::uint32_t message_bytes = 64U << 20;  ///< Of one message that it sends; 0 is not allowed.
+};
+
 struct MetricsOptions {
   std::optional<http::ListenAddress> listen;  ///< None: no metrics are served.
   metrics::BucketChoice buckets;
@@ -62,6 +72,7 @@ struct Options {
   PlacementOptions placement;
   MemoryOptions memory;
   ClusterOptions cluster;
+  ClientOptions clients;
   MetricsOptions metrics;
   AccessOptions access;
   std::optional<http::ListenAddress> web;  ///< None: there is no page.

@@ -109,8 +109,12 @@ class GuardedService : public Api::Service {
   // admit(); a call that it refuses is in the audit log.
   [[nodiscard]] absl::StatusOr<Admitted> check(const access::MethodAccess& method,
                                                const grpc::CallbackServerContext& call) const {
-    absl::StatusOr<Admitted> admitted = admit(context_.access, method, call);
-    if (admitted.ok() || context_.audit == nullptr) return admitted;
+    absl::StatusOr<Admitted> admitted = admit(context_.access, context_.clients, method, call);
+    // A client that makes too many calls does not fill the log with them.
+    if (admitted.ok() || context_.audit == nullptr ||
+        absl::IsResourceExhausted(admitted.status())) {
+      return admitted;
+    }
     access::AuditRecord record;
     record.peer = call.peer();
     record.method = joined(method.service, "/", method.method);

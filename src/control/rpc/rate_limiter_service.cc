@@ -238,12 +238,14 @@ grpc::ServerUnaryReactor* RateLimiterService::on_await_turn(const Admitted& admi
   const absl::StatusOr<Admissible> admissible =
       read_request(context_, *admitted.caller, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
-  absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(call->peer());
+  absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(call->peer(), admitted.client);
   if (!place.ok()) return answer(call, place.status());
+  ClientShare waiting(admitted.client, ClientUse::kWaitingRequests);
+  if (const absl::Status status = waiting.resize(1); !status.ok()) return answer(call, status);
   AdmitRequest admit_request = admissible->request;
   admit_request.terms.limits.departure = time_left(*call);
-  return await_turn(*admissible->bucket, admit_request, *std::move(place), call, *request,
-                    *response);
+  return await_turn(*admissible->bucket, admit_request, *std::move(place), std::move(waiting), call,
+                    *request, *response);
 }
 
 grpc::ServerUnaryReactor* RateLimiterService::on_get_bucket_status(

@@ -16,12 +16,14 @@
 #include <limits>
 #include <utility>
 
+#include "base/log.h"
 #include "base/thread.h"
 
 namespace drip::control {
 namespace {
 
 constexpr int kReservedDescriptors = 64;
+constexpr std::chrono::seconds kLogPause{60};
 
 // The highest descriptor that a connection may have.
 int max_connection_fd() {
@@ -36,9 +38,10 @@ int max_connection_fd() {
 }  // namespace
 
 Acceptor::Acceptor(std::vector<Listener> listeners,
-                   std::vector<std::unique_ptr<GrpcAcceptor>> acceptors)
+                   std::vector<std::unique_ptr<GrpcAcceptor>> acceptors, std::uint32_t connections)
     : listeners_(std::move(listeners)),
       acceptors_(std::move(acceptors)),
+      limit_(connections),
       wake_(eventfd(0, EFD_CLOEXEC)),
       max_fd_(max_connection_fd()),
       thread_(start_thread("drip-accept", [this] { run(); })) {}
@@ -59,6 +62,15 @@ bool Acceptor::accept_one(const Listener& listener) {
     return false;
   }
   if (connection.get() > max_fd_) return true;
+  if (!limit_.admit(connection.get())) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= next_log_) {
+      next_log_ = now + kLogPause;
+      log_warning("connections: {} were closed: their address has as many as one may have",
+                  limit_.refused());
+    }
+    return true;
+  }
   const int on = 1;
   // Fails on a Unix socket, which does not need it.
   setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -4,10 +4,13 @@
 
 #include <grpcpp/server_builder.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "control/server/connection_limit.h"
 #include "control/server/listen_socket.h"
 
 namespace drip::control {
@@ -23,8 +26,10 @@ class Acceptor {
     ListenSocket socket;
     GrpcAcceptor* grpc = nullptr;
   };
-  /// REQUIRES: the server of the `acceptors` has started.
-  Acceptor(std::vector<Listener> listeners, std::vector<std::unique_ptr<GrpcAcceptor>> acceptors);
+  /// REQUIRES: the server of the `acceptors` has started. `connections`: of one address, see
+  /// ConnectionLimit; one that is over it is closed at once.
+  Acceptor(std::vector<Listener> listeners, std::vector<std::unique_ptr<GrpcAcceptor>> acceptors,
+           std::uint32_t connections);
   /// Ends the thread, then closes the sockets.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
@@ -37,6 +42,9 @@ class Acceptor {
 
   const std::vector<Listener> listeners_;
   const std::vector<std::unique_ptr<GrpcAcceptor>> acceptors_;
+  ConnectionLimit limit_;
+  // So that whoever is refused again and again does not fill the log.
+  std::chrono::steady_clock::time_point next_log_{};
   FileDescriptor wake_;  // An eventfd that is readable when the thread is to end.
   int max_fd_ = 0;       // A connection with a higher descriptor is closed.
   std::thread thread_;

@@ -109,6 +109,7 @@ struct Node::Parts {
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
         access(access_of(options)),
+        clients(options.client_limits),
         streams(options.server.open_calls),
         local_queues(engine, options.max_requests, options.max_remembered),
         buckets(engine, local_queues),
@@ -145,6 +146,7 @@ struct Node::Parts {
                 cluster->change_thread() != nullptr ? *cluster->change_thread() : work,
                 facts,
                 *access,
+                clients,
                 options.tls.get(),
                 options.audit.get(),
                 options.state.get(),
@@ -175,6 +177,7 @@ struct Node::Parts {
   const NodeOptions options;
   const NodeFacts facts;
   const std::shared_ptr<access::AccessControl> access;
+  ClientTable clients;
   StreamSet streams;
   LocalQueues local_queues;
   std::optional<SharedQueues> shared_queues;  // In a cluster.

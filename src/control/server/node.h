@@ -43,6 +43,7 @@ struct NodeOptions {
   bool count_calls = false;  ///< By method and status code; see CallCounts.
   /// Who may do what; null: whoever can connect may do everything.
   std::shared_ptr<access::AccessControl> access;
+  ClientLimits client_limits;
   std::shared_ptr<access::TlsFiles> tls;    ///< Null: no TLS.
   std::shared_ptr<access::AuditLog> audit;  ///< Null: none.
   /// Where buckets, rules and the schedules of requests survive a restart; null: nowhere. Not for a

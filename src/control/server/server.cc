@@ -108,7 +108,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(const ServerOptions& optio
   for (Bound& bound : sockets) {
     listeners.push_back({std::move(bound.socket), bound.with_tls ? with_tls : plain});
   }
-  result->acceptor_ = std::make_unique<Acceptor>(std::move(listeners), std::move(acceptors));
+  result->acceptor_ = std::make_unique<Acceptor>(std::move(listeners), std::move(acceptors),
+                                                 options.connections_of_address);
   return result;
 }
 

@@ -30,6 +30,8 @@ struct ServerOptions {
   /// Memory for the buffers of all connections.
   std::size_t memory_bytes = std::size_t{512} << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
+  /// Of one address; more are closed at once. 0: no limit.
+  std::uint32_t connections_of_address = 4096;
   /// For TCP addresses, unless one says tls=off; null: none has TLS.
   std::shared_ptr<const access::TlsFiles> tls;
   /// Clients without a certificate are let in, to show a token instead.

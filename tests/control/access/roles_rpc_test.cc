@@ -95,6 +95,20 @@ TEST_F(RolesRpc, ARevokedTokenIsRefusedAndItsStreamsEnd) {
   stream_b->Finish();
 }
 
+TEST_F(RolesRpc, GuessesAreLimited) {
+  options_.client_limits.calls_per_second = 50;
+  start_with_tokens({{"a", Role::kAdmin, ""}});
+  AccessClient guesser = client("drip_guess");
+  grpc::Status status = guesser.call(&Shaper::GetNode);
+  for (int i = 0; i < 1000 && status.error_code() == StatusCode::UNAUTHENTICATED; ++i) {
+    status = guesser.call(&Shaper::GetNode);
+  }
+  EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("calls_per_second: 127.0.0.1 makes more than 50"));
+  // Who has a valid token at the same address is another client.
+  EXPECT_TRUE(client("a").call(&Shaper::GetNode).ok());
+}
+
 TEST_F(RolesRpc, ABadTokenFileIsAWarningOfTheNode) {
   start_with_tokens({{"a", Role::kAdmin, ""}});
   directory_.write("tokens.toml", "[[tokens]]\n");

@@ -3,6 +3,7 @@
 
 #include <grpc/grpc_security_constants.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,18 @@ std::vector<std::string> values(const grpc::AuthContext& context, const char* pr
 bool is_local(std::string_view peer) {
   return peer.starts_with("unix") || peer.starts_with("ipv4:127.") ||
          peer.starts_with("ipv6:[::1]") || peer.starts_with("ipv6:%5B::1%5D");
+}
+
+// Whether who is seen by it has a name that others have not.
+bool has_name(const access::Presented* presented) {
+  return presented != nullptr &&
+         (presented->authorization || presented->certificate || presented->uid);
+}
+
+TimePoint steady_now() {
+  return {static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                         std::chrono::steady_clock::now().time_since_epoch())
+                                         .count())};
 }
 
 }  // namespace
@@ -59,9 +72,10 @@ access::Presented presented_by(const grpc::ServerContextBase& call) {
   return presented;
 }
 
-absl::StatusOr<Admitted> admit(const access::AccessControl& access,
+absl::StatusOr<Admitted> admit(const access::AccessControl& access, ClientTable& clients,
                                const access::MethodAccess& method,
                                const grpc::ServerContextBase& call) {
+  const TimePoint now = steady_now();
   Admitted admitted;
   admitted.method = &method;
   if (access.is_controlled()) {
@@ -70,6 +84,10 @@ absl::StatusOr<Admitted> admit(const access::AccessControl& access,
   static const access::Presented nothing;
   absl::StatusOr<access::CallerRef> caller =
       access.identify(admitted.presented == nullptr ? nothing : *admitted.presented);
+  admitted.client = clients.find(
+      caller.ok() && has_name(admitted.presented.get()) ? (*caller)->name : address_of(call.peer()),
+      now);
+  if (absl::Status status = admitted.client->begin_call(now); !status.ok()) return status;
   if (!caller.ok()) {
     return absl::Status(caller.status().code(),
                         joined(method.method, " needs the role ", name_of(method.role), "; ",

@@ -10,11 +10,14 @@
 #include "access/access_control.h"
 #include "access/caller.h"
 #include "access/methods.h"
+#include "control/rpc/clients/client.h"
+#include "control/rpc/clients/client_table.h"
 
 namespace drip::control {
 
 struct Admitted {
   access::CallerRef caller;
+  ClientRef client;
   /// What the caller presented, to look at again while a stream is open; null where access is not
   /// controlled.
   std::shared_ptr<const access::Presented> presented;
@@ -25,7 +28,10 @@ struct Admitted {
 [[nodiscard]] access::Presented presented_by(const grpc::ServerContextBase& call);
 
 /// UNAUTHENTICATED or PERMISSION_DENIED: the text says who was seen and what is needed.
+/// RESOURCE_EXHAUSTED naming the limit if the client makes too many calls: that is who calls, or
+/// the address where access is not controlled, or the caller is not known.
 [[nodiscard]] absl::StatusOr<Admitted> admit(const access::AccessControl& access,
+                                             ClientTable& clients,
                                              const access::MethodAccess& method,
                                              const grpc::ServerContextBase& call);
 

@@ -28,9 +28,10 @@ namespace {
 
 class AwaitTurnCall final : public grpc::ServerUnaryReactor {
  public:
-  AwaitTurnCall(OpenCalls::Place place, grpc::CallbackServerContext* call, bool release_on_cancel,
-                v1::AwaitTurnResponse& response)
+  AwaitTurnCall(OpenCalls::Place place, ClientShare waiting, grpc::CallbackServerContext* call,
+                bool release_on_cancel, v1::AwaitTurnResponse& response)
       : place_(std::move(place)),
+        waiting_(std::move(waiting)),
         call_(call),
         release_on_cancel_(release_on_cancel),
         response_(response) {}
@@ -52,6 +53,7 @@ class AwaitTurnCall final : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
   const OpenCalls::Place place_;
+  const ClientShare waiting_;
   grpc::CallbackServerContext* const call_;
   const bool release_on_cancel_;
   v1::AwaitTurnResponse& response_;
@@ -61,10 +63,11 @@ class AwaitTurnCall final : public grpc::ServerUnaryReactor {
 }  // namespace
 
 grpc::ServerUnaryReactor* await_turn(BucketEntry& bucket, const AdmitRequest& admit_request,
-                                     OpenCalls::Place place, grpc::CallbackServerContext* call,
+                                     OpenCalls::Place place, ClientShare waiting,
+                                     grpc::CallbackServerContext* call,
                                      const v1::AwaitTurnRequest& request,
                                      v1::AwaitTurnResponse& response) {
-  auto reactor = std::make_unique<AwaitTurnCall>(std::move(place), call,
+  auto reactor = std::make_unique<AwaitTurnCall>(std::move(place), std::move(waiting), call,
                                                  request.release_on_cancel(), response);
   reactor->begin(bucket, admit_request);
   return reactor.release();

@@ -14,10 +14,11 @@ namespace drip::control {
 
 void write_turn(const TurnResult& turn, v1::AwaitTurnResponse& response);
 
-/// The reactor of a new call; it deletes itself when the call is done, and then gives `place` up.
+/// The reactor of a new call; it deletes itself when the call is done, and then gives `place` and
+/// `waiting` up.
 [[nodiscard]] grpc::ServerUnaryReactor* await_turn(BucketEntry& bucket,
                                                    const AdmitRequest& admit_request,
-                                                   OpenCalls::Place place,
+                                                   OpenCalls::Place place, ClientShare waiting,
                                                    grpc::CallbackServerContext* call,
                                                    const v1::AwaitTurnRequest& request,
                                                    v1::AwaitTurnResponse& response);

@@ -12,7 +12,9 @@ bool names_a_connection(std::string_view peer) { return !peer.starts_with("unix"
 
 }  // namespace
 
-absl::StatusOr<OpenCalls::Place> OpenCalls::enter(std::string_view peer) {
+absl::StatusOr<OpenCalls::Place> OpenCalls::enter(std::string_view peer, const ClientRef& client) {
+  ClientShare share(client, ClientUse::kOpenCalls);
+  if (absl::Status status = share.resize(1); !status.ok()) return status;
   std::string name = names_a_connection(peer) ? std::string(peer) : std::string();
   MutexLock lock(mutex_);
   if (size_ >= limits_.node) {
@@ -31,7 +33,7 @@ absl::StatusOr<OpenCalls::Place> OpenCalls::enter(std::string_view peer) {
     ++of_peer;
   }
   ++size_;
-  return Place(this, std::move(name));
+  return Place(this, std::move(name), std::move(share));
 }
 
 std::size_t OpenCalls::size() {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "control/rpc/clients/client.h"
 
 namespace drip::control {
 
@@ -33,10 +34,13 @@ class OpenCalls {
    public:
     Place() = default;
     Place(Place&& other) noexcept
-        : calls_(std::exchange(other.calls_, nullptr)), peer_(std::move(other.peer_)) {}
+        : calls_(std::exchange(other.calls_, nullptr)),
+          peer_(std::move(other.peer_)),
+          share_(std::move(other.share_)) {}
     Place& operator=(Place&& other) noexcept {
       std::swap(calls_, other.calls_);
       std::swap(peer_, other.peer_);
+      std::swap(share_, other.share_);
       return *this;
     }
     ~Place() {
@@ -45,15 +49,18 @@ class OpenCalls {
 
    private:
     friend class OpenCalls;
-    Place(OpenCalls* calls, std::string peer) : calls_(calls), peer_(std::move(peer)) {}
+    Place(OpenCalls* calls, std::string peer, ClientShare share)
+        : calls_(calls), peer_(std::move(peer)), share_(std::move(share)) {}
 
     OpenCalls* calls_ = nullptr;
     std::string peer_;
+    ClientShare share_{nullptr, ClientUse::kOpenCalls};
   };
 
   /// `peer` is gRPC's name of the connection's other end. Those of Unix sockets have one name for
-  /// all, so only the node's limit counts for them. RESOURCE_EXHAUSTED with the limit.
-  [[nodiscard]] absl::StatusOr<Place> enter(std::string_view peer);
+  /// all, so only the limits of the client and the node count for them. RESOURCE_EXHAUSTED with the
+  /// limit.
+  [[nodiscard]] absl::StatusOr<Place> enter(std::string_view peer, const ClientRef& client);
 
   [[nodiscard]] std::size_t size();
 

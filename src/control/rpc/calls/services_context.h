@@ -16,6 +16,7 @@
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/remembered_ids.h"
+#include "control/rpc/clients/client_table.h"
 #include "engine/engine.h"
 #include "state/state_store.h"
 
@@ -45,6 +46,7 @@ struct ServicesContext {
   WorkThread& change_thread;
   const NodeFacts& facts;
   const access::AccessControl& access;
+  ClientTable& clients;
   const access::TlsFiles* tls;               ///< Null without TLS.
   access::AuditLog* audit;                   ///< Null without an audit log.
   const state::StateStore* state = nullptr;  ///< Null without a state directory.

@@ -13,7 +13,7 @@ namespace drip::control {
 absl::Status StreamSet::add(std::shared_ptr<Stream> stream, std::string_view peer,
                             Admitted admitted) {
   Stream* const address = stream.get();
-  absl::StatusOr<OpenCalls::Place> place = calls_.enter(peer);
+  absl::StatusOr<OpenCalls::Place> place = calls_.enter(peer, admitted.client);
   MutexLock lock(mutex_);
   Kept& kept = streams_[address];
   kept.stream = std::move(stream);

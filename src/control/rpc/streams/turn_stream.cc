@@ -34,9 +34,13 @@ class TurnStream final
       public Stream,
       public std::enable_shared_from_this<TurnStream> {
  public:
-  TurnStream(const ServicesContext& context, StreamSet& streams, access::CallerRef caller,
+  TurnStream(const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
              grpc::CallbackServerContext* call)
-      : context_(context), streams_(streams), caller_(std::move(caller)), call_(call) {}
+      : context_(context),
+        streams_(streams),
+        caller_(admitted.caller),
+        call_(call),
+        share_(admitted.client, ClientUse::kWaitingRequests) {}
 
   void begin() { advance(); }
 
@@ -109,21 +113,27 @@ class TurnStream final
     }
   }
 
+  absl::Status room_for_another() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (waits_.size() >= kMaxTurnsOfAStream) {
+      return absl::ResourceExhaustedError(
+          joined("entries: ", kMaxTurnsOfAStream, " wait on this stream, as many as may"));
+    }
+    return share_.resize(waits_.size() + 1);
+  }
+
   void await(const v1::AwaitTurnsEntry& entry, const Admissible& admissible) {
     std::uint64_t key = 0;
+    absl::Status status;
     {
       MutexLock lock(mutex_);
       if (ending_) return;
-      if (waits_.size() < kMaxTurnsOfAStream) {
+      status = room_for_another();
+      if (status.ok()) {
         key = next_key_++;
         waits_[key].release = entry.release_on_cancel();
       }
     }
-    if (key == 0) {
-      return answer(entry.tag(),
-                    absl::ResourceExhaustedError(joined("entries: ", kMaxTurnsOfAStream,
-                                                        " wait on this stream, as many as may")));
-    }
+    if (!status.ok()) return answer(entry.tag(), status);
     BucketEntry& bucket = *admissible.bucket;
     std::shared_ptr<AwaitedTurn> turn =
         bucket.queues().await(bucket, admissible.request,
@@ -133,6 +143,8 @@ class TurnStream final
                                   MutexLock lock(self->mutex_);
                                   if (self->waits_.erase(key) == 0)
                                     return;  // The stream has ended.
+                                  // Less is never refused.
+                                  (void)self->share_.resize(self->waits_.size());
                                   self->push(tag, result);
                                 }
                                 self->advance();
@@ -177,6 +189,7 @@ class TurnStream final
       ending_ = true;
       release_ = release_ || release;
       waits.swap(waits_);
+      (void)share_.resize(0);
     }
     for (auto& [key, wait] : waits) {
       // If it has ended at this moment its result goes nowhere.
@@ -219,6 +232,7 @@ class TurnStream final
 
   Mutex mutex_;
   Waits waits_ ABSL_GUARDED_BY(mutex_);
+  ClientShare share_ ABSL_GUARDED_BY(mutex_);  // As many as waits_.
   std::uint64_t next_key_ ABSL_GUARDED_BY(mutex_) = 1;
   std::deque<v1::AwaitTurnsResult> results_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // Until all of the message has been taken.
@@ -235,7 +249,7 @@ class TurnStream final
 grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>* open_turn_stream(
     const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
     grpc::CallbackServerContext* call) {
-  auto stream = std::make_shared<TurnStream>(context, streams, admitted.caller, call);
+  auto stream = std::make_shared<TurnStream>(context, streams, admitted, call);
   if (const absl::Status status = streams.add(stream, call->peer(), admitted); status.ok()) {
     stream->begin();
   } else {

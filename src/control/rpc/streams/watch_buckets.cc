@@ -2,7 +2,9 @@
 // A stream repeats three steps: read the states, write them message by message, sleep.
 #include "control/rpc/streams/watch_buckets.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -39,8 +41,8 @@ absl::StatusOr<milliseconds> read_interval(std::uint32_t interval_ms) {
 
 class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
  public:
-  WatchStream(const ServicesContext& context, StreamSet& streams)
-      : PacedStream(streams), context_(context) {}
+  WatchStream(const ServicesContext& context, StreamSet& streams, const ClientRef& client)
+      : PacedStream(streams), context_(context), share_(client, ClientUse::kWatchedBuckets) {}
 
   void begin(const access::Caller& caller, const v1::WatchBucketsRequest& request) {
     const absl::StatusOr<milliseconds> interval = read_interval(request.interval_ms());
@@ -63,6 +65,7 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
     const EpochClock clock(context_.engine);
     message_.set_monotonic_ns(static_cast<std::int64_t>(clock.now().ns));
     message_.set_time(clock.epoch_ms(clock.now()));
+    states_ = 0;
     next_page();
   }
   void next_page() {
@@ -76,12 +79,20 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
     const absl::StatusOr<BucketPage> page =
         context_.listing.page(filter_, cursor_, kStatesAMessage);
     if (!page.ok()) return Finish(to_grpc(page.status()));
+    if (const absl::Status status = count(*page); !status.ok()) return Finish(to_grpc(status));
     message_.clear_buckets();
     for (const BucketState& state : page->states) {
       write_bucket(state, clock, *message_.add_buckets());
     }
     cursor_ = page->last ? std::string() : page->states.back().id;
     StartWrite(&message_);
+  }
+
+  // A round may have more states than the one before, or fewer.
+  absl::Status count(const BucketPage& page) {
+    states_ += page.states.size();
+    watched_ = page.last ? states_ : std::max(watched_, states_);
+    return share_.resize(watched_);
   }
 
   void sleep() {
@@ -97,6 +108,9 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
   milliseconds interval_{};
   BucketFilter filter_;
   std::string cursor_;
+  std::size_t states_ = 0;   // Of this round so far.
+  std::size_t watched_ = 0;  // Of a round.
+  ClientShare share_;        // As many.
   std::chrono::system_clock::time_point next_;
   v1::WatchBucketsResponse message_;
 };
@@ -106,7 +120,7 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
     const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
     std::string_view peer, const v1::WatchBucketsRequest& request) {
-  auto stream = std::make_shared<WatchStream>(context, streams);
+  auto stream = std::make_shared<WatchStream>(context, streams, admitted.client);
   if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
     stream->begin(*admitted.caller, request);
   } else {
