@@ -51,7 +51,7 @@ One core polls at full load, as in [observed](observed.md). A well-behaved clien
 every 5 ms by a unix socket. At the same time, by TCP, {result["clients"]} hostile clients: {each} that
 connect and say nothing, {each} that send a byte a second, {each} that watch all buckets ten times a
 second and read nothing, {each} that send messages of 48 MiB, {each} that call without a pause; and
-{10 * result["clients"]} idle connections. dripd has `--client-limit calls_per_second=200` and
+{10 * result["clients"]} idle connections. dripd has `--client-limit calls_per_second=300` and
 `connections=20000`. All but the polling thread share the other core; the hostile ones have the lowest
 priority there, since it is dripd that is measured and not who gets the CPU.
 

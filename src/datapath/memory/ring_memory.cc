@@ -25,8 +25,12 @@ absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
   if (free.empty()) {
     try {
       if (bytes >= kRegionBytes) {
-        regions_.emplace_back(bytes, numa_node_).populate(0, bytes);
-        free.push_back(reinterpret_cast<RingEntry*>(regions_.back().data()));
+        NumaMemory memory(bytes, numa_node_);
+        memory.populate(0, bytes);
+        auto* const slots = reinterpret_cast<RingEntry*>(memory.data());
+        large_.emplace(slots, std::move(memory));
+        large_bytes_ += bytes;
+        free.push_back(slots);
       } else {
         // The rest of a region is a sum of powers of two, none smaller than the smallest ring, so
         // it is split into free rings of those sizes.
@@ -59,7 +63,13 @@ absl::StatusOr<RingEntry*> RingMemory::allocate(std::uint32_t slot_count) {
 }
 
 void RingMemory::release(RingEntry* slots, std::uint32_t slot_count) {
-  budget_->release(bytes_for(slot_count));
+  const std::uint64_t bytes = bytes_for(slot_count);
+  budget_->release(bytes);
+  if (bytes >= kRegionBytes) {
+    large_.erase(slots);
+    large_bytes_ -= bytes;
+    return;
+  }
   free_[static_cast<std::size_t>(std::countr_zero(slot_count))].push_back(slots);
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -39,7 +40,9 @@ class RingBudget {
 
 /// Allocates rings, in powers of two, from pages of one NUMA node. Belongs to control: no polling
 /// thread allocates. Not thread safe. Unlike libdrip's RingPool, which has one block from the
-/// start, it takes memory from the kernel as it is needed and within a budget.
+/// start, it takes memory from the kernel as it is needed and within a budget. Rings of 2 MiB and
+/// more go back to the kernel when they are released; smaller ones are kept for others of their
+/// size.
 class RingMemory {
  public:
   RingMemory(std::shared_ptr<RingBudget> budget, int numa_node)
@@ -55,6 +58,10 @@ class RingMemory {
   /// REQUIRES: slot_count comes from BucketRing::slots_for(), or is a larger power of two.
   absl::StatusOr<RingEntry*> allocate(std::uint32_t slot_count);
   void release(RingEntry* slots, std::uint32_t slot_count);
+  /// Taken from the kernel and not given back.
+  [[nodiscard]] std::uint64_t held_bytes() const {
+    return regions_.size() * kRegionBytes + large_bytes_;
+  }
   /// RESOURCE_EXHAUSTED, with the figures, if the budget has no room for `count` such rings.
   [[nodiscard]] absl::Status check_room(std::uint64_t count, std::uint32_t slot_count) const {
     return budget_->check_room(count * bytes_for(slot_count));
@@ -70,6 +77,8 @@ class RingMemory {
   int numa_node_;
   std::array<std::vector<RingEntry*>, 32> free_;  // By log2 of the slot count.
   std::vector<NumaMemory> regions_;
+  std::unordered_map<RingEntry*, NumaMemory> large_;  // In use.
+  std::uint64_t large_bytes_ = 0;
   std::byte* region_next_ = nullptr;
   std::uint64_t region_left_ = 0;
 };

@@ -166,6 +166,9 @@ class PollEngine final : public Engine {
   /// Keeps the lease for readers and returns the terms for its transmitter; null if the bucket's
   /// rate is not leased. REQUIRES: leases_mutex_ and allocators_mutex_ are held.
   LeaseTerms* remember(const LeaseChange& change, std::uint64_t lapses);
+  /// RESOURCE_EXHAUSTED if the rings of all changes together are more than there is memory for:
+  /// before any of it is taken from the kernel.
+  [[nodiscard]] absl::Status check_rings(std::span<const BucketChange> changes) const;
   /// `before`: the changes of the call that are planned already.
   absl::Status plan(BucketChange& change, PlannedChange& planned,
                     std::span<const PlannedChange> before);

@@ -11,6 +11,14 @@
 namespace drip::datapath {
 namespace {
 
+// 0 of an inner node, which has none.
+std::uint32_t ring_slots_for(const BucketSettings& settings) {
+  if (settings.capacity == 0) return 0;
+  // Packets in other queues are in the polling thread's pools.
+  return settings.queue.is_plain() ? BucketRing::slots_for(settings.capacity)
+                                   : BucketRing::kMinSlots;
+}
+
 // Bounds of one job, so that it holds the packet path up only briefly: changes; leases; entries of
 // admit_many(), and no further entry once so many units are reached.
 constexpr std::size_t kChangesAJob = 16;
@@ -55,10 +63,7 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
   const auto parent = find_parent(change, before);
   if (!parent.ok()) return parent.status();
   if (*parent) planned.parent = (*parent)->slot;
-  // Packets in other queues are in the polling thread's pools.
-  const std::uint32_t wanted = change.settings.queue.is_plain()
-                                   ? BucketRing::slots_for(change.settings.capacity)
-                                   : BucketRing::kMinSlots;
+  const std::uint32_t wanted = ring_slots_for(change.settings);
   bool has_ring = false;
   if (change.ref) {
     planned.ref = *change.ref;
@@ -85,7 +90,7 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
                                                      share.guaranteed_bits_per_second > 0);
   }
   if (has_ring) return absl::OkStatus();
-  if (change.settings.capacity == 0) {  // An inner node.
+  if (wanted == 0) {
     if (!change.ref) allocators_[planned.ref.transmitter]->add_inner_node();
     return absl::OkStatus();
   }
@@ -107,6 +112,17 @@ void PollEngine::undo(const PlannedChange& planned) {
   allocator.release(planned.ref.slot);
 }
 
+absl::Status PollEngine::check_rings(std::span<const BucketChange> changes) const {
+  std::uint64_t bytes = 0;
+  for (const BucketChange& change : changes) {
+    const std::uint32_t wanted = ring_slots_for(change.settings);
+    const std::uint32_t has =
+        change.ref ? allocators_[change.ref->transmitter]->record(change.ref->slot).ring_slots : 0;
+    if (wanted > has) bytes += RingMemory::bytes_for(wanted);
+  }
+  return allocators_.front()->rings().budget().check_room(bytes);
+}
+
 absl::Status PollEngine::apply(std::span<BucketChange> changes) {
   if (absl::Status status = check_moves(changes); !status.ok()) return status;
   std::vector<PlannedChange> planned(changes.size());
@@ -114,6 +130,7 @@ absl::Status PollEngine::apply(std::span<BucketChange> changes) {
     const std::unique_lock lock(allocators_mutex_);
     reap();
     if (auto status = check_packets(packets_reserved_after(changes)); !status.ok()) return status;
+    if (auto status = check_rings(changes); !status.ok()) return status;
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const std::span before = std::span(planned).first(i);
       if (auto status = plan(changes[i], planned[i], before); !status.ok()) {

@@ -67,6 +67,22 @@ TEST(RingMemoryTest, RingsNeverOverlapAndAreReleased) {
   EXPECT_EQ(memory.budget().reserved(), 0U);
 }
 
+// A configuration that is refused, or taken back, leaves no memory behind.
+TEST(RingMemoryTest, LargeRingsGoBackToTheKernel) {
+  constexpr std::uint32_t kLarge = (2U << 20) / sizeof(RingEntry);
+  RingMemory memory(std::uint64_t{1} << 30, -1);
+  std::vector<RingEntry*> rings;
+  for (int i = 0; i < 8; ++i) rings.push_back(*memory.allocate(kLarge));
+  RingEntry* const larger = *memory.allocate(4 * kLarge);
+  EXPECT_EQ(memory.held_bytes(), 12U << 21);
+  for (RingEntry* const ring : rings) memory.release(ring, kLarge);
+  EXPECT_EQ(memory.held_bytes(), 4U << 21);
+  memory.release(larger, 4 * kLarge);
+  EXPECT_EQ(memory.held_bytes(), 0U);
+  EXPECT_EQ(memory.budget().reserved(), 0U);
+  EXPECT_TRUE(memory.allocate(kLarge).ok());
+}
+
 TEST(RingMemoryTest, ReusesReleasedRings) {
   RingMemory memory(std::uint64_t{1} << 30, -1);
   RingEntry* const first = *memory.allocate(64);
