@@ -105,7 +105,7 @@ def main():
     parser = measuring.parser(__doc__)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    clients, rounds, seconds = (50, 1, 4) if options.quick else (1000, 5, 10)
+    clients, rounds, seconds = (20, 1, 3) if options.quick else (1000, 5, 10)
     runs = {"alone": [], "among hostile clients": []}
     for i in range(rounds):
         for name, results in runs.items():

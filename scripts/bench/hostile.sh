@@ -12,7 +12,7 @@ dripd under full load with a well-behaved client, in turns alone and among 1,000
 lost, and lateness of shaped buckets. Needs no root and no network: a DPDK device replays frames
 without end, another one counts them; clients are on loopback.
 
-  --quick      50 clients, half a minute: to see that it works
+  --quick      20 clients, half a minute: to see that it works
   --out DIR    where hostile.json and hostile.md go (default: out)
   --build DIR  the build directory (default: build)
 

@@ -101,10 +101,15 @@ class Kind:
                     if self.over.wait(PACE.get(self.name, 0) / len(mine)):
                         return
                     try:
-                        channel.unary_unary(SERVICE + method)(body, timeout=30)
+                        call = channel.unary_unary(SERVICE + method).future(body, timeout=30)
+                        while not (call.done() or self.over.wait(0.01)):
+                            pass
+                        if not call.done():
+                            call.cancel()
+                            return
                         self.more(self.done)
+                        call.result()
                     except grpc.RpcError as error:
-                        self.more(self.done)
                         exhausted = error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
                         self.more(self.refused, int(exhausted))
 

@@ -92,7 +92,10 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
   absl::Status count(const BucketPage& page) {
     states_ += page.states.size();
     watched_ = page.last ? states_ : std::max(watched_, states_);
-    return share_.resize(watched_);
+    absl::Status status = share_.resize(watched_);
+    // Before the caller is told, who may begin another at once.
+    if (!status.ok()) (void)share_.resize(0);
+    return status;
   }
 
   void sleep() {
