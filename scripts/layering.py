@@ -22,11 +22,13 @@ ROOMS = {
     "src/datapath/clock": ({"engine", "base", "drip"}, set()),
     "src/datapath/flows": ({"engine", "packet", "drip"}, set()),
     "src/datapath/memory": ({"drip"}, {"absl", "fmt", "numa"}),
+    "src/datapath/spread": ({"engine", "drip"}, set()),
     "src/datapath": (
         {
             "datapath/clock",
             "datapath/flows",
             "datapath/memory",
+            "datapath/spread",
             "engine",
             "classifier",
             "packet",
@@ -40,6 +42,7 @@ ROOMS = {
             "datapath/clock",
             "datapath/flows",
             "datapath/memory",
+            "datapath/spread",
             "engine",
             "classifier",
             "packet",

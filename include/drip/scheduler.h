@@ -306,16 +306,12 @@ class Scheduler {
   }
   /// Other rates from now on, for a bucket of BucketSettings::rate_is_leased. Resumes a paused one.
   void set_rates(std::uint32_t slot, const ServicePeriods& periods, TimePoint now) {
-    Bucket& bucket = buckets_[slot];
-    const bool same_rates = periods == bucket.periods;
-    if (bucket.paused != 0) {
-      drip::resume(bucket, now);
-    } else if (same_rates) {
-      return;
-    }
-    take_off_wheel(bucket, slot);
-    if (!same_rates) change_rates(bucket, periods, now);
-    reschedule(bucket, slot, now);
+    set_rates(slot, periods, now, change_rates);
+  }
+  /// The same where several buckets, of as many Schedulers, have parts of one rate: what one of
+  /// them is late by stays the same amount of work.
+  void set_share(std::uint32_t slot, const ServicePeriods& periods, TimePoint now) {
+    set_rates(slot, periods, now, change_share);
   }
   /// The head, or the next unit if none waits, departs at `due`, and not before: of a bucket that
   /// continues where another process has left off. REQUIRES: due >= now.
@@ -423,6 +419,20 @@ class Scheduler {
   [[nodiscard]] std::uint64_t lost_schedule_ns() const { return departures_.lost_schedule_ns(); }
 
  private:
+  using RateChange = void (*)(Bucket&, const ServicePeriods&, TimePoint);
+  void set_rates(std::uint32_t slot, const ServicePeriods& periods, TimePoint now,
+                 RateChange change_to) {
+    Bucket& bucket = buckets_[slot];
+    const bool same_rates = periods == bucket.periods;
+    if (bucket.paused != 0) {
+      drip::resume(bucket, now);
+    } else if (same_rates) {
+      return;
+    }
+    take_off_wheel(bucket, slot);
+    if (!same_rates) change_to(bucket, periods, now);
+    reschedule(bucket, slot, now);
+  }
   // Of all but the ring.
   template <class Dropped>
   std::uint64_t drop_queue(Bucket& bucket, std::uint32_t slot, Dropped& dropped) {

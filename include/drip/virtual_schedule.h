@@ -128,6 +128,19 @@ class VirtualSchedule {
     departure_time_ = FinePoint::of(now) + FineSpan::of_ns(left_after) + FineSpan{0, 1};
   }
 
+  /// The same for a head that is late, whose lateness, up to `most`, stays the same amount of work:
+  /// so that servers that give rate to one another cannot all catch up at the higher one. It
+  /// becomes `most` at the most. REQUIRES: rescale() is called as well.
+  constexpr void rescale_lateness(TimePoint now, FineSpan before, FineSpan after, Duration most) {
+    if (departure_time_.after(now) || before == FineSpan{}) return;
+    const FinePoint at = FinePoint::of(now);
+    const FineSpan bound{static_cast<std::uint64_t>(most.ns), 0};
+    const FineSpan late = shorter_of(span_between(departure_time_, at), bound);
+    // Rounding must not make more of it: see rescale().
+    const long double left = late.as_ns() / before.as_ns() * after.as_ns() * (1 - 0x1p-61L);
+    departure_time_ = at - shorter_of(FineSpan::of_ns(left), bound);
+  }
+
   /// The server was stopped from `since` to `until`: a head that was due at `since` is due at
   /// `until`, and what was left of a service then is left now. The time between gives no credit.
   constexpr void freeze(TimePoint since, TimePoint until) {
@@ -157,6 +170,7 @@ class VirtualSchedule {
   constexpr void serve_to_end(FineSpan service) { departure_time_ = departure_time_ + service; }
 
  private:
+  static constexpr FineSpan shorter_of(FineSpan a, FineSpan b) { return a < b ? a : b; }
   constexpr void not_before(TimePoint earliest) {
     if (!departure_time_.after(earliest)) departure_time_ = FinePoint::of(earliest);
   }

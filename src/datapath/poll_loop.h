@@ -68,6 +68,7 @@ class alignas(kCacheLineBytes) PollLoop final : private Mailbox::Delegate {
     if (transmitter_ != nullptr) {
       for (HandOff* const hand_off : inbound_) work += dispatcher_.accept_burst(*hand_off, now);
       flows_->sweep_some(now);
+      transmitter_->exchange_shares(clock_);
       transmitter_->flush();
     }
     dispatcher_.flush();

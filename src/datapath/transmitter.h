@@ -10,6 +10,7 @@
 #include "datapath/egress.h"
 #include "datapath/lcore_counters.h"
 #include "datapath/memory/bucket_table.h"
+#include "datapath/spread/transmitter_spreads.h"
 #include "datapath/transmitter_leases.h"
 #include "datapath/transmitter_requests.h"
 #include "drip/scheduler.h"
@@ -40,6 +41,7 @@ class Transmitter {
               LcoreCounters& counters)
       : scheduler_(buckets.array(), now, TransmitterRequests::moved),
         leases_(scheduler_, now),
+        spreads_(scheduler_),
         requests_(scheduler_),
         egress_(io, ports, counters),
         io_(io),
@@ -107,7 +109,16 @@ class Transmitter {
   /// port to take them.
   [[nodiscard]] std::optional<TimePoint> idle_until(TimePoint now) const {
     if (egress_.tx_buffer().waiting() > 0) return now;
-    return scheduler_.idle_until();
+    const std::optional<TimePoint> due = scheduler_.idle_until();
+    if (spreads_.empty()) return due;
+    const TimePoint next = now + TransmitterSpreads::kLongestSleep;
+    return due && *due < next ? due : next;
+  }
+  /// In each loop. See TransmitterSpreads.
+  template <class Clock>
+  void exchange_shares(Clock& clock) {
+    if (!spreads_.empty()) [[unlikely]]
+      spreads_.visit(clock);
   }
 
   // ---- Requests
@@ -187,12 +198,12 @@ class Transmitter {
 
   // ---- Moves to and from other transmitters: see Scheduler, and docs/decisions/0019-moves.md
 
-  /// Whether a bucket can move: it holds packets only, and in its ring.
+  /// Whether a bucket can move: it holds packets only, and in its ring. A node of a tree has to
+  /// leave that before stop().
   [[nodiscard]] bool can_move(std::uint32_t slot) const {
     const Bucket& bucket = scheduler_.buckets()[slot];
     if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) return false;
-    if ((bucket.queued | bucket.in_tree | bucket.leased | bucket.paused | bucket.captured) != 0)
-      return false;
+    if ((bucket.queued | bucket.leased | bucket.paused | bucket.captured) != 0) return false;
     for (std::uint32_t at = bucket.ring.head(); at != bucket.ring.tail(); ++at) {
       const UnitRef unit = bucket.ring.at(at).unit;
       if (unit.is_released() || unit.is_tagged()) return false;
@@ -223,6 +234,7 @@ class Transmitter {
     return scheduler_.buckets()[slot].paused != 0;
   }
   [[nodiscard]] LeaseList& leases() { return leases_.list(); }
+  [[nodiscard]] TransmitterSpreads& spreads() { return spreads_; }
 
   /// From now on no bucket admits anything; all leak on.
   void stop_admission() { scheduler_.stop_admission(); }
@@ -323,6 +335,7 @@ class Transmitter {
 
   Scheduler scheduler_;
   TransmitterLeases leases_;
+  TransmitterSpreads spreads_;
   TransmitterRequests requests_;
   Egress<Io> egress_;
   Io& io_;

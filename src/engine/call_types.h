@@ -24,6 +24,8 @@ struct NodeChange {
   std::optional<BucketRef> parent;
   std::optional<std::size_t> parent_change;
   NodeSettings share;  ///< Whose `parent` is not used.
+  /// Of a new root: it has a part on each transmitter. Its BucketRef is that of one of them.
+  bool spread = false;
 };
 
 /// Creates a bucket (`ref` empty) or changes one.
@@ -41,6 +43,7 @@ struct BucketMove {
   std::uint32_t transmitter = 0;
   BucketSettings settings;         ///< Its present ones.
   std::optional<BucketRef> moved;  ///< Set by the engine: where it is now; none: it has stayed.
+  NodeSettings share;  ///< Below a spread root: how it shares. Its `parent` is not used.
 };
 
 /// What happened to the backlog of a removed bucket, in units.

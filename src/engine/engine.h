@@ -49,8 +49,9 @@ class Engine {
   /// present snapshot refers to it, and its children have been removed before.
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
   /// Moves buckets to other transmitters, with what waits in them and all that was counted, in the
-  /// order of their packets. Those that cannot move stay: nodes of trees, buckets with queues,
-  /// leases or waiting requests, those that are captured, large ones, and where there is no memory.
+  /// order of their packets. Those that cannot move stay: nodes of trees but for leaves right below
+  /// a spread root, buckets with queues, leases or waiting requests, those that are captured, large
+  /// ones, and where there is no memory.
   /// REQUIRES: no other call concerns these buckets meanwhile.
   virtual void move(std::span<BucketMove> moves) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;

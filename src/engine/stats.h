@@ -15,8 +15,18 @@
 #include "drip/tree/tree_node.h"
 #include "drip/virtual_schedule.h"
 #include "engine/drop_reason.h"
+#include "engine/lease.h"
 
 namespace drip {
+
+/// The part of a spread root on one transmitter.
+struct CoreShare {
+  std::uint32_t transmitter = 0;
+  LeasedRates rates;  ///< That it holds at present.
+  std::uint64_t departed = 0;
+  std::uint64_t departed_bytes = 0;
+  NodeState node_state = NodeState::kIdle;
+};
 
 /// Counters and rates of one bucket, read while its transmitter runs.
 struct BucketStats : BucketCounters {
@@ -25,6 +35,7 @@ struct BucketStats : BucketCounters {
   bool paused = false;  ///< Its rate is leased, and no lease lets it leak at present.
   std::optional<NodeState> node_state;  ///< Of a node of a tree.
   std::optional<QueueCounters> queue;   ///< Of one that has, or had, more than its ring.
+  std::vector<CoreShare> core_shares;   ///< Of a spread root, by transmitter.
 };
 
 /// What comes to a bucket and waits in it, at one moment; `units` and `bytes` count arrivals,

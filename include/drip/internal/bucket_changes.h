@@ -84,6 +84,16 @@ inline void change_rates(Bucket& bucket, const ServicePeriods& periods, TimePoin
   bucket.periods = periods;
 }
 
+/// The same for one of several buckets that have parts of one rate: see
+/// VirtualSchedule::rescale_lateness().
+inline void change_share(Bucket& bucket, const ServicePeriods& periods, TimePoint now) {
+  // What is late is counted in units of the one that departed last, if there was one.
+  const std::uint32_t bytes = std::max<std::uint32_t>(bucket.in_service_bytes, 1);
+  bucket.schedule.rescale_lateness(now, bucket.periods.service(bytes), periods.service(bytes),
+                                   bucket.max_catchup);
+  change_rates(bucket, periods, now);
+}
+
 /// The head, of `head_bytes`, was released. The next unit takes over the service in progress, so
 /// that the server is never busy for no unit; with none the server is free when it would have been.
 inline void replace_head(Bucket& bucket, std::uint32_t head_bytes, TimePoint time) {

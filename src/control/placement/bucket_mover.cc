@@ -31,7 +31,7 @@ std::uint32_t BucketMover::follow() {
         if (bucket == nullptr || bucket->ref() != one.from) continue;
         BucketEntry::Move move = bucket->try_move();
         if (!move) continue;
-        moves.push_back({one.from, one.transmitter, bucket->settings(), {}});
+        moves.push_back({one.from, one.transmitter, bucket->settings(), {}, bucket->place().share});
         moving.push_back({std::move(bucket), std::move(move)});
       }
       engine_.move(moves);

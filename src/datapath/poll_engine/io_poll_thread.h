@@ -89,6 +89,14 @@ class IoPollThread final : public PollThread {
     return transmitter_->end_lease(terms, now);
   }
 
+  void add_spread_part(SpreadPart& part, TimePoint now) override {
+    transmitter_->spreads().add(part, now);
+  }
+  void change_spread_part(SpreadPart& part, const LeasedRates& rates, TimePoint now) override {
+    transmitter_->spreads().change(part, rates, now);
+  }
+  void remove_spread_part(SpreadPart& part) override { transmitter_->spreads().remove(part); }
+
   Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
                           const WaitLimits& limits, TimePoint now) override {
     return transmitter_->admit_request(slot, record, wire_bytes, now, limits);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "datapath/clock/tsc_clock.h"
@@ -23,6 +25,7 @@
 #include "datapath/poll_engine/ports.h"
 #include "datapath/poll_engine/queue_profiles.h"
 #include "datapath/poll_engine/slot_allocator.h"
+#include "datapath/poll_engine/spread_bucket.h"
 #include "engine/engine.h"
 
 namespace drip::datapath {
@@ -124,12 +127,24 @@ class PollEngine final : public Engine {
   struct PlannedChange {
     BucketChange* change;
     BucketRef ref;
+    bool is_new = false;
     RingEntry* ring = nullptr;  // Null: the bucket keeps its ring.
     std::uint32_t ring_slots = 0;
     std::uint32_t parent = kNoNode;    // Its slot, with BucketChange::node.
     SharedQueueProfile queue_profile;  // Null: it has no queue but its ring.
     std::unique_ptr<DualQueue> dual_queue;
     bool was_settled = false;  // All that waits came by the present profile.
+    // Of a spread root: `ref` is one of its parts, of which only the primary one is the caller's.
+    SpreadBucket* spread = nullptr;
+    std::unique_ptr<SpreadBucket> new_spread;  // The same, with the primary part.
+    std::optional<BucketSettings> part_settings;
+
+    [[nodiscard]] const BucketSettings& settings() const {
+      return part_settings ? *part_settings : change->settings;
+    }
+    [[nodiscard]] bool is_other_part() const {
+      return spread != nullptr && spread->primary != ref.transmitter;
+    }
   };
 
   [[nodiscard]] BucketStats read_flow(const FlowRules::Entry& entry, BucketRef bucket) const;
@@ -143,6 +158,8 @@ class PollEngine final : public Engine {
     std::uint32_t ring_slots = 0;
     std::vector<std::uint32_t> rules;  // Indices of those that send packets to it.
     std::vector<RingEntry> memory;     // For what comes while it moves.
+    std::optional<NodeSettings> node;  // Below a spread root: what it will be as a node.
+    std::uint64_t green_bytes = 0;     // That it had as a node.
   };
 
   void make_threads(const PollThreadFactory& make_thread);
@@ -175,9 +192,31 @@ class PollEngine final : public Engine {
   [[nodiscard]] static absl::Status check_moves(std::span<const BucketChange> changes);
   /// Where the parent of a changed node is; none without one. FAILED_PRECONDITION if the bucket is
   /// on another transmitter.
-  [[nodiscard]] static absl::StatusOr<std::optional<BucketRef>> find_parent(
+  [[nodiscard]] absl::StatusOr<std::optional<BucketRef>> find_parent(
       const BucketChange& change, std::span<const PlannedChange> before);
   void undo(const PlannedChange& planned);
+
+  // ---- poll_engine_spread.cc; the lock is held, but where something else is said
+  /// Null: it is no spread root.
+  [[nodiscard]] SpreadBucket* find_spread(BucketRef bucket) const;
+  /// The one of which this slot has a part; null: of none.
+  [[nodiscard]] const SpreadBucket* find_spread_part(std::uint32_t transmitter,
+                                                     std::uint32_t slot) const;
+  /// Reserves the other parts of a new root; nothing if there is no room for one of them.
+  absl::Status plan_spread(PlannedChange& planned);
+  /// Releases those on the transmitters before `end`.
+  void undo_spread(const SpreadBucket& spread, std::uint32_t end);
+  /// Adds what is to be done with the other parts of spread roots.
+  void add_parts(std::vector<PlannedChange>& planned) const;
+  /// On the part's thread, when its bucket has been made or changed.
+  static void apply_part(PollThread& thread, const PlannedChange& planned, TimePoint now);
+  /// When all of it has been done.
+  void keep_spreads(std::span<PlannedChange> planned);
+  /// Takes the lock itself.
+  Removal remove_spread(BucketRef bucket, bool drop_backlog);
+  void reap_spreads();
+  /// The sums over all parts, which `stats` has of one of them.
+  void read_spread(const SpreadBucket& spread, BucketStats& stats) const;
 
   // ---- poll_engine_moves.cc
   [[nodiscard]] std::vector<PlannedMove> plan_moves(std::span<BucketMove> moves);
@@ -207,6 +246,10 @@ class PollEngine final : public Engine {
   void commit(std::span<PlannedChange> planned);
   /// Gives the nodes of trees their parents and shares, in this order; all are on `transmitter`.
   void link_nodes(std::uint32_t transmitter, std::span<const PlannedChange* const> nodes);
+  /// For a new bucket: they take turns.
+  std::uint32_t next_transmitter() {
+    return next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
+  }
   [[nodiscard]] PollThread& transmitter_of(BucketRef bucket) const {
     return *transmitters_[bucket.transmitter];
   }
@@ -256,6 +299,9 @@ class PollEngine final : public Engine {
   mutable std::shared_mutex allocators_mutex_;
   const std::shared_ptr<RingBudget> ring_budget_;
   std::vector<std::unique_ptr<SlotAllocator>> allocators_;  // By transmitter.
+  /// By the BucketRef of the primary part.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::unique_ptr<SpreadBucket>> spreads_;
+  std::vector<std::unique_ptr<SpreadBucket>> draining_spreads_;
   FlowRules flow_rules_;
   QueueProfiles queue_profiles_;
   std::shared_ptr<const RuleSnapshot> rules_;

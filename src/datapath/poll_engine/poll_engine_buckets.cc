@@ -53,6 +53,7 @@ std::uint64_t PollEngine::packets_reserved_after(std::span<const BucketChange> c
 }
 
 void PollEngine::reap() {
+  reap_spreads();
   for (const auto& allocator : allocators_) allocator->reap();
   flow_rules_.reap(allocators_);
 }
@@ -60,6 +61,7 @@ void PollEngine::reap() {
 absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
                               std::span<const PlannedChange> before) {
   planned.change = &change;
+  planned.is_new = !change.ref;
   const auto parent = find_parent(change, before);
   if (!parent.ok()) return parent.status();
   if (*parent) planned.parent = (*parent)->slot;
@@ -67,14 +69,13 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
   bool has_ring = false;
   if (change.ref) {
     planned.ref = *change.ref;
+    planned.spread = find_spread(planned.ref);
     const SlotRecord& record = allocators_[planned.ref.transmitter]->record(planned.ref.slot);
     has_ring = wanted <= record.ring_slots;
     if (auto status = plan_queue(planned); !status.ok()) return status;
   } else {
     // A whole tree is on one transmitter.
-    planned.ref.transmitter =
-        *parent ? (*parent)->transmitter
-                : next_transmitter_++ % static_cast<std::uint32_t>(transmitters_.size());
+    planned.ref.transmitter = *parent ? (*parent)->transmitter : next_transmitter();
     auto slot = allocators_[planned.ref.transmitter]->allocate();
     if (!slot.ok()) return slot.status();
     planned.ref.slot = *slot;
@@ -90,9 +91,16 @@ absl::Status PollEngine::plan(BucketChange& change, PlannedChange& planned,
                                                      share.guaranteed_bits_per_second > 0);
   }
   if (has_ring) return absl::OkStatus();
-  if (wanted == 0) {
-    if (!change.ref) allocators_[planned.ref.transmitter]->add_inner_node();
-    return absl::OkStatus();
+  if (wanted == 0) {  // An inner node.
+    if (change.ref) return absl::OkStatus();
+    SlotAllocator& allocator = *allocators_[planned.ref.transmitter];
+    allocator.add_inner_node();
+    if (!change.node->spread || transmitters_.size() == 1) return absl::OkStatus();
+    absl::Status status = plan_spread(planned);
+    if (status.ok()) return status;
+    allocator.remove_inner_node();
+    allocator.release(planned.ref.slot);
+    return status;
   }
   auto ring = allocators_[planned.ref.transmitter]->rings().allocate(wanted);
   if (!ring.ok()) {
@@ -110,6 +118,9 @@ void PollEngine::undo(const PlannedChange& planned) {
   if (planned.change->ref) return;
   if (planned.ring == nullptr) allocator.remove_inner_node();
   allocator.release(planned.ref.slot);
+  if (planned.new_spread != nullptr) {
+    undo_spread(*planned.new_spread, static_cast<std::uint32_t>(transmitters_.size()));
+  }
 }
 
 absl::Status PollEngine::check_rings(std::span<const BucketChange> changes) const {
@@ -138,6 +149,7 @@ absl::Status PollEngine::apply(std::span<BucketChange> changes) {
         return status;
       }
     }
+    add_parts(planned);
   }
   // Sorted by transmitter, since a job runs on one thread.
   std::stable_sort(planned.begin(), planned.end(),
@@ -163,6 +175,8 @@ absl::Status PollEngine::apply(std::span<BucketChange> changes) {
     link_nodes(planned[i].ref.transmitter, nodes);
     nodes.clear();
   }
+  const std::unique_lock lock(allocators_mutex_);
+  keep_spreads(planned);
   return absl::OkStatus();
 }
 
@@ -175,7 +189,7 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
     const std::shared_lock lock(allocators_mutex_);
     const SlotAllocator& allocator = *allocators_[planned.front().ref.transmitter];
     for (std::size_t i = 0; i < planned.size(); ++i) {
-      if (!planned[i].change->ref || planned[i].change->settings.rate_is_leased) continue;
+      if (planned[i].is_new || planned[i].settings().rate_is_leased) continue;
       SlotLease* const leased = allocator.record(planned[i].ref.slot).leased.get();
       if (leased != nullptr) ended[i] = &leased->terms;
     }
@@ -183,13 +197,14 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
   thread.mailbox.run([&](TimePoint now) {
     for (std::size_t i = 0; i < planned.size(); ++i) {
       const PlannedChange& one = planned[i];
-      if (one.change->ref) {
+      if (!one.is_new) {
         if (ended[i] != nullptr) thread.end_lease(*ended[i], now);
         replaced[i] =
-            thread.change_bucket(one.ref.slot, one.change->settings, one.ring, one.ring_slots, now);
+            thread.change_bucket(one.ref.slot, one.settings(), one.ring, one.ring_slots, now);
       } else {
-        thread.create_bucket(one.ref.slot, one.change->settings, one.ring, one.ring_slots, now);
+        thread.create_bucket(one.ref.slot, one.settings(), one.ring, one.ring_slots, now);
       }
+      if (one.spread != nullptr) apply_part(thread, one, now);
       if (one.queue_profile != nullptr) {
         thread.set_queue(one.ref.slot, *one.queue_profile, one.dual_queue.get());
       }
@@ -213,11 +228,17 @@ void PollEngine::commit(std::span<PlannedChange> planned) {
       record.ring = planned[i].ring;
       record.ring_slots = planned[i].ring_slots & kMaxRingSlots;
     }
-    planned[i].change->ref = planned[i].ref;
+    if (!planned[i].is_other_part()) planned[i].change->ref = planned[i].ref;
   }
 }
 
 Removal PollEngine::remove(BucketRef bucket, bool drop_backlog) {
+  bool is_spread = false;
+  {
+    const std::shared_lock lock(allocators_mutex_);
+    is_spread = find_spread(bucket) != nullptr;
+  }
+  if (is_spread) return remove_spread(bucket, drop_backlog);
   PollThread& thread = transmitter_of(bucket);
   const std::lock_guard leases_lock(leases_mutex_);
   std::unique_ptr<SlotLease> leased;
@@ -255,6 +276,9 @@ BucketStats PollEngine::read(BucketRef bucket) const {
     stats.node_state = thread.buckets->array().trees.nodes[bucket.slot].state;
     stats.green_bytes = green_bytes;
   }
+  if (record.capacity == 0) {
+    if (const SpreadBucket* const spread = find_spread(bucket)) read_spread(*spread, stats);
+  }
   return stats;
 }
 
@@ -270,6 +294,14 @@ ArrivalCounts PollEngine::arrivals(BucketRef bucket) const {
   counts.units = read.departed.get();
   counts.bytes = read.departed_bytes.get();
   counts.waits = thread.buckets->array().trees.nodes[bucket.slot].state != NodeState::kIdle;
+  const std::shared_lock lock(allocators_mutex_);
+  const SpreadBucket* const spread = find_spread(bucket);
+  if (spread == nullptr) return counts;
+  BucketStats sums;
+  read_spread(*spread, sums);
+  counts.units = sums.departed;
+  counts.bytes = sums.departed_bytes;
+  counts.waits = sums.node_state != NodeState::kIdle;
   return counts;
 }
 

@@ -44,10 +44,15 @@ void PollEngine::move(std::span<BucketMove> moves) {
     };
     on_each(&PlannedMove::to, [](PollThread& thread, PlannedMove& one, TimePoint now) {
       thread.begin_arrival(one.to.slot, one.move->settings, one.ring, one.ring_slots, now);
+      if (one.node) thread.set_node(one.to.slot, *one.node, now);
     });
     retarget(planned);
     drain_hand_offs();
-    on_each(&PlannedMove::from, [](PollThread& thread, PlannedMove& one, TimePoint) {
+    on_each(&PlannedMove::from, [](PollThread& thread, PlannedMove& one, TimePoint now) {
+      if (one.node) {
+        one.green_bytes = thread.buckets->array().trees.nodes[one.from.slot].green_bytes.get();
+        thread.set_node(one.from.slot, NodeSettings{}, now);  // It leaves its tree.
+      }
       thread.stop_bucket(one.from.slot);
     });
     // A stopped bucket is changed by nobody: the new thread reads it where it is.
@@ -55,6 +60,8 @@ void PollEngine::move(std::span<BucketMove> moves) {
       const BucketTable& before = *transmitter_of(one.from).buckets;
       thread.take_over_bucket(one.to.slot, before[one.from.slot], before.histograms(one.from.slot),
                               one.memory, now);
+      if (!one.node) return;
+      thread.buckets->array().trees.nodes[one.to.slot].green_bytes.add(one.green_bytes);
     });
     on_each(&PlannedMove::from, [](PollThread& thread, PlannedMove& one, TimePoint) {
       thread.forget_bucket(one.from.slot);
@@ -68,21 +75,29 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
   for (BucketMove& move : moves) {
     move.moved.reset();
     const PollThread& thread = transmitter_of(move.from);
+    bool is_node = false;
     {
       const std::shared_lock lock(allocators_mutex_);
       const SlotRecord& record = allocators_[move.from.transmitter]->record(move.from.slot);
-      if (move.transmitter == move.from.transmitter || record.is_node != 0 ||
+      is_node = record.is_node != 0;
+      if (move.transmitter == move.from.transmitter || record.capacity == 0 ||
           record.rate_is_leased != 0 || record.queue != nullptr ||
           record.ring_slots > kMostRingSlots || is_overflow_bucket(move.from)) {
         continue;
       }
     }
-    if (!transmitter_of(move.from).mailbox.run(
-            [&](TimePoint) { return thread.can_move_bucket(move.from.slot); })) {
+    std::uint32_t parent = kNoNode;
+    if (!transmitter_of(move.from).mailbox.run([&](TimePoint) {
+          if (is_node) parent = thread.buckets->array().trees.nodes[move.from.slot].parent_slot;
+          return thread.can_move_bucket(move.from.slot);
+        })) {
       continue;
     }
     const std::unique_lock lock(allocators_mutex_);
     reap();
+    const SpreadBucket* const spread =
+        is_node ? find_spread_part(move.from.transmitter, parent) : nullptr;
+    if (is_node && spread == nullptr) continue;  // All of its tree is where it is.
     SlotAllocator& allocator = *allocators_[move.transmitter];
     const SlotRecord& record = allocators_[move.from.transmitter]->record(move.from.slot);
     const absl::StatusOr<std::uint32_t> slot = allocator.allocate();
@@ -100,6 +115,12 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
     one.ring = *ring;
     one.ring_slots = record.ring_slots;
     one.memory.resize(record.ring_slots);
+    if (spread == nullptr) continue;
+    one.node = move.share;
+    one.node->parent = spread->part_on(move.transmitter).slot;
+    transmitters_[move.transmitter]->buckets->prepare_node(
+        *slot,
+        move.share.guaranteed_units_per_second > 0 || move.share.guaranteed_bits_per_second > 0);
   }
   find_rules_of(planned);
   return planned;
@@ -151,6 +172,7 @@ void PollEngine::finish_moves(std::span<PlannedMove> planned) {
     record.set(one.move->settings);
     record.ring = one.ring;
     record.ring_slots = one.ring_slots & kMaxRingSlots;
+    record.is_node = before.record(one.from.slot).is_node;
     record.holds_packets = before.record(one.from.slot).holds_packets;
     before.record(one.from.slot).holds_packets = 0;
     before.release_when_retired(one.from.slot);

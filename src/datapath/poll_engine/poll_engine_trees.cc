@@ -33,7 +33,14 @@ absl::StatusOr<std::optional<BucketRef>> PollEngine::find_parent(
     const BucketChange& change, std::span<const PlannedChange> before) {
   if (!change.node) return std::nullopt;
   std::optional<BucketRef> parent = change.node->parent;
-  if (change.node->parent_change) parent = before[*change.node->parent_change].ref;
+  const SpreadBucket* spread = parent ? find_spread(*parent) : nullptr;
+  if (change.node->parent_change) {
+    parent = before[*change.node->parent_change].ref;
+    spread = before[*change.node->parent_change].spread;
+  }
+  if (spread != nullptr) {
+    return spread->part_on(change.ref ? change.ref->transmitter : next_transmitter());
+  }
   if (!parent || !change.ref || parent->transmitter == change.ref->transmitter) return parent;
   return absl::FailedPreconditionError(fmt::format(
       "parent_id: a tree is on one polling thread, and the bucket is on transmitter {} and the "

@@ -29,6 +29,8 @@ struct SampleRing;
 
 namespace drip::datapath {
 
+struct SpreadPart;
+
 /// What a polling thread is made of. Whatever is referred to outlives the thread.
 struct PollThreadSetup {
   LcorePlan plan;
@@ -112,6 +114,11 @@ class PollThread {
   virtual void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) = 0;
   /// See Transmitter::end_lease().
   virtual bool end_lease(LeaseTerms& terms, TimePoint now) = 0;
+
+  /// See TransmitterSpreads.
+  virtual void add_spread_part(SpreadPart& part, TimePoint now) = 0;
+  virtual void change_spread_part(SpreadPart& part, const LeasedRates& rates, TimePoint now) = 0;
+  virtual void remove_spread_part(SpreadPart& part) = 0;
 
   virtual Admission admit_request(std::uint32_t slot, RequestRecord& record,
                                   std::uint32_t wire_bytes, const WaitLimits& limits,

@@ -148,18 +148,33 @@ class BucketMovesTest : public testing::Test {
     options.buckets_per_transmitter = 256;
     options.ring_memory_bytes = 16 << 20;
     engine_ = std::make_unique<PollEngine>(options, poll_threads_over(ios_), ports_, clock_);
-    // Some of each: mostly empty, mostly full, in between.
+    // Some of each: mostly empty, mostly full, in between; below a spread root or in no tree.
+    BucketChange root;
+    root.settings.bits_per_second = 1e9;
+    root.node = {.inner = true, .spread = true};
+    EXPECT_TRUE(engine_->apply(std::span(&root, 1)).ok());
+    root_ = *root.ref;
     for (std::uint32_t i = 0; i < kBuckets; ++i) {
       BucketSettings settings;
       settings.capacity = 16U << (i % 6);
       settings.bits_per_second = i % 3 == 0 ? 400e9 : 2e6 * (1 + i);
       settings.departure = i % 2 == 0 ? Departure::kAtStart : Departure::kAtEnd;
       settings_.push_back(settings);
-      BucketChange change{std::nullopt, settings};
+      BucketChange change;
+      change.settings = settings;
+      if (is_child(i)) change.node = NodeChange{.parent = root_, .share = share_of(i)};
       EXPECT_TRUE(engine_->apply(std::span(&change, 1)).ok());
       refs_.push_back(*change.ref);
     }
     set_rules();
+  }
+
+  static bool is_child(std::uint32_t bucket) { return bucket % 4 == 3; }
+  static NodeSettings share_of(std::uint32_t bucket) {
+    NodeSettings share;
+    share.weight = 1 + bucket;
+    if (bucket % 8 == 7) share.guaranteed_bits_per_second = 1e6;
+    return share;
   }
 
   void set_rules() {
@@ -181,7 +196,8 @@ class BucketMovesTest : public testing::Test {
     std::vector<BucketMove> moves;
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t bucket = (first + i) % kBuckets;
-      moves.push_back({refs_[bucket], 1 - refs_[bucket].transmitter, settings_[bucket], {}});
+      moves.push_back(
+          {refs_[bucket], 1 - refs_[bucket].transmitter, settings_[bucket], {}, share_of(bucket)});
     }
     engine_->move(moves);
     std::uint32_t moved = 0;
@@ -199,6 +215,7 @@ class BucketMovesTest : public testing::Test {
   TscClock clock_;
   std::vector<BucketSettings> settings_;
   std::vector<BucketRef> refs_;
+  BucketRef root_;
   std::unique_ptr<PollEngine> engine_;
 };
 
@@ -228,6 +245,7 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
   std::uint64_t seen = 0;
   for (std::uint32_t i = 0; i < kBuckets; ++i) {
     const BucketStats stats = engine_->read(refs_[i]);
+    EXPECT_EQ(stats.node_state.has_value(), is_child(i));
     seen += stats.departed;
     for (const std::uint64_t rejected : stats.rejected) seen += rejected;
     EXPECT_EQ(stats.admitted, stats.departed) << "bucket " << i;
@@ -252,7 +270,7 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
 }
 
 TEST_F(BucketMovesTest, WhatCannotMoveStays) {
-  // One in which a request waits, one that is leased, one of a tree.
+  // One in which a request waits, one that is leased, two of a tree.
   BucketSettings slow = settings_[0];
   slow.bits_per_second = 0;
   slow.units_per_second = 1.0 / 3600;
@@ -260,7 +278,8 @@ TEST_F(BucketMovesTest, WhatCannotMoveStays) {
   leased.rate_is_leased = true;
   std::vector<BucketChange> changes = {{std::nullopt, slow, {}, false},
                                        {std::nullopt, leased, {}, false},
-                                       {std::nullopt, {}, NodeChange{.inner = true}, false}};
+                                       {std::nullopt, {}, NodeChange{.inner = true}, false},
+                                       {std::nullopt, slow, NodeChange{.parent_change = 2}, false}};
   changes[2].settings.capacity = 0;
   changes[2].settings.bits_per_second = 1e9;
   ASSERT_TRUE(engine_->apply(changes).ok());
