@@ -102,6 +102,36 @@ TEST_F(DripctlTreeTest, NodesStandBelowTheirParentsWithTheirRates) {
   EXPECT_EQ(wrong.err, "dripctl: NOT_FOUND: 'nobody' is no node of a tree\n");
 }
 
+TEST_F(DripctlTreeTest, ASpreadRootHasALineForEachThread) {
+  dripctl("bucket set up --inner --spread --rate 1gbit");
+  EXPECT_TRUE(asked<v1::ConfigureBucketRequest>().spread());
+  v1::ListBucketsResponse page;
+  *page.add_buckets() = node("a", "up", v1::TREE_NODE_STATE_READY, 4, 0);
+  v1::Bucket& up = *page.add_buckets();
+  up = node("up", "", v1::TREE_NODE_STATE_READY, 0, 0);
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    v1::CoreShare& share = *up.add_core_shares();
+    share.set_transmitter(i);
+    share.set_share_rate_bps(i == 0 ? 3e8 : 7e8);
+  }
+  server_->reply(page);
+  page.mutable_buckets(1)->mutable_core_shares(1)->set_processed_bytes(1'000'000);
+  page.set_monotonic_ns(500'000'000);
+  server_->reply(page);
+  const auto table = lines(dripctl("tree --interval 1ms").out);
+  ASSERT_EQ(table.size(), 5U);
+  EXPECT_TRUE(table[2].starts_with("· on transmitter 0")) << table[2];
+  EXPECT_THAT(table[2], HasSubstr("300mbit"));
+  EXPECT_TRUE(table[3].starts_with("· on transmitter 1")) << table[3];
+  EXPECT_THAT(table[3], HasSubstr("16mbit"));
+  EXPECT_THAT(table[3], HasSubstr("700mbit"));
+  server_->reply(page);
+  server_->reply(page);
+  const auto shown = json("tree --interval 1ms");
+  EXPECT_EQ(shown["nodes"].size(), 2U);
+  EXPECT_EQ(shown["nodes"][0]["core_shares"].size(), 2U);
+}
+
 TEST_F(DripctlTreeTest, ANodeWaitsForItselfAnAncestorOrItsTurn) {
   auto by = blockers({node("up", "", v1::TREE_NODE_STATE_PARKED, 0, 0),
                       node("a", "up", v1::TREE_NODE_STATE_READY, 2, 0),

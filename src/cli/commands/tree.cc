@@ -71,6 +71,7 @@ struct Row {
   double units_per_second = 0;
   double green_bits_per_second = 0;  // Of bits_per_second, what the guarantee covers.
   std::string blocked_by;
+  const v1::CoreShare* share = nullptr;  // The part of the spread root `bucket` on one thread.
 };
 
 class Forest {
@@ -112,6 +113,14 @@ class Forest {
       rows[index].bits_per_second = 8 * rate(bucket.processed_bytes(), was.processed_bytes());
       rows[index].green_bits_per_second = 8 * rate(bucket.green_bytes(), was.green_bytes());
       rows[index].units_per_second = rate(bucket.processed_requests(), was.processed_requests());
+      for (int i = 0; i < std::min(bucket.core_shares_size(), was.core_shares_size()); ++i) {
+        const v1::CoreShare& share = bucket.core_shares(i);
+        const v1::CoreShare& before = was.core_shares(i);
+        rows.push_back({&bucket, nullptr, below + "· ", 0,
+                        8 * rate(share.processed_bytes(), before.processed_bytes()),
+                        rate(share.processed_requests(), before.processed_requests()), 0, "",
+                        &share});
+      }
     }
     const std::vector<const std::string*>& children = children_[id];
     const std::vector<const v1::RuleStatus*>& flow_rules = flow_rules_[id];
@@ -171,6 +180,13 @@ void print_table(const std::vector<Row>& rows) {
                  fmt::format("{}", each.weight()), fmt::format("{}", each.priority()), "-", "-"});
       continue;
     }
+    if (row.share != nullptr) {
+      table.add({row.branch + fmt::format("on transmitter {}", row.share->transmitter()),
+                 format_bit_rate(row.bits_per_second, 4), "-",
+                 fmt::format("{:.0f}", row.units_per_second), share_in_words(*row.share), "-", "-",
+                 "-", "-", "-"});
+      continue;
+    }
     const v1::BucketConfig& config = row.bucket->config();
     const bool root = config.parent_id().empty();
     const bool guaranteed = !root && (config.guarantee() > 0 || config.guarantee_bps() > 0);
@@ -193,6 +209,7 @@ void print_json(const std::vector<Row>& rows) {
       flow_rules.push_back(to_json(*row.flow_rule));
       continue;
     }
+    if (row.share != nullptr) continue;  // The root has it.
     nlohmann::ordered_json node = to_json(*row.bucket);
     node["processed_bps"] = row.bits_per_second;
     node["green_bps"] = row.green_bits_per_second;

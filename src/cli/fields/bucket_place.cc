@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/quantity.h"
+#include "cli/fields/bucket_sharing.h"
 #include "cli/fields/bucket_text.h"
 #include "cli/session/flags.h"
 
@@ -65,6 +66,10 @@ void add_place_settings(CLI::App* app, const std::shared_ptr<v1::ConfigureBucket
   app->add_flag_callback(
       "--inner", [request] { request->set_inner(true); },
       "The bucket is an inner node of a tree: it has children, no capacity, and a rate or none");
+  app->add_flag_callback(
+      "--spread", [request] { request->set_spread(true); },
+      "The bucket is a root of which the children may be on several polling threads: its rate is\n"
+      "leased to them by demand");
   add_parent_and_guarantee(app, request);
   add_priority_and_tolerance(app, "--priority", request);
 }
@@ -84,11 +89,24 @@ std::string guarantee_in_words(const v1::BucketConfig& config) {
   return rates_in_words(rates);
 }
 
+std::string share_in_words(const v1::CoreShare& share) {
+  v1::BucketConfig rates;
+  rates.set_leak_rate(four_digits(share.share_rate()));
+  rates.set_leak_rate_bps(four_digits(share.share_rate_bps()));
+  return rates_in_words(rates);
+}
+
 void add_place_properties(const v1::Bucket& bucket, Properties* properties) {
   const v1::BucketConfig& config = bucket.config();
   if (!config.inner() && config.parent_id().empty()) return;
   properties->add("node", config.inner() ? "inner" : "leaf");
   properties->add("parent", or_dash(config.parent_id()));
+  if (config.spread()) properties->add("spread", "yes");
+  for (const v1::CoreShare& share : bucket.core_shares()) {
+    properties->add(fmt::format("share of {}", share.transmitter()),
+                    fmt::format("{}; {} units, {} processed", share_in_words(share),
+                                share.processed_requests(), brief_bytes(share.processed_bytes())));
+  }
   if (config.parent_id().empty()) return;
   properties->add("guarantee", guarantee_in_words(config));
   properties->add("weight", fmt::format("{}", config.weight()));

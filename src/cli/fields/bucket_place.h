@@ -19,6 +19,8 @@ void add_place_settings(CLI::App* app, const std::shared_ptr<v1::ConfigureBucket
 void add_flow_place_settings(CLI::App* app, const std::shared_ptr<v1::BucketConfig>& config);
 // "40mbit", "10k/s", or both; "-" without a guarantee.
 [[nodiscard]] std::string guarantee_in_words(const v1::BucketConfig& config);
+/// The rates that one polling thread holds of those of a spread root, in four digits.
+[[nodiscard]] std::string share_in_words(const v1::CoreShare& share);
 // Adds nothing for a bucket that is in no tree.
 void add_place_properties(const v1::Bucket& bucket, Properties* properties);
 

@@ -167,7 +167,8 @@ absl::Status BucketRegistry::order(std::vector<Planned>& planned) const {
   std::vector<std::size_t> numbers;  // In `planned`.
   for (std::size_t i = 0; i < planned.size(); ++i) {
     const Planned& one = planned[i];
-    if (!one.before.place.in_tree() && !one.after.place.in_tree()) continue;
+    const bool was_in_tree = one.before.place.in_tree();
+    if (!was_in_tree && !one.after.place.in_tree() && !one.after.place.spread) continue;
     changes.push_back({one.patch->id, one.patch->path, &one.after});
     numbers.push_back(i);
   }
@@ -201,7 +202,8 @@ absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
     }
     if (!one.changes_place()) continue;
     const std::string& parent = one.after.place.parent_id;
-    change.node = {one.after.place.inner, std::nullopt, std::nullopt, one.after.place.share};
+    change.node = {one.after.place.inner, std::nullopt, std::nullopt, one.after.place.share,
+                   one.after.place.spread};
     change.moves = one.known != nullptr && parent != one.before.place.parent_id;
     if (parent.empty()) continue;
     if (const auto fresh = created.find(parent); fresh != created.end()) {
@@ -260,6 +262,12 @@ absl::Status BucketRegistry::check_flow_rules(const RuleSetSpec& rules) const {
     if (per_flow == nullptr || per_flow->place.parent_id.empty()) continue;
     const std::string& id = texts.emplace_back(joined(kFlowsOfARule, rule.id));
     const std::string& path = texts.emplace_back(joined(rule.path, "per_flow.bucket."));
+    const BucketEntryRef parent = find(per_flow->place.parent_id);
+    if (parent != nullptr && parent->place().spread) {
+      return not_allowed(joined(path, "parent_id"), quoted(per_flow->place.parent_id),
+                         "an inner node that is on one polling thread, for all flows are there; "
+                         "this one is a spread root, and a node below it is such a one");
+    }
     const BucketDefinition one{per_flow->bucket, BucketSharing{}, per_flow->place};
     each.push_back({id, path, &definitions.emplace_back(one)});
     together.push_back({id, path, &definitions.emplace_back(all_flows_of(*per_flow))});

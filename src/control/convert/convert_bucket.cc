@@ -124,6 +124,15 @@ void write_bucket(const BucketState& state, const EpochClock& clock, v1::Bucket&
       bucket.set_yellow_bytes(stats.departed_bytes - green);
     }
   }
+  for (const CoreShare& share : stats.core_shares) {
+    v1::CoreShare& message = *bucket.add_core_shares();
+    message.set_transmitter(share.transmitter);
+    message.set_share_rate(share.rates.units_per_second);
+    message.set_share_rate_bps(share.rates.bits_per_second);
+    message.set_processed_requests(share.departed);
+    message.set_processed_bytes(share.departed_bytes);
+    message.set_tree_node_state(write_enum<v1::TreeNodeState>(share.node_state, kNodeStates));
+  }
   if (stats.queue) write_queue_stats(*stats.queue, *bucket.mutable_queue());
   bucket.set_transmitter(state.transmitter);
   bucket.set_moves(state.moves);

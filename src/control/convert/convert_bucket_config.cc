@@ -95,6 +95,7 @@ absl::Status read_accounting(const v1::BucketConfig& config, std::string_view pa
 
 absl::Status read_place(const v1::BucketConfig& config, std::string_view path, BucketPatch& patch) {
   if (config.has_inner()) patch.inner = config.inner();
+  if (config.has_spread()) patch.spread = config.spread();
   if (config.has_parent_id()) {
     if (!config.parent_id().empty()) {
       absl::Status name = check_name(joined(path, "parent_id"), config.parent_id());
@@ -219,6 +220,10 @@ absl::StatusOr<BucketPatch> read_template(const v1::BucketConfig& config, std::s
     return not_allowed(joined(path, "inner"), "true",
                        "false or unset, for a flow's bucket is a leaf");
   }
+  if (config.spread()) {
+    return not_allowed(joined(path, "spread"), "true",
+                       "false or unset, for a flow's bucket is a leaf");
+  }
   if (config.queue().aqm() == v1::AQM_DUALPI2) {
     return not_allowed(joined(path, "queue.aqm"), "AQM_DUALPI2",
                        "AQM_NONE or AQM_CODEL for the buckets of flows");
@@ -248,6 +253,7 @@ v1::BucketConfig config_of(const v1::ConfigureBucketRequest& request) {
   if (request.has_weight()) config.set_weight(request.weight());
   if (request.has_priority()) config.set_priority(request.priority());
   if (request.has_tolerance_ns()) config.set_tolerance_ns(request.tolerance_ns());
+  if (request.has_spread()) config.set_spread(request.spread());
   if (request.has_queue()) *config.mutable_queue() = request.queue();
   config.set_scope(request.scope());
   config.set_sharing(request.sharing());
@@ -274,6 +280,7 @@ void write_config(const BucketSettings& settings, v1::BucketConfig& config) {
 void write_place(const BucketPlace& place, v1::BucketConfig& config) {
   if (place == BucketPlace{}) return;
   config.set_inner(place.inner);
+  if (place.spread) config.set_spread(true);
   config.set_parent_id(place.parent_id);
   config.set_guarantee(place.share.guaranteed_units_per_second);
   config.set_guarantee_bps(place.share.guaranteed_bits_per_second);

@@ -52,6 +52,7 @@ struct BucketPatch {
   std::optional<std::uint32_t> weight;
   std::optional<std::uint32_t> priority;
   std::optional<Duration> tolerance;
+  std::optional<bool> spread;
   QueuePatch queue;
   // See control/model/bucket_sharing.h.
   std::optional<Scope> scope;

@@ -17,6 +17,14 @@ absl::StatusOr<BucketPlace> apply_place(const BucketPatch& patch, const BucketPl
     }
     place.inner = *patch.inner;
   }
+  if (patch.spread) {
+    if (present != nullptr && *patch.spread != present->spread) {
+      return not_allowed(joined(patch.path, "spread"), *patch.spread ? "true" : "false",
+                         joined(present->spread ? "true" : "false", ", as ", quoted(patch.id),
+                                " was created; delete it and create it anew"));
+    }
+    place.spread = *patch.spread;
+  }
   if (patch.parent_id) place.parent_id = *patch.parent_id;
   place.share.guaranteed_units_per_second =
       patch.guaranteed_units_per_second.value_or(place.share.guaranteed_units_per_second);
@@ -30,6 +38,7 @@ absl::StatusOr<BucketPlace> apply_place(const BucketPatch& patch, const BucketPl
 
 void complete_place(const BucketPlace& place, BucketPatch& patch) {
   patch.inner = place.inner;
+  patch.spread = place.spread;
   patch.parent_id = place.parent_id;
   patch.guaranteed_units_per_second = place.share.guaranteed_units_per_second;
   patch.guaranteed_bits_per_second = place.share.guaranteed_bits_per_second;

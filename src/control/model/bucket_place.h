@@ -18,6 +18,8 @@ namespace drip::control {
 struct BucketPlace {
   /// It holds no units and may have children. Fixed when the bucket is created.
   bool inner = false;
+  /// A root with a part on each polling thread. Fixed when the bucket is created.
+  bool spread = false;
   std::string parent_id;  ///< Empty: a root, or in no tree.
   /// Whose `parent` is not used.
   NodeSettings share;
@@ -28,8 +30,8 @@ struct BucketPlace {
 };
 
 /// Returns what the patch makes of `present`; null for a new bucket. INVALID_ARGUMENT if a leaf
-/// would become an inner node, or the other way round. Whether the parent exists and what it allows
-/// is for check_trees().
+/// would become an inner node, or a root be spread, or the other way round. Whether the parent
+/// exists and what it allows is for check_trees().
 [[nodiscard]] absl::StatusOr<BucketPlace> apply_place(const BucketPatch& patch,
                                                       const BucketPlace* present);
 /// Sets every field of `patch` that `place` has.

@@ -81,6 +81,9 @@ class TreeChecker {
 
   static absl::Status check_kind(const TreeChange& change) {
     const BucketDefinition& bucket = *change.after;
+    if (bucket.place.spread) {
+      if (absl::Status status = check_spread(change); !status.ok()) return status;
+    }
     if (!bucket.place.in_tree()) return absl::OkStatus();
     const bool root = bucket.place.parent_id.empty();
     if (bucket.sharing.exact()) {
@@ -97,6 +100,28 @@ class TreeChecker {
       if (ceiling == 0 || guarantee <= ceiling) continue;
       return not_allowed(joined(change.path, kind.guarantee_field), joined(guarantee),
                          joined("at most the bucket's own ", kind.ceiling_field, " of ", ceiling));
+    }
+    return absl::OkStatus();
+  }
+
+  // A root that has a part on each polling thread.
+  static absl::Status check_spread(const TreeChange& change) {
+    const BucketDefinition& bucket = *change.after;
+    const std::string field = joined(change.path, "spread");
+    if (!bucket.place.inner) {
+      return not_allowed(field, "true", "false for a leaf; true for a root that is an inner node");
+    }
+    if (!bucket.place.parent_id.empty()) {
+      return not_allowed(field, "true",
+                         joined("false below a parent; true for a root, and this bucket is below ",
+                                quoted(bucket.place.parent_id)));
+    }
+    if (bucket.sharing.scope == Scope::kCluster) {
+      return not_allowed(field, "true", "false with SCOPE_CLUSTER, by which the nodes have shares");
+    }
+    if (bucket.settings.units_per_second == 0 && bucket.settings.bits_per_second == 0) {
+      return not_allowed(field, "true",
+                         "false without leak_rate and leak_rate_bps: it is a rate that is leased");
     }
     return absl::OkStatus();
   }

@@ -85,6 +85,42 @@ TEST_F(TreeTest, WhatAnInnerNodeAndALeafMayHave) {
       HasSubstr("buckets[1].guarantee_bps: 200000000 is not allowed: at most the bucket's own"));
 }
 
+TEST_F(TreeTest, WhatASpreadRootMayBe) {
+  EXPECT_EQ(refusal({"bucket_id: 'x' spread: true leak_rate: 1 capacity: 1"}),
+            "buckets[0].spread: true is not allowed: false for a leaf; true for a root that is an "
+            "inner node");
+  EXPECT_THAT(refusal({"bucket_id: 'x' spread: true inner: true"}),
+              HasSubstr("buckets[0].spread: true is not allowed: false without leak_rate and"));
+  make_tree();
+  EXPECT_THAT(
+      refusal({"bucket_id: 'x' spread: true inner: true leak_rate: 1 parent_id: 'up'"}),
+      HasSubstr("buckets[0].spread: true is not allowed: false below a parent; true for a root"));
+  ASSERT_TRUE(configure({"bucket_id: 'wide' spread: true inner: true leak_rate_bps: 1e9",
+                         "bucket_id: 'w1' parent_id: 'wide' leak_rate_bps: 1e9 capacity: 9 "
+                         "guarantee_bps: 9e8"})
+                  .ok());
+  EXPECT_TRUE(engine_.last_changes.front().node->spread);
+  EXPECT_FALSE(engine_.last_changes.back().node->spread);
+  EXPECT_TRUE(buckets_.find("wide")->place().spread);
+  // It is fixed, and what is not said of it stays.
+  EXPECT_TRUE(
+      configure({"bucket_id: 'wide' leak_rate_bps: 2e9", "bucket_id: 'w1' weight: 2"}).ok());
+  EXPECT_TRUE(buckets_.find("wide")->place().spread);
+  EXPECT_EQ(refusal({"bucket_id: 'wide' spread: false"}),
+            "buckets[0].spread: false is not allowed: true, as \"wide\" was created; delete it and "
+            "create it anew");
+  EXPECT_THAT(refusal({"bucket_id: 'up' spread: true"}),
+              HasSubstr("buckets[0].spread: true is not allowed: false, as \"up\" was created"));
+  EXPECT_THAT(refusal({"bucket_id: 'wide' parent_id: 'up'"}),
+              HasSubstr("buckets[0].spread: true is not allowed: false below a parent"));
+  EXPECT_THAT(refusal({"bucket_id: 'wide' leak_rate_bps: 0"}),
+              HasSubstr("buckets[0].spread: true is not allowed: false without leak_rate and"));
+  // Guarantees are those of one root, wherever the children are.
+  EXPECT_THAT(refusal({"bucket_id: 'w2' parent_id: 'wide' leak_rate_bps: 2e9 capacity: 9 "
+                       "guarantee_bps: 1.2e9"}),
+              HasSubstr("the children of \"wide\" would be guaranteed 2100000000 bits a second"));
+}
+
 TEST_F(TreeTest, NoCyclesAndNoMoreThanEightLevels) {
   make_tree();
   EXPECT_EQ(refusal({"bucket_id: 'up' parent_id: 'up'"}),
@@ -212,6 +248,9 @@ TEST_F(TreeTest, FlowsOfARuleHaveAPlaceThatABucketCouldHave) {
   EXPECT_EQ(error(flows_below("none", "")), path + "parent_id: no bucket is named \"none\"");
   EXPECT_THAT(error(flows_below("c1", "")),
               HasSubstr(path + "parent_id: \"c1\" is not allowed: an inner node"));
+  ASSERT_TRUE(configure({"bucket_id: 'wide' spread: true inner: true leak_rate_bps: 1e9"}).ok());
+  EXPECT_THAT(error(flows_below("wide", "")),
+              HasSubstr(path + "parent_id: \"wide\" is not allowed: an inner node that is on one"));
   EXPECT_THAT(error(flows_below("ap", "guarantee_bps: 2e6")),
               HasSubstr(path + "guarantee_bps: 2000000 is not allowed: at most the bucket's own "
                                "leak_rate_bps of 1000000"));

@@ -217,6 +217,11 @@ TEST(WriteConfig, APlaceInATreeReadsBackAsItWas) {
   const absl::StatusOr<BucketPatch> patch = read_patch(config, "");
   ASSERT_TRUE(patch.ok()) << patch.status();
   EXPECT_EQ(*apply_place(*patch, nullptr), place);
+  BucketPlace root{.inner = true, .spread = true};
+  v1::BucketConfig spread;
+  spread.set_bucket_id("r");
+  write_place(root, spread);
+  EXPECT_EQ(*apply_place(*read_patch(spread, ""), nullptr), root);
   // A bucket that is in no tree says nothing of trees.
   v1::BucketConfig flat;
   write_place({}, flat);
@@ -281,6 +286,7 @@ TEST(WriteBucket, FillsEveryField) {
   reading.ring_slots = 64;
   reading.node_state = NodeState::kReady;
   reading.queue = QueueCounters{1, 2, 3, 4, 5};
+  reading.core_shares = {{1, {2, 3}, 4, 5, NodeState::kParked}};
   v1::Bucket bucket;
   write_bucket(state, clock, bucket);
 
@@ -308,6 +314,13 @@ TEST(WriteBucket, FillsEveryField) {
   EXPECT_EQ(bucket.queue().aqm_drops(), 3U);
   EXPECT_EQ(bucket.queue().max_wait_drops(), 4U);
   EXPECT_EQ(bucket.queue().flows(), 5U);
+  const v1::CoreShare& share = bucket.core_shares(0);
+  EXPECT_EQ(share.transmitter(), 1U);
+  EXPECT_EQ(share.share_rate(), 2);
+  EXPECT_EQ(share.share_rate_bps(), 3);
+  EXPECT_EQ(share.processed_requests(), 4U);
+  EXPECT_EQ(share.processed_bytes(), 5U);
+  EXPECT_EQ(share.tree_node_state(), v1::TREE_NODE_STATE_PARKED);
   // A field that is forgotten is a field at its default.
   std::vector<const google::protobuf::FieldDescriptor*> set;
   bucket.GetReflection()->ListFields(bucket, &set);
