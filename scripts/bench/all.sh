@@ -7,7 +7,7 @@ usage() {
   cat <<'TXT'
 usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-PART: cost, throttled, trees, queues, precision, scale, memory, centres (drip-bench, the last one under
+PART: cost, throttled, trees, spread, queues, precision, scale, memory, centres (drip-bench, the last one under
 perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user); all of them by
 default, about half an hour. A part replaces what an earlier run of it left in --out, and the page is made
 of all that is there: each section says when, by which command and at which commit it was measured.
@@ -34,14 +34,14 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    cost | throttled | trees | queues | precision | scale | memory | centres | control | kernel | testpmd | page)
+    cost | throttled | trees | spread | queues | precision | scale | memory | centres | control | kernel | testpmd | page)
       parts+=("$1") ;;
     *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 if [ ${#parts[@]} -eq 0 ]; then
-  parts=(cost throttled trees queues precision scale memory centres control kernel testpmd)
+  parts=(cost throttled trees spread queues precision scale memory centres control kernel testpmd)
 fi
 
 if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
@@ -92,6 +92,7 @@ for part in "${parts[@]}"; do
       --repeat "$((repeat > 3 ? 3 : repeat))" ;;
     trees) drip_bench trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \
       --repeat "$repeat" ;;
+    spread) drip_bench spread --memory 300 --seconds "$long" --repeat "$repeat" ;;
     queues) run queues "$bench" queues --memory 64 --no-huge --seconds "$seconds" \
       --repeat "$repeat" --json "$out/queues.json" ;;
     precision) drip_bench precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;

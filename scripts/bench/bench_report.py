@@ -162,6 +162,30 @@ the ring of a flat bucket, *fair* a queue for each flow, *with COBALT* its AQM, 
 {table([*head, "fair, more than fifo", "with COBALT, more"], lines)}"""
 
 
+def spread(rows):
+    shaped = [row for row in rows if "used_percent" in row]
+    free = [row for row in rows if "times_one" in row]
+    return f"""### One root on two cores
+
+A root of 10 Gbit/s with 64 leaves a core, 1514-byte frames and 24 bytes of overhead, `max_catchup` of
+100 us. To each core come up to 10 Gbit/s, others each 10 ms, to both together never less than the root's
+rate (to one core 10 Gbit/s and less). *Beyond the rate*: the most packets that were ever out ahead of it,
+in any time, of both cores together, by the TSC at which they were given to the port; 100 us are 81 of
+them. *Shares*: looks at what both cores hold, twice in a row the same; how many of these were more than
+the rate; in how many a second they were others than before.
+
+{table(["cores", "of the rate used", "packets beyond the rate", "looks at shares", "of these beyond",
+        "changed, a second"],
+       [[str(row["cores"]), shown(row["used_percent"]) + " %", shown(row["packets_beyond"]),
+         *(shown(row[key]) if key in row else "" for key in (
+             "shares_seen", "shares_beyond", "changes_a_second"))] for row in shaped])}
+
+Nothing throttled, 64-byte frames, as fast as it goes:
+
+{table(["cores", "Mpps", "times one core"],
+       [[str(row["cores"]), shown(row["mpps"]), text(row["times_one"])] for row in free])}"""
+
+
 def precision(rows):
     return f"""### Departures of one backlogged bucket
 
@@ -270,8 +294,9 @@ PAGES = (
     (
         "trees",
         "Trees and queues",
-        (("trees", trees), ("queues", queues)),
-        "cycles a packet through trees beside librte_sched, and in fair queues beside FIFO",
+        (("trees", trees), ("spread", spread), ("queues", queues)),
+        "cycles a packet through trees beside librte_sched, one root on two cores, and fair queues "
+        "beside FIFO",
     ),
     (
         "precision",

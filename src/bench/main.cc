@@ -96,6 +96,8 @@ int run_command_line(int argc, char** argv) {
   add_case("precision", "Gaps, rate and excess of one backlogged bucket", run_precision);
   add_case("queues", "Cycles a packet in the queue of a leaf: FIFO, fair, with COBALT", run_queues);
   add_case("scale", "Throughput of one and of two polling cores", run_scale);
+  add_case("spread", "One root on two polling cores: rate used, sum of shares, throughput",
+           run_spread);
   add_case("throttled", "Twice the allowed load: what leaves, and the most that can",
            run_throttled);
   add_case("trees", "Cycles a packet through trees, by bottleneck and levels", run_trees);

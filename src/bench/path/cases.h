@@ -40,6 +40,12 @@ namespace drip::bench {
 /// - `worker + transmitter`: one core receives, the other one has all buckets.
 [[nodiscard]] absl::Status run_scale(const Bench& bench);
 
+/// `spread`: one spread root of 10 Gbit/s on two cores, to each of which come up to 10 Gbit/s,
+/// others every 10 ms, together never less than the rate: how much of it is used, how many packets
+/// were ever beyond it in any time, and whether the shares added up to more at any look. Then what
+/// leaves where nothing is throttled, on one core and on two.
+[[nodiscard]] absl::Status run_spread(const Bench& bench);
+
 /// `trees`: cycles a packet through one tree, in closed loops in virtual time, with packets of any
 /// leaf in turn; `--buckets` are its leaves, `--only` is one of these bottlenecks:
 /// - `root`: all leaves have packets, as many depart as the root allows; librte_sched with the same
