@@ -14,6 +14,11 @@
 namespace drip::control {
 namespace {
 
+// An idle part of k keeps 1/(256 k) of a spread root's rate, and no bucket leaks below 1 an hour or
+// 1 bit a second (drip/virtual_schedule.h): for 64 parts so much is enough.
+constexpr double kLeastSpreadUnits = 5;
+constexpr double kLeastSpreadBits = 16'384;
+
 // Sums of rates are rounded.
 constexpr double kSlack = 1 + 1e-9;
 
@@ -123,7 +128,15 @@ class TreeChecker {
       return not_allowed(field, "true",
                          "false without leak_rate and leak_rate_bps: it is a rate that is leased");
     }
-    return absl::OkStatus();
+    const auto check_least = [&](const char* rate_field, double rate, double least) {
+      if (rate == 0 || rate >= least) return absl::OkStatus();
+      return not_allowed(joined(change.path, rate_field), joined(rate),
+                         joined("at least ", least, " with spread: a part of less is no rate"));
+    };
+    absl::Status status =
+        check_least("leak_rate", bucket.settings.units_per_second, kLeastSpreadUnits);
+    if (!status.ok()) return status;
+    return check_least("leak_rate_bps", bucket.settings.bits_per_second, kLeastSpreadBits);
   }
 
   // How many ancestors the bucket will have.

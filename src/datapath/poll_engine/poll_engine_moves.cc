@@ -52,6 +52,8 @@ void PollEngine::move(std::span<BucketMove> moves) {
       if (one.node) {
         one.green_bytes = thread.buckets->array().trees.nodes[one.from.slot].green_bytes.get();
         thread.set_node(one.from.slot, NodeSettings{}, now);  // It leaves its tree.
+        // Control reads it here until the move is finished, and no counter goes back.
+        thread.buckets->array().trees.nodes[one.from.slot].green_bytes.set(one.green_bytes);
       }
       thread.stop_bucket(one.from.slot);
     });

@@ -9,6 +9,7 @@
 #include "datapath/spread/demand_estimate.h"
 #include "datapath/spread/share_granter.h"
 #include "datapath/spread/spread_root.h"
+#include "drip/cache_line.h"
 #include "drip/scheduler.h"
 #include "engine/lease.h"
 
@@ -24,8 +25,8 @@ struct SharePeriods {
 };
 
 /// One root at one transmitter. Control makes and frees it; while it is linked the transmitter
-/// alone uses it.
-struct SpreadPart {
+/// alone uses it. Those of one root lie side by side, each in lines of its own.
+struct alignas(kCacheLineBytes) SpreadPart {
   SpreadRoot* root = nullptr;  ///< Outlives it.
   std::uint32_t core = 0;      ///< The transmitter, by its number.
   std::uint32_t slot = 0;      ///< The root's bucket there, of BucketSettings::rate_is_leased.

@@ -91,6 +91,10 @@ TEST_F(TreeTest, WhatASpreadRootMayBe) {
             "inner node");
   EXPECT_THAT(refusal({"bucket_id: 'x' spread: true inner: true"}),
               HasSubstr("buckets[0].spread: true is not allowed: false without leak_rate and"));
+  EXPECT_THAT(refusal({"bucket_id: 'x' spread: true inner: true leak_rate: 4.9"}),
+              HasSubstr("buckets[0].leak_rate: 4.9 is not allowed: at least 5 with spread"));
+  EXPECT_THAT(refusal({"bucket_id: 'x' spread: true inner: true leak_rate: 5 leak_rate_bps: 9"}),
+              HasSubstr("buckets[0].leak_rate_bps: 9 is not allowed: at least 16384 with spread"));
   make_tree();
   EXPECT_THAT(
       refusal({"bucket_id: 'x' spread: true inner: true leak_rate: 1 parent_id: 'up'"}),
