@@ -72,8 +72,9 @@ class TransmitterSpreads {
 
   [[nodiscard]] bool empty() const { return next_ == nullptr; }
   /// In each loop: looks at some parts, in turn, and reports for one of them at the most. A
-  /// plan of the granter's grows with the cores. `clock` has `TimePoint now()`: a larger share counts from when it was
-  /// read on, and not from when the loop began, for others had it until then. REQUIRES: !empty().
+  /// plan of the granter's grows with the cores. `clock` has `TimePoint now()`: a larger share
+  /// counts from when it was read on, and not from when the loop began, for others had it until
+  /// then. REQUIRES: !empty().
   template <class Clock>
   void visit(Clock& clock) {
     for (int visits = 0; visits < kPartsALoop; ++visits) {
