@@ -20,8 +20,13 @@ class Item final : public ns3::QueueDiscItem {
         ecn_(arrival.ecn) {}
   void AddHeader() override {}
   bool Mark() override {
-    marked = ecn_;
-    return ecn_;
+    marked = ecn_ != kNotEct;
+    return marked;
+  }
+  bool GetUint8Value(Uint8Values field, std::uint8_t& value) const override {
+    if (field != IP_DSFIELD) return false;
+    value = ecn_;
+    return true;
   }
   std::uint32_t Hash(std::uint32_t) const override { return flow_; }
 
@@ -30,7 +35,7 @@ class Item final : public ns3::QueueDiscItem {
 
  private:
   std::uint32_t flow_;
-  bool ecn_;
+  std::uint8_t ecn_;
 };
 
 class Ns3Link {

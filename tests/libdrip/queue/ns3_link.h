@@ -20,11 +20,16 @@ inline constexpr std::int64_t kLateService = 40'000 * kTick + kTick / 2;
 /// From the first packet on.
 inline constexpr std::int64_t kServiceAtOnce = kTick / 2;
 
+/// Of the IP header (RFC 3168).
+inline constexpr std::uint8_t kNotEct = 0;
+inline constexpr std::uint8_t kEct1 = 1;
+inline constexpr std::uint8_t kEct0 = 2;
+
 struct Arrival {
   std::int64_t at = 0;
   std::uint32_t flow = 0;
   std::uint32_t bytes = 0;
-  bool ecn = false;
+  std::uint8_t ecn = kNotEct;
 };
 
 /// What became of the packets, by their numbers.

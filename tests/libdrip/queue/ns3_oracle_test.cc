@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <random>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "ns3_link.h"
@@ -40,8 +42,7 @@ Outcome run_drip(const FairQueueSettings& settings, const std::vector<Arrival>& 
   for (const Arrival& arrival : arrivals) {
     while (busy && free_at < arrival.at) serve(free_at);
     queue.now = start + Duration{arrival.at};
-    queue.add(ipv4_key(1, arrival.flow), arrival.bytes,
-              arrival.ecn ? Ecn::kEct0 : Ecn::kNotCapable);
+    queue.add(ipv4_key(1, arrival.flow), arrival.bytes, static_cast<Ecn>(arrival.ecn));
     if (!busy) serve(arrival.at);
   }
   while (busy) serve(free_at);
@@ -51,22 +52,21 @@ Outcome run_drip(const FairQueueSettings& settings, const std::vector<Arrival>& 
 
 // ---- Arrivals
 
-// Flows of constant distance with random lengths. Each begins with a burst, so that the link is
-// never idle: a leaf that empties gives its flows up at once, while ns-3 keeps them in its lists.
-std::vector<Arrival> arrivals_of(std::uint32_t seed, std::uint32_t flows, double load,
-                                 std::int64_t seconds) {
+// Flows of constant distance with random lengths, `shares` of the link's rate. Each begins with a
+// burst, so that the link is never idle: a leaf that empties gives its flows up at once, while ns-3
+// keeps them in its lists. Half of them have `ecn` bits.
+std::vector<Arrival> arrivals_of(std::uint32_t seed, const std::vector<double>& shares,
+                                 std::int64_t seconds, std::uint8_t ecn = kEct0) {
   std::mt19937 random(seed);
   std::vector<Arrival> arrivals;
-  for (std::uint32_t flow = 0; flow < flows; ++flow) {
-    // The first takes half of the load, the others share the rest.
-    const double share = flows == 1 ? load : flow == 0 ? load / 2 : load / 2 / (flows - 1);
-    const bool ecn = random() % 2 == 0;
+  for (std::uint32_t flow = 0; flow < shares.size(); ++flow) {
+    const bool has_ecn = random() % 2 == 0;
     std::int64_t at = kTick;
     for (int count = 0; at < seconds * 1'000'000'000; ++count) {
       const std::uint32_t bytes = 32 * (2 + random() % 45);  // 64 to 1472
-      arrivals.push_back({at, flow, bytes, ecn});
+      arrivals.push_back({at, flow, bytes, has_ecn ? ecn : kNotEct});
       if (count < 8) continue;
-      const auto distance = static_cast<std::int64_t>(bytes * kByteNs / share);
+      const auto distance = static_cast<std::int64_t>(bytes * kByteNs / shares[flow]);
       at += distance + static_cast<std::int64_t>(random() % 1'000 * 100);
     }
   }
@@ -79,6 +79,14 @@ std::vector<Arrival> arrivals_of(std::uint32_t seed, std::uint32_t flows, double
     arrival.at = last + kTick / 2;
   }
   return arrivals;
+}
+
+// The first takes half of the load, the others share the rest.
+std::vector<Arrival> arrivals_of(std::uint32_t seed, std::uint32_t flows, double load,
+                                 std::int64_t seconds, std::uint8_t ecn = kEct0) {
+  std::vector<double> shares{flows == 1 ? load : load / 2};
+  shares.resize(flows, load / 2 / (flows - 1.0));
+  return arrivals_of(seed, shares, seconds, ecn);
 }
 
 // When the marked packets departed.
@@ -145,6 +153,129 @@ TEST(Ns3Oracle, AFullFqCoDelDropsAsMuchOfTheSameFlow) {
     EXPECT_NEAR(static_cast<double>(drip.dropped.size()), of_ns3, 0.03 * of_ns3);
     for (const Outcome* outcome : {&ns3, &drip}) {
       for (const std::uint64_t id : outcome->dropped) EXPECT_EQ(arrivals[id].flow, 0U);
+    }
+  }
+}
+
+TEST(Ns3Oracle, FqCoDelMarksTheSameL4sPackets) {
+  // A millisecond, and so much more that ns-3's grain of 1024 ns and that of 256 ns here part the
+  // same sojourns.
+  constexpr std::int64_t kThreshold = 1'000'447;
+  for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+    const std::vector<Arrival> arrivals = arrivals_of(seed, 20, 1.2, 5, kEct1);
+    const Outcome ns3 = run_ns3("ns3::FqCoDelQueueDisc",
+                                {{"MaxSize", "100000p"},
+                                 {"Target", "1000s"},
+                                 {"Interval", "1000s"},
+                                 {"UseL4s", "true"},
+                                 {"CeThreshold", std::to_string(kThreshold) + "ns"}},
+                                arrivals, kLateService);
+    FairQueueSettings settings = settings_of(Isolation::kFlow, true);
+    settings.target = settings.interval = Duration{100'000'000'000};
+    settings.l4s_threshold = Duration{kThreshold};
+    const Outcome drip = run_drip(settings, arrivals, kLateService);
+    print("FqCoDel, L4S", ns3, drip);
+    EXPECT_EQ(ns3.departed, drip.departed);
+    EXPECT_EQ(ns3.departed_at, drip.departed_at);
+    EXPECT_EQ(ns3.marked, drip.marked);
+    EXPECT_GT(drip.marked.size(), 100U);
+    EXPECT_LT(drip.marked.size(), drip.departed.size());
+  }
+}
+
+// Two CoDels. All senders are ECN capable and stay above the target, so nothing is dropped and all
+// departs alike; marks are then apart by nothing but the law that says when the next one is due.
+// Here that is interval / sqrt(count) after the last one was due, as in RFC 8289 but with a count
+// that is one ahead, as COBALT has it. In ns-3 it is after the last one was made, which is later by
+// up to the distance of two packets, and the root is one step of Newton's iteration, as in Linux.
+struct DripLaw {
+  std::int64_t due;
+  double count = 1;
+  explicit DripLaw(std::int64_t first_mark) : due(first_mark) { next(first_mark); }
+  void next(std::int64_t marked_at) {
+    due += static_cast<std::int64_t>(kInterval / std::sqrt(++count));
+    due = std::max(due, marked_at);  // No more than each packet.
+  }
+  static constexpr double kInterval = 100e6;
+};
+struct Ns3Law {
+  std::int64_t due = 0;
+  double count = 1;
+  double root = 1;  // About 1 / sqrt(count).
+  explicit Ns3Law(std::int64_t first_mark) { due = first_mark + 100'000'000; }
+  void next(std::int64_t marked_at) {
+    ++count;
+    root *= (3 - count * root * root) / 2;
+    due = marked_at + static_cast<std::int64_t>(DripLaw::kInterval * root);
+  }
+};
+
+// When a law marks, of a flow's departures.
+template <class Law>
+std::vector<std::int64_t> by_law(const std::vector<std::int64_t>& departures,
+                                 std::int64_t first_mark) {
+  std::vector<std::int64_t> marks{first_mark};
+  Law law(first_mark);
+  for (const std::int64_t at : departures) {
+    if (at <= first_mark || at < law.due) continue;
+    marks.push_back(at);
+    law.next(at);
+  }
+  return marks;
+}
+
+// What became of one flow.
+struct FlowTimes {
+  std::vector<std::int64_t> departures;
+  std::vector<std::int64_t> marks;
+};
+FlowTimes times_of(const Outcome& outcome, const std::vector<Arrival>& arrivals,
+                   std::uint32_t flow) {
+  FlowTimes times;
+  for (std::size_t i = 0; i < outcome.departed.size(); ++i) {
+    const std::uint64_t id = outcome.departed[i];
+    // When nothing more comes the queues run empty, and below their targets.
+    if (arrivals[id].flow != flow || outcome.departed_at[i] > arrivals.back().at) continue;
+    times.departures.push_back(outcome.departed_at[i]);
+    if (outcome.marked.contains(id)) times.marks.push_back(outcome.departed_at[i]);
+  }
+  return times;
+}
+
+TEST(Ns3Oracle, FqCoDelsMarksDifferByTheControlLawAlone) {
+  constexpr std::uint32_t kFlows = 4;
+  // A longest packet of each flow, and the grain.
+  constexpr std::int64_t kRound = kFlows * 1'200'000;
+  for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+    std::vector<Arrival> arrivals = arrivals_of(seed, std::vector<double>(kFlows, 0.4), 6);
+    for (Arrival& arrival : arrivals) arrival.ecn = kEct0;
+    const Outcome ns3 = run_ns3(
+        "ns3::FqCoDelQueueDisc",
+        {{"MaxSize", "100000p"}, {"Target", "5ms"}, {"Interval", "100ms"}, {"UseEcn", "true"}},
+        arrivals, kLateService);
+    const Outcome drip = run_drip(settings_of(Isolation::kFlow, true), arrivals, kLateService);
+    print("FqCoDel, ECN", ns3, drip);
+    EXPECT_EQ(ns3.departed, drip.departed);
+    EXPECT_EQ(ns3.departed_at, drip.departed_at);
+    EXPECT_TRUE(ns3.dropped.empty() && drip.dropped.empty());
+    for (std::uint32_t flow = 0; flow < kFlows; ++flow) {
+      const FlowTimes of_ns3 = times_of(ns3, arrivals, flow);
+      const FlowTimes of_drip = times_of(drip, arrivals, flow);
+      ASSERT_GT(of_ns3.marks.size(), 300U);
+      ASSERT_GT(of_drip.marks.size(), 300U);
+      EXPECT_LE(std::abs(of_ns3.marks[0] - of_drip.marks[0]), kRound);
+      const auto drip_law = by_law<DripLaw>(of_drip.departures, of_drip.marks[0]);
+      const auto ns3_law = by_law<Ns3Law>(of_ns3.departures, of_ns3.marks[0]);
+      std::cout << "[   NS-3   ] flow " << flow << ": ns-3 " << of_ns3.marks.size() << ", its law "
+                << ns3_law.size() << "; Drip " << of_drip.marks.size() << ", its law "
+                << drip_law.size() << "; apart by " << farthest(of_ns3.marks, ns3_law) / 1'000
+                << " and " << farthest(of_drip.marks, drip_law) / 1'000 << " us\n";
+      EXPECT_NEAR(static_cast<double>(of_drip.marks.size()), static_cast<double>(drip_law.size()),
+                  3);
+      EXPECT_LE(farthest(of_drip.marks, drip_law), 3 * kRound);
+      EXPECT_LE(farthest(of_ns3.marks, ns3_law), 3 * kRound);
+      EXPECT_NEAR(static_cast<double>(of_ns3.marks.size()), static_cast<double>(ns3_law.size()),
+                  0.01 * static_cast<double>(ns3_law.size()));
     }
   }
 }
