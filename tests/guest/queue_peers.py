@@ -7,14 +7,8 @@ queue_peers.py BUILD [--rate MBIT] [--rtt MS...] [--seconds S]"""
 import argparse
 import json
 import pathlib
-import re
-import socket
-import struct
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -22,128 +16,15 @@ sys.path[:0] = [str(ROOT / "scripts/lib"), str(ROOT / "tests/system")]
 
 import namespace_link
 from daemon import Daemon
-from inside import inside
 from namespace_link import run
-from packet_socket import SO_TIMESTAMPNS, time_of
-from quantile import of_sorted
+from queue_load import flood, pinged_tcp
 from stage import Failure, check
 
 Daemon.START_SECONDS = 90  # All is emulated.
-MODEST_FLOWS = 4
-PAYLOAD = 1200
-FRAME = PAYLOAD + 8 + 20 + 14
-FLOOD_PORT, MODEST_PORT, TCP_PORT = 5201, 6001, 5202
-STAMP = struct.Struct("!Hd")  # Flow and the time at which it was sent.
 
 
 def kernel(*command):
     run("ip", "netns", "exec", *command)
-
-
-class Modest:
-    """Four UDP flows of a tenth of the rate each; what each got, and how long each packet took."""
-
-    def __init__(self, link, rate_bps):
-        self.link, self.interval = link, FRAME * 8 / (rate_bps / 10)
-        self.sent = 0
-        self.delays = [[] for _ in range(MODEST_FLOWS)]
-        with inside(link.left):
-            self.out = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in self.delays]
-        with inside(link.right):
-            self.into = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.into.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-            self.into.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-            self.into.bind((link.right.address, MODEST_PORT))
-        self.into.settimeout(0.2)
-        self.running = True
-        self.threads = [threading.Thread(target=self.send), threading.Thread(target=self.receive)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        for thread in self.threads:
-            thread.join()
-        for each in (*self.out, self.into):
-            each.close()
-
-    def send(self):
-        rest = bytes(PAYLOAD - STAMP.size)
-        begin = time.monotonic()
-        while self.running:
-            while self.running and self.sent < (time.monotonic() - begin) / self.interval:
-                for flow, each in enumerate(self.out):
-                    each.sendto(
-                        STAMP.pack(flow, time.time()) + rest, (self.link.right.address, MODEST_PORT)
-                    )
-                self.sent += 1
-            time.sleep(self.interval / 4)
-
-    def receive(self):
-        while self.running:
-            try:
-                data, control, _, _ = self.into.recvmsg(2048, 256)
-            except TimeoutError:
-                continue
-            flow, sent = STAMP.unpack_from(data)
-            self.delays[flow].append(1e3 * (time_of(control) - sent))
-
-
-def iperf(host, *arguments, stdout=subprocess.DEVNULL):
-    return host.spawn("iperf3", *arguments, stdout=stdout)
-
-
-def flood(link, rate_bps, seconds):
-    """Modest flows beside a flood of three times the rate: parts that came, and delays in ms."""
-    server = iperf(link.right, "--server", "--one-off", "--port", str(FLOOD_PORT))
-    time.sleep(0.5)
-    client = iperf(
-        link.left,
-        *("--client", link.right.address, "--port", str(FLOOD_PORT), "--udp"),
-        *("--bitrate", f"{3 * rate_bps:.0f}", "--length", str(PAYLOAD)),
-        *("--time", str(seconds + 20)),
-    )
-    time.sleep(1.5)
-    with Modest(link, rate_bps) as modest:
-        time.sleep(seconds)
-    client.terminate()
-    for process in (client, server):
-        process.wait(30)
-    delays = sorted(delay for flow in modest.delays for delay in flow)
-    came = [len(flow) / max(1, modest.sent) for flow in modest.delays]
-    return {"came": min(came), "p50": of_sorted(delays, 0.5), "p99": of_sorted(delays, 0.99)}
-
-
-def tcp(link, flows, congestion, seconds):
-    """Goodput in bit/s, Jain's index of the flows, and what a ping took beside it."""
-    server = iperf(link.right, "--server", "--one-off", "--port", str(TCP_PORT))
-    time.sleep(0.5)
-    client = iperf(
-        link.left,
-        *("--client", link.right.address, "--port", str(TCP_PORT), "--json"),
-        *("--parallel", str(flows), "--congestion", congestion),
-        *("--time", str(seconds), "--omit", "3"),
-        stdout=subprocess.PIPE,
-    )
-    time.sleep(3)
-    ping = link.left.spawn(
-        *("ping", "-i", "0.05", "-w", str(seconds), link.right.address), stdout=subprocess.PIPE
-    )
-    report = json.loads(client.communicate(timeout=seconds + 60)[0])
-    server.wait(30)
-    times = sorted(map(float, re.findall(r"time=([\d.]+) ms", ping.communicate(timeout=30)[0])))
-    check("error" not in report, f"iperf3: {report.get('error')}")
-    each = [stream["receiver"]["bits_per_second"] for stream in report["end"]["streams"]]
-    jain = sum(each) ** 2 / (len(each) * sum(bps * bps for bps in each)) if any(each) else 0
-    return {
-        "goodput": sum(each),
-        "jain": jain,
-        "p50": of_sorted(times, 0.5),
-        "p99": of_sorted(times, 0.99),
-    }
 
 
 class Drip:
@@ -210,7 +91,7 @@ def measure(link, name, rate_bps, rtts, seconds):
         delay(link, ms)
         row = {"name": name, "rtt": ms, "flood": flood(link, rate_bps, seconds)}
         for label, flows, congestion in (("1", 1, "cubic"), ("8", 8, "cubic"), ("8 bbr", 8, "bbr")):
-            row[label] = tcp(link, flows, congestion, seconds)
+            row[label] = pinged_tcp(link, flows, congestion, seconds)
         rows.append(row)
         print("@ row", json.dumps(row), flush=True)
     delay(link, 0)

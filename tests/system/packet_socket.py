@@ -4,11 +4,11 @@ import socket
 import struct
 import time
 
+import arrival_time
 from inside import inside
 
 ETH_P_ALL = 3
-SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
-TIMESPEC = struct.Struct("=qq")
+SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_AUXDATA = 263, 8
 AUXDATA = struct.Struct("=IIIHHHH")  # struct tpacket_auxdata.
 VLAN_VALID, VLAN_TPID_VALID = 0x10, 0x40
@@ -21,7 +21,7 @@ class PacketSocket:
             self.socket.bind((interface, ETH_P_ALL))
         self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        arrival_time.ask_for(self.socket)
 
     def __enter__(self):
         return self
@@ -37,7 +37,7 @@ class PacketSocket:
         while True:
             frame, control, _, address = self.socket.recvmsg(65536, 256)
             if address[2] != socket.PACKET_OUTGOING:
-                return with_tag(frame, control), time_of(control)
+                return with_tag(frame, control), arrival_time.of(control)
 
     def arrived(self):
         """What has come since it was last asked: (frame, time) in the order of their arrival."""
@@ -60,14 +60,6 @@ class PacketSocket:
             except TimeoutError:
                 break
         return False
-
-
-def time_of(control):
-    for level, kind, data in control:
-        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
-            seconds, nanoseconds = TIMESPEC.unpack(data)
-            return seconds + nanoseconds / 1e9
-    raise OSError("a frame without a time stamp")
 
 
 def with_tag(frame, control):

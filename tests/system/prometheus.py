@@ -8,8 +8,9 @@ import types
 import urllib.parse
 import urllib.request
 
+from stage import check, wait_until  # Finds scripts/lib.
+
 from inside import inside
-from stage import check, wait_until
 
 METRICS_PORT = 9464
 SERVER_PORT = 9090

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The stage of a smoke test: two namespaces, dripd between them, and the balance in the end."""
 import contextlib
-import os
 import pathlib
 import re
 import socket
@@ -12,6 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "scripts/lib"))
 import namespace_link
 from daemon import Daemon
+from priority import go_first
 from stopping import unwind_when_stopped
 
 SKIPPED = 77  # What meson takes for "not possible here".
@@ -37,17 +37,6 @@ def wait_until(holds, what, seconds=10):
     while not holds():
         check(time.monotonic() < deadline, f"not within {seconds} s: {what}")
         time.sleep(0.05)
-
-
-def go_first():
-    """Before whatever else the machine does. A wish, which counts for the whole session (sched(7),
-    "The autogroup feature"): so only in one of the test's own, as meson gives it."""
-    if os.getsid(0) != os.getpid():
-        return
-    try:
-        pathlib.Path("/proc/self/autogroup").write_text("-20")
-    except OSError:
-        pass
 
 
 def cannot(kind):

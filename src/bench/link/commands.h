@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The three things that drip-link does; each prints one line of JSON.
+// What drip-link does; each command prints one line of JSON at its end.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace drip::bench {
 
@@ -43,5 +44,18 @@ struct SoakOptions {
 /// pieces of work it gets done, and what one takes undisturbed. Unlike /proc/stat, which looks 250
 /// times a second, it also sees softirqs.
 void soak(const SoakOptions& options);
+
+struct DelayOptions {
+  std::string tun;                  ///< The TUN interface that it makes, for as long as it runs.
+  std::string interface;            ///< Out of which packets go, behind an Ethernet header.
+  std::string to_mac;               ///< Of whoever is to get them.
+  std::vector<std::string> delays;  ///< ADDRESS=MS each, by the packet's IPv4 destination.
+};
+/// Prints "ready" when the interface is there, and runs until SIGTERM. What is routed into the
+/// interface leaves `interface` so much later, in its order, never early: a round-trip time where
+/// the kernel has no netem. Packets to other addresses, and those beyond 20,000 that wait for one
+/// address, are dropped. The line at the end counts packets that passed, were dropped, and were
+/// refused by the kernel, and has the most that one was late.
+void delay(const DelayOptions& options);
 
 }  // namespace drip::bench

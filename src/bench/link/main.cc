@@ -9,7 +9,7 @@
 
 int main(int argc, char** argv) {
   using namespace drip::bench;  // NOLINT(google-build-using-namespace): its only user.
-  CLI::App app("drip-link: sends, receives and weighs traffic between kernel interfaces.");
+  CLI::App app("drip-link: sends, receives, delays and weighs traffic between kernel interfaces.");
   app.require_subcommand(1);
 
   SendOptions sending;
@@ -40,11 +40,21 @@ int main(int argc, char** argv) {
   soaker->add_option("--seconds", soaking.seconds)->check(CLI::PositiveNumber);
   soaker->add_option("--cpu", soaking.cpu)->required();
 
+  DelayOptions delaying;
+  CLI::App* const delayer = app.add_subcommand("delay", "what is routed into it leaves later");
+  delayer->add_option("--tun", delaying.tun, "the interface that it makes")->required();
+  delayer->add_option("--interface", delaying.interface, "out of which it goes")->required();
+  delayer->add_option("--to-mac", delaying.to_mac, "of whoever is to get it")->required();
+  delayer->add_option("--delay", delaying.delays, "by destination")
+      ->required()
+      ->type_name("ADDRESS=MS");
+
   CLI11_PARSE(app, argc, argv);
   try {
     if (sender->parsed()) send(sending);
     if (receiver->parsed()) receive(receiving);
     if (soaker->parsed()) soak(soaking);
+    if (delayer->parsed()) delay(delaying);
   } catch (const std::exception& error) {
     fmt::print(stderr, "drip-link: {}\n", error.what());
     return 1;
