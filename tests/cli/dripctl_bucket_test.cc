@@ -108,6 +108,31 @@ TEST_F(DripctlBucketTest, ShowReadsWell) {
   EXPECT_THAT(text, ContainsRegex("\nlast leak +never\n"));
 }
 
+TEST_F(DripctlBucketTest, ShowAsksAgainForARateOfNow) {
+  const auto calls = [&] { return server_->asked<v1::GetBucketStatusRequest>().size(); };
+  v1::GetBucketStatusResponse reply;
+  v1::Bucket* bucket = reply.mutable_bucket();
+  bucket->mutable_config()->set_leak_rate_bps(100e6);
+  server_->reply(reply);
+  bucket->set_processed_requests(3);
+  server_->reply(reply);  // Not measured yet.
+  bucket->set_processed_bps(12'345'678);
+  bucket->set_processed_per_second(1'234.4);
+  bucket->set_measured_over_ns(200'000'000);
+  server_->reply(reply);
+  EXPECT_THAT(dripctl("bucket show b").out, ContainsRegex("\nrate now +-\n"));
+  EXPECT_EQ(calls(), 1U) << "nothing has departed";
+  EXPECT_THAT(dripctl("bucket show b").out,
+              ContainsRegex("\nrate now +12.35mbit, 1234 units/s, over 200ms\n"));
+  EXPECT_EQ(calls(), 3U);
+  bucket->set_measured_over_ns(3'600'000'000'000);
+  server_->reply(reply);
+  EXPECT_EQ(json("bucket show b")["processed_bps"], 12'345'678);
+  EXPECT_EQ(calls(), 4U) << "it is of now";
+  dripctl("bucket show b");
+  EXPECT_EQ(calls(), 6U) << "an hour is not now";
+}
+
 TEST_F(DripctlBucketTest, ListPutsAllPagesTogether) {
   v1::ListBucketsResponse page;
   page.add_buckets()->set_bucket_id("a");

@@ -54,6 +54,13 @@ void write_state(const ServicesContext& context, BucketState state, v1::Bucket& 
   write_bucket(state, EpochClock(context.engine), message);
 }
 
+void write_departure_rate(const DepartureRate& rate, v1::Bucket& message) {
+  if (rate.span.ns == 0) return;
+  message.set_processed_per_second(rate.units_per_second);
+  message.set_processed_bps(rate.bits_per_second);
+  message.set_measured_over_ns(static_cast<std::uint64_t>(rate.span.ns));
+}
+
 void write_page(const QueuePage& page, const EpochClock& clock,
                 v1::GetQueuedRequestsResponse& response) {
   if (page.next) response.set_next_page_token(sequence_token(*page.next));
@@ -258,11 +265,17 @@ grpc::ServerUnaryReactor* RateLimiterService::on_get_bucket_status(
   if (!bucket.ok()) return answer(call, bucket.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   RequestQueues& counted_by = (*bucket)->counted_by();
-  counted_by.read(**bucket, [this, reactor, response](absl::StatusOr<BucketState> state) {
-    const absl::Status status = state.status();
-    if (status.ok()) write_state(context_, *std::move(state), *response->mutable_bucket());
-    reactor->Finish(to_grpc(status));
-  });
+  counted_by.read(
+      **bucket, [this, bucket = *bucket, reactor, response](absl::StatusOr<BucketState> state) {
+        const absl::Status status = state.status();
+        if (status.ok()) {
+          v1::Bucket& message = *response->mutable_bucket();
+          write_departure_rate(
+              departure_rates_.measure(bucket, state->stats, context_.engine.now()), message);
+          write_state(context_, *std::move(state), message);
+        }
+        reactor->Finish(to_grpc(status));
+      });
   return reactor;
 }
 

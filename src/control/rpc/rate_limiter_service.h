@@ -2,6 +2,7 @@
 // drip.v1.RateLimiterService: requests through leaky buckets.
 #pragma once
 
+#include "control/config/departure_rates.h"
 #include "control/rpc/calls/services_context.h"
 #include "control/rpc/guarded_service.h"
 #include "control/rpc/streams/stream_set.h"
@@ -65,6 +66,7 @@ class RateLimiterService final : public GuardedService<v1::RateLimiterService> {
                                                   v1::GetClusterStatusResponse* response);
 
   StreamSet& streams_;
+  DepartureRates departure_rates_;
 };
 
 }  // namespace drip::control

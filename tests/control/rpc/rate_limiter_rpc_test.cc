@@ -35,6 +35,20 @@ TEST_F(RateLimiterRpc, ConstantOutputRate) {
   EXPECT_EQ(status_of("test").processed_requests() - before, 20U);
 }
 
+TEST_F(RateLimiterRpc, TheSecondStatusHasARate) {
+  configure("bucket_id: 'test' capacity: 100 leak_rate_bps: 80000 departure: DEPARTURE_AT_END");
+  for (int i = 0; i < 50; ++i) allow("bucket_id: 'test' bytes: 1000");
+  EXPECT_FALSE(status_of("test").has_processed_bps());
+  engine_.advance(kSecond);
+  const v1::Bucket bucket = status_of("test");
+  EXPECT_EQ(bucket.measured_over_ns(), 1'000'000'000U);
+  EXPECT_DOUBLE_EQ(bucket.processed_per_second(), 10);
+  EXPECT_DOUBLE_EQ(bucket.processed_bps(), 80'000);
+  const auto listed = call(*shaper_, &v1::ShaperService::Stub::ListBuckets, "page_size: 10");
+  ASSERT_EQ(listed.buckets_size(), 1);
+  EXPECT_FALSE(listed.buckets(0).has_processed_bps()) << "a list measures nothing";
+}
+
 TEST_F(RateLimiterRpc, QueueRejection) {
   configure("bucket_id: 'test' capacity: 10 leak_rate: 1.0");
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(allow("bucket_id: 'test'").allowed());

@@ -2,10 +2,13 @@
 // The command `bucket`: set, show, list, delete (watch and traffic are in files of their own).
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
+#include "base/quantity.h"
 #include "cli/commands/commands.h"
 #include "cli/fields/bucket_place.h"
 #include "cli/fields/bucket_queue.h"
@@ -18,6 +21,10 @@
 
 namespace drip::cli {
 namespace {
+
+// Over which `bucket show` measures a rate, and the longest time over which one is still of now.
+constexpr std::chrono::milliseconds kMeasured(200);
+constexpr std::chrono::seconds kLongestMeasured(5);
 
 Exit set(Session& session, const v1::ConfigureBucketRequest& request) {
   const v1::ConfigureBucketResponse reply =
@@ -46,6 +53,13 @@ std::string true_rates(const v1::Bucket& bucket) {
   return rates_in_words(truly);
 }
 
+std::string rate_now(const v1::Bucket& bucket) {
+  if (bucket.processed_requests() == 0) return "-";
+  if (!bucket.has_measured_over_ns()) return "not measured yet";
+  return fmt::format("{}, {:.0f} units/s, over {}", format_bit_rate(bucket.processed_bps(), 4),
+                     bucket.processed_per_second(), brief_duration(bucket.measured_over_ns()));
+}
+
 void print_properties(const v1::Bucket& bucket) {
   const v1::BucketConfig& config = bucket.config();
   Properties properties;
@@ -55,6 +69,7 @@ void print_properties(const v1::Bucket& bucket) {
   }
   properties.add("rate", rates_in_words(config));
   properties.add("true rate", true_rates(bucket));
+  properties.add("rate now", rate_now(bucket));
   properties.add("capacity", fmt::format("{} units", config.capacity()));
   properties.add("capacity bytes",
                  config.capacity_bytes() == 0 ? "-" : format_bytes(config.capacity_bytes()));
@@ -99,9 +114,20 @@ void print_properties(const v1::Bucket& bucket) {
   properties.print();
 }
 
+// The state with a rate of now: a node that nobody asked lately has none yet.
+v1::GetBucketStatusResponse measured(Session& session, const v1::GetBucketStatusRequest& request) {
+  const auto read = [&] { return session.connection.call(&RateLimiter::GetBucketStatus, request); };
+  const v1::GetBucketStatusResponse reply = read();
+  const v1::Bucket& bucket = reply.bucket();
+  const bool of_now = bucket.has_measured_over_ns() &&
+                      std::chrono::nanoseconds(bucket.measured_over_ns()) <= kLongestMeasured;
+  if (of_now || bucket.processed_requests() == 0) return reply;
+  std::this_thread::sleep_for(kMeasured);
+  return read();
+}
+
 Exit show(Session& session, const v1::GetBucketStatusRequest& request) {
-  const v1::GetBucketStatusResponse reply =
-      session.connection.call(&RateLimiter::GetBucketStatus, request);
+  const v1::GetBucketStatusResponse reply = measured(session, request);
   if (session.json) {
     print(reply.bucket());
   } else {
