@@ -39,6 +39,10 @@ def shown(figure):
     return f"{text(figure['median'])} ({text(figure['low'])} to {text(figure['high'])})"
 
 
+def duration_text(us):
+    return f"{us / 1000:g} ms" if us >= 1000 else f"{us:g} us"
+
+
 def cost(rows):
     parts = []
     for order in dict.fromkeys(row["order"] for row in rows):
@@ -165,18 +169,21 @@ the ring of a flat bucket, *fair* a queue for each flow, *with COBALT* its AQM, 
 def spread(rows):
     shaped = [row for row in rows if "used_percent" in row]
     free = [row for row in rows if "times_one" in row]
-    return f"""### One root on two cores
+    return f"""### Spread roots
 
-A root of 10 Gbit/s with 64 leaves a core, 1514-byte frames and 24 bytes of overhead, `max_catchup` of
-100 us. To each core come up to 10 Gbit/s, others each 10 ms, to both together never less than the root's
-rate (to one core 10 Gbit/s and less). *Beyond the rate*: the most packets that were ever out ahead of it,
-in any time, of both cores together, by the TSC at which they were given to the port; 100 us are 81 of
-them. *Shares*: looks at what both cores hold, twice in a row the same; how many of these were more than
-the rate; in how many a second they were others than before.
+A root of 10 Gbit/s with 64 leaves a core, 1514-byte frames and 24 bytes of overhead. To each of two
+cores come 0 to 10 Gbit/s, others each 10 ms, to both together never less than the root's rate; to one
+core comes the sum. *Stalled*: the part of the time in which the machine withheld a polling thread for
+more than 20 us at once; what a root is late by it makes up for, up to `max_catchup`, so the default of
+100 ms loses nothing to stalls and 100 us do. *Beyond the rate*: the most packets that were ever out ahead
+of it, in any time, of both cores together, by the TSC at which they were given to the port; 100 us are 81
+of them. *Shares*: looks at what both cores hold, twice in a row the same; how many of these were more
+than the rate; in how many a second they were others than before.
 
-{table(["cores", "of the rate used", "packets beyond the rate", "looks at shares", "of these beyond",
-        "changed, a second"],
-       [[str(row["cores"]), shown(row["used_percent"]) + " %", shown(row["packets_beyond"]),
+{table(["cores", "max_catchup", "of the rate used", "stalled", "packets beyond the rate",
+        "looks at shares", "of these beyond", "changed, a second"],
+       [[str(row["cores"]), duration_text(row["max_catchup_us"]), shown(row["used_percent"]) + " %",
+         shown(row["stalled_percent"]) + " %", shown(row["packets_beyond"]),
          *(shown(row[key]) if key in row else "" for key in (
              "shares_seen", "shares_beyond", "changes_a_second"))] for row in shaped])}
 

@@ -22,6 +22,7 @@ TREE_LINES = (
     "if it waits"
 )
 TREE_LENGTH = "instructions, of the 128-bit times, counters and shares of each node (`tests/bench` counts them)"
+CPU_THREADS = "the machine: its two CPUs are threads that share with their host"
 PACER = "the machine's stalls: a pacer alone, without a shaper, has nearly the same p99"
 
 
@@ -251,6 +252,31 @@ def queues(rows, targets):
             )
 
 
+def spread(rows, targets):
+    for row in rows:
+        if "used_percent" in row and row["cores"] == 2 and row["max_catchup_us"] >= 100_000:
+            targets.at_least(
+                "spread root, changing demand on two cores, of the rate used",
+                97,
+                middle(row["used_percent"]),
+                " %",
+                "a share that one core no longer needs is idle until the other one has it",
+                1,
+            )
+            targets.at_most(
+                "spread root, looks at which the cores' shares were more than the rate",
+                0,
+                row["shares_beyond"]["high"],
+                "",
+                "",
+                0,
+            )
+        if "times_one" in row and row["cores"] == 2:
+            targets.at_least(
+                "spread root, two cores over one", 1.8, row["times_one"], "", CPU_THREADS
+            )
+
+
 def precision(rows, targets):
     drip = {(row["rate"], row["beside"]): row for row in rows if row["path"] == "drip"}
     for rate, beside, wanted in (
@@ -303,7 +329,7 @@ def scale(rows, targets):
                 1.8,
                 row["times_one"],
                 "",
-                "the machine: its two CPUs are threads that share with their host",
+                CPU_THREADS,
             )
         if row.get("layout") == "two, shared":
             targets.at_most(
@@ -414,6 +440,7 @@ def lines(results):
         ("cost", cost),
         ("throttled", throttled),
         ("trees", trees),
+        ("spread", spread),
         ("queues", queues),
         ("precision", precision),
         ("scale", scale),

@@ -78,7 +78,31 @@ def queue(path, cycles, **more):
     return {**about, "cycles": spread(cycles), **more}
 
 
+def shaped(cores, used, **more):
+    about = {"case": "spread", "load": "10 Gbit/s, changing", "cores": cores}
+    figures = {"used_percent": used, "stalled_percent": 2, "packets_beyond": 70}
+    return {**about, **{name: spread(value) for name, value in figures.items()}, **more}
+
+
+def free(cores, mpps, times_one):
+    about = {"case": "spread", "load": "nothing throttled", "cores": cores}
+    return {**about, "max_catchup_us": 100000, "mpps": spread(mpps), "times_one": times_one}
+
+
+SHARES = {
+    "shares_seen": spread(900),
+    "shares_beyond": spread(0),
+    "changes_a_second": spread(400),
+}
+
 RESULTS = {
+    "spread": [
+        shaped(1, 99, max_catchup_us=100000),
+        shaped(2, 98, max_catchup_us=100000, **SHARES),
+        shaped(2, 90, max_catchup_us=100, **SHARES),
+        free(1, 10, 1),
+        free(2, 19, 1.9),
+    ],
     "trees": [
         tree("drip", "root", "16 x 1024 x 4", 200),
         tree("drip", "root", "16 x 64 x 64", 150),
@@ -138,6 +162,9 @@ EXPECTED = {
         "| tree over librte_sched, root at the bottleneck, 64k leaves | at most 0.5 | 0.42 | met",
         "| cycles a packet in a tree, leaves at the bottleneck, 64k leaves | at most 230 | 220 | met",
         "| cycles a packet in fair queues with COBALT more than in a ring, 1k leaves of 8 flows |",
+        "| spread root, changing demand on two cores, of the rate used | at least 97 % | 98.0 % | met",
+        "| spread root, looks at which the cores' shares were more than the rate | at most 0 | 0 | met",
+        "| spread root, two cores over one | at least 1.8 | 1.90 | met",
         "| long-run rate at 1 Gbit/s, off by | at most 1 ppm | 0.500 ppm | met by 50 %",
     ),
     "page/cost.md": (
@@ -151,6 +178,9 @@ EXPECTED = {
         "| drip | 3 | 16 x 1024 x 4 | 200 (180 to 220) |",
         "| drip | 3 | 16 x 64 x 64 | 150 (135 to 165) |",
         "| librte_sched | 3 | 16 x 1024 x 4 | 480 (432 to 528) |",
+        "| 1 | 100 ms | 99.0 (89.1 to 109) % |",
+        "| 2 | 100 us | 90.0 (81.0 to 99.0) % | 2.00 (1.80 to 2.20) % |",
+        "| 2 | 19.0 (17.1 to 20.9) | 1.90 |",
         "| 1,024 | 8 | 16 | 10.0 (9.00 to 11.0) | 70.0 (63.0 to 77.0) | 75.0 (67.5 to 82.5) |",
     ),
     "page/memory.md": ("## Memory", "| **idle, less its ring** | 539 |"),

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "bench/path/bench_port.h"
 #include "bench/path/cases.h"
+#include "bench/path/phased_port.h"
 #include "bench/path/source_ports.h"
 #include "datapath/poll_engine/io_poll_thread.h"
 #include "datapath/poll_engine/poll_engine.h"
@@ -28,70 +28,44 @@ constexpr double kRate = 10e9;  // Bits a second of the root, and the most that 
 constexpr std::int32_t kOverhead = 24;
 constexpr double kPacketBits = 8.0 * (kFullFrameBytes + kOverhead);
 constexpr std::uint32_t kLeavesACore = 64;
-constexpr Duration kCatchup{100'000};
-constexpr auto kPhase = std::chrono::milliseconds(10);
+constexpr double kPhaseSeconds = 0.01;
+// Two polls that are further apart: the machine has withheld the thread.
+constexpr double kStallSeconds = 20e-6;
 // What comes to the two cores, in parts of the rate: together not less than it, so that all of it
 // can be used.
 constexpr std::array<std::array<double, kCores>, 8> kPhases = {
     {{1, 1}, {1, 0}, {0, 1}, {1, 0.25}, {0.5, 0.75}, {0, 1}, {0.25, 1}, {0.75, 0.5}}};
 
-// When packets were given to the port, and how many so far.
-struct Mark {
-  std::uint64_t tsc;
-  std::uint64_t sent;
+// One thing that is measured.
+struct Variant {
+  std::uint32_t cores;
+  bool phased;  // Or nothing is throttled.
+  Duration max_catchup;
 };
+constexpr std::array<Variant, 6> kVariants = {{{1, true, kDefaultMaxCatchup},
+                                               {2, true, kDefaultMaxCatchup},
+                                               {1, true, Duration{100'000}},
+                                               {2, true, Duration{100'000}},
+                                               {1, false, kDefaultMaxCatchup},
+                                               {2, false, kDefaultMaxCatchup}}};
 
-/// A BenchPort of which the pace changes with the phases, and that notes what it sends.
-class PhasedPort : public BenchPort {
- public:
-  PhasedPort(PacketPool& pool, BucketOrder& order, std::uint32_t core)
-      : BenchPort(pool, order), core_(core) {}
-
-  /// Before the engine's threads run; without it packets come as fast as they are taken.
-  void use_phases(double tsc_hz, std::size_t marks) {
-    tsc_hz_ = tsc_hz;
-    begin_ = rte_rdtsc();
-    marks_.reserve(marks);
+// To one core comes all that comes to two.
+PhasePaces paces_of(std::uint32_t core, std::uint32_t cores, double tsc_hz) {
+  PhasePaces paces{};
+  for (std::size_t phase = 0; phase < paces.size(); ++phase) {
+    const auto& parts = kPhases[phase];
+    const double part = cores == 1 ? parts[0] + parts[1] : parts[core];
+    paces[phase] = part * kRate / kPacketBits / tsc_hz;
   }
-  [[nodiscard]] const std::vector<Mark>& marks() const { return marks_; }
+  return paces;
+}
 
-  std::uint32_t rx(std::uint16_t queue, std::span<void*> packets) {
-    if (tsc_hz_ > 0) {
-      const double seconds = static_cast<double>(rte_rdtsc() - begin_) / tsc_hz_;
-      const auto phase =
-          static_cast<std::size_t>(seconds / std::chrono::duration<double>(kPhase).count());
-      if (phase != phase_) begin_phase(phase);
-      if (parts_ == 0) return 0;
-    }
-    return BenchPort::rx(queue, packets);
-  }
-  std::uint32_t tx(std::uint16_t port, std::span<void*> packets) {
-    const std::uint32_t count = BenchPort::tx(port, packets);
-    if (marks_.size() < marks_.capacity()) marks_.push_back({rte_rdtsc(), sent()});
-    return count;
-  }
-
- private:
-  void begin_phase(std::size_t phase) {
-    phase_ = phase;
-    parts_ = kPhases[phase % kPhases.size()][core_];
-    if (parts_ > 0) set_pace(ArrivalPace(parts_ * kRate / kPacketBits, tsc_hz_));
-  }
-
-  std::uint32_t core_;
-  double tsc_hz_ = 0;
-  std::uint64_t begin_ = 0;
-  std::size_t phase_ = ~std::size_t{0};
-  double parts_ = 1;
-  std::vector<Mark> marks_;
-};
-
-BucketSettings settings(double bits_per_second, std::uint32_t capacity) {
+BucketSettings settings(double bits_per_second, std::uint32_t capacity, Duration max_catchup) {
   BucketSettings settings;
   settings.capacity = capacity;
   settings.bits_per_second = bits_per_second;
   settings.overhead_bytes = kOverhead;
-  settings.max_catchup = kCatchup;
+  settings.max_catchup = max_catchup;
   settings.departure = Departure::kAtStart;
   return settings;
 }
@@ -99,6 +73,7 @@ BucketSettings settings(double bits_per_second, std::uint32_t capacity) {
 struct Outcome {
   double mpps = 0;
   double used = 0;              // Of the rate.
+  double stalled = 0;           // Of the time of the polling threads.
   double most_beyond = 0;       // Packets beyond the rate, in any time.
   double shares_seen = 0;       // Samples of what both hold.
   double shares_beyond = 0;     // Of these, more than the rate.
@@ -129,6 +104,9 @@ double most_beyond(std::span<const std::unique_ptr<PhasedPort>> ports, double ts
   return most;
 }
 
+// A look takes some microseconds of the CPU of a polling thread.
+constexpr auto kBetweenLooks = std::chrono::microseconds(500);
+
 // Looks at the shares until `end`; one look counts if the next one sees the same.
 void sample_shares(const datapath::PollEngine& engine, BucketRef root,
                    std::chrono::steady_clock::time_point end, Outcome& outcome) {
@@ -151,21 +129,28 @@ void sample_shares(const datapath::PollEngine& engine, BucketRef root,
       if (first != before) ++outcome.changes_a_second;
     }
     before = first;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    std::this_thread::sleep_for(kBetweenLooks);
   }
 }
 
-absl::StatusOr<Outcome> run_cores(const Bench& bench, std::uint32_t cores, bool phased,
-                                  std::span<const std::unique_ptr<PacketPool>> pools) {
+using Pools = std::array<std::unique_ptr<PacketPool>, kCores>;
+
+absl::StatusOr<Outcome> run(const Bench& bench, const Variant& variant, const Pools& pools) {
+  const std::uint32_t cores = variant.cores;
   std::vector<BucketOrder> orders(cores, BucketOrder({0}));
   // Each has its own lines.
   std::vector<std::unique_ptr<PhasedPort>> owned;
   datapath::EngineOptions options;
   options.buckets_per_transmitter = 4096;
-  const std::uint64_t most_marks = static_cast<std::uint64_t>(4e6 * (bench.options.seconds + 1));
+  const double hz = bench.tsc_hz();
+  const auto most_marks = static_cast<std::size_t>(4e6 * (bench.options.seconds + 1));
   for (std::uint32_t i = 0; i < cores; ++i) {
-    owned.push_back(std::make_unique<PhasedPort>(*pools[i], orders[i], i));
-    if (phased) owned.back()->use_phases(bench.tsc_hz(), most_marks);
+    owned.push_back(std::make_unique<PhasedPort>(*pools[i], orders[i]));
+    if (variant.phased) {
+      owned.back()->use_phases(paces_of(i, cores, hz),
+                               static_cast<std::uint64_t>(kPhaseSeconds * hz),
+                               static_cast<std::uint64_t>(kStallSeconds * hz), most_marks);
+    }
     datapath::LcorePlan plan;
     plan.cpu =
         static_cast<std::int32_t>((bench.options.cpu + i) % std::thread::hardware_concurrency());
@@ -179,11 +164,12 @@ absl::StatusOr<Outcome> run_cores(const Bench& bench, std::uint32_t cores, bool 
   datapath::PollEngine engine(options, make_thread, ports, bench.clock);
 
   std::vector<BucketChange> buckets(1);
-  buckets[0].settings = settings(phased ? kRate : kMaxBitsPerSecond, 0);
+  const Duration max_catchup = variant.max_catchup;
+  buckets[0].settings = settings(variant.phased ? kRate : kMaxBitsPerSecond, 0, max_catchup);
   buckets[0].node = NodeChange{.inner = true, .spread = true};
   for (std::uint32_t i = 0; i < cores * kLeavesACore; ++i) {
     BucketChange& leaf = buckets.emplace_back();
-    leaf.settings = settings(kMaxBitsPerSecond, 64);
+    leaf.settings = settings(kMaxBitsPerSecond, 64, max_catchup);
     leaf.node = NodeChange{.parent_change = 0};
   }
   if (absl::Status status = engine.apply(buckets); !status.ok()) return status;
@@ -207,7 +193,7 @@ absl::StatusOr<Outcome> run_cores(const Bench& bench, std::uint32_t cores, bool 
   const TimePoint begin = bench.clock.now();
   Outcome outcome;
   const auto end = std::chrono::steady_clock::now() + span;
-  if (phased && cores > 1) {
+  if (variant.phased && cores > 1) {
     sample_shares(engine, root, end, outcome);
   } else {
     std::this_thread::sleep_until(end);
@@ -218,8 +204,51 @@ absl::StatusOr<Outcome> run_cores(const Bench& bench, std::uint32_t cores, bool 
   outcome.mpps = static_cast<double>(sent) / seconds / 1e6;
   outcome.used = static_cast<double>(sent) * kPacketBits / seconds / kRate;
   outcome.changes_a_second /= seconds;
-  if (phased) outcome.most_beyond = most_beyond(owned, bench.tsc_hz());
+  for (const auto& port : owned) outcome.stalled += port->stalled() / cores;
+  if (variant.phased) outcome.most_beyond = most_beyond(owned, hz);
   return outcome;
+}
+
+struct Figures {
+  Samples mpps;
+  Samples used;
+  Samples stalled;
+  Samples beyond;
+  Samples seen;
+  Samples shares_beyond;
+  Samples changes;
+
+  void add(const Outcome& outcome) {
+    mpps.add(outcome.mpps);
+    used.add(100 * outcome.used);
+    stalled.add(100 * outcome.stalled);
+    beyond.add(outcome.most_beyond);
+    seen.add(outcome.shares_seen);
+    shares_beyond.add(outcome.shares_beyond);
+    changes.add(outcome.changes_a_second);
+  }
+};
+
+void show(const Bench& bench, const Variant& variant, const Figures& figures, double one_mpps) {
+  auto& row =
+      bench.report.row({{"case", "spread"},
+                        {"load", variant.phased ? "10 Gbit/s, changing" : "nothing throttled"},
+                        {"cores", variant.cores},
+                        {"max_catchup_us", static_cast<double>(variant.max_catchup.ns) / 1000}});
+  row.figure("mpps", figures.mpps);
+  if (!variant.phased) {
+    row.figure("times_one", figures.mpps.median() / one_mpps).end_row();
+    return;
+  }
+  row.figure("used_percent", figures.used)
+      .figure("stalled_percent", figures.stalled)
+      .figure("packets_beyond", figures.beyond);
+  if (variant.cores > 1) {
+    row.figure("shares_seen", figures.seen)
+        .figure("shares_beyond", figures.shares_beyond)
+        .figure("changes_a_second", figures.changes);
+  }
+  row.end_row();
 }
 
 }  // namespace
@@ -234,49 +263,28 @@ absl::Status run_spread(const Bench& bench) {
   for (unsigned cpu = 0; cpu < std::thread::hardware_concurrency(); ++cpu) CPU_SET(cpu, &all);
   (void)sched_setaffinity(0, sizeof(all), &all);
 
-  for (const bool phased : {true, false}) {
-    std::vector<std::unique_ptr<PacketPool>> pools;
-    for (std::uint32_t i = 0; i < kCores; ++i) {
-      auto pool = PacketPool::create(1U << 15, phased ? kFullFrameBytes : kSmallFrameBytes);
-      if (!pool.ok()) return pool.status();
-      pools.push_back(*std::move(pool));
+  Pools full;
+  Pools small;
+  for (std::uint32_t i = 0; i < kCores; ++i) {
+    auto of_full = PacketPool::create(1U << 15, kFullFrameBytes);
+    if (!of_full.ok()) return of_full.status();
+    full[i] = *std::move(of_full);
+    auto of_small = PacketPool::create(1U << 15, kSmallFrameBytes);
+    if (!of_small.ok()) return of_small.status();
+    small[i] = *std::move(of_small);
+  }
+  std::array<Figures, kVariants.size()> figures;
+  for (int i = 0; i < bench.options.repeat; ++i) {
+    for (std::size_t variant = 0; variant < kVariants.size(); ++variant) {
+      const auto outcome = run(bench, kVariants[variant], kVariants[variant].phased ? full : small);
+      if (!outcome.ok()) return outcome.status();
+      figures[variant].add(*outcome);
     }
-    std::array<Samples, kCores> mpps;
-    std::array<Samples, kCores> used;
-    std::array<Samples, kCores> beyond;
-    Samples seen;
-    Samples shares_beyond;
-    Samples changes;
-    for (int run = 0; run < bench.options.repeat; ++run) {
-      for (std::uint32_t cores = 1; cores <= kCores; ++cores) {
-        const auto outcome = run_cores(bench, cores, phased, pools);
-        if (!outcome.ok()) return outcome.status();
-        mpps[cores - 1].add(outcome->mpps);
-        used[cores - 1].add(100 * outcome->used);
-        beyond[cores - 1].add(outcome->most_beyond);
-        if (cores == 1) continue;
-        seen.add(outcome->shares_seen);
-        shares_beyond.add(outcome->shares_beyond);
-        changes.add(outcome->changes_a_second);
-      }
-    }
-    for (std::uint32_t cores = 1; cores <= kCores; ++cores) {
-      auto& row = bench.report.row({{"case", "spread"},
-                                    {"load", phased ? "10 Gbit/s, changing" : "nothing throttled"},
-                                    {"cores", cores}});
-      row.figure("mpps", mpps[cores - 1]);
-      if (!phased) row.figure("times_one", mpps[cores - 1].median() / mpps[0].median());
-      if (phased) {
-        row.figure("used_percent", used[cores - 1]);
-        row.figure("packets_beyond", beyond[cores - 1]);
-      }
-      if (phased && cores > 1) {
-        row.figure("shares_seen", seen)
-            .figure("shares_beyond", shares_beyond)
-            .figure("changes_a_second", changes);
-      }
-      row.end_row();
-    }
+  }
+  double one_mpps = 0;
+  for (std::size_t variant = 0; variant < kVariants.size(); ++variant) {
+    if (kVariants[variant].cores == 1) one_mpps = figures[variant].mpps.median();
+    show(bench, kVariants[variant], figures[variant], one_mpps);
   }
   return absl::OkStatus();
 }
