@@ -95,7 +95,6 @@ class IoPollThread final : public PollThread {
   void change_spread_part(SpreadPart& part, const LeasedRates& rates, TimePoint now) override {
     transmitter_->spreads().change(part, rates, now);
   }
-  void remove_spread_part(SpreadPart& part) override { transmitter_->spreads().remove(part); }
 
   Admission admit_request(std::uint32_t slot, RequestRecord& record, std::uint32_t wire_bytes,
                           const WaitLimits& limits, TimePoint now) override {

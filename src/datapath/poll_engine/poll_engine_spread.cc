@@ -141,13 +141,19 @@ Removal PollEngine::remove_spread(BucketRef bucket, bool drop_backlog) {
 
 void PollEngine::reap_spreads() {
   std::erase_if(draining_spreads_, [&](const std::unique_ptr<SpreadBucket>& spread) {
-    for (std::uint32_t i = 0; i < transmitters_.size(); ++i) {
-      const Bucket& part = (*transmitters_[i]->buckets)[spread->parts[i].slot];
-      if (part.state.load(std::memory_order_acquire) != BucketPhase::kRetired) return false;
+    if (!spread->root.finished()) {
+      for (std::uint32_t i = 0; i < transmitters_.size(); ++i) {
+        const Bucket& part = (*transmitters_[i]->buckets)[spread->parts[i].slot];
+        if (part.state.load(std::memory_order_acquire) != BucketPhase::kRetired) return false;
+      }
+      spread->root.finish();
     }
+    // The threads see it when they look at the part; nobody waits for them here, under the lock.
+    const bool all = std::ranges::all_of(spread->parts, [](const SpreadPart& part) {
+      return part.released.load(std::memory_order_acquire);
+    });
+    if (!all) return false;
     for (std::uint32_t i = 0; i < transmitters_.size(); ++i) {
-      PollThread& thread = *transmitters_[i];
-      thread.mailbox.run([&](TimePoint) { thread.remove_spread_part(spread->parts[i]); });
       allocators_[i]->release_when_retired(spread->parts[i].slot);
     }
     return true;

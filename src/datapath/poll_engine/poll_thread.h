@@ -118,7 +118,6 @@ class PollThread {
   /// See TransmitterSpreads.
   virtual void add_spread_part(SpreadPart& part, TimePoint now) = 0;
   virtual void change_spread_part(SpreadPart& part, const LeasedRates& rates, TimePoint now) = 0;
-  virtual void remove_spread_part(SpreadPart& part) = 0;
 
   virtual Admission admit_request(std::uint32_t slot, RequestRecord& record,
                                   std::uint32_t wire_bytes, const WaitLimits& limits,

@@ -93,7 +93,12 @@ class SpreadRoot {
   [[nodiscard]] CoreLine& operator[](std::size_t core) { return lines_[core]; }
   [[nodiscard]] const CoreLine& operator[](std::size_t core) const { return lines_[core]; }
 
+  /// Control: all buckets of it have gone, and each transmitter is to let go of its part.
+  void finish() { finished_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool finished() const { return finished_.load(std::memory_order_relaxed); }
+
  private:
+  std::atomic<bool> finished_{false};
   std::vector<CoreLine> lines_;
 };
 

@@ -7,9 +7,6 @@
 namespace drip::datapath {
 namespace {
 
-// Each may be a line that is in no cache.
-constexpr int kChildrenALook = 16;
-
 // A rate as parts of a whole one; 0 without that.
 double parts_of(double rate, double whole) {
   return whole > 0 ? rate / whole * static_cast<double>(kWholeShare) : 0;
@@ -96,6 +93,11 @@ void TransmitterSpreads::report(SpreadPart& part, TimePoint now) {
   if (part.granter != nullptr) part.granter->plan();
 }
 
+void TransmitterSpreads::release(SpreadPart& part) {
+  remove(part);
+  part.released.store(true, std::memory_order_release);
+}
+
 CoreClaim TransmitterSpreads::claim(SpreadPart& part, TimePoint now) {
   const Bucket& bucket = scheduler_.buckets()[part.slot];
   if (bucket.in_tree == 0) return {};  // It has drained.
@@ -128,24 +130,35 @@ void TransmitterSpreads::look_at_children(SpreadPart& part, CoreClaim& claim) {
   const auto is_child = [&](std::uint32_t slot) {
     return scheduler_.buckets()[slot].in_tree != 0 && structure.parent(slot) == part.slot;
   };
-  // The child where the last look ended may have been removed, or have another parent.
-  if (part.child_ == kNoNode || !is_child(part.child_)) {
-    part.child_ = structure.first_child(part.slot);
+  // Children come and go. It goes on behind the last one of the last look that is still there: one
+  // that is new, perhaps in the slot of a former one, comes before all others.
+  const auto is_where_it_was = [&](std::uint32_t index) {
+    const std::uint32_t slot = part.children_[index];
+    if (!is_child(slot) || index == 0) return is_child(slot);
+    const auto end = part.children_.begin() + index;
+    return std::find(part.children_.begin(), end, states.node(slot).previous_sibling) != end;
+  };
+  while (part.child_count_ > 0 && !is_where_it_was(part.child_count_ - 1)) --part.child_count_;
+  std::uint32_t child = structure.first_child(part.slot);
+  if (part.child_count_ > 0) {
+    child = structure.next_sibling(part.children_[part.child_count_ - 1]);
+  } else {
     part.weight_ = 0;
     part.guaranteed_ = 0;
   }
-  for (int looks = 0; looks < kChildrenALook && part.child_ != kNoNode; ++looks) {
-    const TreeNode& child = states.node(part.child_);
-    if (child.state == NodeState::kReady) {
-      part.weight_ += TreeNode::kInverseWeightScale / child.inverse_weight;
-      const double guaranteed =
-          std::max(parts_of(structure.guaranteed_units(part.child_), part.rates.units_per_second),
-                   parts_of(structure.guaranteed_bits(part.child_), part.rates.bits_per_second));
-      part.guaranteed_ += guaranteed;
-    }
-    part.child_ = structure.next_sibling(part.child_);
+  part.child_count_ = 0;
+  for (; child != kNoNode && part.child_count_ < SpreadPart::kChildrenALook;
+       child = structure.next_sibling(child)) {
+    part.children_[part.child_count_++] = child;
+    const TreeNode& node = states.node(child);
+    if (node.state != NodeState::kReady) continue;
+    part.weight_ += TreeNode::kInverseWeightScale / node.inverse_weight;
+    part.guaranteed_ +=
+        std::max(parts_of(structure.guaranteed_units(child), part.rates.units_per_second),
+                 parts_of(structure.guaranteed_bits(child), part.rates.bits_per_second));
   }
-  if (part.child_ != kNoNode) return;
+  if (child != kNoNode) return;
+  part.child_count_ = 0;
   // With nobody ready the weight does not matter, and the last one is as good as any other.
   if (part.weight_ > 0) claim.weight = part.weight_;
   claim.guaranteed = to_parts(part.guaranteed_);

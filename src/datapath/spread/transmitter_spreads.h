@@ -3,6 +3,8 @@
 // is told.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -24,14 +26,17 @@ struct SharePeriods {
   static SharePeriods of(const LeasedRates& rates, std::uint64_t share);
 };
 
-/// One root at one transmitter. Control makes and frees it; while it is linked the transmitter
-/// alone uses it. Those of one root lie side by side, each in lines of its own.
+/// One root at one transmitter. Control makes it, and frees it once it is released; while it is
+/// linked the transmitter alone uses it. Those of one root lie side by side, each in lines of its
+/// own.
 struct alignas(kCacheLineBytes) SpreadPart {
   SpreadRoot* root = nullptr;  ///< Outlives it.
   std::uint32_t core = 0;      ///< The transmitter, by its number.
   std::uint32_t slot = 0;      ///< The root's bucket there, of BucketSettings::rate_is_leased.
   LeasedRates rates;           ///< The whole ones.
   std::unique_ptr<ShareGranter> granter;  ///< At one of the transmitters.
+  /// Set by the transmitter once it has let go of it, after SpreadRoot::finish().
+  std::atomic<bool> released{false};
 
   [[nodiscard]] CoreLine& line() const { return (*root)[core]; }
 
@@ -44,8 +49,12 @@ struct alignas(kCacheLineBytes) SpreadPart {
   Duration period_;  // From then to the next report.
   std::uint64_t departed_ = 0;
   std::uint64_t departed_bytes_ = 0;
-  // Of the children that were looked at since child_ began with the first one.
-  std::uint32_t child_ = kNoNode;
+  // Each may be a line that is in no cache.
+  static constexpr std::uint32_t kChildrenALook = 16;
+  // The children of the last look, in their order; none: the next look begins with the first child.
+  std::array<std::uint32_t, kChildrenALook> children_{};
+  std::uint32_t child_count_ = 0;
+  // Of all that were looked at since the first one was.
   std::uint64_t weight_ = 0;
   double guaranteed_ = 0;  // Of the whole rate.
 };
@@ -86,7 +95,11 @@ class TransmitterSpreads {
       }
       const TimePoint now = clock.now();
       const bool is_due = now - part.reported_ >= part.period_;
-      if (is_due) report(part, now);
+      if (is_due) {
+        if (part.root->finished()) [[unlikely]]
+          return release(part);
+        report(part, now);
+      }
       if (part.granter != nullptr && !part.granter->settled()) part.granter->grant();
       if (is_due || next_ == &part) return;
     }
@@ -98,6 +111,7 @@ class TransmitterSpreads {
   void apply(const SpreadPart& part, std::uint64_t share, TimePoint now);
   // And plans, where the granter is.
   void report(SpreadPart& part, TimePoint now);
+  void release(SpreadPart& part);
   [[nodiscard]] CoreClaim claim(SpreadPart& part, TimePoint now);
   // Looks at some of the children; where all have been, claims what they add up to.
   void look_at_children(SpreadPart& part, CoreClaim& claim);

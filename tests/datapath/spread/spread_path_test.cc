@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <random>
 #include <vector>
@@ -297,6 +298,99 @@ TEST_F(SpreadPathTest, APartThatHasDrainedDoesNothingMore) {
   EXPECT_EQ(core.bucket(parts_[1].slot).state.load(), BucketPhase::kRetired);
   core.transmitter.spreads().remove(parts_[1]);
   EXPECT_TRUE(core.transmitter.spreads().empty());
+}
+
+TEST_F(SpreadPathTest, WhoHasAPartLetsGoOfItWhenTheRootIsFinished) {
+  Meter meter(kRate);
+  const auto nothing = [](std::size_t) {};
+  run(Duration{1 * kMs}, meter, nothing);
+  for (std::size_t i = 0; i < kCores; ++i) {
+    cores_[i]->transmitter.remove(parts_[i].slot, false, cores_[i]->time);
+  }
+  run(Duration{1 * kMs}, meter, nothing);
+  EXPECT_FALSE(parts_[0].released.load());
+  root_.finish();
+  run(Duration{1 * kMs}, meter, nothing);
+  for (std::size_t i = 0; i < kCores; ++i) {
+    EXPECT_TRUE(parts_[i].released.load());
+    EXPECT_TRUE(cores_[i]->transmitter.spreads().empty());
+  }
+}
+
+// Demand that goes from one core to the other every 10 ms, together never less than the rate.
+TEST_F(SpreadPathTest, ChangingDemandUsesNearlyAllOfTheRate) {
+  constexpr std::int64_t kPhase = 10 * kMs;
+  constexpr std::array<std::array<double, kCores>, 8> kPhases = {
+      {{1, 1}, {1, 0}, {0, 1}, {1, 0.25}, {0.5, 0.75}, {0, 1}, {0.25, 1}, {0.75, 0.5}}};
+  std::array<std::vector<std::uint32_t>, kCores> leaves;
+  for (std::size_t core = 0; core < kCores; ++core) {
+    for (int i = 0; i < 16; ++i) leaves[core].push_back(add_leaf(core, {}, 10 * kRate, 16));
+  }
+  const TimePoint begin = cores_[0]->time;
+  std::array<double, kCores> owed{};
+  std::array<std::size_t, kCores> next{};
+  std::array<TimePoint, kCores> last{begin, begin};
+  const auto arrive = [&](std::size_t core) {
+    const TimePoint now = cores_[core]->time;
+    const auto phase = static_cast<std::size_t>((now - begin).ns / kPhase) % kPhases.size();
+    owed[core] +=
+        kPhases[phase][core] * kRate / 8e9 / kFrame * static_cast<double>((now - last[core]).ns);
+    last[core] = now;
+    for (; owed[core] >= 1; --owed[core]) offer(core, leaves[core][next[core]++ % 16], 1);
+  };
+  Meter meter(kRate);
+  const Duration round{8 * kPhase};
+  run(round, meter, arrive);
+  used(round);
+  for (int i = 0; i < 3; ++i) {
+    run(round, meter, arrive);
+    const auto parts = used(round);
+    EXPECT_GT(parts[0] + parts[1], 0.98) << parts[0] << " and " << parts[1];
+  }
+  EXPECT_LE(meter.most(), kCores * kFrame + kRate / 8e9 * 10 * kUs);
+}
+
+// A claim counts all children in some looks, however many of them come and go meanwhile.
+TEST_F(SpreadPathTest, ChildrenAreCountedWhileOthersComeAndGo) {
+  constexpr std::size_t kChildren = 512;
+  std::vector<std::uint32_t> leaves;
+  for (std::size_t i = 0; i < kChildren; ++i) leaves.push_back(add_leaf(1, {.weight = 2}));
+  std::mt19937_64 random(3);
+  std::deque<std::uint32_t> gone;
+  Meter meter(kRate);
+  const auto churn = [&](std::size_t core) {
+    if (core == 0) return;
+    Harness& h = *cores_[1];
+    // Nearly a fifth of them in a look.
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint32_t removed = leaves[random() % kChildren];
+      if (h.bucket(removed).state.load() == BucketPhase::kActive) {
+        h.transmitter.remove(removed, true, h.time);
+        gone.push_back(removed);
+      }
+      if (gone.size() < kChildren / 8) continue;
+      const std::uint32_t leaf = gone.front();
+      if (h.bucket(leaf).state.load() != BucketPhase::kRetired) continue;
+      gone.pop_front();
+      BucketSettings settings;
+      settings.capacity = 2;
+      settings.bits_per_second = 10 * kRate;
+      settings.departure = Departure::kAtStart;
+      const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+      h.transmitter.create(leaf, settings, h.more_ring(slots), slots, h.time);
+      NodeSettings node{.weight = 2};
+      node.parent = parts_[1].slot;
+      h.transmitter.set_node(leaf, node, h.time);
+    }
+    for (const std::uint32_t leaf : leaves) {
+      if (h.bucket(leaf).state.load() == BucketPhase::kActive) refill(1, leaf, 2);
+    }
+  };
+  // Half as many looks as all of them need, for most of them are new before their turn comes.
+  run(Duration{kChildren / 32 * TransmitterSpreads::kPeriod.ns}, meter, churn);
+  // Of those that have come since the look began nothing is known.
+  EXPECT_GT(root_[1].claim().weight, kChildren / 2);
+  EXPECT_LE(root_[1].claim().weight, 2 * kChildren);
 }
 
 }  // namespace
