@@ -14,10 +14,33 @@ from udp_load import UdpLoad, shares
 
 UPLINK = 8_000_000  # That of tree_test.
 SECONDS = 2.0
+FLOWS = 16
 
 
 def thread_of(daemon, name):
     return daemon.bucket(name).get("transmitter", 0)
+
+
+def flows_of_a_rule(link, daemon):
+    """Each has a leaf right below the root, on the thread that its key says."""
+    ports = list(range(7101, 7101 + FLOWS))
+    daemon.ctl(
+        *("rule", "add", "subscribers", "--port", "left", "--proto", "udp"),
+        *("--per-flow", "five-tuple", "--max-flows", str(FLOWS), "--parent", "uplink"),
+        *("--rate", f"{UPLINK}bit", "--capacity", "200", "--max-catchup", "5s"),
+    )
+    with PacketSocket(link.right) as right, UdpLoad(link, ports, 3 * UPLINK):
+        time.sleep(2)
+        got = shares(right, ports, 2 * SECONDS)
+        threads = {}
+        for flow in daemon.ctl("bucket", "list", "--flows", "--prefix", "subscribers/")["buckets"]:
+            if flow["bucket_id"] != "subscribers/overflow":
+                thread = flow.get("transmitter", 0)
+                threads[thread] = threads.get(thread, 0) + 1
+        expect(got, {port: UPLINK / FLOWS for port in ports}, f"flows on both threads: {threads}")
+        check(sum(got.values()) < 1.05 * UPLINK, f"together they send {sum(got.values())}")
+        check(len(threads) == 2 and sum(threads.values()) == FLOWS, f"flows by thread: {threads}")
+    daemon.ctl("rule", "delete", "subscribers")
 
 
 def test(build, kind):
@@ -77,6 +100,11 @@ def test(build, kind):
         check("spread: true is not allowed" in refused.stderr, f"{refused.stderr}")
         for name in ports:
             daemon.ctl("rule", "delete", name)
+        wait_until(
+            lambda: all(daemon.bucket(name).get("queue_size", 0) == 0 for name in ports),
+            "what waits has left",
+        )
+        flows_of_a_rule(link, daemon)
         daemon.ctl("bucket", "delete", "uplink", "--recursive", "--drop")
         wait_until(lambda: not daemon.ctl("tree")["nodes"], "the tree is gone")
 

@@ -262,12 +262,6 @@ absl::Status BucketRegistry::check_flow_rules(const RuleSetSpec& rules) const {
     if (per_flow == nullptr || per_flow->place.parent_id.empty()) continue;
     const std::string& id = texts.emplace_back(joined(kFlowsOfARule, rule.id));
     const std::string& path = texts.emplace_back(joined(rule.path, "per_flow.bucket."));
-    const BucketEntryRef parent = find(per_flow->place.parent_id);
-    if (parent != nullptr && parent->place().spread) {
-      return not_allowed(joined(path, "parent_id"), quoted(per_flow->place.parent_id),
-                         "an inner node that is on one polling thread, for all flows are there; "
-                         "this one is a spread root, and a node below it is such a one");
-    }
     const BucketDefinition one{per_flow->bucket, BucketSharing{}, per_flow->place};
     each.push_back({id, path, &definitions.emplace_back(one)});
     together.push_back({id, path, &definitions.emplace_back(all_flows_of(*per_flow))});

@@ -50,9 +50,16 @@ RuleAction overflow_of(const RuleSpec::PerFlow& rule, const FlowRule& flow_rule,
   return fallback;
 }
 
+// Those of a tree are with their parent, unless that is spread.
+std::uint32_t transmitter_of(const RuleSpec::PerFlow& rule, const BucketRegistry& buckets) {
+  if (rule.place.parent_id.empty()) return FlowPath::kAnyTransmitter;
+  const BucketEntryRef parent = buckets.find(rule.place.parent_id);
+  return parent->place().spread ? FlowPath::kAnyTransmitter : parent->ref().transmitter;
+}
+
 // Gives the actions of per-flow rules the numbers that they have in the engine.
 void set_flow_rules(const RuleSetSpec& rules, const FlowRulesByIndex& flow_rules,
-                    RuleSnapshot& snapshot) {
+                    const BucketRegistry& buckets, RuleSnapshot& snapshot) {
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     if (!flow_rules[i]) continue;
     const std::uint32_t number = flow_rules[i]->number;
@@ -61,8 +68,7 @@ void set_flow_rules(const RuleSetSpec& rules, const FlowRulesByIndex& flow_rules
     snapshot.flow_paths[number] = {
         flow_rules[i]->settings.key,
         overflow_of(*rules.rules[i].per_flow(), *flow_rules[i], snapshot.fallback),
-        flow_rules[i]->settings.parent ? flow_rules[i]->settings.parent->transmitter
-                                       : FlowPath::kAnyTransmitter};
+        transmitter_of(*rules.rules[i].per_flow(), buckets)};
   }
 }
 
@@ -165,7 +171,7 @@ absl::Status RuleStore::replace(RuleSetSpec rules) {
   if (absl::Status status = buckets_.check_flow_rules(rules); !status.ok()) return status;
   FlowRulePlan plan(engine_, buckets_, rules_.rules(), rules_.flow_rules());
   if (absl::Status status = plan.prepare(rules); !status.ok()) return status;
-  set_flow_rules(rules, plan.flow_rules(), **compiled);
+  set_flow_rules(rules, plan.flow_rules(), buckets_, **compiled);
   (*compiled)->prepare_workers(engine_.worker_count(), spare_of(rules.rules.size()));
   for (std::size_t i = 0; i < rules.rules.size(); ++i) {
     (*compiled)->priorities[i] = rules.rules[i].priority;

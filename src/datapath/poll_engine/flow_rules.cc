@@ -73,7 +73,7 @@ void FlowRules::trim(Entry& entry, std::uint32_t max_flows, SlotAllocators alloc
 }
 
 absl::StatusOr<std::uint32_t> FlowRules::create(const FlowRuleSettings& settings,
-                                                SlotAllocators allocators) {
+                                                SettingsOn settings_on, SlotAllocators allocators) {
   const auto free = std::find(entries_.begin(), entries_.end(), nullptr);
   if (free == entries_.end()) {
     return absl::ResourceExhaustedError(
@@ -87,12 +87,13 @@ absl::StatusOr<std::uint32_t> FlowRules::create(const FlowRuleSettings& settings
       std::make_unique<FlowRings>(ring_slots, static_cast<std::uint32_t>(allocators.size()));
   absl::Status status = add_rings(*entry->rings, settings.max_flows, allocators);
   for (std::uint32_t i = 0; status.ok() && i < allocators.size(); ++i) {
-    const std::uint32_t flows = settings.may_be_on(i) ? settings.max_flows : 0;
-    const auto slots = allocate_slots(flows, settings, ring_slots, *allocators[i]);
+    const FlowRuleSettings here = settings_on(i);
+    const std::uint32_t flows = here.may_be_on(i) ? here.max_flows : 0;
+    const auto slots = allocate_slots(flows, here, ring_slots, *allocators[i]);
     status = slots.status();
     if (!status.ok()) break;
     entry->tables.push_back(
-        std::make_unique<FlowTable>(settings, entry->limit, entry->rings.get(), i, *slots));
+        std::make_unique<FlowTable>(here, entry->limit, entry->rings.get(), i, *slots));
   }
   if (!status.ok()) {
     release(*entry, allocators);
@@ -103,6 +104,7 @@ absl::StatusOr<std::uint32_t> FlowRules::create(const FlowRuleSettings& settings
 }
 
 absl::StatusOr<FlowRules::Growth> FlowRules::grow(Entry& entry, const FlowRuleSettings& wanted,
+                                                  SettingsOn settings_on,
                                                   SlotAllocators allocators) {
   Growth growth;
   const std::uint32_t flows = std::max(entry.rings->size(), wanted.max_flows);
@@ -126,7 +128,7 @@ absl::StatusOr<FlowRules::Growth> FlowRules::grow(Entry& entry, const FlowRuleSe
     FlowTable& table = *entry.tables[i];
     const std::uint32_t present = table.slot_count();
     const std::uint32_t more =
-        wanted.may_be_on(i) && wanted.max_flows > present ? wanted.max_flows - present : 0;
+        settings_on(i).may_be_on(i) && wanted.max_flows > present ? wanted.max_flows - present : 0;
     const auto slots = allocate_slots(more, wanted, ring_slots, *allocators[i]);
     status = slots.status();
     if (!status.ok()) break;

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "datapath/flow_buckets.h"
 #include "datapath/flows/flow_table.h"
@@ -24,6 +25,10 @@ using SlotAllocators = std::span<const std::unique_ptr<SlotAllocator>>;
 /// control. Not thread safe: the engine locks.
 class FlowRules {
  public:
+  /// A rule's settings with the parent that its buckets have on this transmitter: a spread root has
+  /// a part on each.
+  using SettingsOn = absl::FunctionRef<FlowRuleSettings(std::uint32_t)>;
+
   struct Entry {
     FlowRuleSettings settings;
     std::shared_ptr<FlowLimit> limit;
@@ -57,9 +62,10 @@ class FlowRules {
   /// Reserves rings for max_flows flows, and slots for as many on every transmitter, since each of
   /// them may get all flows, or with a parent on that of the parent; or nothing. Returns the rule's
   /// number. RESOURCE_EXHAUSTED, with the figures.
-  absl::StatusOr<std::uint32_t> create(const FlowRuleSettings& settings, SlotAllocators allocators);
+  absl::StatusOr<std::uint32_t> create(const FlowRuleSettings& settings, SettingsOn settings_on,
+                                       SlotAllocators allocators);
   /// Reserves what flows with `wanted` need in addition to what the rule has: all or nothing.
-  absl::StatusOr<Growth> grow(Entry& entry, const FlowRuleSettings& wanted,
+  absl::StatusOr<Growth> grow(Entry& entry, const FlowRuleSettings& wanted, SettingsOn settings_on,
                               SlotAllocators allocators);
   /// Frees rings that no flow has, down to `max_flows` rings.
   static void trim(Entry& entry, std::uint32_t max_flows, SlotAllocators allocators);

@@ -253,6 +253,13 @@ class PollEngine final : public Engine {
   [[nodiscard]] PollThread& transmitter_of(BucketRef bucket) const {
     return *transmitters_[bucket.transmitter];
   }
+  /// The one transmitter where all buckets of a rule's flows are; none: the key decides. REQUIRES:
+  /// the lock, as the next one.
+  [[nodiscard]] std::optional<std::uint32_t> flow_transmitter(
+      const FlowRuleSettings& settings) const;
+  /// With the parent that flows have on this transmitter.
+  [[nodiscard]] FlowRuleSettings flow_settings_on(std::uint32_t transmitter,
+                                                  const FlowRuleSettings& settings) const;
   /// FAILED_PRECONDITION if flows would have to be on another transmitter.
   [[nodiscard]] absl::Status check_flow_parent(const FlowRuleSettings& before,
                                                const FlowRuleSettings& wanted) const;

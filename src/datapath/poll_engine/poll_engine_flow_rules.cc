@@ -28,7 +28,8 @@ absl::StatusOr<std::uint32_t> PollEngine::create_flow_rule(const FlowRuleSetting
     if (auto status = check_packets(packets_reserved() + packets); !status.ok()) {
       return status;
     }
-    auto created = flow_rules_.create(settings, allocators_);
+    const auto here = [&](std::uint32_t i) { return flow_settings_on(i, settings); };
+    auto created = flow_rules_.create(settings, here, allocators_);
     if (!created.ok()) return created.status();
     number = *created;
     FlowRules::Entry& entry = flow_rules_.entry(number);
@@ -57,7 +58,8 @@ absl::StatusOr<FlowRules::Growth> PollEngine::reserve(FlowRules::Entry& entry,
   const std::uint64_t flows = std::max(entry.rings->size(), wanted.max_flows);
   absl::Status status = check_packets(others + flows * wanted.bucket.capacity);
   if (status.ok()) {
-    auto growth = flow_rules_.grow(entry, wanted, allocators_);
+    const auto here = [&](std::uint32_t i) { return flow_settings_on(i, wanted); };
+    auto growth = flow_rules_.grow(entry, wanted, here, allocators_);
     if (growth.ok()) return growth;
     status = growth.status();
   }
@@ -98,16 +100,28 @@ absl::Status PollEngine::change_flow_rule(std::uint32_t flow_rule,
   return absl::OkStatus();
 }
 
+std::optional<std::uint32_t> PollEngine::flow_transmitter(const FlowRuleSettings& settings) const {
+  if (!settings.parent || find_spread(*settings.parent) != nullptr) return std::nullopt;
+  return settings.parent->transmitter;
+}
+
+FlowRuleSettings PollEngine::flow_settings_on(std::uint32_t transmitter,
+                                              const FlowRuleSettings& settings) const {
+  FlowRuleSettings result = settings;
+  const SpreadBucket* const spread = settings.parent ? find_spread(*settings.parent) : nullptr;
+  if (spread != nullptr) result.parent = spread->part_on(transmitter);
+  return result;
+}
+
 absl::Status PollEngine::check_flow_parent(const FlowRuleSettings& before,
                                            const FlowRuleSettings& wanted) const {
   if (transmitters_.size() == 1) return absl::OkStatus();
-  if (before.parent.has_value() == wanted.parent.has_value() &&
-      (!before.parent || before.parent->transmitter == wanted.parent->transmitter)) {
-    return absl::OkStatus();
-  }
-  const auto place = [](const FlowRuleSettings& settings) {
-    return settings.parent ? fmt::format("on transmitter {}", settings.parent->transmitter)
-                           : std::string("spread over all transmitters");
+  const std::shared_lock lock(allocators_mutex_);
+  if (flow_transmitter(before) == flow_transmitter(wanted)) return absl::OkStatus();
+  const auto place = [this](const FlowRuleSettings& settings) {
+    const auto transmitter = flow_transmitter(settings);
+    return transmitter ? fmt::format("on transmitter {}", *transmitter)
+                       : std::string("spread over all transmitters");
   };
   return absl::FailedPreconditionError(
       fmt::format("parent_id: the buckets of flows stay on their polling thread; they are {} and "
@@ -136,15 +150,20 @@ void PollEngine::change_flows(std::uint32_t flow_rule, const FlowRuleSettings& w
   if (queue != nullptr) entry.queue_profiles.push_back(std::move(queue));
   const QueueProfile* const profile =
       entry.queue_profiles.empty() ? nullptr : entry.queue_profiles.back().get();
-  const bool all_change = growth.larger_rings != nullptr ||
-                          !(wanted.bucket == entry.settings.bucket) ||
-                          !(wanted.node() == entry.settings.node());
-  for (std::size_t i = 0; i < transmitters_.size(); ++i) {
+  const bool all_change =
+      growth.larger_rings != nullptr || !(wanted.bucket == entry.settings.bucket) ||
+      wanted.parent != entry.settings.parent || !(wanted.node() == entry.settings.node());
+  for (std::uint32_t i = 0; i < transmitters_.size(); ++i) {
     PollThread& thread = *transmitters_[i];
     FlowTable& table = *entry.tables[i];
     const bool moves = growth.hash_tables[i] != nullptr;
+    FlowRuleSettings wanted_here;
+    {
+      const std::shared_lock lock(allocators_mutex_);
+      wanted_here = flow_settings_on(i, wanted);
+    }
     thread.mailbox.run([&](TimePoint) {
-      thread.change_flow_settings(flow_rule, wanted);
+      thread.change_flow_settings(flow_rule, wanted_here);
       if (growth.larger_rings != nullptr) table.replace_rings(growth.larger_rings.get());
       table.queue = profile;
       table.add_slots(growth.numbers[i]);

@@ -252,9 +252,6 @@ TEST_F(TreeTest, FlowsOfARuleHaveAPlaceThatABucketCouldHave) {
   EXPECT_EQ(error(flows_below("none", "")), path + "parent_id: no bucket is named \"none\"");
   EXPECT_THAT(error(flows_below("c1", "")),
               HasSubstr(path + "parent_id: \"c1\" is not allowed: an inner node"));
-  ASSERT_TRUE(configure({"bucket_id: 'wide' spread: true inner: true leak_rate_bps: 1e9"}).ok());
-  EXPECT_THAT(error(flows_below("wide", "")),
-              HasSubstr(path + "parent_id: \"wide\" is not allowed: an inner node that is on one"));
   EXPECT_THAT(error(flows_below("ap", "guarantee_bps: 2e6")),
               HasSubstr(path + "guarantee_bps: 2000000 is not allowed: at most the bucket's own "
                                "leak_rate_bps of 1000000"));
@@ -276,6 +273,24 @@ TEST_F(TreeTest, FlowsOfARuleHaveAPlaceThatABucketCouldHave) {
   EXPECT_TRUE(configure({"bucket_id: 'c3' parent_id: 'ap' leak_rate_bps: 1e8 capacity: 9 "
                          "guarantee_bps: 5e6"})
                   .ok());
+}
+
+TEST_F(TreeTest, FlowsOfARuleMayBeBelowASpreadRoot) {
+  make_tree();
+  ASSERT_TRUE(configure({"bucket_id: 'wide' spread: true inner: true leak_rate_bps: 1e9"}).ok());
+  ASSERT_TRUE(set_rules(flows_below("wide", "weight: 3")).ok());
+  const FlowRuleSettings wide = engine_.flow_rules().begin()->second;
+  EXPECT_EQ(*wide.parent, buckets_.find("wide")->ref());
+  const auto transmitter = [&] {
+    const RuleSnapshot& rules = *engine_.rules();
+    return rules.flow_paths.at(rules.actions.at(0).flow_rule).transmitter;
+  };
+  EXPECT_EQ(transmitter(), FlowPath::kAnyTransmitter) << "the key decides";
+  EXPECT_EQ(configuration_.delete_bucket("wide", true, {}, true).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(set_rules(flows_below("ap", "")).ok());
+  EXPECT_EQ(transmitter(), buckets_.find("ap")->ref().transmitter);
+  EXPECT_TRUE(configuration_.delete_bucket("wide", true, {}, true).ok());
 }
 
 TEST_F(TreeTest, FlowsOfARuleAreALevelOfTheirTree) {

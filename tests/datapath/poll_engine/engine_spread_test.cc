@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "datapath/poll_engine/poll_engine.h"
@@ -125,6 +126,37 @@ TEST_P(EngineSpreadTest, ABucketOfAnyThreadMayMoveBelowIt) {
   EXPECT_TRUE(wait_until([&] { return engine_->read(up[0]).departed == 40; }));
 }
 
+TEST_P(EngineSpreadTest, ASubtreeMovesOntoItAndOffIt) {
+  const auto up = create({root(1e6)});
+  std::vector<std::vector<BucketRef>> trees;
+  for (std::size_t i = 0; i < threads(); ++i) {
+    trees.push_back(create({child(true, {}), child(false, {}, 0)}));
+  }
+  const auto move_to = [&](BucketRef node, std::optional<BucketRef> parent) {
+    BucketChange move = child(true, parent);
+    move.ref = node;
+    move.moves = true;
+    return engine_->apply(std::span(&move, 1));
+  };
+  for (const auto& tree : trees) EXPECT_TRUE(move_to(tree[0], up[0]).ok());
+  for (const auto& tree : trees) admit(tree[1], 10);
+  EXPECT_TRUE(wait_until([&] { return engine_->read(up[0]).departed == 10 * threads(); }));
+  for (const auto& tree : trees) EXPECT_TRUE(move_to(tree[0], std::nullopt).ok());
+  for (const auto& tree : trees) admit(tree[1], 10);
+  for (const auto& tree : trees) {
+    EXPECT_TRUE(wait_until([&] { return engine_->read(tree[0]).departed == 20; }));
+  }
+  EXPECT_EQ(engine_->read(up[0]).departed, 10 * threads());
+  if (threads() == 1) return;
+  ASSERT_NE(trees[0][0].transmitter, trees[1][0].transmitter);
+  const absl::Status refused = move_to(trees[0][0], trees[1][0]);
+  EXPECT_NE(refused.message().find("the bucket is on transmitter " +
+                                   std::to_string(trees[0][0].transmitter) + " and the parent on " +
+                                   std::to_string(trees[1][0].transmitter)),
+            std::string::npos)
+      << refused;
+}
+
 TEST_P(EngineSpreadTest, AChangeOfTheRateIsThatOfAllParts) {
   std::vector<BucketChange> changes = {root(1.0 / 3600)};
   for (int i = 0; i < 4; ++i) changes.push_back(child(false, {}, 0));
@@ -151,6 +183,43 @@ TEST_P(EngineSpreadTest, ItDrainsAsAWholeAndItsSlotsAreFreeAgain) {
     std::uint64_t live = 0;
     for (const LcoreStats& lcore : engine_->lcores()) live += lcore.buckets;
     return engine_->memory().reserved_bytes == 0 && live == 0;
+  }));
+}
+
+TEST_P(EngineSpreadTest, FlowsOfARuleMayBeOnAnyThreadBelowIt) {
+  const auto roots = create({root(1e6), child(true, {})});
+  FlowRuleSettings below;
+  below.key.kind = FlowKeyKind::kSource;
+  below.bucket.capacity = 1;
+  below.bucket.units_per_second = 1;
+  below.idle_timeout = Duration{1'000'000'000};
+  below.max_flows = 600;  // Of 1024 buckets on each thread.
+  below.parent = roots[0];
+  const auto rule = engine_->create_flow_rule(below);
+  ASSERT_TRUE(rule.ok()) << rule.status();
+  FlowRuleSettings flat = below;
+  flat.parent.reset();
+  EXPECT_FALSE(engine_->create_flow_rule(flat).ok()) << "each thread has room for all flows";
+  EXPECT_TRUE(engine_->change_flow_rule(*rule, flat).ok());
+  EXPECT_TRUE(engine_->change_flow_rule(*rule, below).ok());
+  FlowRuleSettings on_one = below;
+  on_one.parent = roots[1];
+  const absl::Status moved = engine_->change_flow_rule(*rule, on_one);
+  EXPECT_EQ(moved.ok(), threads() == 1);
+  if (threads() > 1) {
+    EXPECT_NE(moved.message().find("they are spread over all transmitters and would be on "
+                                   "transmitter " +
+                                   std::to_string(roots[1].transmitter)),
+              std::string::npos)
+        << moved;
+  }
+  engine_->remove_flow_rule(*rule);
+  engine_->remove(roots[0], true);
+  engine_->remove(roots[1], true);
+  EXPECT_TRUE(wait_until([&] {
+    const auto again = engine_->create_flow_rule(flat);
+    if (again.ok()) engine_->remove_flow_rule(*again);
+    return again.ok();
   }));
 }
 
