@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "web/traffic_json.h"
@@ -101,6 +102,19 @@ ordered_json share_json(const control::ShareState& share) {
           {"share_pps", rate_json(share.share.units_per_second)},
           {"demand_bps", rate_json(share.demand.bits_per_second)},
           {"demand_pps", rate_json(share.demand.units_per_second)}};
+}
+
+// What each polling thread holds of a spread root's rate.
+ordered_json core_shares_json(std::span<const CoreShare> shares) {
+  ordered_json list = ordered_json::array();
+  for (const CoreShare& share : shares) {
+    list.push_back({{"transmitter", share.transmitter},
+                    {"share_bps", rate_json(share.rates.bits_per_second)},
+                    {"share_pps", rate_json(share.rates.units_per_second)},
+                    {"sent", share.departed},
+                    {"sent_bytes", share.departed_bytes}});
+  }
+  return list;
 }
 
 ordered_json counts_json(const BucketState& state, const BucketRow& row) {
@@ -212,6 +226,9 @@ ordered_json details_json(const control::ServicesContext& context, const Record&
     if (const auto traffic = context.traffic->read(state->id)) {
       json["traffic"] = traffic_json(*traffic);
     }
+  }
+  if (!state->stats.core_shares.empty()) {
+    json["core_shares"] = core_shares_json(state->stats.core_shares);
   }
   if (state->share) json["share"] = share_json(*state->share);
   return json;

@@ -289,6 +289,28 @@ TEST(ClusterFamilies, TellWhoLeadsAndWhoIsThere) {
   EXPECT_FALSE(has_family(families, "drip_cluster_redis_round_trip_seconds"));
 }
 
+TEST(BucketFamilies, WhatEachThreadHoldsOfASpreadRoot) {
+  control::BucketState state;
+  state.id = "wide";
+  state.place = {.inner = true, .spread = true};
+  state.settings.bits_per_second = 8e9;
+  state.stats.core_shares = {{0, {0, 2e9}, 30, 3000, NodeState::kReady},
+                             {1, {0, 6e9}, 50, 5000, NodeState::kIdle}};
+  const HistogramCounts nothing;
+  const ChosenBucket chosen{&state, &nothing, &nothing};
+  Families into;
+  add_buckets(std::span(&chosen, 1), into);
+  const auto families = into.take();
+  const auto of = [&](const char* family, const char* transmitter) {
+    return value_of(families, family, {{"bucket", "wide"}, {"transmitter", transmitter}});
+  };
+  EXPECT_EQ(of("drip_bucket_core_rate_bytes_per_second", "0"), 2.5e8);
+  EXPECT_EQ(of("drip_bucket_core_rate_bytes_per_second", "1"), 7.5e8);
+  EXPECT_EQ(of("drip_bucket_core_sent_packets_total", "0"), 30);
+  EXPECT_EQ(of("drip_bucket_core_sent_bytes_total", "1"), 5000);
+  EXPECT_FALSE(has_family(families, "drip_bucket_core_rate_packets_per_second"));
+}
+
 TEST(BucketFamilies, SharesAndQueuesOfABucket) {
   control::BucketState state;
   state.id = "s";

@@ -83,6 +83,18 @@ constexpr FamilySpec kPolicy{
 constexpr FamilySpec kPolicyChanges{"drip_bucket_policy_changes_total", kCounter, "changes",
                                     "bucket", "Bucket of a cluster: how often that changed."};
 
+constexpr FamilySpec kCoreRate{"drip_bucket_core_rate_bytes_per_second", kGauge, "bytes per second",
+                               "bucket, transmitter",
+                               "Spread root: the part of its rate that a transmitter holds now."};
+constexpr FamilySpec kCoreRatePackets{"drip_bucket_core_rate_packets_per_second", kGauge,
+                                      "packets per second", "bucket, transmitter",
+                                      "The same of a root that leaks packets or requests."};
+constexpr FamilySpec kCoreSent{"drip_bucket_core_sent_packets_total", kCounter, "packets",
+                               "bucket, transmitter",
+                               "Spread root: of its departures, those from a transmitter."};
+constexpr FamilySpec kCoreSentBytes{"drip_bucket_core_sent_bytes_total", kCounter, "bytes",
+                                    "bucket, transmitter", "Spread root: wire bytes of these."};
+
 constexpr std::array kRejectReasonNames = {"full", "full_bytes", "draining", "too_long",
                                            "wait_too_long"};
 static_assert(kRejectReasonNames.size() == kRejectReasons);
@@ -114,6 +126,7 @@ class BucketFamilies {
     add_counts(*bucket.state);
     if (!bucket.state->place.inner) add_queue(*bucket.state);
     add_rates(*bucket.state);
+    for (const CoreShare& core : bucket.state->stats.core_shares) add_core(*bucket.state, core);
     if (bucket.state->share) add_share(*bucket.state->share);
     add_latency(of(kSojourn), label(), *bucket.sojourn, kCoarseBounds);
     add_latency(of(kLateness), label(), *bucket.lateness, kCoarseBounds);
@@ -193,6 +206,20 @@ class BucketFamilies {
     const double guaranteed = state.place.share.guaranteed_bits_per_second;
     if (guaranteed > 0) put(kGuarantee, guaranteed / 8);
   }
+  void add_core(const BucketState& state, const CoreShare& core) {
+    const std::string transmitter = std::to_string(core.transmitter);
+    const auto put_core = [&](const FamilySpec& spec, double value) {
+      add(of(spec), {{"bucket", id_}, {"transmitter", transmitter}}, value);
+    };
+    if (state.settings.bits_per_second > 0) {
+      put_core(kCoreRate, core.rates.bits_per_second / 8);
+    }
+    if (state.settings.units_per_second > 0) {
+      put_core(kCoreRatePackets, core.rates.units_per_second);
+    }
+    put_core(kCoreSent, number(core.departed));
+    put_core(kCoreSentBytes, number(core.departed_bytes));
+  }
   void add_share(const ShareState& share) {
     if (share.demand.bits_per_second > 0) put(kDemand, share.demand.bits_per_second / 8);
     if (share.demand.units_per_second > 0) put(kDemandPackets, share.demand.units_per_second);
@@ -222,7 +249,8 @@ std::span<const FamilySpec* const> bucket_specs() {
       &kBacklog,       &kBacklogBytes,  &kLimit,         &kLimitBytes,     &kQueueFlows,
       &kRate,          &kRatePackets,   &kCeiling,       &kCeilingPackets, &kGuarantee,
       &kGreenBytes,    &kLostSchedule,  &kSojourn,       &kLateness,       &kDemand,
-      &kDemandPackets, &kPolicy,        &kPolicyChanges};
+      &kDemandPackets, &kPolicy,        &kPolicyChanges, &kCoreRate,       &kCoreRatePackets,
+      &kCoreSent,      &kCoreSentBytes};
   return kSpecs;
 }
 

@@ -132,7 +132,7 @@ export class Details {
     this.plots.update(this.samples, { units: format === unitRate, ceiling });
   }
 
-  show({ row, path, settings, counts, sojourn, lateness, share, flow_rules, traffic }) {
+  show({ row, path, settings, counts, sojourn, lateness, share, core_shares, flow_rules, traffic }) {
     fill(
       this.path,
       path.map((id) => [h("a", { href: bucketHash(id) }, id), h("span", { "aria-hidden": "true" }, " › ")]),
@@ -164,7 +164,8 @@ export class Details {
       traffic && ["TCP round trip to source", roundTrip(traffic.to_source)],
       traffic?.segments > 0 && ["Retransmitted", retransmitted(traffic)],
       share && ["Share of this node", shareOf(share)],
-      ["Thread", `transmitter ${settings.transmitter}`],
+      ...(core_shares ?? []).map((core) => [`Transmitter ${core.transmitter} holds`, coreShareOf(core)]),
+      !core_shares && ["Thread", `transmitter ${settings.transmitter}`],
     ].filter(Boolean);
     fill(this.traffic, traffic ? trafficOf(traffic) : null);
     fill(this.facts, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
@@ -239,6 +240,11 @@ function queueOf({ kind, aqm, target_ns, max_wait_ns }) {
 function latency({ p50_ns, p99_ns, max_ns }) {
   if (max_ns === 0) return "–";
   return `median ${duration(p50_ns)}, p99 ${duration(p99_ns)}, max ${duration(max_ns)}`;
+}
+
+function coreShareOf({ share_bps, share_pps, sent_bytes }) {
+  const rate = share_bps !== null ? bitRate(share_bps) : share_pps !== null ? unitRate(share_pps) : "nothing";
+  return `${rate}, sent ${bytes(sent_bytes)}`;
 }
 
 function shareOf({ policy_state, share_bps, share_pps }) {
