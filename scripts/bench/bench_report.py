@@ -172,13 +172,14 @@ def spread(rows):
     return f"""### Spread roots
 
 A root of 10 Gbit/s with 64 leaves a core, 1514-byte frames and 24 bytes of overhead. To each of two
-cores come 0 to 10 Gbit/s, others each 10 ms, to both together never less than the root's rate; to one
-core comes the sum. *Stalled*: the part of the time in which the machine withheld a polling thread for
-more than 20 us at once; what a root is late by it makes up for, up to `max_catchup`, so the default of
-100 ms loses nothing to stalls and 100 us do. *Beyond the rate*: the most packets that were ever out ahead
-of it, in any time, of both cores together, by the TSC at which they were given to the port; 100 us are 81
-of them. *Shares*: looks at what both cores hold, twice in a row the same; how many of these were more
-than the rate; in how many a second they were others than before.
+cores come 0 to 10 Gbit/s, others each 10 ms, to both together never less than the root's rate; to
+one core comes the sum. *Stalled*: the part of the time in which the machine withheld a polling
+thread for more than 20 us at once; what a root is late by it makes up for, up to `max_catchup`, as
+long as there are packets. *Beyond the rate*: the most packets that were ever out ahead of it, in any
+time, of both cores together, by the TSC at which they were given to the port; 100 us are 81 of them,
+and a thread that is withheld between a departure and the port gives it later. *Shares*: looks at
+what both cores hold, twice in a row the same; how many of these were more than the rate; in how many
+a second they were others than before.
 
 {table(["cores", "max_catchup", "of the rate used", "stalled", "packets beyond the rate",
         "looks at shares", "of these beyond", "changed, a second"],
@@ -187,10 +188,12 @@ than the rate; in how many a second they were others than before.
          *(shown(row[key]) if key in row else "" for key in (
              "shares_seen", "shares_beyond", "changes_a_second"))] for row in shaped])}
 
-Nothing throttled, 64-byte frames, as fast as it goes:
+Nothing throttled, 64-byte frames, as fast as it goes; *by CPU time*: the cores times the packets for
+each microsecond of CPU time that the machine gave the threads, over those of one core.
 
-{table(["cores", "Mpps", "times one core"],
-       [[str(row["cores"]), shown(row["mpps"]), text(row["times_one"])] for row in free])}"""
+{table(["cores", "Mpps", "times one core", "packets a us of CPU time", "by CPU time"],
+       [[str(row["cores"]), shown(row["mpps"]), text(row["times_one"]),
+         shown(row["packets_a_cpu_us"]), text(row["times_one_by_cpu"])] for row in free])}"""
 
 
 def precision(rows):

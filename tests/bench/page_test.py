@@ -86,7 +86,9 @@ def shaped(cores, used, **more):
 
 def free(cores, mpps, times_one):
     about = {"case": "spread", "load": "nothing throttled", "cores": cores}
-    return {**about, "max_catchup_us": 100000, "mpps": spread(mpps), "times_one": times_one}
+    by_cpu = {"packets_a_cpu_us": spread(mpps / cores), "times_one_by_cpu": times_one}
+    rates = {"mpps": spread(mpps), "times_one": times_one}
+    return {**about, "max_catchup_us": 100000, **rates, **by_cpu}
 
 
 SHARES = {
@@ -180,7 +182,7 @@ EXPECTED = {
         "| librte_sched | 3 | 16 x 1024 x 4 | 480 (432 to 528) |",
         "| 1 | 100 ms | 99.0 (89.1 to 109) % |",
         "| 2 | 100 us | 90.0 (81.0 to 99.0) % | 2.00 (1.80 to 2.20) % |",
-        "| 2 | 19.0 (17.1 to 20.9) | 1.90 |",
+        "| 2 | 19.0 (17.1 to 20.9) | 1.90 | 9.50 (8.55 to 10.5) | 1.90 |",
         "| 1,024 | 8 | 16 | 10.0 (9.00 to 11.0) | 70.0 (63.0 to 77.0) | 75.0 (67.5 to 82.5) |",
     ),
     "page/memory.md": ("## Memory", "| **idle, less its ring** | 539 |"),

@@ -2,6 +2,7 @@
 // One spread root on two polling cores, with demand that changes: what both send together.
 #include <rte_cycles.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -72,6 +73,7 @@ BucketSettings settings(double bits_per_second, std::uint32_t capacity, Duration
 
 struct Outcome {
   double mpps = 0;
+  double per_cpu_us = 0;        // Packets a microsecond of CPU time that the threads were given.
   double used = 0;              // Of the rate.
   double stalled = 0;           // Of the time of the polling threads.
   double most_beyond = 0;       // Packets beyond the rate, in any time.
@@ -133,6 +135,16 @@ void sample_shares(const datapath::PollEngine& engine, BucketRef root,
   }
 }
 
+// CPU time of this process in microseconds: nearly all of it is that of the polling threads.
+double cpu_us() {
+  rusage usage{};
+  (void)getrusage(RUSAGE_SELF, &usage);
+  const auto us = [](const timeval& time) {
+    return 1e6 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec);
+  };
+  return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
 using Pools = std::array<std::unique_ptr<PacketPool>, kCores>;
 
 absl::StatusOr<Outcome> run(const Bench& bench, const Variant& variant, const Pools& pools) {
@@ -191,6 +203,7 @@ absl::StatusOr<Outcome> run(const Bench& bench, const Variant& variant, const Po
       std::min<std::chrono::steady_clock::duration>(span / 5, std::chrono::milliseconds(100)));
   const std::uint64_t sent_before = engine.read(root).departed;
   const TimePoint begin = bench.clock.now();
+  const double cpu_before = cpu_us();
   Outcome outcome;
   const auto end = std::chrono::steady_clock::now() + span;
   if (variant.phased && cores > 1) {
@@ -200,6 +213,7 @@ absl::StatusOr<Outcome> run(const Bench& bench, const Variant& variant, const Po
   }
   const std::uint64_t sent = engine.read(root).departed - sent_before;
   const double seconds = 1e-9 * static_cast<double>((bench.clock.now() - begin).ns);
+  outcome.per_cpu_us = static_cast<double>(sent) / (cpu_us() - cpu_before);
   engine.drain_and_stop(Duration{0});
   outcome.mpps = static_cast<double>(sent) / seconds / 1e6;
   outcome.used = static_cast<double>(sent) * kPacketBits / seconds / kRate;
@@ -211,6 +225,7 @@ absl::StatusOr<Outcome> run(const Bench& bench, const Variant& variant, const Po
 
 struct Figures {
   Samples mpps;
+  Samples per_cpu_us;
   Samples used;
   Samples stalled;
   Samples beyond;
@@ -220,6 +235,7 @@ struct Figures {
 
   void add(const Outcome& outcome) {
     mpps.add(outcome.mpps);
+    per_cpu_us.add(outcome.per_cpu_us);
     used.add(100 * outcome.used);
     stalled.add(100 * outcome.stalled);
     beyond.add(outcome.most_beyond);
@@ -229,7 +245,7 @@ struct Figures {
   }
 };
 
-void show(const Bench& bench, const Variant& variant, const Figures& figures, double one_mpps) {
+void show(const Bench& bench, const Variant& variant, const Figures& figures, const Figures& one) {
   auto& row =
       bench.report.row({{"case", "spread"},
                         {"load", variant.phased ? "10 Gbit/s, changing" : "nothing throttled"},
@@ -237,7 +253,11 @@ void show(const Bench& bench, const Variant& variant, const Figures& figures, do
                         {"max_catchup_us", static_cast<double>(variant.max_catchup.ns) / 1000}});
   row.figure("mpps", figures.mpps);
   if (!variant.phased) {
-    row.figure("times_one", figures.mpps.median() / one_mpps).end_row();
+    const double cpu_ratio = figures.per_cpu_us.median() / one.per_cpu_us.median();
+    row.figure("times_one", figures.mpps.median() / one.mpps.median())
+        .figure("packets_a_cpu_us", figures.per_cpu_us)
+        .figure("times_one_by_cpu", variant.cores * cpu_ratio)
+        .end_row();
     return;
   }
   row.figure("used_percent", figures.used)
@@ -281,10 +301,10 @@ absl::Status run_spread(const Bench& bench) {
       figures[variant].add(*outcome);
     }
   }
-  double one_mpps = 0;
+  std::size_t one = 0;
   for (std::size_t variant = 0; variant < kVariants.size(); ++variant) {
-    if (kVariants[variant].cores == 1) one_mpps = figures[variant].mpps.median();
-    show(bench, kVariants[variant], figures[variant], one_mpps);
+    if (kVariants[variant].cores == 1) one = variant;
+    show(bench, kVariants[variant], figures[variant], figures[one]);
   }
   return absl::OkStatus();
 }
