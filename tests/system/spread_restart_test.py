@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A spread root from the file and from --state: with two polling threads it is spread again, and the
 web page's data, metrics and dripctl say what each thread holds of its rate."""
+import contextlib
 import json
 import os
 import pathlib
@@ -30,13 +31,19 @@ capacity = 100
 """
 
 
-def started(build, scratch):
+@contextlib.contextmanager
+def running(build, scratch):
+    """A dripd that is killed in the end, whatever happens."""
     cpus = ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0))[-2:])
     file = scratch / "dripd.toml"
     file.write_text(FILE)
     flags = ["--cpus", cpus, "--idle", "sleep", "--state", str(scratch / "state")]
     flags += ["--config", str(file), "--web", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]
-    return Daemon(build, NoPorts(scratch), scratch / "dripd.log", flags).start_or_fail()
+    daemon = Daemon(build, NoPorts(scratch), scratch / "dripd.log", flags).start_or_fail()
+    try:
+        yield daemon
+    finally:
+        kill(daemon)
 
 
 def web_of(daemon):
@@ -97,29 +104,26 @@ def all_show_it(daemon, name):
 def test(build):
     with tempfile.TemporaryDirectory(prefix="drip-spread-") as directory:
         scratch = pathlib.Path(directory)
-        daemon = started(build, scratch)
-        is_spread(daemon, "filed", 8e9)
-        daemon.ctl("bucket", "set", "kept", "--inner", "--spread", "--rate", "2gbit")
-        daemon.ctl(
-            *("bucket", "set", "kept-leaf", "--parent", "kept", "--rate", "1gbit"),
-            *("--capacity", "9", "--weight", "4"),
-        )
-        is_spread(daemon, "kept", 2e9)
-        all_show_it(daemon, "kept")
-        kill(daemon)
-
-        daemon = started(build, scratch)
-        is_spread(daemon, "filed", 8e9)
-        is_spread(daemon, "kept", 2e9)
-        leaf = daemon.bucket("kept-leaf")["config"]
-        check(leaf["parent_id"] == "kept" and leaf["weight"] == 4, f"{leaf}")
-        # It is one as before: its rate changes at all parts, and it goes as one.
-        daemon.ctl("bucket", "set", "kept", "--rate", "3gbit")
-        is_spread(daemon, "kept", 3e9)
-        daemon.ctl("bucket", "delete", "kept", "--recursive", "--drop")
-        names = [node["bucket_id"] for node in daemon.ctl("tree")["nodes"]]
-        check(names == ["filed", "filed-leaf"], f"{names}")
-        kill(daemon)
+        with running(build, scratch) as daemon:
+            is_spread(daemon, "filed", 8e9)
+            daemon.ctl("bucket", "set", "kept", "--inner", "--spread", "--rate", "2gbit")
+            daemon.ctl(
+                *("bucket", "set", "kept-leaf", "--parent", "kept", "--rate", "1gbit"),
+                *("--capacity", "9", "--weight", "4"),
+            )
+            is_spread(daemon, "kept", 2e9)
+            all_show_it(daemon, "kept")
+        with running(build, scratch) as daemon:
+            is_spread(daemon, "filed", 8e9)
+            is_spread(daemon, "kept", 2e9)
+            leaf = daemon.bucket("kept-leaf")["config"]
+            check(leaf["parent_id"] == "kept" and leaf["weight"] == 4, f"{leaf}")
+            # It is one as before: its rate changes at all parts, and it goes as one.
+            daemon.ctl("bucket", "set", "kept", "--rate", "3gbit")
+            is_spread(daemon, "kept", 3e9)
+            daemon.ctl("bucket", "delete", "kept", "--recursive", "--drop")
+            names = [node["bucket_id"] for node in daemon.ctl("tree")["nodes"]]
+            check(names == ["filed", "filed-leaf"], f"{names}")
     print("spread roots come back from the file and from --state, and all show their parts")
 
 
