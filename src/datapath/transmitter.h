@@ -190,6 +190,13 @@ class Transmitter {
     egress_.set_capture(&capture);
     scheduler_.buckets()[slot].captured = 1;
   }
+  /// Whether the slot still has that bucket: a new one is not captured.
+  [[nodiscard]] bool is_captured(std::uint32_t slot) const {
+    const Bucket& bucket = scheduler_.buckets()[slot];
+    const BucketPhase phase = bucket.state.load(std::memory_order_relaxed);
+    return bucket.captured != 0 &&
+           (phase == BucketPhase::kActive || phase == BucketPhase::kDraining);
+  }
   /// The slot may have another bucket, or none, by now.
   void end_capture(std::uint32_t slot) {
     scheduler_.buckets()[slot].captured = 0;

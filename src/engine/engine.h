@@ -65,6 +65,13 @@ class Engine {
   /// not used any more. Meanwhile the bucket does not move. REQUIRES: no other capture of a bucket
   /// of that transmitter; begin_capture() is serialised with remove() and move().
   virtual void begin_capture(BucketRef bucket, CaptureRing& capture) = 0;
+  /// The same for the bucket of a flow. False: the flow has ended, and nothing has begun. REQUIRES:
+  /// `flow_rule` is not removed meanwhile.
+  [[nodiscard]] virtual bool begin_flow_capture(std::uint32_t flow_rule, const FlowPlace& flow,
+                                                CaptureRing& capture) = 0;
+  /// Whether the bucket for which a capture began is still there. Where its place has another
+  /// bucket by now, frames of that one are not copied.
+  [[nodiscard]] virtual bool is_captured(BucketRef bucket) = 0;
   /// `bucket` may have been removed.
   virtual void end_capture(BucketRef bucket) = 0;
 

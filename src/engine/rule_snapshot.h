@@ -23,6 +23,10 @@ struct BucketRef {
   std::uint32_t transmitter = 0;
   std::uint32_t slot = 0;
   friend bool operator==(BucketRef, BucketRef) = default;
+  template <typename Hash>
+  friend Hash AbslHashValue(Hash hash, BucketRef ref) {
+    return Hash::combine(std::move(hash), ref.transmitter, ref.slot);
+  }
 };
 
 struct RuleAction {

@@ -99,6 +99,30 @@ class FlowBucketsTest : public testing::Test {
   std::uint64_t others = 2;  // Buckets of no flow.
 };
 
+TEST_F(FlowBucketsTest, ACaptureOfAFlowEndsWithIt) {
+  settings.bucket = bits(16, 8e6);
+  use(1, FlowKeyKind::kSource);
+  arrive(1, 9);
+  poll();
+  const std::uint32_t slot = table->slot(0);
+  CaptureRing ring({});
+  h.transmitter.begin_capture(slot, ring);
+  arrive(1, 9);
+  poll();
+  EXPECT_TRUE(h.transmitter.is_captured(slot));
+  EXPECT_EQ(ring.matched(), 1U);
+  run_ms(30);
+  ASSERT_EQ(table->flows.get(), 0U);
+  EXPECT_FALSE(h.transmitter.is_captured(slot));
+  // Another flow gets its place.
+  arrive(2, 9);
+  poll();
+  ASSERT_EQ(table->slot(0), slot);
+  EXPECT_FALSE(h.transmitter.is_captured(slot));
+  EXPECT_EQ(ring.matched(), 1U);
+  h.transmitter.end_capture(slot);
+}
+
 // What each flow's bucket lets go is charged to the node above them, which divides its rate.
 TEST_F(FlowBucketsTest, BelowANodeTheyShareItsRateUntilTheyAreIdle) {
   settings.bucket = bits(60, 80e3);  // 100 bytes: 10 ms.

@@ -76,18 +76,19 @@ def reject_reasons(result):
 def test(build, kind):
     with tempfile.TemporaryDirectory(prefix="drip-") as scratch:
         with stage.raised(build, kind) as (link, daemon):
-            daemon.ctl("bucket", "set", "b", "--rate", "100bit", "--capacity", str(CAPACITY))
+            daemon.ctl("bucket", "set", "b", "--rate", "1bit", "--capacity", str(CAPACITY))
             daemon.ctl("rule", "add", "udp", "--port", "left", "--proto", "udp", "--bucket", "b")
             with PacketSocket(link.left) as left:
                 whole_frames(pathlib.Path(scratch), daemon, left)
                 one_in_many(pathlib.Path(scratch), daemon, left)
+                a_flow(pathlib.Path(scratch), daemon, left)
             a_bound_ends_it(pathlib.Path(scratch), daemon, link)
             daemon.ctl("bucket", "set", "b", "--rate", "1gbit")
             wait_until(lambda: not int(daemon.bucket("b")["queue_size"]), "b is empty", 60)
 
 
 def whole_frames(scratch, daemon, left):
-    """The first ones are taken, all others rejected: nothing leaves in time at 100 bit/s."""
+    """The first ones are taken, all others rejected: nothing leaves in time at 1 bit/s."""
     frames = [frame(number) for number in range(SENT - 1)] + [frame(19, [(VLAN, 5)])]
     capture = Capture(
         *(daemon, scratch / "all.pcap", "--bucket", "b", "--snap", "2000"),
@@ -139,6 +140,38 @@ def one_in_many(scratch, daemon, left):
     result = capture.result()
     check(result["captured"] == 3 and result["matched"] == 30, f"{result}")
     check(result["passed_over"] == 27 and result["lost"] == 0, f"{result}")
+
+
+def a_flow(scratch, daemon, left):
+    """Of the buckets that a per-flow rule made one, until its flow is idle."""
+    ours, other = "198.51.100.7", "198.51.100.8"
+
+    def from_source(source, number):
+        datagram = udp(PORT + 1, number.to_bytes(4, "big") + pattern(60))
+        return ethernet(IPV4, ipv4(source, "203.0.113.9", datagram))
+
+    daemon.ctl(
+        *("rule", "add", "flows", "--proto", "udp", "--dst", "203.0.113.9", "--priority", "9"),
+        *("--per-flow", "source", "--rate", "1gbit", "--capacity", "100", "--max-flows", "9"),
+        *(
+            "--idle-timeout",
+            "5s",
+        ),
+    )
+    name = f"flows/{ours}/32"
+    refused = daemon.run_ctl("capture", "--bucket", name, "-o", str(scratch / "early.pcap"))
+    check(f'no bucket or flow of a rule is named "{name}"' in refused.stderr, f"{refused.stderr}")
+    for source in (ours, other):
+        left.send(from_source(source, 0))
+    wait_until(lambda: int(daemon.ctl("rule", "list")["rules"][0].get("flows", 0)) == 2, "2 flows")
+    capture = Capture(daemon, scratch / "flow.pcap", "--bucket", name, "--for", "50s")
+    for number in range(1, 6):
+        left.send(from_source(other, number))
+        left.send(from_source(ours, number))
+    result = capture.result()
+    check(result["end"] == "CAPTURE_END_BUCKET", f"{result}")
+    got = [data for data, _ in read_by_scapy(capture.path)]
+    check(got == [from_source(ours, number)[:128] for number in range(1, 6)], f"{len(got)} frames")
 
 
 def a_bound_ends_it(scratch, daemon, link):

@@ -48,7 +48,7 @@ std::string end_in_words(v1::CaptureEnd end) {
     case v1::CAPTURE_END_TIME:
       return "its time was over";
     case v1::CAPTURE_END_BUCKET:
-      return "the bucket was deleted";
+      return "the bucket was deleted, or its flow ended";
     default:
       return "it was interrupted";
   }
@@ -146,7 +146,7 @@ void add_capture_command(CommandLine* line) {
   command
       ->add_option_function<std::string>(
           "--bucket", [request](const std::string& id) { request->set_bucket_id(id); },
-          "Name of the bucket")
+          "Name of the bucket, or RULE/FLOW for that of a flow")
       ->required()
       ->type_name("NAME");
   command->add_option("-o,--output", settings->path, "The file, made anew; - is standard output")

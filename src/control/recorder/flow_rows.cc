@@ -13,10 +13,6 @@
 namespace drip::control {
 namespace {
 
-struct RefHash {
-  std::size_t operator()(BucketRef ref) const { return absl::HashOf(ref.transmitter, ref.slot); }
-};
-
 class Rows {
  public:
   Rows(const Engine& engine, std::vector<BucketRow> old) : engine_(engine), old_(std::move(old)) {
@@ -48,7 +44,7 @@ class Rows {
  private:
   const Engine& engine_;
   std::vector<BucketRow> old_;
-  absl::flat_hash_map<BucketRef, std::size_t, RefHash> by_bucket_;  // Index in old_.
+  absl::flat_hash_map<BucketRef, std::size_t> by_bucket_;  // Index in old_.
   std::vector<BucketRow> rows_;
 };
 

@@ -32,14 +32,10 @@ class BucketNames {
   std::vector<std::string> refresh();
 
  private:
-  struct RefHash {
-    std::size_t operator()(BucketRef ref) const { return absl::HashOf(ref.transmitter, ref.slot); }
-  };
-
   const Engine& engine_;
   const BucketRegistry& buckets_;
   const Configuration& configuration_;
-  absl::flat_hash_map<BucketRef, BucketEntryRef, RefHash> by_ref_;
+  absl::flat_hash_map<BucketRef, BucketEntryRef> by_ref_;
   absl::flat_hash_map<std::uint32_t, std::string> rules_;  // By the number of the flow rule.
   std::vector<std::string> ports_;
   std::string text_;

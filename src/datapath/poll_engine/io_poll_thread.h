@@ -65,6 +65,9 @@ class IoPollThread final : public PollThread {
   void begin_capture(std::uint32_t slot, CaptureRing& capture) override {
     transmitter_->begin_capture(slot, capture);
   }
+  [[nodiscard]] bool is_captured(std::uint32_t slot) const override {
+    return transmitter_->is_captured(slot);
+  }
   void end_capture(std::uint32_t slot) override { transmitter_->end_capture(slot); }
 
   [[nodiscard]] bool can_move_bucket(std::uint32_t slot) const override {

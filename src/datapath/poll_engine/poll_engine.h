@@ -71,6 +71,14 @@ class PollEngine final : public Engine {
     PollThread& thread = transmitter_of(bucket);
     thread.mailbox.run([&](TimePoint) { thread.begin_capture(bucket.slot, capture); });
   }
+  [[nodiscard]] bool begin_flow_capture(std::uint32_t flow_rule, const FlowPlace& flow,
+                                        CaptureRing& capture) override;
+  [[nodiscard]] bool is_captured(BucketRef bucket) override {
+    PollThread& thread = transmitter_of(bucket);
+    bool is_captured = false;
+    thread.mailbox.run([&](TimePoint) { is_captured = thread.is_captured(bucket.slot); });
+    return is_captured;
+  }
   void end_capture(BucketRef bucket) override {
     PollThread& thread = transmitter_of(bucket);
     thread.mailbox.run([&](TimePoint) { thread.end_capture(bucket.slot); });

@@ -340,6 +340,20 @@ std::vector<FlowPlace> PollEngine::find_flows(std::uint32_t flow_rule) const {
   return flows;
 }
 
+bool PollEngine::begin_flow_capture(std::uint32_t flow_rule, const FlowPlace& flow,
+                                    CaptureRing& capture) {
+  const std::shared_lock lock(allocators_mutex_);
+  const FlowTable& table = *flow_rules_.entry(flow_rule).tables[flow.bucket.transmitter];
+  PollThread& thread = transmitter_of(flow.bucket);
+  bool begun = false;
+  thread.mailbox.run([&](TimePoint) {
+    const auto number = table.find(flow.key, table.hash(flow.key));
+    begun = number && table.slot(*number) == flow.bucket.slot;
+    if (begun) thread.begin_capture(flow.bucket.slot, capture);
+  });
+  return begun;
+}
+
 BucketStats PollEngine::read_flow(std::uint32_t flow_rule, BucketRef bucket) const {
   const std::shared_lock lock(allocators_mutex_);
   return read_flow(flow_rules_.entry(flow_rule), bucket);

@@ -93,8 +93,9 @@ class PollThread {
                                std::uint32_t ring_slots) = 0;
   virtual Removal remove_bucket(std::uint32_t slot, bool drop_backlog, TimePoint now) = 0;
 
-  /// See Transmitter::begin_capture() and end_capture().
+  /// See Transmitter::begin_capture(), is_captured() and end_capture().
   virtual void begin_capture(std::uint32_t slot, CaptureRing& capture) = 0;
+  [[nodiscard]] virtual bool is_captured(std::uint32_t slot) const = 0;
   virtual void end_capture(std::uint32_t slot) = 0;
 
   // A bucket moves from one transmitter to another: see poll_engine_moves.cc.

@@ -2,6 +2,7 @@
 // Capture over real gRPC: frames with their outcome and time, bounds, counts, errors.
 #include <gmock/gmock.h>
 
+#include <optional>
 #include <vector>
 
 #include "control/support/node_fixture.h"
@@ -176,6 +177,70 @@ TEST_F(CaptureRpc, ABucketWithAQueueCanBeCaptured) {
   Capture capture(*shaper_, "bucket_id: 'fair' max_frames: 1");
   pass(ring(capture, "fair"), 1);
   EXPECT_EQ(capture.next().captured_size(), 1);
+}
+
+// The engine has buckets here and tells that flows have them.
+class FlowCaptureRpc : public CaptureRpc {
+ protected:
+  FlowCaptureRpc() {
+    set_rule("per", "FLOW_OVERFLOW_SHARED");
+    engine_.flow_places = {{source(1), ref("b")}, {source(2), ref("c")}};
+  }
+  void set_rule(const std::string& id, const std::string& overflow) {
+    call(*shaper_, &v1::ShaperService::Stub::SetRule,
+         "rule { rule_id: '" + id + "' per_flow { key: FLOW_KEY_SOURCE max_flows: 10 overflow: " +
+             overflow + " bucket { capacity: 10 leak_rate_bps: 1000000 } } }");
+    expect_ok();
+  }
+  static FlowKey source(std::uint8_t last) {
+    FlowKey key;
+    key.kind = FlowKeyKind::kSource;
+    key.ip_version = IpVersion::kV4;
+    key.src_address = {10, 0, 0, last};
+    key.prefix_length = 32;
+    return key;
+  }
+};
+
+TEST_F(FlowCaptureRpc, TheBucketOfAFlowUntilTheFlowEnds) {
+  Capture capture(*shaper_, "bucket_id: 'per/10.0.0.2/32'");
+  pass(ring(capture, "c"), 7);
+  const v1::CaptureResponse response = capture.next();
+  ASSERT_EQ(response.captured_size(), 1);
+  EXPECT_EQ(response.captured(0).frame()[0], 7);
+  // find_flows() says that the flow is there: another of this name may have the place.
+  engine_.end_flow(ref("c"));
+  EXPECT_EQ(capture.next().end(), v1::CAPTURE_END_BUCKET);
+  EXPECT_TRUE(capture.stream->Finish().ok());
+  EXPECT_EQ(engine_.capture_of(ref("c")), nullptr);
+}
+
+TEST_F(FlowCaptureRpc, TheBucketForFlowsBeyondMaxFlows) {
+  Capture capture(*shaper_, "bucket_id: 'per/overflow' max_frames: 1");
+  v1::CaptureResponse begun;
+  ASSERT_TRUE(capture.stream->Read(&begun));
+  std::optional<BucketRef> overflow;
+  node_->context().configuration.with_rules([&](const RuleStore& rules) {
+    for (const std::optional<FlowRule>& rule : rules.flow_rules()) {
+      if (rule) overflow = rule->overflow_bucket;
+    }
+  });
+  ASSERT_TRUE(overflow);
+  ASSERT_NE(engine_.capture_of(*overflow), nullptr);
+  pass(*engine_.capture_of(*overflow), 1);
+  EXPECT_EQ(capture.next().end(), v1::CAPTURE_END_FRAMES);
+}
+
+TEST_F(FlowCaptureRpc, WhatIsNotThereIsSaidAndTheNextMayBegin) {
+  set_rule("drops", "FLOW_OVERFLOW_DROP");
+  engine_.end_flow(ref("b"));
+  for (const char* id :
+       {"per/10.0.0.9/32", "pe/10.0.0.1/32", "per/", "drops/overflow", "per/10.0.0.1/32"}) {
+    expect_refused(std::string("bucket_id: '") + id + "'", grpc::StatusCode::NOT_FOUND,
+                   std::string("bucket_id: no bucket or flow of a rule is named \"") + id + "\"");
+  }
+  Capture capture(*shaper_, "bucket_id: 'per/10.0.0.2/32'");
+  (void)ring(capture, "c");
 }
 
 TEST_F(CaptureRpc, WhatIsNotAllowedIsSaid) {

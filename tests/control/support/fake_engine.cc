@@ -71,6 +71,26 @@ void FakeEngine::begin_capture(BucketRef ref, CaptureRing& capture) {
   captures_[ref.slot] = &capture;
 }
 
+bool FakeEngine::begin_flow_capture(std::uint32_t flow_rule, const FlowPlace& flow,
+                                    CaptureRing& capture) {
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(flow_rules_.contains(flow_rule));
+  if (flow.bucket == ended_flow_) return false;
+  EXPECT_TRUE(captures_.empty()) << "one at a time";
+  captures_[flow.bucket.slot] = &capture;
+  return true;
+}
+
+bool FakeEngine::is_captured(BucketRef ref) {
+  const std::lock_guard lock(mutex_);
+  return captures_.contains(ref.slot) && ref != ended_flow_;
+}
+
+void FakeEngine::end_flow(BucketRef ref) {
+  const std::lock_guard lock(mutex_);
+  ended_flow_ = ref;
+}
+
 void FakeEngine::end_capture(BucketRef ref) {
   const std::lock_guard lock(mutex_);
   EXPECT_EQ(captures_.erase(ref.slot), 1U);

@@ -57,6 +57,8 @@ class FakeEngine final : public Engine {
 
   /// The ring of the bucket that is captured; null if none is.
   [[nodiscard]] CaptureRing* capture_of(BucketRef bucket) const;
+  /// The flow that has this bucket ends, though find_flows() still tells of it.
+  void end_flow(BucketRef bucket);
 
   /// The workers' rings while packets are sampled; empty otherwise.
   [[nodiscard]] std::vector<SampleRing*> sample_rings() const;
@@ -65,6 +67,9 @@ class FakeEngine final : public Engine {
   void begin_sampling(std::span<SampleRing* const> rings) override;
   void end_sampling() override;
   void begin_capture(BucketRef bucket, CaptureRing& capture) override;
+  [[nodiscard]] bool begin_flow_capture(std::uint32_t flow_rule, const FlowPlace& flow,
+                                        CaptureRing& capture) override;
+  [[nodiscard]] bool is_captured(BucketRef bucket) override;
   void end_capture(BucketRef bucket) override;
   absl::Status apply(std::span<BucketChange> changes) override;
   Removal remove(BucketRef bucket, bool drop_backlog) override;
@@ -125,6 +130,7 @@ class FakeEngine final : public Engine {
   std::map<std::uint32_t, FakeBucket> buckets_;
   std::map<std::uint32_t, RateLease> leases_;
   std::map<std::uint32_t, CaptureRing*> captures_;  // By slot.
+  std::optional<BucketRef> ended_flow_;
   std::vector<SampleRing*> sample_rings_;
   std::uint32_t next_flow_rule_ = 1;
   std::map<std::uint32_t, FlowRuleSettings> flow_rules_;

@@ -28,7 +28,8 @@ class CaptureStream final : public PacedStream<v1::CaptureResponse> {
     about_.target = "bucket " + request.bucket_id();
     absl::Status status = access::check_covers(caller, "bucket_id", request.bucket_id());
     if (status.ok()) {
-      auto session = CaptureSession::begin(context_.engine, context_.buckets, place, request);
+      auto session = CaptureSession::begin(context_.engine, context_.buckets,
+                                           context_.configuration, place, request);
       status = session.status();
       if (status.ok()) session_ = *std::move(session);
     }

@@ -7,7 +7,6 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/model/epoch_clock.h"
-#include "control/rpc/calls/packet_bucket.h"
 
 namespace drip::control {
 namespace {
@@ -89,41 +88,31 @@ absl::StatusOr<CaptureSession::Limits> CaptureSession::read_limits(
 }
 
 absl::StatusOr<std::unique_ptr<CaptureSession>> CaptureSession::begin(
-    Engine& engine, const BucketRegistry& buckets, CapturePlace& place,
-    const v1::CaptureRequest& request) {
+    Engine& engine, const BucketRegistry& buckets, const Configuration& configuration,
+    CapturePlace& place, const v1::CaptureRequest& request) {
   const absl::StatusOr<CaptureSettings> settings = read_settings(request);
   if (!settings.ok()) return settings.status();
   const absl::StatusOr<Limits> limits = read_limits(request);
   if (!limits.ok()) return limits.status();
-  absl::StatusOr<BucketEntryRef> bucket =
-      get_packet_bucket(buckets, "bucket_id", request.bucket_id());
-  if (!bucket.ok()) return bucket.status();
   if (absl::Status free = place.take(request.bucket_id()); !free.ok()) return free;
-  // It is neither moved nor deleted before the engine knows that it is captured.
-  const BucketEntry::Use use = (*bucket)->use();
-  if (!use) {
-    place.leave();
-    return not_found("bucket_id", "bucket", request.bucket_id());
-  }
-  const BucketRef ref = (*bucket)->ref();
-  return std::unique_ptr<CaptureSession>(
-      new CaptureSession(engine, place, *std::move(bucket), ref, *settings, *limits));
+  std::unique_ptr<CaptureSession> session(new CaptureSession(engine, place, *settings, *limits));
+  absl::StatusOr<CapturedBucket> bucket = CapturedBucket::begin(
+      engine, buckets, configuration, "bucket_id", request.bucket_id(), session->ring_);
+  if (!bucket.ok()) return bucket.status();
+  session->bucket_.emplace(*std::move(bucket));
+  return session;
 }
 
-CaptureSession::CaptureSession(Engine& engine, CapturePlace& place, BucketEntryRef bucket,
-                               BucketRef ref, const CaptureSettings& settings, const Limits& limits)
+CaptureSession::CaptureSession(Engine& engine, CapturePlace& place, const CaptureSettings& settings,
+                               const Limits& limits)
     : engine_(engine),
       place_(place),
-      bucket_(std::move(bucket)),
-      ref_(ref),
       limits_(limits),
       ring_(settings),
-      ends_(engine.now() + limits.span) {
-  engine_.begin_capture(ref_, ring_);
-}
+      ends_(engine.now() + limits.span) {}
 
 CaptureSession::~CaptureSession() {
-  engine_.end_capture(ref_);
+  if (bucket_) bucket_->end(engine_);
   place_.leave();
 }
 
@@ -166,7 +155,7 @@ bool CaptureSession::read(v1::CaptureResponse& response) {
 v1::CaptureEnd CaptureSession::end_now() const {
   if (frames_ >= limits_.frames) return v1::CAPTURE_END_FRAMES;
   if (bytes_ >= limits_.bytes) return v1::CAPTURE_END_BYTES;
-  if (!bucket_->exists()) return v1::CAPTURE_END_BUCKET;
+  if (!bucket_->exists(engine_)) return v1::CAPTURE_END_BUCKET;
   return engine_.now() >= ends_ ? v1::CAPTURE_END_TIME : v1::CAPTURE_END_UNSPECIFIED;
 }
 

@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "control/config/bucket_registry.h"
+#include "control/config/configuration.h"
+#include "control/rpc/streams/captured_bucket.h"
 #include "drip/v1/capture.pb.h"
 #include "engine/capture_ring.h"
 #include "engine/engine.h"
@@ -33,8 +36,8 @@ class CaptureSession {
   /// NOT_FOUND; FAILED_PRECONDITION for an inner node; INVALID_ARGUMENT naming field, value and
   /// what is allowed; RESOURCE_EXHAUSTED if another capture is under way.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<CaptureSession>> begin(
-      Engine& engine, const BucketRegistry& buckets, CapturePlace& place,
-      const v1::CaptureRequest& request);
+      Engine& engine, const BucketRegistry& buckets, const Configuration& configuration,
+      CapturePlace& place, const v1::CaptureRequest& request);
   ~CaptureSession();
   CaptureSession(const CaptureSession&) = delete;
   CaptureSession& operator=(const CaptureSession&) = delete;
@@ -51,16 +54,15 @@ class CaptureSession {
     Duration span;
   };
   [[nodiscard]] static absl::StatusOr<Limits> read_limits(const v1::CaptureRequest& request);
-  CaptureSession(Engine& engine, CapturePlace& place, BucketEntryRef bucket, BucketRef ref,
-                 const CaptureSettings& settings, const Limits& limits);
+  CaptureSession(Engine& engine, CapturePlace& place, const CaptureSettings& settings,
+                 const Limits& limits);
   [[nodiscard]] v1::CaptureEnd end_now() const;
 
   Engine& engine_;
   CapturePlace& place_;
-  const BucketEntryRef bucket_;
-  const BucketRef ref_;
   const Limits limits_;
   CaptureRing ring_;
+  std::optional<CapturedBucket> bucket_;  // None before the capture has begun.
   TimePoint ends_;
   std::uint64_t frames_ = 0;
   std::uint64_t bytes_ = 0;
