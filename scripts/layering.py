@@ -241,13 +241,14 @@ ROOMS = {
         },
         {"absl", "fmt"},
     ),
-    "src/http": ({"base"}, {"absl", "fmt", "civetweb"}),
+    "src/http": ({"access", "base"}, {"absl", "fmt", "civetweb"}),
     "src/metrics/families": (
         {"control/model", "engine", "drip"},
         {"absl", "prometheus"},
     ),
     "src/metrics": (
         {
+            "access",
             "control/traffic",
             "traffic",
             "metrics/families",

@@ -166,7 +166,8 @@ class MetricsService {
   absl::Status start(const MetricsOptions& options, const control::Node& node) {
     if (!options.listen) return absl::OkStatus();
     collector_.emplace(node.context(), node.call_counts(), options.buckets);
-    auto endpoint = metrics::HttpEndpoint::start(*options.listen, *collector_);
+    auto endpoint =
+        metrics::HttpEndpoint::start(*options.listen, *collector_, node.context().access);
     if (!endpoint.ok()) return endpoint.status();
     endpoint_ = *std::move(endpoint);
     log_info("metrics at {}", endpoint_->url());

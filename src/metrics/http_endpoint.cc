@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "http/read_guard.h"
 #include "metrics/exposition.h"
 
 namespace drip::metrics {
@@ -22,10 +23,12 @@ http::Response answer(const http::Request& request, Collector& collector) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(
-    const http::ListenAddress& address, Collector& collector) {
-  auto server = http::Server::start(
-      {address, "metrics", "2", "drip-metrics"},
-      [&collector](const http::Request& request) { return answer(request, collector); });
+    const http::ListenAddress& address, Collector& collector, const access::AccessControl& access) {
+  http::Server::Handler handler = [&collector](const http::Request& request) {
+    return answer(request, collector);
+  };
+  if (address.is_loopback()) handler = http::require_read(access, std::move(handler));
+  auto server = http::Server::start({address, "metrics", "2", "drip-metrics"}, std::move(handler));
   if (!server.ok()) return server.status();
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(*std::move(server)));
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "access/access_control.h"
 #include "http/listen_address.h"
 #include "http/server.h"
 #include "metrics/collector.h"
@@ -13,12 +14,14 @@
 namespace drip::metrics {
 
 /// `GET /metrics` until it is destroyed. Has three threads of its own, which inherit the CPUs of
-/// the thread that calls start(). No authentication and no TLS.
+/// the thread that calls start(). No TLS.
 class HttpEndpoint {
  public:
-  /// UNAVAILABLE with the reason if the address cannot be bound. `collector` outlives the endpoint.
+  /// UNAVAILABLE with the reason if the address cannot be bound. `access`: who may read, on the
+  /// loopback interface; elsewhere everybody may. It and `collector` outlive the endpoint.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<HttpEndpoint>> start(
-      const http::ListenAddress& address, Collector& collector);
+      const http::ListenAddress& address, Collector& collector,
+      const access::AccessControl& access);
 
   /// As it was bound: "http://127.0.0.1:9464/metrics".
   [[nodiscard]] std::string url() const { return server_->url() + "/metrics"; }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/read_guard.h"
 
 namespace drip::web {
 namespace {
@@ -24,11 +25,12 @@ WebService::WebService(const control::ServicesContext& context, bool loopback_on
 absl::StatusOr<std::unique_ptr<WebService>> WebService::start(
     const http::ListenAddress& address, const control::ServicesContext& context) {
   std::unique_ptr<WebService> service(new WebService(context, address.is_loopback()));
+  http::Server::Handler handler = [&responder = service->responder_](const auto& request) {
+    return responder.answer(request);
+  };
+  if (address.is_loopback()) handler = http::require_read(context.access, std::move(handler));
   // A browser opens up to six connections, and some more that it may not use.
-  auto server = http::Server::start({address, "web", "8", "drip-web"},
-                                    [&responder = service->responder_](const auto& request) {
-                                      return responder.answer(request);
-                                    });
+  auto server = http::Server::start({address, "web", "8", "drip-web"}, std::move(handler));
   if (!server.ok()) return server.status();
   service->server_ = *std::move(server);
   log_info("page at {}", service->url());

@@ -16,7 +16,8 @@
 namespace drip::web {
 
 /// Serves until it is destroyed. Its threads, one that records and nine that serve, inherit the
-/// CPUs of the thread that calls start(). No authentication and no TLS.
+/// CPUs of the thread that calls start(). On the loopback interface it asks context.access who
+/// may read; elsewhere everybody may. No TLS.
 class WebService {
  public:
   /// UNAVAILABLE with the reason if the address cannot be bound. `context` outlives the service.

@@ -104,6 +104,36 @@ TEST_F(DaemonAccess, TokensAreMadeUsedAndRevokedWhileItRuns) {
   EXPECT_EQ(dripd->stop().exit_code, 0);
 }
 
+// As Prometheus and a browser ask for them.
+TEST_F(DaemonAccess, MetricsAndThePageNeedATokenAsWell) {
+  create_token("scraper", "--role read");
+  create_token("acme", "--role admin --prefix acme/");
+  ServingDripd dripd({"--tokens", path("tokens.toml"), "--metrics", "0", "--web", "0"});
+  const auto url_of = [&](const std::string& what) {
+    const std::string log = dripd->log();
+    const std::size_t begin = log.find("http://", log.find(what + " at http://"));
+    return log.substr(begin, log.find('\n', begin) - begin);
+  };
+  for (const std::string& url : {url_of("metrics"), url_of("page"), url_of("page") + "api/node"}) {
+    const auto code_with = [&](const std::vector<std::string>& options) {
+      std::vector<std::string> words = {"curl", "-s", "-m", "20", "-w", "%{http_code}", url};
+      words.insert(words.end(), options.begin(), options.end());
+      const std::string out = Process(words).wait().out;
+      return out.size() < 3 ? out : out.substr(out.size() - 3);
+    };
+    const auto secret = [&](const std::string& name) {
+      std::string text;
+      std::getline(std::ifstream(path(name)), text);
+      return text;
+    };
+    EXPECT_EQ(code_with({}), "401") << url;
+    EXPECT_EQ(code_with({"-H", "Authorization: Bearer " + secret("scraper")}), "200") << url;
+    EXPECT_EQ(code_with({"-u", "anyone:" + secret("scraper")}), "200") << url;
+    EXPECT_EQ(code_with({"-u", "anyone:" + secret("acme")}), "403") << url;
+  }
+  EXPECT_THAT(dripd->log(), Not(HasSubstr("drip_"))) << "no secret in the log";
+}
+
 TEST_F(DaemonAccess, CertificatesAndContexts) {
   DripdProcess dripd(tls());
   const std::string address = dripd.serves();
