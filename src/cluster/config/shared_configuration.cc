@@ -210,6 +210,7 @@ absl::Status SharedConfiguration::read_all() {
   // The first time this node may run the file's configuration, with revisions of its own.
   reconcile(true);
   last_applied_id_ = config_.change_id;
+  ++reads_of_all_;
   synced_ = reconciled_ = true;
   publish();
   write_log(LogLevel::kInfo,
@@ -249,7 +250,7 @@ bool SharedConfiguration::continues_from_here(const ConfigStore::LogPage& page) 
          page.entries.front().change_id == config_.change_id;
 }
 
-absl::Status SharedConfiguration::catch_up() {
+absl::Status SharedConfiguration::catch_up(std::string_view last) {
   // One page of the log a round, or one attempt to recover.
   for (int round = 0; round < 1000; ++round) {
     const auto page = store_.read_log(config_.revision);
@@ -272,8 +273,13 @@ absl::Status SharedConfiguration::catch_up() {
         write_log(LogLevel::kError, joined("cluster: ", message_of(status)));
         return status;
       }
+      if (entry.change_id == last) break;
     }
     publish();
+    if (!last.empty() && last_applied_id_ == last) {
+      head_seen(head);  // What others have changed since is applied after this.
+      return absl::OkStatus();
+    }
     if (config_.revision == before) return read_all();  // The log was trimmed past this revision.
   }
   return absl::UnavailableError("the configuration changes faster than this node can follow");
@@ -285,19 +291,25 @@ absl::Status SharedConfiguration::change(Deadline deadline, const Compute& compu
   bool unknown = false;  // A commit may have happened.
   std::string change_id;
   std::vector<ConfigChange> inverse;
+  std::uint64_t reads_before = 0;
   do {
-    if (auto status = catch_up(); !status.ok()) {
+    if (auto status = catch_up(unknown ? change_id : std::string_view()); !status.ok()) {
       reason = status;
       std::this_thread::sleep_for(kRetryPause);
       continue;
     }
     if (unknown && last_applied_id_ == change_id) break;  // It was committed.
+    if (unknown && reads_of_all_ != reads_before) {
+      reason = absl::UnavailableError("others have changed it since, and the log of that is gone");
+      break;
+    }
     unknown = false;
     const auto wanted = compute(config_);
     if (!wanted.ok()) return wanted.status();
     inverse = inverse_of(*wanted, config_);
     change_id = new_change_id();
     removal_.reset();
+    reads_before = reads_of_all_;
     const std::size_t refused_before = errors_.size();
     const auto committed = store_.commit(config_, *wanted, change_id);
     if (!committed.ok()) {
@@ -316,7 +328,7 @@ absl::Status SharedConfiguration::change(Deadline deadline, const Compute& compu
     }
     unknown = true;  // Committed, but perhaps not applied here.
     reason = absl::OkStatus();
-    if (auto status = catch_up(); !status.ok()) {
+    if (auto status = catch_up(change_id); !status.ok()) {
       reason = status;
       continue;
     }

@@ -67,8 +67,10 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   [[nodiscard]] absl::StatusOr<control::Configuration::Revision> change_rules_by(
       Deadline deadline, const Compute& compute);
 
-  // Applies all up to the head revision. UNAVAILABLE while that is not possible.
-  [[nodiscard]] absl::Status catch_up();
+  // Applies all up to the head revision, or up to the change `last` if that comes before: then what
+  // is read next is the state after it and not after those of others. UNAVAILABLE while that is not
+  // possible.
+  [[nodiscard]] absl::Status catch_up(std::string_view last = {});
   [[nodiscard]] bool continues_from_here(const ConfigStore::LogPage& page) const;
   [[nodiscard]] absl::Status recover(const ConfigHead& head);
   [[nodiscard]] absl::Status read_all();
@@ -96,6 +98,7 @@ class SharedConfiguration final : public control::ConfigurationChanges {
   std::uint64_t change_ids_ = 0;             // Drawn so far.
   std::vector<absl::Status> errors_;         // Why parts of config_ could not be applied.
   std::string last_applied_id_;              // Change id of the last log entry that was applied.
+  std::uint64_t reads_of_all_ = 0;           // Times that it was read without the log.
   std::optional<Removal> removal_;           // Result of the last deletion.
 
   mutable Mutex mutex_;
