@@ -69,6 +69,7 @@ def test(build, kind):
                 for side in before:
                     are_set(kind, link.settings(side), before[side])
                 doctor_finds_the_offloads_off(daemon, link)
+                doctor_finds_queues_that_nobody_polls(daemon, scratch)
                 all_flows_arrive(link)
                 if kind == "af_xdp":
                     a_program_that_runs_stays(daemon, link)
@@ -166,6 +167,26 @@ def doctor_finds_the_offloads_off(daemon, link):
     for side in ("left", "right"):
         finding = findings[f"offloads of {side}"]
         check(finding["verdict"] == "good", f"dripctl doctor, while dripd runs: {finding}")
+
+
+def doctor_finds_queues_that_nobody_polls(daemon, scratch):
+    """Of an interface as it was captured: dripd itself reduces the queues of a real one."""
+
+    def found(queues):
+        root = scratch / f"{queues}-queues"
+        (root / "proc").mkdir(parents=True)
+        for name in [f"rx-{queue}" for queue in range(queues)] + ["tx-0", "tx-1", "tx-2"]:
+            (root / "sys/class/net/left/queues" / name).mkdir(parents=True)
+        done = dripctl(daemon, "doctor", "--json", "--root", str(root))
+        findings = {one["check"]: one for one in json.loads(done.stdout)["findings"]}
+        return done.returncode, findings["receive queues of left"]
+
+    code, finding = found(1)
+    check(finding["verdict"] == "good" and finding["found"] == "1, all polled", f"{finding}")
+    code, finding = found(4)
+    check(code == 1 and finding["verdict"] == "bad", f"exit code {code}: {finding}")
+    check(finding["found"] == "4, of which 1 are polled", f"{finding}")
+    check(finding["mend"] == "sudo ethtool -L left combined 1", f"{finding}")
 
 
 def logs(daemon, text):

@@ -146,12 +146,10 @@ Frame help_lines() {
   }
   lines.emplace_back();
   for (const char* const text :
-       {"RATE, UNITS and LOST are of the last interval, P50 and P99 the sojourn of what departed "
-        "in",
-        "it. USE is the rate as a part of the ceiling: the bucket's own rate, or its share of it. "
-        "An",
-        "inner node has the backlog of all that is below it. Buckets of per-flow rules are not",
-        "shown: dripctl bucket list --flows."}) {
+       {"RATE, UNITS and LOST are of the last interval, P50 and P99 the sojourn of what left.",
+        "USE is the rate as a part of the ceiling: the bucket's own rate, or its share of it.",
+        "An inner node has the backlog of all below it. RULE/FLOW is the bucket of a flow that",
+        "a per-flow rule has made, as long as the flow lasts."}) {
     lines.push_back(Line().add(text));
   }
   return lines;
