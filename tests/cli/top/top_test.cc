@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "cli/screen/text.h"
 #include "cli/top/columns.h"
 #include "cli/top/screenful.h"
@@ -118,6 +122,23 @@ TEST_F(TopTest, CellsHaveValueAndUnit) {
                             "up\uFFFD\\[m"));
 }
 
+TEST_F(TopTest, ABucketOfRequestsHasARateOfUnits) {
+  add("jobs").set_processed_per_second(12);
+  EXPECT_THAT(line_with(drawn(132, 10), "jobs"), ContainsRegex("jobs +12/s"));
+}
+
+TEST_F(TopTest, EachReasonToWaitHasItsWord) {
+  const std::pair<v1::TopWait, const char*> words[] = {
+      {v1::TOP_WAIT_UNSPECIFIED, " -"},     {v1::TOP_WAIT_ITSELF, " itself"},
+      {v1::TOP_WAIT_ANCESTOR, " ancestor"}, {v1::TOP_WAIT_SIBLINGS, " siblings"},
+      {v1::TOP_WAIT_EGRESS, " egress"},     {v1::TOP_WAIT_LEASE, " lease"}};
+  v1::TopBucket& bucket = add("b");
+  for (const auto& [wait, word] : words) {
+    bucket.set_waits_for(wait);
+    EXPECT_THAT(line_with(drawn(132, 10), "b  "), ContainsRegex(std::string(word) + " *$"));
+  }
+}
+
 TEST_F(TopTest, EachLineIsAsWideAsTheScreen) {
   for (const char* id : {"a", "a-very-long-id-of-a-bucket-that-does-not-fit-on-a-screen", "東京",
                          "\x1b]0;title\x07"}) {
@@ -138,6 +159,7 @@ TEST_F(TopTest, TreesHaveBranches) {
   //   ├─ mid
   //   │  └─ leaf
   //   └─ last
+  //      └─ below
   add("up").set_inner(true);
   v1::TopBucket& mid = add("mid");
   mid.set_depth(1);
@@ -146,7 +168,10 @@ TEST_F(TopTest, TreesHaveBranches) {
   leaf.set_depth(2);
   leaf.set_continues(2);
   add("last").set_depth(1);
+  v1::TopBucket& below = add("below");
+  below.set_depth(2);
   const auto lines = drawn(80, 10);
+  EXPECT_THAT(line_with(lines, "below"), testing::StartsWith("   └─ below"));
   EXPECT_THAT(line_with(lines, "mid"), testing::StartsWith("├─ mid"));
   EXPECT_THAT(line_with(lines, "leaf"), testing::StartsWith("│  └─ leaf"));
   EXPECT_THAT(line_with(lines, "last"), testing::StartsWith("└─ last"));
@@ -192,15 +217,30 @@ TEST_F(TopTest, TheHeaderHasNodePortsAndWarnings) {
   lan.set_rx_packets(10);
   lan.set_rx_missed(4);
   lan.set_tx_bytes(3);  // Less than before: no rate can be told.
+  ports.mutable_ports(1)->set_tx_bytes(500'000);
+  ports.mutable_ports(1)->set_tx_packets(20);
   screen_.ports = meter.update(ports, 2'000'000'000);
   const auto lines = drawn(132, 20);
   EXPECT_THAT(lines[0], HasSubstr("drip n1\uFFFD[31m 1.2, up 3h 0min"));
   EXPECT_THAT(line_with(lines, "lan"),
               ContainsRegex("lan  up +rx +1mbit +5/s +tx +0bit +0/s +missed 2/s"));
-  EXPECT_THAT(line_with(lines, "wan"), HasSubstr("down"));
+  EXPECT_THAT(line_with(lines, "wan"), ContainsRegex("wan  down +rx .*tx +2mbit +10/s"));
   EXPECT_EQ(line_with(lines, "c    down"), "");
   EXPECT_NE(line_with(lines, "and 1 more: dripctl port list"), "");
   EXPECT_NE(line_with(lines, "warning: no hugepages (and 1 more: dripctl node)"), "");
+}
+
+TEST_F(TopTest, TheHeaderTellsTheAgeAndWhatIsNotMeasuredYet) {
+  screen_.node.emplace();
+  const std::pair<std::int64_t, const char*> ages[] = {
+      {59'000, "up 0min"}, {61 * 60'000, "up 1h 1min"}, {(48 * 60 + 61) * 60'000, "up 2d 1h"}};
+  for (const auto& [ms, text] : ages) {
+    screen_.top.set_time(ms);
+    EXPECT_THAT(drawn(132, 20)[0], HasSubstr(text));
+  }
+  EXPECT_THAT(drawn(132, 20)[1], HasSubstr("measuring ..."));
+  screen_.top.set_measured_over_ns(1'000'000'000);
+  EXPECT_THAT(drawn(132, 20)[1], testing::EndsWith("over 1s"));
 }
 
 TEST_F(TopTest, ALowScreenHasATableAllTheSame) {
@@ -238,12 +278,18 @@ TEST_F(TopTest, KeysChangeTheOrder) {
   view_.on_key(key(L'<'));
   EXPECT_EQ(view_.sort, v1::TOP_SORT_LOSS);
   EXPECT_EQ(view_.on_key(key(L'r')), Action::kFetch);
+  view_.offset = 5;
   EXPECT_EQ(view_.on_key(key(L't')), Action::kFetch);
+  EXPECT_EQ(view_.offset, 0U);
   const v1::WatchTopRequest request = view_.request(900);
   EXPECT_TRUE(request.reverse());
   EXPECT_TRUE(request.tree());
   EXPECT_EQ(request.measure_after_ms(), 900U);
   EXPECT_THAT(line_with(drawn(132, 10), "BUCKET"), HasSubstr("LOST▲"));
+  view_.sort = v1::TOP_SORT_ID;
+  EXPECT_THAT(line_with(drawn(132, 10), "BUCKET"), HasSubstr("BUCKET▼"));
+  view_.on_key(key(L'r'));
+  EXPECT_THAT(line_with(drawn(132, 10), "BUCKET"), HasSubstr("BUCKET▲"));
 }
 
 TEST_F(TopTest, KeysScrollWithinTheRows) {
@@ -283,6 +329,9 @@ TEST_F(TopTest, AFilterIsTyped) {
   EXPECT_EQ(view_.on_key({Kind::kEnter}), Action::kRedraw);
   EXPECT_EQ(view_.filter, "q");
   EXPECT_NE(line_with(drawn(80, 10), "No bucket has an id that contains this."), "");
+  view_.on_key(key(L'/'));
+  EXPECT_NE(line_with(drawn(80, 10), "ids that contain: q_"), "") << "it is what is typed on";
+  view_.on_key({Kind::kEnter});
   EXPECT_EQ(view_.on_key({Kind::kEscape}), Action::kFetch);
   EXPECT_EQ(view_.filter, "");
   EXPECT_EQ(view_.on_key({Kind::kEscape}), Action::kNothing);

@@ -89,6 +89,11 @@ TEST_F(DaemonAccess, TokensAreMadeUsedAndRevokedWhileItRuns) {
   EXPECT_THAT(as("ci", "bucket set ci/a --rate 20/s").err,
               HasSubstr("ConfigureBucket needs the role admin; seen as token \"ci\" with the role "
                         "operate"));
+  // What a tenant may not see of the node is left out.
+  const Outcome top = as("ci", "top --once --interval 200ms");
+  EXPECT_EQ(top.exit_code, 0) << top.err;
+  EXPECT_THAT(top.out, HasSubstr("ci/a"));
+  EXPECT_THAT(top.out, Not(HasSubstr("other")));
   EXPECT_THAT(dripctl("node show" + server).err, StartsWith("dripctl: UNAUTHENTICATED: GetNode"));
   std::string secret;
   std::getline(std::ifstream(path("boss")), secret);
