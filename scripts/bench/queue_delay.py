@@ -146,7 +146,7 @@ def measure(link, build, arguments):
         daemon.ctl("bucket", "set", "all", "--rate", f"{rate:.0f}bit", "--capacity", str(CAPACITY))
         daemon.ctl("rule", "add", "all", "--port", "left", "--bucket", "all")
         result = Run(link, daemon, build, rate, seconds, arguments.quick)
-        for queue in size.queues:
+        for queue in [arguments.only] if arguments.only else size.queues:
             result.use(queue)
             for rtt in size.rtts:
                 say(f"{queue}, {rtt} ms")
@@ -168,6 +168,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--seconds", type=int, default=12)
+    parser.add_argument("--only", choices=QUEUES)
     arguments = parser.parse_args()
     if reason := namespace_link.cannot():
         sys.exit(f"queue_delay.sh: not possible here: {reason}")

@@ -5,7 +5,8 @@ set -euo pipefail
 
 usage() {
   cat <<'TXT'
-usage: scripts/bench/queue_delay.sh [--quick] [--rate MBIT] [--seconds S] [--out DIR] [--build DIR]
+usage: scripts/bench/queue_delay.sh [--quick] [--rate MBIT] [--seconds S] [--only QUEUE] [--out DIR]
+                                    [--build DIR]
 
 dripd between two namespaces, one bucket for all, with --queue fifo, fair, and fair with --aqm codel in
 turn, at round-trip times of 0, 20 and 80 ms by a delay line in user space. Measures how long the
@@ -16,6 +17,7 @@ flows share. Needs root.
   --quick      less of everything, two minutes: to see that it works
   --rate MBIT  of the bucket (default: 100)
   --seconds S  of each measurement (default: 12)
+  --only QUEUE fifo, fair or "fair + codel" (default: each of them)
   --out DIR    where queue_delay.json and queue_delay.md go (default: out)
   --build DIR  the build directory (default: build)
 
@@ -25,7 +27,7 @@ TXT
 
 cd "$(dirname "$0")/../.."
 . scripts/lib/measure.sh
-take_arguments "--quick" "--rate --seconds --out" none "$@"
+take_arguments "--quick" "--rate --seconds --only --out" none "$@"
 
 build_targets src/daemon/dripd src/cli/dripctl src/bench/link/drip-link
 exec /usr/bin/python3 scripts/bench/queue_delay.py --build "$build" "${arguments[@]}"
