@@ -41,19 +41,22 @@ class Size:
     rtts: tuple = (0, 20, 80)  # ms
     unequal: tuple = (20, 80)  # Half of the flows each.
     queues: tuple = tuple(QUEUES)
+    congestions: tuple = ("cubic", "bbr")
+    flows: tuple = (1, 8)
 
 
-QUICK = Size(rtts=(20,), unequal=(), queues=("fifo", "fair + codel"))
+QUICK = Size(rtts=(20,), unequal=(), queues=("fair + codel",), congestions=("cubic",), flows=(8,))
 
 
 class Run:
-    def __init__(self, link, daemon, build, rate_bps, seconds, quick):
+    def __init__(self, link, daemon, build, rate_bps, seconds, quick, size):
         self.link, self.daemon, self.build = link, daemon, build
         self.rate, self.seconds, self.quick = rate_bps, seconds, quick
+        self.flows = size.flows
         self.rows, self.checks, self.lines = [], [], []
         algorithms = pathlib.Path("/proc/sys/net/ipv4/tcp_available_congestion_control")
         self.congestions = [
-            name for name in ("cubic", "bbr") if name in algorithms.read_text().split()
+            name for name in size.congestions if name in algorithms.read_text().split()
         ]
 
     def check(self, what, holds):
@@ -99,7 +102,7 @@ class Run:
             self.add("alone", queue, rtt, self.alone())
             self.add("flood", queue, rtt, flood(self.link, self.rate, self.seconds))
             for congestion in self.congestions:
-                for flows in (1, FLOWS):
+                for flows in self.flows:
                     figures = sparse_beside_tcp(
                         self.link, [Senders(flows, near)], congestion, self.seconds
                     )
@@ -145,7 +148,7 @@ def measure(link, build, arguments):
     with Daemon(build, link, link.scratch / "dripd.log") as daemon:
         daemon.ctl("bucket", "set", "all", "--rate", f"{rate:.0f}bit", "--capacity", str(CAPACITY))
         daemon.ctl("rule", "add", "all", "--port", "left", "--bucket", "all")
-        result = Run(link, daemon, build, rate, seconds, arguments.quick)
+        result = Run(link, daemon, build, rate, seconds, arguments.quick, size)
         for queue in [arguments.only] if arguments.only else size.queues:
             result.use(queue)
             for rtt in size.rtts:

@@ -14,7 +14,7 @@ packets of modest flows take beside a flood, and those of a sparse flow beside 1
 and bbr where the kernel has it; of equal and unequal round-trip times); goodput; and how evenly the TCP
 flows share. Needs root.
 
-  --quick      less of everything, two minutes: to see that it works
+  --quick      little of it, half a minute: to see that it works
   --rate MBIT  of the bucket (default: 100)
   --seconds S  of each measurement (default: 12)
   --only QUEUE fifo, fair or "fair + codel" (default: each of them)
