@@ -32,8 +32,9 @@ def port(daemon, name):
     return next(one for one in daemon.ctl("port", "list")["ports"] if one["name"] == name)
 
 
-def shape_all(daemon, rate=f"{RATE}bit", capacity="100"):
-    daemon.ctl("bucket", "set", "all", "--rate", rate, "--capacity", capacity)
+def shape_all(daemon, rate=f"{RATE}bit", capacity="100", catchup="100ms"):
+    flags = ("--rate", rate, "--capacity", capacity, "--max-catchup", catchup)
+    daemon.ctl("bucket", "set", "all", *flags)
     daemon.ctl("rule", "default", "all")
 
 
@@ -53,8 +54,8 @@ def balance_holds(daemon):
 
 
 def the_rate_holds(link, daemon):
-    # Deep enough to hold through the moments in which the guest does not run.
-    shape_all(daemon, capacity="1000")
+    # Deep enough for the moments in which the guest does not run, and made up for afterwards.
+    shape_all(daemon, capacity="1000", catchup="5s")
     ping = run("ip", "netns", "exec", "left", "ping", "-c", "5", "-i", "0.2", link.right.address)
     check(" 0% packet loss" in ping.stdout, ping.stdout)
     was = {name: port(daemon, name) for name in ("left", "right")}
