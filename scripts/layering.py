@@ -102,7 +102,15 @@ ROOMS = {
         {"absl"},
     ),
     "src/control/recorder": (
-        {"control/config", "control/model", "engine", "base", "drip"},
+        {
+            "control/traffic",
+            "traffic",
+            "control/config",
+            "control/model",
+            "engine",
+            "base",
+            "drip",
+        },
         {"absl"},
     ),
     "src/control/rpc/clients": ({"base", "drip"}, {"absl"}),

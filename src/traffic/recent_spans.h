@@ -24,15 +24,24 @@ class RecentSpans {
   }
   /// Those not older than kAge at `now`, in ascending order.
   [[nodiscard]] std::vector<std::uint32_t> sorted_us(TimePoint now) const {
+    return sorted_if([now](TimePoint at) { return now - at <= kAge; });
+  }
+  /// Those that were added with a time from `begin` on and before `end`, in ascending order.
+  [[nodiscard]] std::vector<std::uint32_t> sorted_us_between(TimePoint begin, TimePoint end) const {
+    return sorted_if([begin, end](TimePoint at) { return begin <= at && at < end; });
+  }
+
+ private:
+  template <class IsWanted>
+  [[nodiscard]] std::vector<std::uint32_t> sorted_if(IsWanted is_wanted) const {
     std::vector<std::uint32_t> spans;
     for (std::size_t i = 0; i < std::min(added_, kMost); ++i) {
-      if (now - values_[i].at <= kAge) spans.push_back(values_[i].us);
+      if (is_wanted(values_[i].at)) spans.push_back(values_[i].us);
     }
     std::ranges::sort(spans);
     return spans;
   }
 
- private:
   struct Value {
     TimePoint at;
     std::uint32_t us = 0;

@@ -234,6 +234,30 @@ ordered_json details_json(const control::ServicesContext& context, const Record&
   return json;
 }
 
+namespace {
+
+// Of the sides to which round trips were measured in the last ten minutes.
+ordered_json round_trips_json(const History& history, std::uint64_t from) {
+  constexpr std::array<std::pair<traffic::Side, const char*>, traffic::kSides> kNames = {
+      {{traffic::Side::kDestination, "to_destination"}, {traffic::Side::kSource, "to_source"}}};
+  ordered_json sides = ordered_json::object();
+  for (const auto& [side, name] : kNames) {
+    if (!history.has(side)) continue;
+    ordered_json p50 = ordered_json::array();
+    ordered_json p90 = ordered_json::array();
+    for (std::uint64_t step = from; step < history.next(); ++step) {
+      const Sample sample = history.at(step);
+      const control::StepRoundTrips& trips = sample.round_trips[static_cast<std::size_t>(side)];
+      p50.push_back(trips.p50_ns);
+      p90.push_back(trips.p90_ns);
+    }
+    sides[name] = {{"p50_ns", std::move(p50)}, {"p90_ns", std::move(p90)}};
+  }
+  return sides;
+}
+
+}  // namespace
+
 ordered_json history_json(const Record& record, const std::string& id, const History& history,
                           std::uint64_t from) {
   from = std::max(from, history.first());
@@ -270,7 +294,8 @@ ordered_json history_json(const Record& record, const std::string& id, const His
           {"backlog", backlog},
           {"sojourn_p50_ns", p50},
           {"sojourn_p99_ns", p99},
-          {"lost_per_second", lost}};
+          {"lost_per_second", lost},
+          {"round_trips", round_trips_json(history, from)}};
 }
 
 }  // namespace drip::web

@@ -16,8 +16,8 @@
 
 namespace drip::web {
 
-/// Buckets that have a history at one time: 30 MB if all of them send. Of more it is those that
-/// sent most in the last minute.
+/// Buckets that have a history at one time: 31 MB if all of them send, and 24 MB more if round
+/// trips to both sides of all are sampled. Of more it is those that sent most in the last minute.
 inline constexpr std::size_t kMostHistories = 10'000;
 
 /// A rule that makes a bucket for each flow.
@@ -52,7 +52,8 @@ class Recorder {
   explicit Recorder(const control::ServicesContext& context,
                     std::size_t most_histories = kMostHistories)
       : context_(context),
-        buckets_(context.engine, context.buckets, context.configuration, most_histories) {}
+        buckets_(context.engine, context.buckets, context.configuration, context.traffic,
+                 most_histories) {}
 
   /// Reads everything once. To be called every two seconds.
   void step();

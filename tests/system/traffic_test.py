@@ -2,75 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What `bucket traffic` says of a real TCP connection, beside what the kernel that sends knows of it:
 round-trip time, retransmissions, and which flow it is."""
-import collections
-import os
-import socket
 import statistics
-import struct
-import threading
 import time
 
 import stage
-from inside import inside
+from download import Download, tcp_info
 from stage import check, wait_until
 
 PORT = 5300
 RATE = "10mbit"
 CAPACITY = 50  # Packets: some 60 ms.
 SECONDS = 13  # More than a window of ten seconds and the one before it.
-Info = collections.namedtuple("Info", "rtt_us retransmissions segments")
-
-
-def tcp_info(connection):
-    """Of struct tcp_info in linux/tcp.h."""
-    data = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-    word = lambda offset: struct.unpack_from("=I", data, offset)[0]
-    return Info(rtt_us=word(68), retransmissions=word(100), segments=word(136))
-
-
-class Download:
-    """One connection from left to right that always has more to send."""
-
-    def __init__(self, link):
-        self.cpus = link.left.cpus
-        with inside(link.right):
-            listener = socket.create_server((link.right.address, PORT))
-        with inside(link.left):
-            self.out = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.out.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
-        self.out.settimeout(30)
-        self.out.connect((link.right.address, PORT))
-        self.into, _ = listener.accept()
-        listener.close()
-        self.flow = (
-            f"{link.left.address}:{self.out.getsockname()[1]}>{link.right.address}:{PORT}/tcp"
-        )
-        self.running = True
-        self.threads = [threading.Thread(target=self.send), threading.Thread(target=self.receive)]
-        for thread in self.threads:
-            thread.start()
-
-    def send(self):
-        os.sched_setaffinity(0, self.cpus)
-        try:
-            while self.running:
-                self.out.send(bytes(65536))
-        finally:
-            self.out.shutdown(socket.SHUT_WR)
-
-    def receive(self):
-        os.sched_setaffinity(0, self.cpus)
-        while self.into.recv(1 << 20):
-            pass
-
-    def finish(self):
-        self.running = False
-        for thread in self.threads:
-            thread.join()
-        info = tcp_info(self.out)
-        self.out.close()
-        self.into.close()
-        return info
 
 
 def traffic(daemon, bucket):
@@ -89,7 +31,7 @@ def test(build, kind):
         wait_until(
             lambda: traffic(daemon, "down")["connections_one_in"] == 1, "all connections", 60
         )
-        download = Download(link)
+        download = Download(link, PORT)
         kernel_rtt = []
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:

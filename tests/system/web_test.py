@@ -3,6 +3,7 @@
 """The web page of a dripd that forwards, in a real browser. BUILD KIND [DIRECTORY [SECONDS]]: with
 a directory, screenshots of the page and a picture of `dripctl top` are made there after so many
 seconds of traffic."""
+import contextlib
 import json
 import math
 import pathlib
@@ -17,10 +18,11 @@ import urllib.parse
 import browser
 import prometheus
 import stage
-from terminal_picture import svg_of
+from download import Download
 from inside import inside
 from namespace_link import run
 from browser import soon
+from terminal_picture import svg_of
 from stage import check
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "cli/terminal"))
@@ -36,7 +38,12 @@ FRAME = len(PAYLOAD) + 8 + 20 + 14
 BUCKETS = [
     ("uplink", "", ("--inner", "--rate", "20mbit")),
     ("offices", "uplink", ("--inner", "--rate", "12mbit", "--guarantee", "8mbit")),
-    ("office-berlin", "offices", ("--rate", "8mbit", "--guarantee", "4mbit", "--capacity", "200")),
+    (
+        "office-berlin",
+        "offices",
+        ("--rate", "8mbit", "--guarantee", "4mbit", "--capacity", "200")
+        + ("--queue", "fair", "--aqm", "codel"),
+    ),
     ("office-paris", "offices", ("--rate", "8mbit", "--guarantee", "2mbit", "--capacity", "200")),
     ("homes", "uplink", ("--inner", "--rate", "15mbit", "--guarantee", "4mbit")),
     ("home-1", "homes", ("--rate", "6mbit", "--capacity", "100")),
@@ -50,11 +57,12 @@ BUCKETS = [
     ),
     ("backup", "", ("--rate", "3mbit", "--capacity", "60")),
     ("updates", "", ("--rate", "5mbit", "--capacity", "100")),
+    ("answers", "", ("--rate", "20mbit", "--capacity", "1000")),
     ("jobs", "", ("--rate", "10/s", "--capacity", "100")),
 ]
 # Mbit/s of a stream: the middle, and how far it goes up and down, once in so many seconds.
 STREAMS = {
-    "office-berlin": (8, 3, 90),
+    "office-berlin": (2.5, 2, 90),
     "office-paris": (3, 2.5, 200),
     "home-1": (7, 2, 140),
     "home-2": (4.5, 2, 65),
@@ -64,6 +72,10 @@ STREAMS = {
     "updates": (1.5, 1.4, 170),
 }
 FIRST_PORT = 6001
+# TCP beside the UDP of office-berlin: round trips are measured of connections both ways of which go
+# into buckets.
+DOWNLOADS = [7001, 7002, 7003]
+TCP_RULES = {"office-berlin": "left", "answers": "right"}
 
 
 class Streams:
@@ -113,6 +125,15 @@ class Streams:
             last = now
 
 
+@contextlib.contextmanager
+def downloading(link):
+    """Until the stack that it gives is closed."""
+    with contextlib.ExitStack() as downloads:
+        for port in DOWNLOADS:
+            downloads.callback(Download(link, port).finish)
+        yield downloads
+
+
 def configure(daemon):
     for name, parent, flags in BUCKETS:
         below = ("--parent", parent) if parent else ()
@@ -120,6 +141,12 @@ def configure(daemon):
     for i, name in enumerate(STREAMS):
         port = str(FIRST_PORT + i)
         daemon.ctl("rule", "add", name, "--proto", "udp", "--dport", port, "--bucket", name)
+    for name, port in TCP_RULES.items():
+        rule = ("--port", port, "--proto", "tcp", "--bucket", name)
+        daemon.ctl("rule", "add", f"tcp-{port}", *rule)
+
+
+PLOTS = ".details .plot:not([hidden]) canvas"
 
 
 class Page:
@@ -189,8 +216,19 @@ def numbers_are_those_of_dripctl(page, daemon):
         ):
             check(counts[ours] == int(told[theirs]), f"{ours} of {name}: {counts[ours]}, {told}")
     node = page.data("node")
-    check(node["buckets"] == len(BUCKETS) and node["rules"] == len(STREAMS), node)
+    check(node["buckets"] == len(BUCKETS) and node["rules"] == len(STREAMS) + len(TCP_RULES), node)
     check({port["name"] for port in node["ports"]} == {"left", "right"}, node["ports"])
+
+
+def check_drawn(window):
+    """That there is something in each plot that is shown. Once a page: to read a canvas again is
+    something of which the browser's console complains."""
+    drawn = window.run(
+        "return [...document.querySelectorAll(arguments[0])].map((c) => new Set(c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data).size > 8)",
+        PLOTS,
+    )
+    check(all(drawn), f"plots with something in them: {drawn}")
 
 
 def a_bucket_has_a_history(page):
@@ -198,7 +236,7 @@ def a_bucket_has_a_history(page):
     window.click("#tree tr[data-key='bucket:backup'] a")
     soon(lambda: window.text("#bucket-title") == "backup", "the bucket's view")
     check(window.run("return location.hash") == "#/bucket/backup", "the address")
-    soon(lambda: window.count(".details canvas") == 4, "four plots")
+    soon(lambda: window.count(PLOTS) == 4, "four plots: of UDP no round trips are measured")
     soon(lambda: "full" in window.text(".details .plots"), "the losses' reason")
     soon(lambda: len(page.data("history", id="backup")["bps"]) >= 3, "three steps of history")
     history = page.data("history", id="backup")
@@ -207,11 +245,7 @@ def a_bucket_has_a_history(page):
     # 60 packets of 4 ms wait.
     waits = max(history["sojourn_p50_ns"])
     check(1e8 < waits <= max(history["sojourn_p99_ns"]), f"sojourns: {history}")
-    drawn = window.run(
-        "return [...document.querySelectorAll('.details canvas')].map((c) => new Set(c.getContext("
-        "'2d').getImageData(0, 0, c.width, c.height).data).size > 8)"
-    )
-    check(all(drawn), f"plots with something in them: {drawn}")
+    check_drawn(window)
     soon(lambda: window.count(".details .top-flows tbody tr") == 1, "the flow that sends")
     flow = window.text(".details .top-flows .flow")
     check(re.fullmatch(r"\S+:\d+>\S+:\d+/udp", flow), f"a flow: {flow}")
@@ -220,10 +254,26 @@ def a_bucket_has_a_history(page):
     window.open(f"{URL}/#/bucket/office-berlin")
     soon(lambda: window.texts(".path a") == ["uplink", "offices"], "the path")
     check("office-berlin · " in window.run("return document.title"), "the title")
+    round_trips_have_a_history(page)
     window.open(f"{URL}/#/bucket/nobody")
     soon(lambda: "no bucket of this name" in window.text(".details"), "a wrong address")
     complaints = [one for one in window.complaints() if "404" not in one]
     check(not complaints, f"the console: {complaints}")
+
+
+def round_trips_have_a_history(page):
+    """Of the bucket that is shown, which has TCP."""
+    window = page.window
+    soon(lambda: window.count(PLOTS) == 5, "a plot of round trips, too")
+    soon(lambda: "to destination" in window.text(".details .plots"), "the side of round trips")
+    check_drawn(window)
+    soon(lambda: window.count(".details .top-flows tbody tr") >= len(DOWNLOADS), "the downloads")
+    trips = page.data("history", id="office-berlin")["round_trips"]["to_destination"]
+    check(0 < max(trips["p50_ns"]) <= max(trips["p90_ns"]), f"round trips: {trips}")
+    # The same connections, from their other ends.
+    trips = page.data("history", id="answers")["round_trips"]["to_source"]
+    check(max(trips["p50_ns"]) > 0, f"round trips of the answers: {trips}")
+    check(page.data("history", id="backup")["round_trips"] == {}, "round trips of UDP")
 
 
 def texts_are_texts(page):
@@ -284,7 +334,7 @@ def make_screenshots(page, directory):
         window.shot(directory / f"{name}.webp")
 
     shoot("web-dark", "", 1440, 930, "dark")
-    shoot("web-bucket", "bucket/office-berlin", 1440, 1010, "light")
+    shoot("web-bucket", "bucket/office-berlin", 1440, 1500, "light")
     shoot("web-phone", "bucket/office-berlin", 375, 812, "light", phone=True)
     shoot("web-phone-trees", "", 375, 812, "dark", phone=True)
     shoot("web-node", "node", 1440, 1010, "light")
@@ -326,7 +376,7 @@ def test(build, kind):
         configure(daemon)
         with inside(types.SimpleNamespace(name=middle)), browser.started() as window:
             page = Page(window, middle)
-            with Streams(link) as streams:
+            with Streams(link) as streams, downloading(link) as downloads:
                 if screenshots:
                     time.sleep(seconds)
                     make_picture_of_top(link, daemon, screenshots[0])
@@ -341,6 +391,7 @@ def test(build, kind):
                 if axe is not None:
                     axe_is_content(page, axe)
                 streams.stop()
+                downloads.close()
                 numbers_are_those_of_dripctl(page, daemon)
 
 

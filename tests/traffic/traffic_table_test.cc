@@ -122,6 +122,17 @@ TEST(TrafficTable, OldSpansAreNotRecent) {
   EXPECT_TRUE(spans.sorted_us(at_ms(90'001)).empty());
 }
 
+TEST(TrafficTable, SpansBetweenTwoMoments) {
+  RecentSpans spans;
+  for (const int ms : {40, 10, 30, 20}) {
+    spans.add(Duration{ms * 1'000'000}, at_ms(static_cast<std::uint64_t>(ms)));
+  }
+  EXPECT_EQ(spans.sorted_us_between(at_ms(20), at_ms(40)),
+            (std::vector<std::uint32_t>{20'000, 30'000}));
+  EXPECT_TRUE(spans.sorted_us_between(at_ms(41), at_ms(1000)).empty());
+  EXPECT_TRUE(spans.sorted_us_between(at_ms(0), at_ms(0)).empty());
+}
+
 class FullTrafficTable : public testing::Test {
  protected:
   static PacketSample packet(std::uint64_t ms) {

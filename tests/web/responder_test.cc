@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/recorder/sampled_fixture.h"
 #include "web/assets.h"
 #include "web_fixture.h"
 
@@ -153,6 +154,7 @@ TEST_F(ResponderTest, OneBucketAndItsHistory) {
   EXPECT_NEAR(history["bps"][0].get<double>(), 12'000, 5);
   EXPECT_EQ(history["times_ms"].size(), 1U);
   EXPECT_TRUE(history["lost_per_second"].empty());
+  EXPECT_TRUE(history["round_trips"].empty());
   EXPECT_EQ(get("history", "id=b&from=2")["bps"].size(), 0U);
   // From a reader that knew another dripd.
   EXPECT_EQ(get("history", "id=b&from=900")["bps"].size(), 1U);
@@ -225,6 +227,39 @@ TEST_F(ResponderTest, HostileTextsAreValues) {
   const std::string name = node["ports"][0]["name"].get<std::string>();
   EXPECT_TRUE(name.starts_with("</script><script>alert(1)</script>\"'\\\n")) << name;
   EXPECT_EQ(header(response, "X-Content-Type-Options"), "nosniff");
+}
+
+class SampledResponderTest : public control::SampledFixture {
+ protected:
+  json history(const std::string& query) {
+    const http::Response response = Responder(node_->context(), recorder_, true)
+                                        .answer({"/api/history", query, {{"Host", "localhost"}}});
+    EXPECT_EQ(response.code, 200) << response.body;
+    return json::parse(response.body)["round_trips"];
+  }
+
+  Recorder recorder_{node_->context()};
+};
+
+TEST_F(SampledResponderTest, AHistoryHasTheRoundTripsOfBothSides) {
+  recorder_.step();
+  for (const int ms : {0, 25}) {
+    if (ms > 0) round_trip(Duration{ms * 1'000'000});
+    offer("down", 1);
+    offer("up", 1);
+    step(recorder_);
+  }
+  const json down = history("id=down");
+  EXPECT_FALSE(down.contains("to_source"));
+  for (const char* quantile : {"p50_ns", "p90_ns"}) {
+    const json list = down["to_destination"][quantile];
+    ASSERT_EQ(list.size(), 2U) << down;
+    EXPECT_EQ(list[0], 0);
+    EXPECT_NEAR(list[1].get<double>(), 25e6, 9000);
+  }
+  EXPECT_EQ(history("id=up")["to_source"]["p50_ns"].size(), 2U);
+  EXPECT_EQ(history("id=down&from=2")["to_destination"]["p50_ns"].size(), 1U);
+  EXPECT_TRUE(history("").empty());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/quantile.h"
 #include "control/model/epoch_clock.h"
 
 namespace drip::control {
@@ -57,6 +58,11 @@ void BucketRecorder::step() {
   record_.span = span;
   const EpochClock clock(engine_);
   record_.step_epoch_ms[record_.steps % record_.step_epoch_ms.size()] = clock.epoch_ms(clock.now());
+  if (traffic_ != nullptr) {
+    const TimePoint end = traffic_->read_until();
+    trips_begin_ = record_.steps == 0 ? end : trips_end_;
+    trips_end_ = end;
+  }
   lost_ = {};
   inner_samples_.clear();
   kept_ = std::exchange(record_.histories, 0);
@@ -191,13 +197,14 @@ void BucketRecorder::read_sojourns(BucketRow& row, const HistogramCounts& sojour
   row.sojourn_p99_ns = known ? step.quantile_ns(0.99) : 0;
 }
 
-void BucketRecorder::keep(BucketRow& row, const Sample& sample) {
+void BucketRecorder::keep(BucketRow& row, Sample sample) {
   const bool event = sample.units_per_second > 0 || sample.backlog > 0 || row.lost_per_second > 0;
   if (row.history == nullptr) {
     if (!event || !row.may_be_kept || kept_ >= most_histories_) return;
     ++kept_;
     row.history = std::make_unique<History>(record_.steps);
   }
+  if (traffic_ != nullptr && !row.inner()) add_round_trips(row.id(), sample);
   row.history->put(record_.steps, sample);
   if (row.history->over()) {
     row.history = nullptr;
@@ -205,6 +212,19 @@ void BucketRecorder::keep(BucketRow& row, const Sample& sample) {
   }
   ++record_.histories;
   record_.history_bytes += row.history->memory_bytes();
+}
+
+void BucketRecorder::add_round_trips(std::string_view id, Sample& sample) const {
+  const auto sides = traffic_->round_trips_us(id, trips_begin_, trips_end_);
+  for (std::size_t side = 0; side < sides.size(); ++side) {
+    const std::vector<std::uint32_t>& trips = sides[side];
+    if (trips.empty()) continue;
+    // 0 would say that none was measured.
+    const auto ns = [&](double q) {
+      return 1000 * std::uint64_t{std::max(quantile(trips, q), 1U)};
+    };
+    sample.round_trips[side] = {ns(0.5), ns(0.9)};
+  }
 }
 
 void BucketRecorder::set_parents(std::vector<BucketRow>& rows) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "control/recorder/bucket_table.h"
 #include "control/recorder/flow_rows.h"
 #include "control/recorder/history.h"
+#include "control/traffic/traffic_monitor.h"
 #include "drip/histogram.h"
 #include "drip/time.h"
 #include "engine/engine.h"
@@ -41,12 +43,15 @@ struct BucketRecord {
 class BucketRecorder {
  public:
   /// `most_histories`: buckets that have a history at one time, 3 kB of each that sends. Of more it
-  /// is those that sent most in the last minute. All others outlive the recorder.
+  /// is those that sent most in the last minute. `traffic`: where round trips come from; null if no
+  /// packets are sampled. All others outlive the recorder.
   BucketRecorder(const Engine& engine, const BucketRegistry& buckets,
-                 const Configuration& configuration, std::size_t most_histories)
+                 const Configuration& configuration, const TrafficMonitor* traffic,
+                 std::size_t most_histories)
       : engine_(engine),
         buckets_(buckets),
         configuration_(configuration),
+        traffic_(traffic),
         most_histories_(most_histories) {}
 
   /// Reads all buckets once. Histories are of one sample a step, so with histories the steps are to
@@ -62,7 +67,8 @@ class BucketRecorder {
   std::optional<Sample> read(BucketRow& row, double seconds);
   std::optional<Sample> read(BucketRow& row, BucketRef bucket, double seconds);
   static void read_sojourns(BucketRow& row, const HistogramCounts& sojourn);
-  void keep(BucketRow& row, const Sample& sample);
+  void keep(BucketRow& row, Sample sample);
+  void add_round_trips(std::string_view id, Sample& sample) const;
   static void set_parents(std::vector<BucketRow>& rows);
   void add_backlogs(std::vector<BucketRow>& rows);
   void choose_busiest(std::vector<BucketRow>& rows);
@@ -71,10 +77,13 @@ class BucketRecorder {
   const Engine& engine_;
   const BucketRegistry& buckets_;
   const Configuration& configuration_;
+  const TrafficMonitor* const traffic_;
   const std::size_t most_histories_;
   BucketRecord record_;
   TimePoint flows_read_;  // When rows of flows were last read.
   // Of the step that is being made.
+  TimePoint trips_begin_;  // Its round trips are those from here on,
+  TimePoint trips_end_;    // and before here.
   std::array<double, kLosses> lost_{};
   std::vector<std::pair<std::size_t, Sample>> inner_samples_;
   std::size_t kept_ = 0;

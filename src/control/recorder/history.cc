@@ -19,18 +19,31 @@ void History::put(std::uint64_t step, const Sample& sample) {
                   log_encoded(static_cast<double>(sample.sojourn_p99_ns))};
   bool event = sample.units_per_second > 0 || sample.bits_per_second > 0 || sample.backlog > 0;
   for (std::size_t i = 0; i < kLosses; ++i) {
-    const std::uint16_t code = log_encoded(kRateScale * sample.lost_per_second[i]);
-    if (code > 0) {
-      event = true;
-      last_loss_[i] = step;
-      if (lost_[i] == nullptr) lost_[i] = std::make_unique<LostRing>();
-    } else if (lost_[i] != nullptr && step - last_loss_[i] >= kSamples) {
-      lost_[i] = nullptr;
-    }
-    if (lost_[i] != nullptr) (*lost_[i])[slot] = code;
+    event |= put(lost_[i], step, kRateScale * sample.lost_per_second[i]);
+  }
+  for (std::size_t side = 0; side < traffic::kSides; ++side) {
+    const StepRoundTrips& trips = sample.round_trips[side];
+    event |= put(trips_[side].p50, step, static_cast<double>(trips.p50_ns));
+    event |= put(trips_[side].p90, step, static_cast<double>(trips.p90_ns));
   }
   if (event) last_event_ = step;
   next_ = step + 1;
+}
+
+bool History::put(SparseRing& ring, std::uint64_t step, double value) {
+  const std::uint16_t code = log_encoded(value);
+  if (code > 0) {
+    if (ring == nullptr) ring = std::make_unique<Ring>();
+    ring->last_step = step;
+  } else if (ring != nullptr && step - ring->last_step >= kSamples) {
+    ring = nullptr;
+  }
+  if (ring != nullptr) ring->codes[step % kSamples] = code;
+  return code > 0;
+}
+
+double History::value_at(const SparseRing& ring, std::uint64_t step) {
+  return ring == nullptr ? 0 : log_decoded(ring->codes[step % kSamples]);
 }
 
 std::uint64_t History::first() const {
@@ -38,11 +51,9 @@ std::uint64_t History::first() const {
 }
 
 Sample History::at(std::uint64_t step) const {
-  const std::size_t slot = step % kSamples;
-  const Codes& codes = codes_[slot];
-  const auto whole = [](std::uint16_t code) {
-    return static_cast<std::uint64_t>(std::round(log_decoded(code)));
-  };
+  const Codes& codes = codes_[step % kSamples];
+  const auto rounded = [](double value) { return static_cast<std::uint64_t>(std::round(value)); };
+  const auto whole = [&](std::uint16_t code) { return rounded(log_decoded(code)); };
   Sample sample;
   sample.bits_per_second = log_decoded(codes.bits);
   sample.units_per_second = log_decoded(codes.units) / kRateScale;
@@ -50,16 +61,21 @@ Sample History::at(std::uint64_t step) const {
   sample.sojourn_p50_ns = whole(codes.p50);
   sample.sojourn_p99_ns = whole(codes.p99);
   for (std::size_t i = 0; i < kLosses; ++i) {
-    if (lost_[i] != nullptr)
-      sample.lost_per_second[i] = log_decoded((*lost_[i])[slot]) / kRateScale;
+    sample.lost_per_second[i] = value_at(lost_[i], step) / kRateScale;
+  }
+  for (std::size_t side = 0; side < traffic::kSides; ++side) {
+    sample.round_trips[side] = {rounded(value_at(trips_[side].p50, step)),
+                                rounded(value_at(trips_[side].p90, step))};
   }
   return sample;
 }
 
 std::size_t History::memory_bytes() const {
-  const auto rings = static_cast<std::size_t>(
-      std::ranges::count_if(lost_, [](const auto& ring) { return ring != nullptr; }));
-  return sizeof *this + rings * sizeof(LostRing);
+  const auto there = [](const SparseRing& ring) -> std::size_t { return ring != nullptr ? 1 : 0; };
+  std::size_t rings = 0;
+  for (const SparseRing& ring : lost_) rings += there(ring);
+  for (const TripRings& side : trips_) rings += there(side.p50) + there(side.p90);
+  return sizeof *this + rings * sizeof(Ring);
 }
 
 }  // namespace drip::control

@@ -25,7 +25,8 @@ TrafficMonitor::TrafficMonitor(Engine& engine, const BucketRegistry& buckets,
       names_(engine, buckets, configuration),
       swept_(engine.now()),
       planner_(samples_per_second),
-      adjusted_(engine.now()) {
+      adjusted_(engine.now()),
+      read_until_(engine.now()) {
   const std::uint64_t key = random_odd();
   for (std::uint32_t i = 0; i < engine.worker_count(); ++i) {
     rings_.push_back(std::make_unique<SampleRing>(key));
@@ -87,6 +88,7 @@ void TrafficMonitor::take_samples(TimePoint until) {
     }
   }
   samples_.erase(samples_.begin(), end);
+  read_until_ = until;
 }
 
 void TrafficMonitor::adjust_plan(TimePoint now) {
@@ -111,6 +113,23 @@ std::optional<TrafficReading> TrafficMonitor::read(std::string_view bucket) cons
   reading.retransmitted_segments = traffic->retransmitted_segments;
   reading.flows = traffic->flows.read(now);
   return reading;
+}
+
+TimePoint TrafficMonitor::read_until() const {
+  MutexLock lock(mutex_);
+  return read_until_;
+}
+
+std::array<std::vector<std::uint32_t>, traffic::kSides> TrafficMonitor::round_trips_us(
+    std::string_view bucket, TimePoint begin, TimePoint end) const {
+  std::array<std::vector<std::uint32_t>, traffic::kSides> sides;
+  MutexLock lock(mutex_);
+  const traffic::BucketTraffic* const traffic = table_.find(bucket);
+  if (traffic == nullptr) return sides;
+  for (std::size_t side = 0; side < traffic::kSides; ++side) {
+    sides[side] = traffic->round_trips[side].recent.sorted_us_between(begin, end);
+  }
+  return sides;
 }
 
 TrafficTotals TrafficMonitor::totals() const {

@@ -60,6 +60,13 @@ class TrafficMonitor {
 
   /// None of a bucket of which no packet has been sampled.
   [[nodiscard]] std::optional<TrafficReading> read(std::string_view bucket) const;
+  /// The time before which all samples have been read but for those that a worker took long to
+  /// hand over. It does not go back.
+  [[nodiscard]] TimePoint read_until() const;
+  /// Round trips of a bucket by traffic::Side, measured from `begin` on and before `end`: of each
+  /// side at most the last 64, in microseconds, ascending.
+  [[nodiscard]] std::array<std::vector<std::uint32_t>, traffic::kSides> round_trips_us(
+      std::string_view bucket, TimePoint begin, TimePoint end) const;
   [[nodiscard]] TrafficTotals totals() const;
 
  private:
@@ -86,6 +93,7 @@ class TrafficMonitor {
   traffic::SamplePlanner::Taken taken_ ABSL_GUARDED_BY(mutex_);
   TrafficTotals totals_ ABSL_GUARDED_BY(mutex_);
   TimePoint adjusted_ ABSL_GUARDED_BY(mutex_){};
+  TimePoint read_until_ ABSL_GUARDED_BY(mutex_){};
 };
 
 }  // namespace drip::control

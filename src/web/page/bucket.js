@@ -6,6 +6,7 @@ import { bucketHash, fill, h, setAttribute, setText } from "/dom.js";
 import { STATES, bitRate, bytes, count, duration, ofRow, plural, unitRate } from "/format.js";
 import { BucketList, bar, stateChip } from "/tree.js";
 
+const LEAF_PLOTS = ["rate", "backlog", "sojourn", "roundTrip", "loss"];
 const TOPS = { rate: "Rate", backlog: "Backlog", loss: "Loss" };
 
 /** All buckets together, and those that send, hold or lose most. */
@@ -126,7 +127,7 @@ export class Details {
     const { format, ceiling } = ofRow(bucket.row);
     if (!this.plots) {
       const inner = bucket.row.kind === "inner";
-      this.plots = new Plots(inner ? ["rate", "backlog"] : ["rate", "backlog", "sojourn", "loss"]);
+      this.plots = new Plots(inner ? ["rate", "backlog"] : LEAF_PLOTS);
       fill(this.plotsHere, this.plots.element);
     }
     this.plots.update(this.samples, { units: format === unitRate, ceiling });

@@ -38,6 +38,10 @@ export class Samples {
       p99: history.sojourn_p99_ns,
     };
     for (const [reason, list] of Object.entries(history.lost_per_second)) lists[`lost:${reason}`] = list;
+    for (const [side, { p50_ns, p90_ns }] of Object.entries(history.round_trips)) {
+      lists[`p50:${side}`] = p50_ns;
+      lists[`p90:${side}`] = p90_ns;
+    }
     for (const name of new Set([...this.series.keys(), ...Object.keys(lists)])) {
       if (!this.series.has(name)) this.series.set(name, Array(this.times.length).fill(0));
       this.series.get(name).push(...(lists[name] ?? Array(history.times_ms.length).fill(0)));
@@ -70,6 +74,11 @@ export class Samples {
 
   last(name) {
     return this.series.get(name)?.at(-1) ?? 0;
+  }
+
+  /** The last value that is not 0; 0 if there is none. */
+  lastKnown(name) {
+    return this.series.get(name)?.findLast((value) => value > 0) ?? 0;
   }
 
   most(name) {
@@ -165,6 +174,9 @@ class Plot {
   }
 
   update(samples, context) {
+    const shown = this.kind.shown?.(samples) ?? true;
+    this.element.hidden = !shown;
+    if (!shown) return;
     this.format = (value) => this.kind.format(value, context);
     if (!this.chart) this.make();
     const lines = this.kind.lines(samples, context);
@@ -180,8 +192,9 @@ class Plot {
         borderColor: stroke,
         backgroundColor: line.filled ? translucent(stroke, 0.14) : stroke,
         fill: line.filled ? (this.kind.stacked && i > 0 ? "-1" : "origin") : false,
-        borderDash: line.limit ? [4, 4] : [],
-        borderWidth: line.limit ? 1 : 1.6,
+        borderDash: line.limit ? [4, 4] : line.dashed ? [3, 3] : [],
+        borderWidth: line.limit || line.dashed ? 1 : 1.6,
+        pointRadius: this.kind.dots ?? 0,
         spanGaps: this.kind.spans ?? false,
       });
     });
@@ -189,7 +202,7 @@ class Plot {
     this.chart.options.scales.y.suggestedMax = this.kind.least?.(context);
     this.chart.update("none");
     const said = this.kind.say(samples, context);
-    const keys = this.kind.keys ? lines.filter((line) => !line.limit) : [];
+    const keys = this.kind.keys ? lines.filter((line) => !line.limit && !line.dashed) : [];
     this.note.replaceChildren(...keys.map(
       (line) => h("span", { class: "key", "data-colour": line.colour }, line.name),
     ), said);
@@ -217,6 +230,15 @@ const LOSS_NAMES = {
 
 export function lossName(reason) {
   return LOSS_NAMES[reason] ?? reason;
+}
+
+const SIDES = [
+  { side: "to_destination", name: "to destination", colour: "--line-1" },
+  { side: "to_source", name: "to source", colour: "--line-5" },
+];
+
+function measuredSides(samples) {
+  return SIDES.filter(({ side }) => samples.most(`p50:${side}`) > 0);
 }
 
 // `context`: {units: whether rates are in units, ceiling}.
@@ -265,6 +287,24 @@ const KINDS = {
       { name: "median", points: samples.points("p50", true), colour: "--line-1" },
     ],
     say: (samples) => `now ${duration(samples.last("p50"))} and ${duration(samples.last("p99"))}`,
+  },
+  // Of TCP connections of which packets are sampled: many buckets have none.
+  roundTrip: {
+    title: "TCP round trip",
+    spans: 60_000, // A connection is looked at now and then.
+    dots: 1, // What has no neighbour is no line.
+    keys: true,
+    shown: (samples) => measuredSides(samples).length > 0,
+    format: (value) => duration(value),
+    lines: (samples) =>
+      measuredSides(samples).flatMap(({ side, name, colour: line }) => [
+        { name, points: samples.points(`p50:${side}`, true), colour: line },
+        { name: `${name}, p90`, points: samples.points(`p90:${side}`, true), colour: line, dashed: true },
+      ]),
+    say: (samples) => {
+      const now = measuredSides(samples).map(({ side }) => duration(samples.lastKnown(`p50:${side}`)));
+      return `median ${now.join(" and ")}, p90 dashed`;
+    },
   },
   loss: {
     title: "Losses",

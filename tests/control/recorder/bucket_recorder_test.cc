@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "recorder_fixture.h"
+#include "sampled_fixture.h"
 
 namespace drip::control {
 namespace {
@@ -23,7 +24,7 @@ class BucketRecorderTest : public RecorderFixture {
   }
 
   BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
-                           node_->context().configuration, 10'000};
+                           node_->context().configuration, nullptr, 10'000};
 };
 
 TEST_F(BucketRecorderTest, RatesAreThoseOfTheStep) {
@@ -138,7 +139,7 @@ TEST_F(BucketRecorderTest, AnInnerNodeHasTheBacklogOfAllBelowIt) {
 
 TEST_F(BucketRecorderTest, ThereAreAsManyHistoriesAsThereMayBe) {
   BucketRecorder recorder(node_->context().engine, node_->context().buckets,
-                          node_->context().configuration, 2);
+                          node_->context().configuration, nullptr, 2);
   for (const char* id : {"a", "b", "c", "d"}) {
     configure(std::string("bucket_id: '") + id + "' capacity: 1000 leak_rate_bps: 800000000");
   }
@@ -187,7 +188,7 @@ TEST_F(BucketRecorderTest, SojournsOfABucketThatHasSentAreKnownAfterTheFirstStep
 
 TEST_F(BucketRecorderTest, WithoutHistoriesThereAreRatesAndSojournsAllTheSame) {
   BucketRecorder recorder(node_->context().engine, node_->context().buckets,
-                          node_->context().configuration, 0);
+                          node_->context().configuration, nullptr, 0);
   configure("bucket_id: 'b' capacity: 10 leak_rate_bps: 8000 departure: DEPARTURE_AT_END");
   recorder.step();
   for (int i = 0; i < 100; ++i) {
@@ -199,6 +200,56 @@ TEST_F(BucketRecorderTest, WithoutHistoriesThereAreRatesAndSojournsAllTheSame) {
   EXPECT_FLOAT_EQ(row.bits_per_second, 8000);
   EXPECT_GT(row.sojourn_p50_ns, 500'000'000U);
   EXPECT_EQ(recorder.record().histories, 0U);
+}
+
+class RecordedRoundTrips : public SampledFixture {
+ protected:
+  // A step in which each bucket also sends: without that it would have no history.
+  void step() {
+    offer("down", 1);
+    offer("up", 1);
+    SampledFixture::step(recorder_);
+  }
+  const History& history(const std::string& id) {
+    const BucketTable& table = recorder_.record().table;
+    return *table.rows()[*table.find(id)].history;
+  }
+  StepRoundTrips last(const std::string& id, traffic::Side side) {
+    return history(id).at(history(id).next() - 1).round_trips[static_cast<std::size_t>(side)];
+  }
+
+  BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
+                           node_->context().configuration, node_->context().traffic, 10'000};
+};
+
+TEST_F(RecordedRoundTrips, AreThoseOfTheStep) {
+  using traffic::Side;
+  round_trip(Duration{5'000'000});  // Before the first look.
+  recorder_.step();
+  step();
+  EXPECT_FALSE(history("down").has(Side::kDestination));
+  const std::size_t without = history("down").memory_bytes();
+  for (const int ms : {30, 10, 20}) round_trip(Duration{ms * 1'000'000});
+  step();
+  EXPECT_NEAR(static_cast<double>(last("down", Side::kDestination).p50_ns), 20e6, 7000);
+  EXPECT_NEAR(static_cast<double>(last("down", Side::kDestination).p90_ns), 20e6, 7000);
+  EXPECT_NEAR(static_cast<double>(last("up", Side::kSource).p50_ns), 20e6, 7000);
+  EXPECT_FALSE(history("down").has(Side::kSource));
+  EXPECT_FALSE(history("up").has(Side::kDestination));
+  EXPECT_EQ(history("down").memory_bytes(), without + 1216);
+  step();
+  EXPECT_EQ(last("down", Side::kDestination).p50_ns, 0U);
+  EXPECT_EQ(last("down", Side::kDestination).p90_ns, 0U);
+  round_trip(Duration{90'000'000});
+  step();
+  EXPECT_NEAR(static_cast<double>(last("down", Side::kDestination).p90_ns), 90e6, 31'000);
+}
+
+TEST_F(RecordedRoundTrips, LessThanAMicrosecondIsNotNothing) {
+  recorder_.step();
+  round_trip(Duration{300});
+  step();
+  EXPECT_EQ(last("down", traffic::Side::kDestination).p50_ns, 1000U);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ class FlowRowsTest : public RecorderFixture {
   }
 
   BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
-                           node_->context().configuration, 10'000};
+                           node_->context().configuration, nullptr, 10'000};
 };
 
 TEST_F(FlowRowsTest, AFlowIsReadBesideConfiguredBuckets) {

@@ -66,7 +66,7 @@ TEST(History, MemoryOfALossIsFreedWhenItHasGoneBy) {
   Sample sample = sample_of(1);
   sample.lost_per_second[0] = 3;
   history.put(0, sample);
-  EXPECT_EQ(history.memory_bytes(), without + 2 * History::kSamples);
+  EXPECT_EQ(history.memory_bytes(), without + 8 + 2 * History::kSamples);
   EXPECT_LT(history.memory_bytes(), 4096U);
   for (std::uint64_t step = 1; step < History::kSamples; ++step) history.put(step, sample_of(1));
   EXPECT_TRUE(history.has(Loss::kFull));
@@ -74,6 +74,37 @@ TEST(History, MemoryOfALossIsFreedWhenItHasGoneBy) {
   history.put(History::kSamples, sample_of(1));
   EXPECT_FALSE(history.has(Loss::kFull));
   EXPECT_EQ(history.memory_bytes(), without);
+}
+
+TEST(History, KeepsRoundTripsAsLongAsThereAreAny) {
+  History history(0);
+  const std::size_t without = history.memory_bytes();
+  history.put(0, sample_of(1));
+  EXPECT_EQ(history.memory_bytes(), without);
+  Sample sample = sample_of(1);
+  const auto side = static_cast<std::size_t>(traffic::Side::kSource);
+  sample.round_trips[side] = {12'000'000, 15'000'000};
+  history.put(1, sample);
+  EXPECT_TRUE(history.has(traffic::Side::kSource));
+  EXPECT_FALSE(history.has(traffic::Side::kDestination));
+  EXPECT_NEAR(static_cast<double>(history.at(1).round_trips[side].p50_ns), 12e6, 4200);
+  EXPECT_NEAR(static_cast<double>(history.at(1).round_trips[side].p90_ns), 15e6, 5300);
+  EXPECT_EQ(history.at(0).round_trips[side].p50_ns, 0U);
+  EXPECT_EQ(history.memory_bytes(), without + 2 * (8 + 2 * History::kSamples));
+  for (std::uint64_t step = 2; step <= History::kSamples; ++step) history.put_nothing(step);
+  EXPECT_TRUE(history.has(traffic::Side::kSource));
+  history.put(History::kSamples + 1, sample_of(1));
+  EXPECT_FALSE(history.has(traffic::Side::kSource));
+  EXPECT_EQ(history.memory_bytes(), without);
+}
+
+TEST(History, ARoundTripIsAnEvent) {
+  History history(0);
+  Sample sample;
+  sample.round_trips[0] = {1000, 1000};
+  history.put(0, sample);
+  for (std::uint64_t step = 1; step < History::kSamples; ++step) history.put_nothing(step);
+  EXPECT_FALSE(history.over());
 }
 
 TEST(History, IsOverWhenNothingHappenedInAllOfIt) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "control/support/node_fixture.h"
 
@@ -10,6 +11,9 @@ namespace drip::control {
 
 class RecorderFixture : public NodeFixture {
  protected:
+  explicit RecorderFixture(NodeOptions options = default_options())
+      : NodeFixture(std::move(options)) {}
+
   static constexpr Duration kStep{2'000'000'000};
 
   BucketRef ref(const std::string& id) { return node_->context().buckets.find(id)->ref(); }

@@ -52,7 +52,7 @@ class TableViewTest : public RecorderFixture {
   }
 
   BucketRecorder recorder_{node_->context().engine, node_->context().buckets,
-                           node_->context().configuration, 0};
+                           node_->context().configuration, nullptr, 0};
   std::size_t total_ = 0;
 };
 

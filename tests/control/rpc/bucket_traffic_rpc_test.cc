@@ -2,73 +2,19 @@
 // GetBucketTraffic over real gRPC, of samples that the test puts where workers would.
 #include <gmock/gmock.h>
 
-#include "control/support/node_fixture.h"
-#include "engine/packet_sample.h"
+#include "control/recorder/sampled_fixture.h"
 
 namespace drip::control {
 namespace {
 
 using grpc::StatusCode;
 
-NodeOptions sampling() {
-  NodeOptions options;
-  options.server.addresses = {"127.0.0.1:0"};
-  options.traffic_samples = 1000;
-  return options;
-}
-
-class BucketTrafficRpc : public NodeFixture {
+class BucketTrafficRpc : public SampledFixture {
  protected:
-  BucketTrafficRpc() : NodeFixture(sampling()) {
-    configure("bucket_id: 'down' capacity: 100 leak_rate_bps: 8000");
-    configure("bucket_id: 'up' capacity: 100 leak_rate_bps: 8000");
-    configure("bucket_id: 'site' inner: true leak_rate_bps: 8000");
-    // Names are read once a second.
-    configure("bucket_id: 'probe' capacity: 100 leak_rate_bps: 8000");
-    EXPECT_TRUE(wait_until([&] {
-      engine_.advance(kSecond);
-      push(packet("probe", 60));
-      return traffic("probe").bps() > 0;
-    }));
-  }
+  BucketTrafficRpc() { configure("bucket_id: 'site' inner: true leak_rate_bps: 8000"); }
   v1::GetBucketTrafficResponse traffic(const std::string& id, const std::string& more = "") {
     return call(*shaper_, &v1::ShaperService::Stub::GetBucketTraffic,
                 "bucket_id: '" + id + "' " + more);
-  }
-  // A packet at this moment, that stands for itself.
-  PacketSample packet(const std::string& bucket, std::uint32_t frame_bytes) {
-    PacketSample sample;
-    sample.at = engine_.now();
-    sample.flow.src_address = {10, 0, 0, 1};
-    sample.flow.dst_address = {10, 0, 0, 2};
-    sample.flow.src_port = 443;
-    sample.flow.dst_port = 5000;
-    sample.flow.ip_protocol = 6;
-    sample.flow.ip_version = IpVersion::kV4;
-    sample.target = RuleAction::Kind::kBucket;
-    sample.bucket = node_->context().buckets.find(bucket)->ref();
-    sample.frame_bytes = frame_bytes;
-    sample.stands_for = 1;
-    return sample;
-  }
-  PacketSample segment(const std::string& bucket, std::uint32_t value, std::uint32_t echo,
-                       std::uint32_t length, bool answer) {
-    PacketSample sample = packet(bucket, 66 + length);
-    sample.stands_for = 0;
-    sample.is_tcp = true;
-    sample.tcp.ack = true;
-    sample.tcp.timestamps = true;
-    sample.tcp.ts_value = value;
-    sample.tcp.ts_echo = echo;
-    sample.tcp.length = length;
-    if (answer) {
-      std::swap(sample.flow.src_address, sample.flow.dst_address);
-      std::swap(sample.flow.src_port, sample.flow.dst_port);
-    }
-    return sample;
-  }
-  void push(const PacketSample& sample, std::size_t worker = 0) {
-    EXPECT_TRUE(engine_.sample_rings().at(worker)->samples.push(sample));
   }
 };
 

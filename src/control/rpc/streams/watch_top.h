@@ -18,7 +18,7 @@ namespace drip::control {
 /// A recorder without histories that measures when somebody asks. Thread safe.
 struct TopRecorder {
   explicit TopRecorder(const ServicesContext& context)
-      : recorder(context.engine, context.buckets, context.configuration, 0) {}
+      : recorder(context.engine, context.buckets, context.configuration, nullptr, 0) {}
   Mutex mutex;
   BucketRecorder recorder ABSL_GUARDED_BY(mutex);
 };
