@@ -206,15 +206,21 @@ class Link:
             host = Host(self.names[i], f"10.99.0.{i + 1}", traffic_cpus)
             self.hosts.append(host)
             host.make()
-            run(
-                *f"ip link add {side} netns {self.names[2]} type veth".split(),
-                *f"peer name eth0 netns {host.name}".split(),
-            )
-            # dripd's interfaces have no addresses, so that the kernel sends nothing on them.
-            run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
-            host.configure()
-            run("ip", "-netns", self.names[2], "link", "set", side, "up", "promisc", "on")
+            self.make_pair(host, side)
         self.left, self.right = self.hosts
+
+    def make_pair(self, host, side):
+        """The interfaces of dripd's port `side` and of the host behind it, both up."""
+        mid = self.names[2]
+        run(
+            *f"ip link add {side} netns {mid} type veth".split(),
+            *f"peer name eth0 netns {host.name}".split(),
+        )
+        # dripd's interfaces have no addresses, so that the kernel sends nothing on them.
+        inside = ["ip", "netns", "exec", mid]
+        run(*inside, "sysctl", "-qw", f"net.ipv6.conf.{side}.disable_ipv6=1")
+        host.configure()
+        run("ip", "-netns", mid, "link", "set", side, "up", "promisc", "on")
 
     def __exit__(self, *_):
         for host in self.hosts:

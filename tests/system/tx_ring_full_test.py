@@ -2,48 +2,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The transmit ring of af_xdp is full for a while: the driver counts each frame that it has not
 taken as an error, at each try, and no counter of Drip's does. TX is what the receiver got."""
-import contextlib
-import ctypes
-import os
-import pathlib
 import time
 
 import stage
 from frames import ethernet, pattern
 from packet_socket import PacketSocket
 from stage import check, wait_until
+from stopped_thread import stopped, threads_named
 from telemetry_test import Telemetry
 
 EXPERIMENTAL = 0x88B5
 FRAMES = 4000  # More than the ring and the burst before it take.
 BURST = 50
 RIGHT = 1  # The device's number in DPDK.
-LIBC = ctypes.CDLL(None, use_errno=True)
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
-WALL = 0x40000000  # __WALL of waitpid(2): threads as well.
-
-
-def ptrace(request, thread):
-    if LIBC.ptrace(request, thread, None, None) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-
-
-def thread_named(process, name):
-    tasks = pathlib.Path(f"/proc/{process}/task").iterdir()
-    return next(int(task.name) for task in tasks if (task / "comm").read_text().strip() == name)
-
-
-@contextlib.contextmanager
-def stopped(thread):
-    """The thread alone does not run. Who wants what it has locked waits for it meanwhile."""
-    ptrace(PTRACE_SEIZE, thread)
-    try:
-        ptrace(PTRACE_INTERRUPT, thread)
-        os.waitpid(thread, WALL)
-        yield
-    finally:
-        ptrace(PTRACE_DETACH, thread)
 
 
 def port(daemon, name):
@@ -76,7 +47,7 @@ def test(build, kind):
             sent, received = sent_by_left(), received_by_right()
             right.arrived()
             # So that Drip gives the port frames though its link is down.
-            with stopped(thread_named(daemon.process.pid, "drip-links")):
+            with stopped(threads_named(daemon.process.pid, "drip-links")[0]):
                 link.set_link(link.names[2], "right", "down")
                 send(left, FRAMES)
                 wait_until(lambda: errors_of_driver() > 10 * FRAMES, "the ring is full", 60)
