@@ -325,16 +325,22 @@ def axe_is_content(page, axe):
 def make_screenshots(page, directory):
     window = page.window
 
-    def shoot(name, view, width, height, scheme, phone=False):
+    def shoot(name, view, width, height, scheme, phone=False, whole=""):
+        """`whole`: an element of which nothing may be below the window's end."""
         window.colours(scheme)
         window.size(width, height, phone)
         window.open(f"{URL}/#/{view}")
         soon(lambda: window.text("#live") == "Live", "a live page")
         time.sleep(5)
+        if whole:
+            below = "const e = document.querySelector(arguments[0]);"
+            below += "return Math.ceil(e.getBoundingClientRect().top + e.scrollHeight)"
+            window.size(width, window.run(below, whole) + 80, phone)
+            time.sleep(3)
         window.shot(directory / f"{name}.webp")
 
-    shoot("web-dark", "", 1440, 930, "dark")
-    shoot("web-bucket", "bucket/office-berlin", 1440, 1500, "light")
+    shoot("web", "", 1440, 930, "dark")
+    shoot("web-bucket", "bucket/office-berlin", 1440, 1010, "light", whole=".details")
     shoot("web-phone", "bucket/office-berlin", 375, 812, "light", phone=True)
     shoot("web-phone-trees", "", 375, 812, "dark", phone=True)
     shoot("web-node", "node", 1440, 1010, "light")

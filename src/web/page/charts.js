@@ -86,6 +86,20 @@ export class Samples {
   }
 }
 
+/** For map(): the radius of a dot for a point that has no other one within `span` ms, else 0. */
+function loneRadius(span) {
+  return ({ x, y }, index, points) => {
+    if (y === null) return 0;
+    const near = (step) => {
+      for (let i = index + step; points[i] && Math.abs(points[i].x - x) <= span; i += step) {
+        if (points[i].y !== null) return true;
+      }
+      return false;
+    };
+    return near(-1) || near(1) ? 0 : 1.5;
+  };
+}
+
 /** One plot: `kind` has its title, how its values are written, and its lines. */
 class Plot {
   constructor(kind) {
@@ -194,7 +208,7 @@ class Plot {
         fill: line.filled ? (this.kind.stacked && i > 0 ? "-1" : "origin") : false,
         borderDash: line.limit ? [4, 4] : line.dashed ? [3, 3] : [],
         borderWidth: line.limit || line.dashed ? 1 : 1.6,
-        pointRadius: this.kind.dots ?? 0,
+        pointRadius: this.kind.dots ? line.points.map(loneRadius(this.kind.spans)) : 0,
         spanGaps: this.kind.spans ?? false,
       });
     });
@@ -290,9 +304,9 @@ const KINDS = {
   },
   // Of TCP connections of which packets are sampled: many buckets have none.
   roundTrip: {
-    title: "TCP round trip",
+    title: "Round trip",
     spans: 60_000, // A connection is looked at now and then.
-    dots: 1, // What has no neighbour is no line.
+    dots: true, // What has no neighbour is no line.
     keys: true,
     shown: (samples) => measuredSides(samples).length > 0,
     format: (value) => duration(value),
@@ -303,7 +317,7 @@ const KINDS = {
       ]),
     say: (samples) => {
       const now = measuredSides(samples).map(({ side }) => duration(samples.lastKnown(`p50:${side}`)));
-      return `median ${now.join(" and ")}, p90 dashed`;
+      return `${now.join(" and ")}, dashed p90`;
     },
   },
   loss: {
