@@ -4,13 +4,24 @@ import argparse
 import contextlib
 import json
 import pathlib
+import sys
 import tempfile
 
 import hugepages
 
 
+class Arguments(argparse.ArgumentParser):
+    """Of a program that the script of its name starts, which has the help."""
+
+    def error(self, message):
+        script = pathlib.Path(sys.argv[0]).with_suffix(".sh")
+        if not script.exists():
+            super().error(message)
+        self.exit(2, f"{script.name}: {message} (see {script.name} --help)\n")
+
+
 def parser(doc):
-    result = argparse.ArgumentParser(description=doc)
+    result = Arguments(description=doc)
     result.add_argument("--build", default="build")
     result.add_argument("--out", default="out")
     return result

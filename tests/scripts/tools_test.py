@@ -45,6 +45,10 @@ def check_usage():
         check(done.returncode == 0 and script in done.stdout, f"{script} --help: {done}")
         done = run(SCRIPTS / script, "--no-such-option")
         check(done.returncode == 2 and done.stderr, f"{script} --no-such-option: {done}")
+    # What only the program behind a script can judge is said in the script's name.
+    done = run("/usr/bin/python3", SCRIPTS / "bench/queue_delay.py", "--rate", "x")
+    told = "queue_delay.sh: argument --rate: invalid float value: 'x' (see queue_delay.sh --help)\n"
+    check(done.returncode == 2 and done.stderr == told, f"--rate x: {done}")
 
 
 def check_packages():
