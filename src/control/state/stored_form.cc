@@ -52,10 +52,11 @@ class StateReader {
       if (!key.starts_with(kind)) return std::nullopt;
       return std::string(key.substr(kind.size()));
     };
-    if (name_behind(kBucket)) return read_bucket(value);
+    if (const auto name = name_behind(kBucket)) return read_bucket(*name, value);
     if (const auto name = name_behind(kRule)) return read_rule_at(*name, value);
-    if (name_behind(kList)) {
-      return rules_.add_address_lists()->ParseFromString(value) ? absl::OkStatus() : no_message();
+    if (const auto name = name_behind(kList)) {
+      v1::AddressList& list = *rules_.add_address_lists();
+      return list.ParseFromString(value) ? check_name(*name, list.name()) : no_message();
     }
     if (const auto name = name_behind(kSchedule)) {
       auto schedule = schedule_from(value);
@@ -94,9 +95,16 @@ class StateReader {
   }
 
  private:
-  absl::Status read_bucket(const std::string& value) {
+  // What is stored under another name could not be deleted again.
+  static absl::Status check_name(std::string_view of_key, const std::string& of_value) {
+    if (of_key == of_value) return absl::OkStatus();
+    return absl::InvalidArgumentError(joined("it is of ", quoted(of_value)));
+  }
+  absl::Status read_bucket(const std::string& name, const std::string& value) {
     v1::Bucket message;
     if (!message.ParseFromString(value)) return no_message();
+    const std::string& id = message.config().bucket_id();
+    if (absl::Status same = check_name(name, id); !same.ok()) return same;
     auto patch = read_patch(message.config(), "");
     if (!patch.ok()) return patch.status();
     state_.config.buckets.push_back({*std::move(patch), message.revision()});
@@ -107,6 +115,7 @@ class StateReader {
     if (value.size() < kPlaceBytes || !rule.ParseFromString(value.substr(kPlaceBytes))) {
       return no_message();
     }
+    if (absl::Status same = check_name(name, rule.rule_id()); !same.ok()) return same;
     const auto place = state::number_at<std::uint64_t>(value, 0);
     state_.rule_places.emplace(name, place);
     placed_.emplace_back(place, std::move(rule));

@@ -209,6 +209,21 @@ TEST_F(StoredChangesTest, WhatCannotBeReadIsNamed) {
   image = {{"s/web", "never"}};
   EXPECT_THAT(std::string(read_state(image).status().message()),
               HasSubstr("\"s/web\": a boot id and three numbers are needed"));
+  // Under another name than its own nobody could delete it.
+  v1::Bucket bucket;
+  bucket.mutable_config()->set_bucket_id("dns");
+  v1::Rule rule;
+  rule.set_rule_id("dns");
+  v1::AddressList list;
+  list.set_name("dns");
+  for (const auto& [key, value] :
+       {std::pair("b/web", bucket.SerializeAsString()),
+        std::pair("r/web", std::string(8, '\0') + rule.SerializeAsString()),
+        std::pair("l/web", list.SerializeAsString())}) {
+    image = {{key, value}};
+    EXPECT_THAT(std::string(read_state(image).status().message()),
+                HasSubstr(std::string("\"") + key + "\": it is of \"dns\""));
+  }
 }
 
 TEST_F(StoredChangesTest, TheFileThatWasAppliedIsKnownAgain) {
