@@ -2,8 +2,8 @@
 // drip.v1.RateLimiterService: requests through leaky buckets.
 #pragma once
 
-#include "control/config/departure_rates.h"
 #include "control/rpc/calls/services_context.h"
+#include "control/rpc/departure_rates.h"
 #include "control/rpc/guarded_service.h"
 #include "control/rpc/streams/stream_set.h"
 #include "drip/v1/rate_limiter.grpc.pb.h"

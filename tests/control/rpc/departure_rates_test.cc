@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rates from two readings of a bucket's counters.
-#include "control/config/departure_rates.h"
+#include "control/rpc/departure_rates.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "configuration_fixture.h"
+#include "control/config/configuration_fixture.h"
 
 namespace drip::control {
 namespace {

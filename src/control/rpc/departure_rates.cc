@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/config/departure_rates.h"
+#include "control/rpc/departure_rates.h"
 
 namespace drip::control {
 
