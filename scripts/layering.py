@@ -57,6 +57,7 @@ ROOMS = {
         {"datapath/poll_engine", "datapath", "engine", "netdev", "base", "drip"},
         {"absl", "fmt", "rte", "bpf"},
     ),
+    "src/access/audit": ({"base"}, {"absl", "fmt", "json"}),
     "src/access": ({"base"}, {"absl", "fmt", "openssl", "toml"}),
     "src/state": ({"base"}, {"absl", "fmt", "openssl"}),
     "src/control/model": (
@@ -120,6 +121,7 @@ ROOMS = {
             "control/traffic",
             "traffic",
             "access",
+            "access/audit",
             "state",
             "control/convert",
             "control/config",
@@ -140,6 +142,7 @@ ROOMS = {
             "traffic",
             "control/rpc/calls",
             "access",
+            "access/audit",
             "state",
             "control/convert",
             "control/config",
@@ -159,6 +162,7 @@ ROOMS = {
             "control/traffic",
             "traffic",
             "access",
+            "access/audit",
             "state",
             "control/rpc/calls",
             "control/rpc/streams",
@@ -178,6 +182,7 @@ ROOMS = {
             "control/traffic",
             "traffic",
             "access",
+            "access/audit",
             "state",
             "control/rpc",
             "control/rpc/calls",
@@ -306,6 +311,7 @@ ROOMS = {
     "src/daemon": (
         {
             "access",
+            "access/audit",
             "state",
             "cluster",
             "cluster/membership",

@@ -44,6 +44,8 @@ constexpr std::array kMethods = {
     MethodAccess{kShaper, "ListPorts", Role::kRead, false},
     MethodAccess{kShaper, "ListLcores", Role::kRead, false},
     MethodAccess{kShaper, "GetNode", Role::kRead, false},
+    // Not for read: it shows who has access, and from where.
+    MethodAccess{kShaper, "ListChanges", Role::kAdmin, true},
 };
 
 }  // namespace

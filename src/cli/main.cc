@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_lcore_command(&line);
   add_cluster_command(&line);
   add_node_command(&line);
+  add_history_command(&line);
   add_doctor_command(&line);
   add_token_command(&line);
   add_context_command(&line);

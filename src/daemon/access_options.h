@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "access/access_control.h"
 #include "access/access_rule.h"
-#include "access/audit_log.h"
+#include "access/audit/audit_log.h"
 #include "access/tls_files.h"
 
 namespace drip::daemon {

@@ -65,22 +65,20 @@ absl::StatusOr<std::shared_ptr<state::StateStore>> open_state(const std::string&
 }
 
 // The buckets and rules of the file, then its [[access]]: what is refused changes nothing.
-absl::Status load_again(const std::string& path, control::Node& node, access::AccessControl& access,
-                        access::AuditLog* audit) {
+absl::Status load_again(const std::string& path, control::Node& node,
+                        access::AccessControl& access) {
   auto rules = read_access_rules(path);
   if (!rules.ok()) return rules.status();
   if (auto status = access.check_rules(*rules); !status.ok()) return locate(path, status);
   auto status = load_config(path, node, false);
   if (status.ok()) access.set_rules(*std::move(rules));
-  if (audit != nullptr) {
-    access::AuditRecord record;
-    record.caller = "dripd";
-    record.method = "SIGHUP";
-    record.target = "file " + path;
-    record.result = absl::StatusCodeToString(status.code());
-    record.error = std::string(status.message());
-    audit->record(record);
-  }
+  access::AuditRecord record;
+  record.caller = "dripd";
+  record.method = "SIGHUP";
+  record.target = "file " + path;
+  record.result = absl::StatusCodeToString(status.code());
+  record.error = std::string(status.message());
+  node.context().audit.record(record);
   return status;
 }
 
@@ -91,7 +89,7 @@ void reload(const std::string& path, control::Node& node, access::AccessControl&
   if (audit != nullptr) audit->reopen();
   if (path.empty()) {
     log_warning("SIGHUP: there is no file to read again (--config)");
-  } else if (const absl::Status status = load_again(path, node, access, audit); status.ok()) {
+  } else if (const absl::Status status = load_again(path, node, access); status.ok()) {
     log_info("buckets and rules of {} are applied", path);
   } else {
     log_error("{}; nothing was changed", std::string(status.message()));

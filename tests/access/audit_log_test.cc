@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Lines of the audit log, also when its file is rotated or its disk is full.
-#include "access/audit_log.h"
+#include "access/audit/audit_log.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "base/text.h"
 #include "support/temporary_directory.h"
@@ -45,8 +46,9 @@ std::size_t lines_of(const std::string& path) {
 
 TEST(AuditLine, HasWhoWhenFromWhereWhatAndTheResult) {
   AuditRecord record = record_of("rule r1");
-  record.before = R"({"priority":1})";
-  record.after = R"({"priority":2})";
+  record.before = AuditValue{R"({"priority":1})", nullptr};
+  record.after =
+      AuditValue{"2", [](std::string_view bytes) { return joined(R"({"priority":)", bytes, "}"); }};
   EXPECT_EQ(json_line(record),
             R"({"time":"2026-11-28T00:58:08.007Z","caller":"token \"ci\"",)"
             R"("peer":"ipv4:127.0.0.1:4711","method":"ShaperService/SetRule","target":"rule r1",)"
@@ -63,6 +65,45 @@ TEST(AuditLine, TextsAreEscaped) {
   EXPECT_THAT(line, HasSubstr(R"("target":"rule a\u000a{\"x\":\"\\\"}\u0001\u007f")"));
   EXPECT_THAT(line, HasSubstr(R"("result":"NOT_FOUND","error":"none\u000d\u000a"})"));
   EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+TEST(AuditLine, IsReadBack) {
+  AuditRecord record = record_of("rule \"a\"\n\xc3\xa4");
+  record.before = AuditValue{R"({"priority":1,"match":{"dst_port":{"first":80}}})", nullptr};
+  record.after = AuditValue{"\"begun\"", nullptr};
+  const auto read = read_json_line(json_line(record));
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(json_line(*read), json_line(record));
+  EXPECT_EQ(read->time, record.time);
+  EXPECT_EQ(read->target, record.target);
+  EXPECT_TRUE(read->ok());
+  record.before.reset();
+  record.after.reset();
+  record.result = "NOT_FOUND";
+  record.error = "none";
+  EXPECT_EQ(json_line(*read_json_line(json_line(record))), json_line(record));
+}
+
+TEST(AuditLine, WhatIsNoneIsNotReadAsOne) {
+  const std::string whole = json_line(record_of("rule r1"));
+  for (std::size_t size = 0; size + 2 < whole.size(); ++size) {
+    EXPECT_FALSE(read_json_line(whole.substr(0, size)).has_value()) << size;
+    EXPECT_FALSE(read_json_line(whole.substr(size + 1)).has_value()) << size;
+  }
+  for (const std::string& line :
+       {std::string("[]"), std::string("1"), std::string(R"({"time":1})"),
+        std::string(100'000, '['),
+        std::string(R"({"time":"2026-13-28T00:58:08.007Z","method":"m","result":"OK"})"),
+        std::string(R"({"time":"2026-11-28T00:58:08.007Z and more","method":"m","result":"OK"})"),
+        std::string(R"({"time":"2026-11-28T00:58:08.007Z","method":"","result":"OK"})")}) {
+    EXPECT_FALSE(read_json_line(line).has_value()) << line.substr(0, 100);
+  }
+  const std::string deep =
+      R"({"time":"2026-11-28T00:58:08.007Z","method":"m","result":"OK","after":)" +
+      std::string(50'000, '[') + std::string(50'000, ']') + "}";
+  if (const auto record = read_json_line(deep)) {
+    EXPECT_LT(json_line(*record).size(), 1000U);
+  }
 }
 
 TEST(AuditLog, AllLinesAreInTheFileAfterAStop) {
@@ -135,21 +176,41 @@ TEST(AuditLog, WhatDoesNotFitIntoMemoryIsCounted) {
               ElementsAre(HasSubstr("10 lines wait"), "audit log: 5 lines were lost"));
 }
 
-TEST(AuditLog, RefusedCallsAreLimitedAndCounted) {
+std::vector<std::string> targets_of(const std::vector<AuditRecord>& records) {
+  std::vector<std::string> targets;
+  for (const AuditRecord& record : records) targets.push_back(record.target);
+  return targets;
+}
+
+TEST(AuditLog, TheEndOfTheFileIsRead) {
   const TemporaryDirectory directory;
   const std::string path = directory.path_of("audit.log");
-  AuditRecord refused = record_of("");
-  refused.error = "refused";
+  const std::string line = json_line(record_of("rule 0"));
+  std::ofstream(path) << line << "no record\n"
+                      << json_line(record_of("rule 1")) << json_line(record_of("rule 2"));
+  const auto log = AuditLog::open(path);
+  ASSERT_TRUE(log.ok());
+  EXPECT_THAT(targets_of((*log)->read_tail(1 << 20)), ElementsAre("rule 0", "rule 1", "rule 2"));
+  EXPECT_THAT(targets_of((*log)->read_tail(2 * line.size() - 1)), ElementsAre("rule 2"))
+      << "of the line before there is only a part";
+  EXPECT_THAT((*log)->read_tail(0), IsEmpty());
+}
+
+// As a power cut leaves it.
+TEST(AuditLog, AfterALineWithoutAnEndTheNextOneIsWhole) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path_of("audit.log");
+  const std::string line = json_line(record_of("rule 0"));
+  std::ofstream(path) << line << line.substr(0, 30);
   {
     const auto log = AuditLog::open(path);
     ASSERT_TRUE(log.ok());
-    for (int i = 0; i < 1000; ++i) (*log)->record_refused(refused);
-    (*log)->record(record_of("a change is always written"));
-    refused.time += std::chrono::seconds(1);
-    (*log)->record_refused(refused);
+    EXPECT_THAT(targets_of((*log)->read_tail(1 << 20)), ElementsAre("rule 0"));
+    (*log)->record(record_of("rule 1"));
   }
-  EXPECT_EQ(lines_of(path), AuditLog::kMostRefusedASecond + 2);
-  EXPECT_THAT(content_of(path), HasSubstr("refused (900 more refused calls before)"));
+  EXPECT_EQ(content_of(path), line + line.substr(0, 30) + "\n" + json_line(record_of("rule 1")));
+  EXPECT_THAT(targets_of((*AuditLog::open(path))->read_tail(1 << 20)),
+              ElementsAre("rule 0", "rule 1"));
 }
 
 TEST(AuditLog, CannotStartWhereItCannotWrite) {

@@ -224,10 +224,10 @@ class CompletionTest : public ExamplesTest {
 };
 
 TEST_F(CompletionTest, OffersCommandsSubcommandsAndFlags) {
-  EXPECT_THAT(
-      offered("dripctl "),
-      ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "capture", "list", "port",
-                  "lcore", "cluster", "node", "doctor", "token", "context", "completion"));
+  EXPECT_THAT(offered("dripctl "),
+              ElementsAre("bucket", "top", "tree", "request", "rule", "explain", "capture", "list",
+                          "port", "lcore", "cluster", "node", "history", "doctor", "token",
+                          "context", "completion"));
   EXPECT_THAT(offered("dripctl bucket "),
               ElementsAre("set", "show", "list", "delete", "watch", "traffic"));
   EXPECT_THAT(offered("dripctl bucket s"), ElementsAre("set", "show"));
@@ -245,6 +245,9 @@ TEST_F(CompletionTest, OffersNamesAndValues) {
   EXPECT_THAT(offered("dripctl rule add r --bucket d"), ElementsAre("dns"));
   EXPECT_THAT(offered("dripctl rule add r --port l"), ElementsAre("lan"));
   EXPECT_THAT(offered("dripctl rule delete "), ElementsAre("voice"));
+  EXPECT_THAT(offered("dripctl history --bucket d"), ElementsAre("dns"));
+  EXPECT_THAT(offered("dripctl history --rule v"), ElementsAre("voice"));
+  EXPECT_THAT(offered("dripctl history --fo"), ElementsAre("--follow"));
   EXPECT_THAT(offered("dripctl rule default p"), ElementsAre("pass"));
   EXPECT_THAT(offered("dripctl cluster forget n"), ElementsAre("n1", "n3"));
   EXPECT_THAT(offered("dripctl cluster "), Contains("forget"));

@@ -166,6 +166,10 @@ class FakeServer::Shaper : public ShaperService::Service {
                           GetBucketTrafficResponse* reply) override {
     return script_->answer(request, reply);
   }
+  Status ListChanges(ServerContext*, const ListChangesRequest* request,
+                     ListChangesResponse* reply) override {
+    return script_->answer(request, reply);
+  }
   Status Explain(ServerContext*, const ExplainRequest* request, ExplainResponse* reply) override {
     return script_->answer(request, reply);
   }

@@ -21,6 +21,7 @@ void add_port_command(CommandLine* line);
 void add_lcore_command(CommandLine* line);
 void add_cluster_command(CommandLine* line);
 void add_node_command(CommandLine* line);
+void add_history_command(CommandLine* line);
 void add_doctor_command(CommandLine* line);
 void add_token_command(CommandLine* line);
 void add_context_command(CommandLine* line);

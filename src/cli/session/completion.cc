@@ -35,10 +35,11 @@ const std::map<std::string_view, std::string_view>& words_of_flags() {
 // Of a flag or a positional argument whose values are names: the command that lists them.
 std::string_view command_of_names(const CLI::App& command, std::string_view argument) {
   static const std::map<std::string_view, std::string_view> commands = {
-      {"--bucket", "bucket"}, {"--parent", "bucket"}, {"--port", "port"},
-      {"--src-list", "list"}, {"--dst-list", "list"}, {"--context", "context"},
-      {"bucket", "bucket"},   {"root", "bucket"},     {"rule", "rule"},
-      {"list", "list"},       {"node", "cluster"},
+      {"--bucket", "bucket"}, {"--parent", "bucket"},   {"--port", "port"},
+      {"--rule", "rule"},     {"--list", "list"},       {"--src-list", "list"},
+      {"--dst-list", "list"}, {"--context", "context"}, {"bucket", "bucket"},
+      {"root", "bucket"},     {"rule", "rule"},         {"list", "list"},
+      {"node", "cluster"},
   };
   const CLI::App* const parent = command.get_parent();
   if (argument == "name" && parent != nullptr && parent->get_name() == "context") return "context";

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "access/audit_log.h"
+#include "access/audit/audit_record.h"
 #include "access/methods.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -106,21 +106,18 @@ class GuardedService : public Api::Service {
     void OnDone() override { delete this; }
   };
 
-  // admit(); a call that it refuses is in the audit log.
+  // admit(); a call that it refuses is recorded.
   [[nodiscard]] absl::StatusOr<Admitted> check(const access::MethodAccess& method,
                                                const grpc::CallbackServerContext& call) const {
     absl::StatusOr<Admitted> admitted = admit(context_.access, context_.clients, method, call);
-    // A client that makes too many calls does not fill the log with them.
-    if (admitted.ok() || context_.audit == nullptr ||
-        absl::IsResourceExhausted(admitted.status())) {
-      return admitted;
-    }
+    // A client that makes too many calls does not fill the records with them.
+    if (admitted.ok() || absl::IsResourceExhausted(admitted.status())) return admitted;
     access::AuditRecord record;
     record.peer = call.peer();
     record.method = joined(method.service, "/", method.method);
     record.result = absl::StatusCodeToString(admitted.status().code());
     record.error = message_of(admitted.status());
-    context_.audit->record_refused(std::move(record));
+    context_.audit.record_refused(std::move(record));
     return admitted;
   }
 

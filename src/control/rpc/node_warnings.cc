@@ -55,7 +55,7 @@ std::vector<std::string> node_warnings(const ServicesContext& context) {
   };
   add(context.access.warnings());
   if (context.tls != nullptr) add(context.tls->warnings());
-  if (context.audit != nullptr) add(context.audit->warnings());
+  add(context.audit.warnings());
   if (context.state != nullptr) add(context.state->warnings());
   return warnings;
 }

@@ -365,9 +365,7 @@ grpc::ServerUnaryReactor* RateLimiterService::on_forget_node(const Admitted& adm
       request->node_id(),
       [this, reactor, response, about = record_of(admitted, call->peer()),
        target = "node " + request->node_id()](const absl::StatusOr<ForgottenNode>& node) {
-        if (context_.audit != nullptr) {
-          write_audit(*context_.audit, about, target, {}, {}, node.status());
-        }
+        write_audit(context_.audit, about, target, {}, {}, node.status());
         if (node.ok()) {
           response->set_listed(node->listed);
           response->set_had_shares(node->had_shares);

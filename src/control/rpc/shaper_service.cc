@@ -22,6 +22,7 @@
 #include "control/rpc/calls/explain.h"
 #include "control/rpc/calls/tenant.h"
 #include "control/rpc/calls/unary_call.h"
+#include "control/rpc/changes.h"
 #include "control/rpc/node_warnings.h"
 #include "control/rpc/streams/capture.h"
 #include "control/rpc/streams/watch_buckets.h"
@@ -230,6 +231,7 @@ ShaperService::ShaperService(const ServicesContext& context, StreamSet& streams)
   serve("ListPorts", &ShaperService::on_list_ports);
   serve("ListLcores", &ShaperService::on_list_lcores);
   serve("GetNode", &ShaperService::on_get_node);
+  serve("ListChanges", &ShaperService::on_list_changes);
   check_all_are_served();
 }
 
@@ -376,6 +378,13 @@ grpc::ServerUnaryReactor* ShaperService::on_get_node(const Admitted& admitted,
                                                      const v1::GetNodeRequest* request,
                                                      v1::GetNodeResponse* response) {
   return answer_in_order(call, context_.work, [=, this] { return get_node(context_, *response); });
+}
+
+grpc::ServerUnaryReactor* ShaperService::on_list_changes(const Admitted& admitted,
+                                                         grpc::CallbackServerContext* call,
+                                                         const v1::ListChangesRequest* request,
+                                                         v1::ListChangesResponse* response) {
+  return answer(call, list_changes(context_.audit.recent(), *admitted.caller, *request, *response));
 }
 
 }  // namespace drip::control

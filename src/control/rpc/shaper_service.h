@@ -82,6 +82,10 @@ class ShaperService final : public GuardedService<v1::ShaperService> {
   grpc::ServerUnaryReactor* on_get_node(const Admitted& admitted, grpc::CallbackServerContext* call,
                                         const v1::GetNodeRequest* request,
                                         v1::GetNodeResponse* response);
+  grpc::ServerUnaryReactor* on_list_changes(const Admitted& admitted,
+                                            grpc::CallbackServerContext* call,
+                                            const v1::ListChangesRequest* request,
+                                            v1::ListChangesResponse* response);
 
   StreamSet& streams_;
   TopRecorders recorders_;

@@ -109,6 +109,7 @@ struct Node::Parts {
         options(std::move(the_options)),
         facts(facts_of(engine, options)),
         access(access_of(options)),
+        audit(options.audit),
         clients(options.client_limits),
         streams(options.server.open_calls),
         local_queues(engine, options.max_requests, options.max_remembered),
@@ -148,7 +149,7 @@ struct Node::Parts {
                 *access,
                 clients,
                 options.tls.get(),
-                options.audit.get(),
+                audit,
                 options.state.get(),
                 traffic.get()},
         rate_limiter(context, streams),
@@ -177,6 +178,7 @@ struct Node::Parts {
   const NodeOptions options;
   const NodeFacts facts;
   const std::shared_ptr<access::AccessControl> access;
+  access::AuditTrail audit;
   ClientTable clients;
   StreamSet streams;
   LocalQueues local_queues;

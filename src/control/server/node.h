@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "access/access_control.h"
-#include "access/audit_log.h"
+#include "access/audit/audit_log.h"
 #include "access/tls_files.h"
 #include "control/model/cluster_view.h"
 #include "control/requests/request_pool.h"

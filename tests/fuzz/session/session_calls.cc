@@ -121,6 +121,9 @@ void SessionCalls::make_read(Call& call) {
       return read(shaper, &Shaper::ListLcores, call.list_lcores(), v1::ListLcoresResponse());
     case Call::kGetNode:
       return read(shaper, &Shaper::GetNode, call.get_node(), v1::GetNodeResponse());
+    case Call::kListChanges:
+      return page(shaper, &Shaper::ListChanges, *call.mutable_list_changes(),
+                  v1::ListChangesResponse());
     default:
       return make_on_engine(call);
   }

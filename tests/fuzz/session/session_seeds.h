@@ -25,6 +25,9 @@ inline constexpr const char* kSessions[] = {
        calls { list_buckets { page_size: 1 } }
        calls { list_buckets { page_token: 'next' filter { in_tree: true } } }
        calls { watch_buckets { filter { bucket_ids: 'web' } interval_ms: 1000 } }
+       calls { list_changes { last: 2 page_size: 1 } }
+       calls { list_changes { page_token: 'next' target: 'bucket b' caller: 'a' } }
+       calls { list_changes { failed: true since: 1 after_number: 3 } }
        calls { delete_bucket { bucket_id: 'up' } }
        calls { delete_bucket { bucket_id: 'up' recursive: true expected_revision: 1 } })",
     R"(calls { configure_bucket { bucket_id: 'a' capacity: 10 leak_rate_bps: 1e6 } }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A call that changes something: carried out in its turn, and written to the audit log with what
-// was before and what is after.
+// A call that changes something: carried out in its turn, and recorded with what was before and
+// what is after.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -12,15 +12,15 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "access/audit_log.h"
+#include "access/audit/audit_trail.h"
 #include "control/rpc/calls/admitted.h"
 #include "control/rpc/calls/services_context.h"
 #include "control/rpc/calls/unary_call.h"
 
 namespace drip::control {
 
-/// JSON of what a call may change, by its name: "bucket web", "rule r1", "list customers".
-using Snapshot = std::map<std::string, std::string>;
+/// What a call may change, by its name: "bucket web", "rule r1", "list customers".
+using Snapshot = std::map<std::string, access::AuditValue>;
 
 /// The settings of those of the buckets that exist.
 [[nodiscard]] Snapshot snapshot_of_buckets(const ServicesContext& context,
@@ -36,30 +36,27 @@ using Snapshot = std::map<std::string, std::string>;
 
 /// Who calls, from where and what.
 [[nodiscard]] access::AuditRecord record_of(const Admitted& admitted, const std::string& peer);
-/// A line for each part that differs; one without values if none does, or with the error of a call
-/// that failed. `target` is what was asked for.
-void write_audit(access::AuditLog& log, const access::AuditRecord& about, const std::string& target,
-                 const Snapshot& before, const Snapshot& after, const absl::Status& status);
+/// A record for each part that differs; one without values if none does, or with the error of a
+/// call that failed. `target` is what was asked for.
+void write_audit(access::AuditTrail& trail, const access::AuditRecord& about,
+                 const std::string& target, const Snapshot& before, const Snapshot& after,
+                 const absl::Status& status);
 
 /// answer_change_in_order() on the thread of changes. `snapshot()` is called before and after
-/// `call()`, if there is an audit log.
+/// `call()`.
 template <class MakeSnapshot, class Call>
 [[nodiscard]] grpc::ServerUnaryReactor* change_in_order(const ServicesContext& context,
                                                         const Admitted& admitted,
                                                         grpc::CallbackServerContext* grpc_call,
                                                         std::string target, MakeSnapshot snapshot,
                                                         Call call) {
-  if (context.audit == nullptr) {
-    return answer_change_in_order(grpc_call, context.change_thread, context.changes,
-                                  std::move(call));
-  }
   return answer_change_in_order(
       grpc_call, context.change_thread, context.changes,
-      [audit = context.audit, about = record_of(admitted, grpc_call->peer()),
+      [&audit = context.audit, about = record_of(admitted, grpc_call->peer()),
        target = std::move(target), snapshot = std::move(snapshot), call = std::move(call)] {
         const Snapshot before = snapshot();
         const absl::Status status = call();
-        write_audit(*audit, about, target, before, status.ok() ? snapshot() : before, status);
+        write_audit(audit, about, target, before, status.ok() ? snapshot() : before, status);
         return status;
       });
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "access/access_control.h"
-#include "access/audit_log.h"
+#include "access/audit/audit_trail.h"
 #include "access/tls_files.h"
 #include "base/work_thread.h"
 #include "control/config/bucket_listing.h"
@@ -47,8 +47,8 @@ struct ServicesContext {
   const NodeFacts& facts;
   const access::AccessControl& access;
   ClientTable& clients;
-  const access::TlsFiles* tls;               ///< Null without TLS.
-  access::AuditLog* audit;                   ///< Null without an audit log.
+  const access::TlsFiles* tls;  ///< Null without TLS.
+  access::AuditTrail& audit;
   const state::StateStore* state = nullptr;  ///< Null without a state directory.
   const TrafficMonitor* traffic = nullptr;   ///< Null if no packets are sampled.
 };

@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "base/text.h"
 #include "control/rpc/calls/audited_change.h"
+#include "control/rpc/calls/changed_value.h"
 #include "control/rpc/calls/rpc_status.h"
 #include "control/rpc/streams/paced_stream.h"
 
@@ -60,16 +61,17 @@ class CaptureStream final : public PacedStream<v1::CaptureResponse> {
   }
 
   void audit(const std::string& what, const absl::Status& status) const {
-    if (context_.audit == nullptr) return;
     access::AuditRecord record = about_;
     record.time = std::chrono::system_clock::now();
     if (status.ok()) {
-      record.after = joined("\"", what, "\"");
+      v1::ChangedValue value;
+      value.set_note(what);
+      record.after = value_of(value);
     } else {
       record.result = absl::StatusCodeToString(status.code());
       record.error = message_of(status);
     }
-    context_.audit->record(record);
+    context_.audit.record(record);
   }
 
   const ServicesContext& context_;

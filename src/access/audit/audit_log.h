@@ -2,7 +2,6 @@
 // A file with a line of JSON for each change, and for each call that was refused.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,36 +12,20 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "access/audit/audit_record.h"
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 
 namespace drip::access {
-
-struct AuditRecord {
-  std::chrono::system_clock::time_point time = std::chrono::system_clock::now();
-  std::string caller;  ///< Caller::name; empty: nobody was identified.
-  std::string peer;    ///< gRPC's name of the connection's other end.
-  std::string method;  ///< "ShaperService/SetRule"
-  std::string target;  ///< "bucket web", "rule r1"; empty: none.
-  // JSON; empty: there was, or is, none.
-  std::string before;
-  std::string after;
-  std::string result = "OK";  ///< The name of the call's status code.
-  std::string error;          ///< Its message.
-};
-
-/// One line, with its end. Fields that are empty are left out, but for `caller`.
-[[nodiscard]] std::string json_line(const AuditRecord& record);
 
 /// A thread of its own writes, so that no call waits for the disk. Thread safe.
 class AuditLog {
  public:
   /// What may wait to be written, while the disk is full, say.
   static constexpr std::size_t kMostQueuedBytes = std::size_t{256} << 20;
-  /// Refused calls that are written a second; the others are counted in the next line.
-  static constexpr std::size_t kMostRefusedASecond = 100;
 
-  /// Appends to the file, which is made with mode 0600. UNAVAILABLE with the system's reason.
+  /// Appends to the file, which is made with mode 0600. A line without an end, as a power cut
+  /// leaves it, gets one. UNAVAILABLE with the system's reason.
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<AuditLog>> open(
       std::string path, std::size_t most_queued_bytes = kMostQueuedBytes);
   /// Writes what waits, and syncs the file.
@@ -51,8 +34,9 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   void record(const AuditRecord& record);
-  /// The same for a call that was not let through. A client can cause any number of these.
-  void record_refused(AuditRecord record);
+  /// The records of the last `most_bytes` of the file as it is now, the oldest first. Lines that
+  /// cannot be read are passed over; empty if the file cannot be.
+  [[nodiscard]] std::vector<AuditRecord> read_tail(std::size_t most_bytes) const;
   /// Opens the file by its name again: after a rotation. The log does so by itself as well, when it
   /// sees before a line that the name is another file's.
   void reopen();
@@ -81,9 +65,6 @@ class AuditLog {
   std::string error_ ABSL_GUARDED_BY(mutex_);       // Why nothing is written now; empty: it is.
   bool reopen_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
-  std::chrono::system_clock::time_point refused_since_ ABSL_GUARDED_BY(mutex_);
-  std::size_t refused_ ABSL_GUARDED_BY(mutex_) = 0;  // In the second from then on.
-  std::uint64_t refused_more_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "access/audit_log.h"
+#include "access/audit/audit_log.h"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -17,8 +19,6 @@
 namespace drip::access {
 namespace {
 
-using std::chrono::system_clock;
-
 constexpr std::chrono::seconds kRetryInterval{1};
 
 std::string reason_of(int error) { return std::generic_category().message(error); }
@@ -28,49 +28,27 @@ FileDescriptor open_file(const std::string& path) {
       ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
 }
 
-// RFC 8259, section 7.
-void append_text(std::string& json, std::string_view text) {
-  json += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      json += '\\';
-      json += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      json += fmt::format("\\u{:04x}", byte);
-    } else {
-      json += c;
-    }
+// The file's last bytes, at most so many; empty if it cannot be read.
+std::string end_of_file(const std::string& path, std::size_t most_bytes) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status {};
+  // A device or a pipe has no end.
+  if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  const auto size = static_cast<std::size_t>(status.st_size);
+  std::string end(std::min(size, most_bytes), '\0');
+  std::size_t read = 0;
+  while (read < end.size()) {
+    const ssize_t count = pread(file.get(), end.data() + read, end.size() - read,
+                                static_cast<off_t>(size - end.size() + read));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    read += static_cast<std::size_t>(count);
   }
-  json += '"';
-}
-
-void append_field(std::string& json, std::string_view name, std::string_view text) {
-  json += joined(",\"", name, "\":");
-  append_text(json, text);
-}
-
-std::string time_text(system_clock::time_point time) {
-  const auto milliseconds =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(system_clock::to_time_t(time)),
-                     milliseconds % 1000);
+  end.resize(read);
+  return end;
 }
 
 }  // namespace
-
-std::string json_line(const AuditRecord& record) {
-  std::string json = joined("{\"time\":\"", time_text(record.time), "\"");
-  append_field(json, "caller", record.caller);
-  append_field(json, "peer", record.peer);
-  append_field(json, "method", record.method);
-  if (!record.target.empty()) append_field(json, "target", record.target);
-  if (!record.before.empty()) json += joined(",\"before\":", record.before);
-  if (!record.after.empty()) json += joined(",\"after\":", record.after);
-  append_field(json, "result", record.result);
-  if (!record.error.empty()) append_field(json, "error", record.error);
-  return json + "}\n";
-}
 
 absl::StatusOr<std::shared_ptr<AuditLog>> AuditLog::open(std::string path,
                                                          std::size_t most_queued_bytes) {
@@ -78,6 +56,9 @@ absl::StatusOr<std::shared_ptr<AuditLog>> AuditLog::open(std::string path,
   if (!file) {
     return absl::UnavailableError(joined("audit_log: ", path, ": ", reason_of(errno)));
   }
+  const std::string last = end_of_file(path, 1);
+  // The thread tells of a file that takes nothing.
+  if (!last.empty() && last != "\n") (void)!::write(file.get(), "\n", 1);
   return std::shared_ptr<AuditLog>(
       new AuditLog(std::move(path), std::move(file), most_queued_bytes));
 }
@@ -110,22 +91,17 @@ void AuditLog::record(const AuditRecord& record) {
   changed_.notify_all();
 }
 
-void AuditLog::record_refused(AuditRecord record) {
-  {
-    MutexLock lock(mutex_);
-    if (record.time - refused_since_ >= std::chrono::seconds(1) || record.time < refused_since_) {
-      refused_since_ = record.time;
-      refused_ = 0;
-    }
-    if (++refused_ > kMostRefusedASecond) {
-      ++refused_more_;
-      return;
-    }
-    if (refused_more_ > 0) {
-      record.error += joined(" (", std::exchange(refused_more_, 0), " more refused calls before)");
-    }
+std::vector<AuditRecord> AuditLog::read_tail(std::size_t most_bytes) const {
+  std::vector<AuditRecord> records;
+  const std::string end = end_of_file(path_, most_bytes);
+  std::string_view text = end;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    // The first and the last one may be parts of lines, which are no JSON.
+    if (auto record = read_json_line(line)) records.push_back(*std::move(record));
   }
-  this->record(record);
+  return records;
 }
 
 void AuditLog::reopen() {
