@@ -197,6 +197,7 @@ absl::Status read_ports(const toml::node& node, std::vector<dpdk::PortSpec>& por
     section.text("device", port.device);
     section.text("peer", port.peer);
     section.whole("mtu", port.mtu, dpdk::kLeastMtu, dpdk::kMostMtu);
+    section.value("on_failure", port.on_failure, choice_of(on_failure_named, "pass, drop"));
     if (auto status = section.finish(); !status.ok()) return status;
     if (port.name.empty() || port.device.empty() || port.peer.empty()) {
       return toml_error(one.source(), name,
@@ -285,6 +286,12 @@ toml::source_position position_of(const toml::table& root, std::string_view fiel
 }
 
 }  // namespace
+
+std::optional<netdev::OnFailure> on_failure_named(std::string_view name) {
+  if (name == "pass") return netdev::OnFailure::kPass;
+  if (name == "drop") return netdev::OnFailure::kDrop;
+  return std::nullopt;
+}
 
 std::optional<Idle> idle_named(std::string_view name) {
   if (name == "auto") return Idle::kAuto;

@@ -158,7 +158,10 @@ dpdk::PortSpec port_of_flag(const std::string& text) {
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
     throw CLI::ValidationError("--port", fmt::format("'{}' is not NAME=DEVICE", text));
   }
-  return {text.substr(0, equals), text.substr(equals + 1), "", 0};
+  dpdk::PortSpec port;
+  port.name = text.substr(0, equals);
+  port.device = text.substr(equals + 1);
+  return port;
 }
 
 dpdk::PortSpec& port_named(std::vector<dpdk::PortSpec>& ports, const std::string& name,
@@ -185,6 +188,23 @@ void set_mtu_of_flag(const std::string& text, std::vector<dpdk::PortSpec>& ports
   for (dpdk::PortSpec& port : ports) port.mtu = static_cast<std::uint16_t>(*mtu);
 }
 
+// NAME=pass|drop, or pass|drop for every port.
+void set_on_failure_of_flag(const std::string& text, std::vector<dpdk::PortSpec>& ports) {
+  const std::size_t equals = text.find('=');
+  const std::string word = text.substr(equals == std::string::npos ? 0 : equals + 1);
+  const auto wanted = on_failure_named(word);
+  if (!wanted) {
+    throw CLI::ValidationError("--on-failure",
+                               fmt::format("'{}' is not allowed: pass or drop", word));
+  }
+  if (equals != std::string::npos) {
+    port_named(ports, text.substr(0, equals), "--on-failure").on_failure = *wanted;
+    return;
+  }
+  if (ports.empty()) throw CLI::ValidationError("--on-failure", "there are no ports");
+  for (dpdk::PortSpec& port : ports) port.on_failure = *wanted;
+}
+
 void apply_ports(const Flags& flags, std::vector<dpdk::PortSpec>& ports) {
   if (!flags.ports.empty()) ports.clear();
   for (const std::string& text : flags.ports) ports.push_back(port_of_flag(text));
@@ -209,6 +229,7 @@ void apply_ports(const Flags& flags, std::vector<dpdk::PortSpec>& ports) {
   }
   for (const std::string& name : flags.hairpins) set_peer(name, name, "--hairpin");
   for (const std::string& mtu : flags.mtus) set_mtu_of_flag(mtu, ports);
+  for (const std::string& one : flags.on_failure) set_on_failure_of_flag(one, ports);
 }
 
 }  // namespace
@@ -235,6 +256,10 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
                  "port that sends the packets it receives; repeatable");
   app.add_option("--mtu", flags.mtus,
                  "NAME=BYTES, or BYTES for all ports; repeatable [the device's]");
+  app.add_option("--on-failure", flags.on_failure,
+                 "NAME=pass|drop, or pass|drop for all ports: whether the kernel passes on what"
+                 " comes in by a port while dripd does not run, by a bridge, or nobody does;"
+                 " checked at the start; repeatable [whatever the kernel does]");
   app.add_option("--cpus", flags.cpus, "CPUs that receive and transmit, e.g. 2,3")->delimiter(',');
   app.add_option("--worker-cpus", flags.worker_cpus, "CPUs that receive only")->delimiter(',');
   app.add_option("--transmitter-cpus", flags.transmitter_cpus, "CPUs that transmit only")

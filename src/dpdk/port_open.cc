@@ -97,6 +97,12 @@ absl::Status PortSet::open_port(OpenPort& port) {
   const KernelDriver driver = kernel_driver(spec.device);
   const auto interface = device_argument(spec.device, "iface");
   if (driver == KernelDriver::kNone || !interface) {
+    if (spec.on_failure == netdev::OnFailure::kPass) {
+      return absl::InvalidArgumentError(fmt::format(
+          "port {} ({}): on_failure: pass is not allowed: the kernel gets nothing of what comes in "
+          "by this device; drop, or a kernel interface with af_xdp",
+          spec.name, spec.device));
+    }
     if (is_pci(spec.device)) port.pci = std::make_unique<PciDevice>(device_name(spec.device));
     port.has_mtu = port.pci != nullptr || spec.device.starts_with("net_tap") || spec.mtu != 0;
     return open_device(port);
@@ -133,7 +139,8 @@ absl::Status PortSet::open_over_kernel(OpenPort& port, const netdev::Link& link)
         port.spec.name, port.spec.device, queues, workers_));
   }
   auto preparation = netdev::Preparation::apply(
-      *kernel_, link, is_xdp ? netdev::Access::kXdp : netdev::Access::kPacket, queues);
+      *kernel_, link, is_xdp ? netdev::Access::kXdp : netdev::Access::kPacket, queues,
+      port.spec.on_failure);
   if (!preparation.ok()) return refuse(port.spec, preparation.status());
   kernel.preparation = *std::move(preparation);
   const std::vector<int> other_sockets = netdev::packet_sockets();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "datapath/hand_off.h"
 #include "datapath/rx_worker.h"
@@ -153,6 +154,18 @@ PortSet::~PortSet() {
   if (link_watcher_.joinable()) link_watcher_.join();
   for (const auto& port : ports_) close_device(*port);
   rte_mempool_free(pool_);
+}
+
+bool PortSet::release_receiving() {
+  const std::lock_guard lock(mutex_);
+  bool any = false;
+  for (const auto& port : ports_) {
+    if (!port->kernel || port->spec.on_failure != netdev::OnFailure::kPass) continue;
+    const auto status = kernel_->remove_xdp_sockets(port->kernel->tracker.index());
+    if (!status.ok()) log_warning("port {}: {}", port->spec.name, std::string(status.message()));
+    any |= status.ok();
+  }
+  return any;
 }
 
 void PortSet::set_barrier(std::function<void()> barrier) {

@@ -21,6 +21,7 @@
 #include "dpdk/kernel_side.h"
 #include "dpdk/pci_device.h"
 #include "dpdk/port_gate.h"
+#include "netdev/kernel_path.h"
 #include "netdev/softirq_priority.h"
 
 struct rte_mempool;
@@ -38,6 +39,8 @@ struct PortSpec {
   /// The port by which its packets leave; its own name for a hairpin; empty: none.
   std::string peer;
   std::uint16_t mtu = 0;  ///< kLeastMtu to kMostMtu; 0: the device keeps its own.
+  /// kPass with af_xdp only: beside no other device there is a kernel that could.
+  netdev::OnFailure on_failure = netdev::OnFailure::kUnset;
 };
 
 inline constexpr std::uint16_t kLeastMtu = 68;
@@ -88,6 +91,7 @@ class PortSet final : public datapath::Ports {
   /// What the operator should know of the ports, with the commands that cure it. Of the start.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   void set_barrier(std::function<void()> barrier) override;
+  bool release_receiving() override;
   void thread_begins(std::uint32_t lcore) override;
   void thread_ends(std::uint32_t lcore) override;
 

@@ -69,6 +69,9 @@ class Kernel {
   [[nodiscard]] virtual XdpPrograms xdp_programs(int index) = 0;
   /// Detaches whatever is attached.
   virtual absl::Status remove_xdp_program(int index) = 0;
+  /// What comes in by the interface goes to the kernel from now on, though the program and its
+  /// sockets stay, which go on to send.
+  virtual absl::Status remove_xdp_sockets(int index) = 0;
   /// Whether an AF_XDP socket has the interface's queue 0. May wait two seconds: the kernel gives
   /// up that of a process that was killed some time later.
   [[nodiscard]] virtual bool xdp_queue_is_taken(int index) = 0;

@@ -125,6 +125,7 @@ class LinuxKernel final : public Kernel {
 
   XdpPrograms xdp_programs(int index) override { return attached_xdp_programs(index); }
   absl::Status remove_xdp_program(int index) override { return detach_xdp_program(index); }
+  absl::Status remove_xdp_sockets(int index) override { return netdev::remove_xdp_sockets(index); }
   bool xdp_queue_is_taken(int index) override { return netdev::xdp_queue_is_taken(index); }
 
   std::vector<LinkEvent> wait(Duration patience) override {

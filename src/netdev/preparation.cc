@@ -57,6 +57,16 @@ absl::Status check_beside_the_kernel(Kernel& kernel, const Link& link,
   return absl::OkStatus();
 }
 
+// Beside AF_PACKET the kernel passes on nothing: check_beside_the_kernel().
+absl::Status check_failure(Kernel& kernel, const Link& link, Access access, OnFailure on_failure) {
+  if (access == Access::kXdp) return check_kernel_path(kernel, link, on_failure);
+  if (on_failure != OnFailure::kPass) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "on_failure is pass, and a kernel that passes on what comes in by {0} would do so "
+      "beside af_packet as well; use af_xdp (--port NAME={0})",
+      link.name));
+}
+
 // What joins frames. A NIC also takes the VLAN tag out of them; virtual interfaces give AF_XDP the
 // whole frame.
 std::vector<Offload> unwanted_offloads(Access access, const Link& link) {
@@ -68,14 +78,14 @@ std::vector<Offload> unwanted_offloads(Access access, const Link& link) {
 }  // namespace
 
 absl::StatusOr<Preparation> Preparation::apply(Kernel& kernel, const Link& link, Access access,
-                                               std::uint32_t queues) {
+                                               std::uint32_t queues, OnFailure on_failure) {
   const std::vector<std::string> addresses = kernel.addresses(link.index);
-  const absl::Status status = access == Access::kXdp
-                                  ? check_programs(kernel, link)
-                                  : check_beside_the_kernel(kernel, link, addresses);
+  absl::Status status = access == Access::kXdp ? check_programs(kernel, link)
+                                               : check_beside_the_kernel(kernel, link, addresses);
   if (!status.ok()) return status;
+  if (status = check_failure(kernel, link, access, on_failure); !status.ok()) return status;
 
-  Preparation preparation(link, access, queues);
+  Preparation preparation(link, access, queues, on_failure);
   std::vector<std::string>& warnings = preparation.warnings_;
   if (!link.admin_up) {
     warnings.push_back(fmt::format("{0} is down: ip link set dev {0} up", link.name));
@@ -87,6 +97,13 @@ absl::StatusOr<Preparation> Preparation::apply(Kernel& kernel, const Link& link,
                       "runs: ip address del {1} dev {0}",
                       link.name, address));
     }
+  }
+  if (const auto path = find_kernel_path(kernel, link);
+      access == Access::kXdp && on_failure == OnFailure::kUnset && path) {
+    warnings.push_back(fmt::format(
+        "when dripd does not run, the kernel passes on what comes in by {}, unshaped ({}); say "
+        "that it is wanted, on_failure pass, or: {}",
+        link.name, path->by, path->ending));
   }
   preparation.set_offloads(kernel, link.name, true, warnings);
   preparation.set_queues(kernel, link.name, true, warnings);
@@ -108,6 +125,8 @@ std::vector<std::string> Preparation::keep(Kernel& kernel, const Link& link) {
                                     "and nothing is received; restart dripd",
                                     link.name),
              lines);
+    const absl::Status path = check_kernel_path(kernel, link, on_failure_);
+    complain("failure", std::string(path.message()), lines);
   }
   return lines;
 }

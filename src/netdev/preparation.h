@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "netdev/kernel.h"
+#include "netdev/kernel_path.h"
 
 namespace drip::netdev {
 
@@ -28,10 +29,11 @@ class Preparation {
   /// Turns off what joins frames or takes tags out of them, and gives the interface `queues`
   /// receive queues. FAILED_PRECONDITION, with the command that cures it and nothing changed, where
   /// the port would lose frames uncounted or pass them twice: an XDP program of another; an
-  /// address, a bridge or forwarding beside AF_PACKET. What may be wanted all the same is in
-  /// warnings().
+  /// address, a bridge or forwarding beside AF_PACKET; and where the kernel does not do what
+  /// `on_failure` says. What may be wanted all the same is in warnings().
   static absl::StatusOr<Preparation> apply(Kernel& kernel, const Link& link, Access access,
-                                           std::uint32_t queues);
+                                           std::uint32_t queues,
+                                           OnFailure on_failure = OnFailure::kUnset);
 
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   /// Sets again what somebody has changed since; `link`: the interface as it is now. A sentence
@@ -44,8 +46,8 @@ class Preparation {
   void restore(Kernel& kernel) const;
 
  private:
-  Preparation(Link before, Access access, std::uint32_t queues)
-      : before_(std::move(before)), access_(access), queues_(queues) {}
+  Preparation(Link before, Access access, std::uint32_t queues, OnFailure on_failure)
+      : before_(std::move(before)), access_(access), queues_(queues), on_failure_(on_failure) {}
   // Both add to `lines` what they cannot set, and if this is not the `start` what they have set.
   void set_offloads(Kernel& kernel, const std::string& name, bool start,
                     std::vector<std::string>& lines);
@@ -58,6 +60,7 @@ class Preparation {
   Link before_;
   Access access_;
   std::uint32_t queues_;
+  OnFailure on_failure_;
   std::vector<Offload> turned_off_;
   std::optional<Channels> channels_;  // Before, if they were changed.
   std::vector<std::string> warnings_;

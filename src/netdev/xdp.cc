@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "netdev/xdp.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_xdp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
@@ -66,6 +69,25 @@ int bind_and_close(int index) {
   return bound ? 0 : errno;
 }
 
+void empty_socket_maps(int program) {
+  std::array<std::uint32_t, 16> maps{};
+  bpf_prog_info info{};
+  info.nr_map_ids = maps.size();
+  info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
+  std::uint32_t bytes = sizeof info;
+  if (bpf_obj_get_info_by_fd(program, &info, &bytes) != 0) return;
+  for (std::uint32_t i = 0; i < std::min<std::size_t>(info.nr_map_ids, maps.size()); ++i) {
+    const FileDescriptor map(bpf_map_get_fd_by_id(maps[i]));
+    bpf_map_info map_info{};
+    bytes = sizeof map_info;
+    if (!map || bpf_obj_get_info_by_fd(map.get(), &map_info, &bytes) != 0) continue;
+    if (map_info.type != BPF_MAP_TYPE_XSKMAP) continue;
+    for (std::uint32_t queue = 0; queue < map_info.max_entries; ++queue) {
+      (void)bpf_map_delete_elem(map.get(), &queue);
+    }
+  }
+}
+
 }  // namespace
 
 XdpPrograms attached_xdp_programs(int index) {
@@ -88,6 +110,22 @@ absl::Status detach_xdp_program(int index) {
   const int error = bpf_xdp_detach(index, 0, nullptr);
   if (error == 0) return absl::OkStatus();
   return absl::ErrnoToStatus(-error, "an XDP program that nobody uses cannot be detached");
+}
+
+absl::Status remove_xdp_sockets(int index) {
+  xdp_multiprog* const attached = xdp_multiprog__get_from_ifindex(index);
+  if (const auto error = libxdp_get_error(attached); error != 0) {
+    return absl::ErrnoToStatus(static_cast<int>(-error), "the XDP program cannot be read");
+  }
+  if (xdp_multiprog__is_legacy(attached)) {
+    empty_socket_maps(xdp_program__fd(xdp_multiprog__main_prog(attached)));
+  }
+  for (xdp_program* program = nullptr;
+       (program = xdp_multiprog__next_prog(program, attached)) != nullptr;) {
+    empty_socket_maps(xdp_program__fd(program));
+  }
+  xdp_multiprog__close(attached);
+  return absl::OkStatus();
 }
 
 bool xdp_queue_is_taken(int index) {

@@ -74,6 +74,7 @@ class FakeKernel final : public Kernel {
     at(index).programs = {};
     return absl::OkStatus();
   }
+  absl::Status remove_xdp_sockets(int) override { return absl::OkStatus(); }
   bool xdp_queue_is_taken(int index) override { return at(index).queue_taken; }
   std::vector<LinkEvent> wait(Duration) override { return {}; }
 

@@ -67,11 +67,12 @@ void PollEngine::start() {
     running_.emplace_back([this, i] { run_thread(*threads_[i], i); });
   }
   // After its first job a thread has no more warnings to report.
-  const auto barrier = [this] {
-    for (const auto& thread : threads_) thread->mailbox.run([](TimePoint) {});
-  };
-  barrier();
-  ports_.set_barrier(barrier);
+  wait_for_loops();
+  ports_.set_barrier([this] { wait_for_loops(); });
+}
+
+void PollEngine::wait_for_loops() {
+  for (const auto& thread : threads_) thread->mailbox.run([](TimePoint) {});
 }
 
 void PollEngine::run_thread(PollThread& thread, std::uint32_t number) {
@@ -90,6 +91,11 @@ void PollEngine::run_thread(PollThread& thread, std::uint32_t number) {
 std::uint64_t PollEngine::drain_and_stop(Duration bound) {
   if (stopped_) return 0;
   stopped_ = true;
+  // What has come in by then is still taken: so many loops empty the longest receive ring of AF_XDP.
+  constexpr int kLoops = 2048 / 32;
+  if (ports_.release_receiving()) {
+    for (int loop = 0; loop < kLoops; ++loop) wait_for_loops();
+  }
   for (PollThread* const thread : transmitters_) {
     thread->mailbox.run([&](TimePoint) { thread->stop_admission(); });
   }

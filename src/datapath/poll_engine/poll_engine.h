@@ -131,6 +131,8 @@ class PollEngine final : public Engine {
   [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
+  /// Returns when each polling thread has begun a new loop.
+  void wait_for_loops();
   /// A change for which slot and ring are reserved.
   struct PlannedChange {
     BucketChange* change;

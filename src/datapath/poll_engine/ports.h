@@ -32,6 +32,10 @@ class Ports {
   /// none polls any more. Waits for a call of the barrier that was set before.
   virtual void set_barrier(std::function<void()> barrier) {}
 
+  /// Lets the kernel have what comes in by ports of which it is to pass on everything when Drip
+  /// ends; they go on to send. False: there are none.
+  virtual bool release_receiving() { return false; }
+
   virtual void thread_begins(std::uint32_t lcore) = 0;
   virtual void thread_ends(std::uint32_t lcore) = 0;
 };

@@ -79,6 +79,8 @@ std::vector<BadFile> bad_files() {
        "4:8: ports[0].peer: there is no port 'b'"},
       {"[[ports]]\nname = \"a\"\ndevice = \"net_null0\"\npeer = \"a\"\nmtu = 20000\n",
        "5:7: ports[0].mtu: a whole number from 68 to 16362 is needed"},
+      {"[[ports]]\nname = \"a\"\ndevice = \"net_null0\"\npeer = \"a\"\non_failure = \"open\"\n",
+       "5:14: ports[0].on_failure: one of pass, drop is needed"},
       {"[metrics]\nlisten = \"metrics:80\"\n",
        "2:10: metrics.listen: \"metrics:80\" is not allowed: PORT (on 127.0.0.1)"},
       {"[web]\nlisten = \"web:80\"\n",
