@@ -91,7 +91,7 @@ void PollEngine::run_thread(PollThread& thread, std::uint32_t number) {
 std::uint64_t PollEngine::drain_and_stop(Duration bound) {
   if (stopped_) return 0;
   stopped_ = true;
-  // What has come in by then is still taken: so many loops empty the longest receive ring of AF_XDP.
+  // What has come in by then is still taken: so many loops empty AF_XDP's longest receive ring.
   constexpr int kLoops = 2048 / 32;
   if (ports_.release_receiving()) {
     for (int loop = 0; loop < kLoops; ++loop) wait_for_loops();
