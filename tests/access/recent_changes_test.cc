@@ -90,6 +90,7 @@ TEST(RecentChanges, FailuresPushOutNoChange) {
   EXPECT_EQ(found(changes).front(), "1 a");
   for (int i = 0; i < 1000; ++i) changes.add(change("c"));
   const auto failed = changes.find(0, 1'000'000, [](const AuditRecord& one) { return !one.ok(); });
+  ASSERT_FALSE(failed.records.empty());
   EXPECT_EQ(failed.records.back()->number, 1001U) << "nor changes a failure";
 }
 
