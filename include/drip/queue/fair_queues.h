@@ -262,11 +262,13 @@ class FairQueues {
   template <class Sink>
   QueueHead::Status stage(FairLeaf& leaf, LeafBacklog& backlog, const FairQueueProfile& profile,
                           TimePoint now, Sink& sink) {
-    for (int visits = 0; visits < kMostVisits; ++visits) {
+    for (int visits = 0;; ++visits) {
+      // Looked at first: who is asked again has a packet.
       if (leaf.packets() == 0) {
         memory_.put_away(leaf, backlog, &profile, now);
         return QueueHead::Status::kEmpty;
       }
+      if (visits == kMostVisits) return QueueHead::Status::kAgain;
       const std::uint32_t at = backlog.choose_tin(memory_.tins);
       TinBacklog& tin = memory_.tins[backlog.tins[at]];
       const QueueIndex index = tin.front(flows());
@@ -292,7 +294,6 @@ class FairQueues {
         return QueueHead::Status::kPacket;
       }
     }
-    return QueueHead::Status::kAgain;
   }
   // Stages the head of a flow, or drops it.
   template <class Sink>

@@ -57,6 +57,20 @@ class Saturated {
   std::vector<std::uint64_t> sent;
 };
 
+// Who is told to ask again has a packet that waits.
+TEST(FairQueues, AQueueThatHasDroppedAllAtOnceIsEmpty) {
+  for (const int packets : {FairQueues::kMostVisits - 1, FairQueues::kMostVisits}) {
+    FairQueueSettings settings;
+    settings.max_wait.ns = kMs;
+    OneLeaf queue(settings);
+    for (int i = 0; i < packets; ++i) queue.add(ipv4_key(1, 2), 100);
+    queue.pass(2 * kMs);
+    const QueueHead head = queue.queues.head(queue.leaf, queue.profile, queue.now, queue.drops);
+    EXPECT_EQ(queue.drops.all.size(), static_cast<std::size_t>(packets));
+    EXPECT_EQ(head.status, QueueHead::Status::kEmpty) << packets;
+  }
+}
+
 TEST(FairQueues, FlowsShareBytesWhateverTheirPackets) {
   for (const std::uint32_t quantum : {64U, 300U, 1'514U, 9'216U}) {
     FairQueueSettings settings;
