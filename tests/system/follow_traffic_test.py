@@ -42,6 +42,9 @@ def two_threads(build, kind, follow):
         with TwoQueues(pathlib.Path(scratch), 1e9, [kind]) as link:
             log = pathlib.Path(scratch) / "dripd.log"
             with Daemon(pathlib.Path(build), link, log, flags) as daemon:
+                # Datagrams that wait for ARP would be overtaken, or lost, at the sender.
+                ping = ["ping", "-q", "-c", "1", "-W", "10", link.right.address]
+                link.left.spawn(*ping).wait()
                 try:
                     yield link, daemon
                     balance = daemon.balance()
