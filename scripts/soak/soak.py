@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
 import cluster_episode
+import faults
 import full_load_episode
 import machine
 import measuring
@@ -101,6 +102,11 @@ def main():
     episodes = [one for one in EPISODES if not options.only or options.only in one[0]]
     if not episodes:
         sys.exit(f"soak: --only '{options.only}': none of {[name for name, _ in EPISODES]}")
+    kinds = [
+        one.__name__.replace("_", " ") for one in faults.Faults.ALL + cluster_episode.Faults.ALL
+    ]
+    if not any(options.fault in kind for kind in kinds):
+        sys.exit(f"soak: --fault '{options.fault}': none of {kinds}")
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Names of namespaces of its own as well: soak.sh gave it mounts of its own.
