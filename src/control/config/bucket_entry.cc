@@ -3,18 +3,20 @@
 #include "control/config/bucket_entry.h"
 
 #include <cstring>
+#include <utility>
 
 namespace drip::control {
 
 BucketEntry* BucketEntry::make(const Node& node, std::string_view id, BucketRef ref,
-                               const BucketDefinition& definition) {
-  return new (IdBytes{id.size()}) BucketEntry(node, id, ref, definition);
+                               const BucketDefinition& definition, std::uint64_t revision) {
+  return new (IdBytes{id.size()}) BucketEntry(node, id, ref, definition, revision);
 }
 
 BucketEntry::BucketEntry(const Node& node, std::string_view id, BucketRef ref,
-                         const BucketDefinition& definition)
+                         const BucketDefinition& definition, std::uint64_t revision)
     : node_(node),
       ref_(ref),
+      revision_(revision),
       exact_(definition.sharing.exact()),
       queued_(!definition.settings.queue.is_plain()),
       id_bytes_(static_cast<std::uint8_t>(id.size())),
@@ -67,9 +69,16 @@ BucketPlace BucketEntry::place() const {
   return place_ == nullptr ? BucketPlace{} : *place_;
 }
 
-BucketDefinition BucketEntry::definition() const { return {settings(), sharing(), place()}; }
+BucketDefinition BucketEntry::definition() const { return configured().definition; }
 
-void BucketEntry::change(const BucketDefinition& definition) {
+BucketEntry::Configured BucketEntry::configured() const {
+  SpinLockHolder lock(lock_);
+  return {{settings_, sharing_ == nullptr ? BucketSharing{} : *sharing_,
+           place_ == nullptr ? BucketPlace{} : *place_},
+          revision()};
+}
+
+void BucketEntry::change(const BucketDefinition& definition, std::uint64_t revision) {
   std::unique_ptr<const BucketSharing> sharing = remembered(definition.sharing);
   std::unique_ptr<const BucketPlace> place = remembered(definition.place);
   SpinLockHolder lock(lock_);
@@ -78,6 +87,7 @@ void BucketEntry::change(const BucketDefinition& definition) {
   place_.swap(place);
   exact_.store(definition.sharing.exact(), std::memory_order_relaxed);
   queued_.store(!definition.settings.queue.is_plain(), std::memory_order_relaxed);
+  revision_.store(revision, std::memory_order_relaxed);
 }
 
 BucketEntry::Use BucketEntry::use() const {
@@ -126,10 +136,11 @@ std::optional<BucketState> BucketEntry::state() const {
   state->id = id();
   state->transmitter = ref().transmitter;
   state->moves = moves();
-  state->settings = settings();
-  state->sharing = sharing();
-  state->place = place();
-  state->revision = revision();
+  Configured now = configured();
+  state->settings = now.definition.settings;
+  state->sharing = std::move(now.definition.sharing);
+  state->place = std::move(now.definition.place);
+  state->revision = now.revision;
   state->stats = node_.engine.read(ref());
   return state;
 }
@@ -140,7 +151,14 @@ std::uint64_t BucketEntry::backlog() const {
 }
 
 SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket) {
-  return {bucket.id(), bucket.settings(), bucket.revision(), bucket.sharing().decide_within};
+  SharedBuckets::Bucket shared;
+  shared.id = bucket.id();
+  SpinLockHolder lock(bucket.lock_);
+  shared.settings = bucket.settings_;
+  shared.revision = bucket.revision();
+  shared.decide_within =
+      bucket.sharing_ == nullptr ? BucketSharing{}.decide_within : bucket.sharing_->decide_within;
+  return shared;
 }
 
 }  // namespace drip::control

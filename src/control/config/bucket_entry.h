@@ -38,7 +38,8 @@ class BucketEntry {
 
   /// For the first BucketEntryRef, which owns it. REQUIRES: the id is not longer than 255 bytes.
   [[nodiscard]] static BucketEntry* make(const Node& node, std::string_view id, BucketRef ref,
-                                         const BucketDefinition& definition);
+                                         const BucketDefinition& definition,
+                                         std::uint64_t revision);
   BucketEntry(const BucketEntry&) = delete;
   BucketEntry& operator=(const BucketEntry&) = delete;
   static void operator delete(void* memory) { ::operator delete(memory); }
@@ -66,17 +67,21 @@ class BucketEntry {
   [[nodiscard]] BucketSharing sharing() const;
   [[nodiscard]] BucketPlace place() const;
   [[nodiscard]] BucketDefinition definition() const;
+  /// What is configured, and by which change: both as they were at one moment, whatever changes
+  /// meanwhile. settings() and revision() one after the other may be of different changes.
+  struct Configured {
+    BucketDefinition definition;
+    std::uint64_t revision = 0;
+  };
+  [[nodiscard]] Configured configured() const;
   /// place().inner alone: it takes neither packets nor requests.
   [[nodiscard]] bool inner() const { return inner_; }
   /// Whether its queue is more than plain FIFO: then it takes no requests.
   [[nodiscard]] bool queued() const { return queued_.load(std::memory_order_relaxed); }
   /// sharing().exact() alone, for less.
   [[nodiscard]] bool exact() const { return exact_.load(std::memory_order_relaxed); }
-  /// Of its configuration: what the last set_revision() said, which is for whoever changes it.
+  /// Of its configuration: what BucketRegistry::apply() gave it.
   [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_relaxed); }
-  void set_revision(std::uint64_t revision) {
-    revision_.store(revision, std::memory_order_relaxed);
-  }
 
   /// Until when the bucket is busy according to what a restart would know: see RequestSchedules.
   [[nodiscard]] TimePoint stored_until() const { return {stored_until_ns_.load()}; }
@@ -145,6 +150,7 @@ class BucketEntry {
 
  private:
   friend class BucketRegistry;
+  friend SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket);
   // The bytes of the id lie behind it.
   struct IdBytes {
     std::size_t count;
@@ -154,12 +160,12 @@ class BucketEntry {
   }
   static void operator delete(void* memory, IdBytes /*id*/) { ::operator delete(memory); }
   BucketEntry(const Node& node, std::string_view id, BucketRef ref,
-              const BucketDefinition& definition);
+              const BucketDefinition& definition, std::uint64_t revision);
   ~BucketEntry() = default;
   static constexpr std::uint32_t kDeleted = 1U << 31;
   static constexpr std::uint32_t kMoving = 1U << 30;
 
-  void change(const BucketDefinition& definition);
+  void change(const BucketDefinition& definition, std::uint64_t revision);
   /// Turns newcomers away and waits for those who use it.
   void end_existence();
   void end_use() const;
@@ -171,7 +177,7 @@ class BucketEntry {
 
   const Node& node_;
   std::atomic<BucketRef> ref_;
-  std::atomic<std::uint64_t> revision_{0};
+  std::atomic<std::uint64_t> revision_;         // Changes with what lock_ guards.
   mutable std::atomic<std::uint32_t> uses_{0};  // And kDeleted or kMoving.
   std::atomic<std::uint32_t> moves_{0};
   std::atomic<decltype(TimePoint::ns)> stored_until_ns_{0};
@@ -189,7 +195,8 @@ class BucketEntry {
 
 using BucketEntryRef = Ref<BucketEntry>;
 
-/// The bucket as calls of the cluster name it.
+/// The bucket as calls of the cluster name it: settings and revision of one moment, since Redis
+/// takes the settings that it first sees with a revision.
 [[nodiscard]] SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket);
 
 }  // namespace drip::control

@@ -93,12 +93,13 @@ struct BucketRegistry::Planned {
   BucketEntryRef known;  // Null for a new bucket.
   BucketDefinition before;
   BucketDefinition after;
+  std::uint64_t revision = 0;  // From this change on.
 
   [[nodiscard]] bool changes_place() const { return before.place != after.place; }
 };
 
 absl::StatusOr<std::vector<BucketRegistry::Planned>> BucketRegistry::plan(
-    std::span<const BucketPatch> patches) const {
+    std::span<const BucketPatch> patches, std::span<const std::uint64_t> revisions) const {
   std::vector<Planned> planned;
   std::map<std::string_view, const BucketPatch*> seen;
   for (const BucketPatch& patch : patches) {
@@ -110,7 +111,11 @@ absl::StatusOr<std::vector<BucketRegistry::Planned>> BucketRegistry::plan(
     Planned& one = planned.emplace_back();
     one.patch = &patch;
     one.known = find(patch.id);
-    if (one.known != nullptr) one.before = one.known->definition();
+    if (one.known != nullptr) {
+      one.before = one.known->definition();
+      one.revision = one.known->revision();
+    }
+    if (!revisions.empty()) one.revision = revisions[planned.size() - 1];
     absl::StatusOr<BucketDefinition> after = define(patch, one.known.get());
     if (!after.ok()) return after.status();
     one.after = *std::move(after);
@@ -182,8 +187,8 @@ absl::Status BucketRegistry::order(std::vector<Planned>& planned) const {
 }
 
 absl::StatusOr<BucketRegistry::Applied> BucketRegistry::apply(
-    std::span<const BucketPatch> patches) {
-  auto planned = plan(patches);
+    std::span<const BucketPatch> patches, std::span<const std::uint64_t> revisions) {
+  auto planned = plan(patches, revisions);
   if (!planned.ok()) return planned.status();
   if (absl::Status status = order(*planned); !status.ok()) return status;
 
@@ -229,7 +234,7 @@ void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& appl
   const bool split = planned.after.sharing.split();
   if (planned.known != nullptr) {
     ++applied.changed;
-    planned.known->change(planned.after);
+    planned.known->change(planned.after, planned.revision);
     const bool was_split = planned.before.sharing.split();
     if (split != was_split) {
       WriterLock lock(names_);
@@ -243,7 +248,8 @@ void BucketRegistry::commit(const Planned& planned, BucketRef ref, Applied& appl
     return;
   }
   ++applied.created;
-  const BucketEntryRef bucket(BucketEntry::make(node_, planned.patch->id, ref, planned.after));
+  const BucketEntryRef bucket(
+      BucketEntry::make(node_, planned.patch->id, ref, planned.after, planned.revision));
   WriterLock lock(names_);
   buckets_.insert(bucket);
   in_order_.insert(bucket.get());

@@ -66,8 +66,11 @@ class BucketRegistry {
   };
   /// All or nothing. INVALID_ARGUMENT if an id is there twice or a patch does not fit its bucket;
   /// FAILED_PRECONDITION for scope CLUSTER on a node that is in none; the errors of check_trees();
-  /// otherwise the engine's error.
-  [[nodiscard]] absl::StatusOr<Applied> apply(std::span<const BucketPatch> patches);
+  /// otherwise the engine's error. `revisions`: what each bucket's revision is from then on, for
+  /// each patch one; empty: it stays, and that of a new bucket is 0. Whoever sees new settings with
+  /// BucketEntry::configured() sees the new revision with them.
+  [[nodiscard]] absl::StatusOr<Applied> apply(std::span<const BucketPatch> patches,
+                                              std::span<const std::uint64_t> revisions = {});
   /// Whether it may get packets after this: an exact bucket may not. True if the patch does not
   /// fit.
   [[nodiscard]] bool takes_packets(const BucketPatch& patch) const;
@@ -113,7 +116,7 @@ class BucketRegistry {
   [[nodiscard]] absl::StatusOr<BucketDefinition> define(const BucketPatch& patch,
                                                         const BucketEntry* present) const;
   [[nodiscard]] absl::StatusOr<std::vector<Planned>> plan(
-      std::span<const BucketPatch> patches) const;
+      std::span<const BucketPatch> patches, std::span<const std::uint64_t> revisions) const;
   absl::Status order(std::vector<Planned>& planned) const;
   void commit(const Planned& planned, BucketRef ref, Applied& applied);
 

@@ -3,6 +3,7 @@
 #include "control/config/configuration.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/errors.h"
 #include "base/text.h"
@@ -56,16 +57,15 @@ absl::StatusOr<BucketRegistry::Applied> Configuration::configure(
     status = check_unused(joined(patch.path, "sharing"), patch.id, rules_.rules());
     if (!status.ok() && !buckets_.takes_packets(patch)) return status;
   }
-  auto applied = buckets_.apply(patches);
-  if (applied.ok()) set_revision(patches, revision);
-  return applied;
+  return apply(patches, revision);
 }
 
-void Configuration::set_revision(std::span<const BucketPatch> patches, std::uint64_t revision) {
-  revision_ = revision != 0 ? revision : revision_ + 1;
-  for (const BucketPatch& patch : patches) {
-    if (const BucketEntryRef bucket = buckets_.find(patch.id)) bucket->set_revision(revision_);
-  }
+absl::StatusOr<BucketRegistry::Applied> Configuration::apply(std::span<const BucketPatch> patches,
+                                                             std::uint64_t revision) {
+  if (revision == 0) revision = revision_ + 1;
+  auto applied = buckets_.apply(patches, std::vector(patches.size(), revision));
+  if (applied.ok()) revision_ = revision;
+  return applied;
 }
 
 absl::StatusOr<Removal> Configuration::delete_bucket(std::string_view id, bool drop_backlog,

@@ -132,8 +132,9 @@ class Configuration {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void remove_others(const SharedConfig& wanted, std::vector<absl::Status>& errors)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Sets the revision of buckets that were changed.
-  void set_revision(std::span<const BucketPatch> patches, std::uint64_t revision)
+  // Applies patches at one revision, 0: the node's next one, which becomes the node's.
+  absl::StatusOr<BucketRegistry::Applied> apply(std::span<const BucketPatch> patches,
+                                                std::uint64_t revision)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Patches for the buckets that do not exist or differ, with every field set.
   [[nodiscard]] absl::StatusOr<std::vector<BucketPatch>> differing(

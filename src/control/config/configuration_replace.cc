@@ -70,7 +70,9 @@ class BucketRollback {
       : buckets_(buckets) {
     for (const BucketPatch& patch : patches) {
       if (const BucketEntryRef bucket = buckets.find(patch.id)) {
-        before_.push_back(complete_patch(patch, bucket->definition()));
+        const BucketEntry::Configured before = bucket->configured();
+        before_.push_back(complete_patch(patch, before.definition));
+        revisions_.push_back(before.revision);
       } else {
         created_.push_back(patch.id);
       }
@@ -78,7 +80,7 @@ class BucketRollback {
   }
   void undo() {
     // Cannot fail: the old settings had enough memory, and nothing took it in the meantime.
-    (void)buckets_.apply(before_);
+    (void)buckets_.apply(before_, revisions_);
     for (const std::string& id : created_) {
       const std::vector<BucketEntryRef> subtree = buckets_.subtree(id);
       for (auto one = subtree.rbegin(); one != subtree.rend(); ++one) buckets_.remove(*one, true);
@@ -88,6 +90,7 @@ class BucketRollback {
  private:
   BucketRegistry& buckets_;
   std::vector<BucketPatch> before_;
+  std::vector<std::uint64_t> revisions_;  // Of each of them.
   std::vector<std::string> created_;
 };
 
@@ -124,14 +127,16 @@ absl::Status Configuration::replace(FileConfig file) {
   }
 
   BucketRollback rollback(buckets_, *patches);
-  if (const auto applied = buckets_.apply(*patches); !applied.ok()) return applied.status();
+  if (!patches->empty()) {
+    if (const auto applied = apply(*patches, 0); !applied.ok()) return applied.status();
+  }
   if (replace_rules) {
     if (absl::Status status = rules_.replace(std::move(rules)); !status.ok()) {
+      // Its revision may have been seen: no other change gets it.
       rollback.undo();
       return status;
     }
   }
-  if (!patches->empty()) set_revision(*patches, 0);
   for (const BucketEntryRef& bucket : removed) buckets_.remove(bucket, false);
   file_ = {std::move(names), std::move(list_names), file_has_rules};
   return absl::OkStatus();
@@ -208,28 +213,21 @@ std::vector<absl::Status> Configuration::reconcile(const SharedConfig& wanted, b
 void Configuration::reconcile_buckets(const SharedConfig& wanted, bool all,
                                       std::vector<absl::Status>& errors) {
   std::vector<BucketPatch> patches;
+  std::vector<std::uint64_t> revisions;
   for (const SharedConfig::Bucket& bucket : wanted.buckets) {
     const BucketEntryRef entry = buckets_.find(bucket.patch.id);
     if (!all && entry != nullptr && entry->revision() == bucket.revision) continue;
     patches.push_back(bucket.patch);
+    revisions.push_back(bucket.revision);
   }
-  std::set<std::string_view> failed;
   // One call is much faster than one for each bucket, and mostly succeeds.
-  if (!buckets_.apply(patches).ok()) {
-    for (const BucketPatch& patch : patches) {
-      const auto applied = buckets_.apply({&patch, 1});
-      if (applied.ok()) continue;
-      failed.insert(patch.id);
-      errors.push_back(
-          absl::Status(applied.status().code(),
-                       joined("bucket ", quoted(patch.id), ": ", message_of(applied.status()))));
-    }
-  }
-  for (const SharedConfig::Bucket& bucket : wanted.buckets) {
-    const BucketEntryRef entry = buckets_.find(bucket.patch.id);
-    if (entry != nullptr && !failed.contains(bucket.patch.id)) {
-      entry->set_revision(bucket.revision);
-    }
+  if (buckets_.apply(patches, revisions).ok()) return;
+  for (std::size_t i = 0; i < patches.size(); ++i) {
+    const auto applied = buckets_.apply({&patches[i], 1}, {&revisions[i], 1});
+    if (applied.ok()) continue;
+    errors.push_back(
+        absl::Status(applied.status().code(),
+                     joined("bucket ", quoted(patches[i].id), ": ", message_of(applied.status()))));
   }
 }
 

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "control/config/configuration.h"
@@ -69,6 +71,54 @@ TEST_F(RevisionTest, GrowsWithEachChange) {
   EXPECT_EQ(revision("a"), first);
   ASSERT_TRUE(configure("bucket_id: 'a' leak_rate: 2").ok());
   EXPECT_GT(revision("a"), revision("b"));
+}
+
+// Who would change what it read at that revision must not take another's change back, and Redis
+// takes the settings of a shared queue that it first sees with a revision.
+TEST_F(RevisionTest, SettingsAreReadWithTheRevisionThatMadeThem) {
+  ASSERT_TRUE(configure("bucket_id: 'a' capacity: 10 leak_rate: 1").ok());
+  ASSERT_EQ(revision("a"), 1U);
+  const BucketEntryRef bucket = buckets_.find("a");
+  std::atomic<bool> stop{false};
+  std::uint64_t torn = 0;
+  std::uint64_t torn_shared = 0;
+  std::thread reader([&] {
+    while (!stop) {
+      const std::optional<BucketState> state = bucket->state();
+      torn += state->settings.units_per_second != static_cast<double>(state->revision);
+      const SharedBuckets::Bucket shared = shared_bucket(*bucket);
+      torn_shared += shared.settings.units_per_second != static_cast<double>(shared.revision);
+    }
+  });
+  BucketPatch change;
+  change.id = "a";
+  for (std::uint64_t i = 2; i <= 20000; ++i) {
+    change.units_per_second = static_cast<double>(i);
+    if (i % 2 == 0) {
+      EXPECT_TRUE(configuration_.configure({&change, 1}, i).ok());
+    } else {
+      SharedConfig wanted;
+      wanted.buckets.push_back({change, i});
+      EXPECT_THAT(configuration_.reconcile(wanted, false), IsEmpty());
+    }
+  }
+  stop = true;
+  reader.join();
+  EXPECT_EQ(torn, 0U);
+  EXPECT_EQ(torn_shared, 0U);
+}
+
+// It may have been seen, with settings that are not there any more.
+TEST_F(RevisionTest, TheRevisionOfAFileThatIsTakenBackIsNotGivenAgain) {
+  ASSERT_TRUE(configure("bucket_id: 'a' capacity: 10 leak_rate: 1").ok());
+  FileConfig file;
+  file.buckets.push_back(patch("bucket_id: 'a' capacity: 10 leak_rate: 2"));
+  file.rules = rules("rules { rule_id: 'r' bucket_id: 'nowhere' }");
+  EXPECT_FALSE(configuration_.replace(std::move(file)).ok());
+  EXPECT_EQ(rate("a"), 1);
+  EXPECT_EQ(revision("a"), 1U);
+  ASSERT_TRUE(configure("bucket_id: 'a' leak_rate: 3").ok());
+  EXPECT_EQ(revision("a"), 3U);
 }
 
 TEST_F(RevisionTest, AChangeThatExpectsAnotherRevisionIsAborted) {

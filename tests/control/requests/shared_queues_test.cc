@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -109,7 +110,7 @@ class SharedQueuesTest : public testing::Test {
       patch.sharing = Sharing::kExact;
       patch.failure_policy = *shared;
     }
-    const auto applied = buckets_.apply({&patch, 1});
+    const auto applied = buckets_.apply({&patch, 1}, std::array{std::uint64_t{5}});
     EXPECT_TRUE(applied.ok()) << applied.status();
     return buckets_.find(id);
   }
@@ -433,13 +434,11 @@ TEST_F(SharedQueuesTest, ListsWhatRedisSays) {
 
 TEST_F(SharedQueuesTest, ARemoverKnowsTheQueueAsItWas) {
   const BucketEntryRef bucket = make_bucket("b", FailurePolicy::kClosed);
-  bucket->set_revision(5);
   const RequestQueues::Remover remove = bucket->queues().remover(*bucket);
   BucketPatch patch;
   patch.id = "b";
   patch.scope = Scope::kNode;
-  ASSERT_TRUE(buckets_.apply({&patch, 1}).ok());
-  bucket->set_revision(6);
+  ASSERT_TRUE(buckets_.apply({&patch, 1}, std::array{std::uint64_t{6}}).ok());
   EXPECT_EQ(&bucket->queues(), &local_);
   Removal removal;
   remove(true, {}, [&](const absl::StatusOr<Removal>& result) { removal = *result; });
