@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "drip/cache_line.h"
 
@@ -43,13 +44,24 @@ class SpscRing {
 
   /// Consumer only. Moves up to out.size() of the oldest items into `out`; returns how many.
   [[nodiscard]] std::size_t pop(std::span<T> out) {
+    std::size_t count = 0;
+    return pop_each(out.size(), [&](const T& item) { out[count++] = item; });
+  }
+  /// The same: calls `use(const T&)` with each of up to `most` of the oldest items, in its place;
+  /// all leave the ring after the last call.
+  template <class Use>
+  std::size_t pop_each(std::size_t most, Use use) {
     const std::size_t head = head_.load(std::memory_order_relaxed);
-    if (consumer_tail_ - head < out.size()) consumer_tail_ = tail_.load(std::memory_order_acquire);
-    const std::size_t count = std::min(out.size(), consumer_tail_ - head);
-    for (std::size_t i = 0; i < count; ++i) out[i] = slots_[(head + i) & mask_];
+    if (consumer_tail_ - head < most) consumer_tail_ = tail_.load(std::memory_order_acquire);
+    const std::size_t count = std::min(most, consumer_tail_ - head);
+    for (std::size_t i = 0; i < count; ++i) use(std::as_const(slots_[(head + i) & mask_]));
     head_.store(head + count, std::memory_order_release);
     return count;
   }
+
+  /// Any thread: how many items have been popped, ever. What the consumer did before it popped them
+  /// has happened.
+  [[nodiscard]] std::size_t popped() const { return head_.load(std::memory_order_acquire); }
 
   /// Any thread. Exact only for a thread that is both ends; a moment's view for others.
   [[nodiscard]] std::size_t size() const {

@@ -210,6 +210,8 @@ class Dispatcher {
 
   void hand_off(std::uint32_t transmitter, HandedPacket::Kind kind, std::uint32_t target,
                 const Arrival& arrival, const RuleSnapshot& rules) {
+    if (arrival.frame_bytes > kMaxWireBytes) [[unlikely]]
+      return drop(arrival, DropReason::kTooLong);
     const HandedPacket handed{arrival.packet,      arrival.at,      &rules,         target,
                               arrival.frame_bytes, arrival.ingress, arrival.egress, kind};
     if (!hand_offs_[transmitter]->add(handed)) drop(arrival, DropReason::kHandOffFull);

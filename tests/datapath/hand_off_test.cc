@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <random>
 #include <span>
 #include <utility>
 #include <vector>
@@ -222,11 +225,22 @@ TEST_F(HandOffTest, ControlTrafficKeepsItsReserveAcrossTheHandOff) {
   EXPECT_EQ(b().drops(DropReason::kTxFull), full);
 }
 
+struct alignas(64) Frame {};
+
+HandedPacket handed(Frame& frame, const RuleSnapshot* rules, TimePoint arrival) {
+  HandedPacket packet;
+  packet.packet = &frame;
+  packet.rules = rules;
+  packet.arrival = arrival;
+  return packet;
+}
+
 TEST(HandOff, IsFullWithRingAndBurstAndKeepsTheOrder) {
   HandOff hand_off;
+  Frame frame;
   std::uint32_t added = 0;
   const auto add = [&] {
-    HandedPacket packet{};
+    HandedPacket packet = handed(frame, nullptr, {});
     packet.target = added;
     const bool taken = hand_off.add(packet);
     if (taken) ++added;
@@ -244,6 +258,85 @@ TEST(HandOff, IsFullWithRingAndBurstAndKeepsTheOrder) {
     ASSERT_FALSE(add());
     EXPECT_EQ(hand_off.waiting(), HandOff::kSlots + HandOff::kBurst);
   }
+}
+
+TEST(HandOff, GivesWhatItTook) {
+  using Handed = HandedPacket::Kind;
+  const auto frames = std::make_unique<std::array<Frame, 64>>();
+  const auto rules = std::make_unique<std::array<RuleSnapshot, 3>>();
+  HandOff hand_off;
+  std::mt19937_64 random(1);
+  const auto draw = [&](std::uint64_t below) {
+    return std::uniform_int_distribution<std::uint64_t>(0, below - 1)(random);
+  };
+  const RuleSnapshot* present = nullptr;
+  TimePoint now{1'000'000'000};
+  std::deque<HandedPacket> expected;
+  for (int round = 0; round < 2000; ++round) {
+    if (draw(20) == 0) present = &(*rules)[draw(rules->size())];
+    // Between packets nothing, some ns, the longest that a context has, more; and a clock set back.
+    constexpr std::array<std::int64_t, 6> kSteps = {0,         7,      0xffff'ffff, 0x1'0000'0000,
+                                                    1LL << 40, -12'345};
+    now = now + Duration{kSteps[draw(20) == 0 ? draw(kSteps.size()) : draw(2)]};
+    for (std::uint64_t i = draw(2 * HandOff::kBurst); i > 0; --i) {
+      HandedPacket packet = handed((*frames)[draw(frames->size())], present, now);
+      packet.kind = std::array{Handed::kBucket, Handed::kFlows, Handed::kPass,
+                               Handed::kControlTraffic}[draw(4)];
+      packet.frame_bytes = static_cast<std::uint32_t>(draw(kMaxWireBytes + 1));
+      packet.egress = static_cast<std::uint16_t>(draw(kMaxPorts));
+      if (packet.kind == Handed::kBucket)
+        packet.target = static_cast<std::uint32_t>(draw(1U << 28));
+      if (packet.kind == Handed::kFlows) {
+        packet.target = static_cast<std::uint32_t>(draw(kMaxFlowRules));
+        packet.ingress = static_cast<std::uint16_t>(draw(kMaxPorts));
+      }
+      if (hand_off.add(packet)) expected.push_back(packet);
+    }
+    hand_off.flush();
+    std::array<HandedPacket, HandOff::kBurst> out;
+    const std::size_t most = draw(out.size() + 1);
+    const std::size_t count = hand_off.pop(std::span(out).first(most));
+    for (std::size_t i = 0; i < count; ++i) {
+      const HandedPacket& packet = out[i];
+      const HandedPacket& wanted = expected.front();
+      ASSERT_EQ(packet.packet, wanted.packet);
+      ASSERT_EQ(packet.arrival, wanted.arrival) << round;
+      ASSERT_EQ(packet.rules, wanted.rules);
+      ASSERT_EQ(packet.target, wanted.target);
+      ASSERT_EQ(packet.frame_bytes, wanted.frame_bytes);
+      ASSERT_EQ(packet.ingress, wanted.ingress);
+      ASSERT_EQ(packet.egress, wanted.egress);
+      ASSERT_EQ(packet.kind, wanted.kind);
+      expected.pop_front();
+    }
+  }
+  EXPECT_GT(expected.size(), 0U);
+}
+
+// What waits must keep what it came with, however often the rules change.
+TEST(HandOff, TakesNothingOfAFifthContextBeforeTheFirstOneIsThrough) {
+  Frame frame;
+  const auto rules = std::make_unique<std::array<RuleSnapshot, 8>>();
+  HandOff hand_off;
+  const auto add = [&](std::size_t number) {
+    return hand_off.add(handed(frame, &(*rules)[number], {}));
+  };
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(add(i)) << i;
+  EXPECT_FALSE(add(4));
+  EXPECT_TRUE(add(3));
+  hand_off.flush();
+  EXPECT_FALSE(add(4));
+  std::array<HandedPacket, 1> one;
+  EXPECT_EQ(hand_off.pop(one), 1U);
+  EXPECT_EQ(one[0].rules, rules->data());
+  EXPECT_TRUE(add(4));
+  EXPECT_FALSE(add(5));
+  hand_off.flush();
+  for (const std::size_t number : {1, 2, 3, 3, 4}) {
+    EXPECT_EQ(hand_off.pop(one), 1U);
+    EXPECT_EQ(one[0].rules, &(*rules)[number]);
+  }
+  EXPECT_EQ(hand_off.waiting(), 0U);
 }
 
 TEST_F(HandOffTest, AFullRingIsCountedAndRecovers) {
