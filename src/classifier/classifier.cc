@@ -168,6 +168,12 @@ MoreFields more_fields(const Headers& headers, std::span<const std::uint8_t> byt
                               headers.icmp_valid)};
 }
 
+// Of IPv4.
+std::uint64_t addresses_of(const Headers& headers) {
+  return std::uint64_t{load_be32(headers.src_address.data())} << 32 |
+         load_be32(headers.dst_address.data());
+}
+
 template <std::size_t kWords>
 PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port,
                          const MoreFields& more = {}) {
@@ -177,8 +183,7 @@ PacketKey<kWords> key_of(const Headers& headers, std::uint16_t ingress_port,
     key[kWords - 3] = more.destination;
   }
   if constexpr (version_of_key(kWords) == IpVersion::kV4) {
-    key[0] = std::uint64_t{load_be32(headers.src_address.data())} << 32 |
-             load_be32(headers.dst_address.data());
+    key[0] = addresses_of(headers);
   } else if constexpr (version_of_key(kWords) == IpVersion::kV6) {
     const AddressWords src = words_of(headers.src_address);
     const AddressWords dst = words_of(headers.dst_address);
@@ -391,6 +396,7 @@ std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress
 void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
                                 std::span<std::uint32_t> rules) const {
   assert(rules.size() >= burst.size());
+  if (ipv4_.tests_first_word_only()) return classify_burst_by_addresses(burst, ingress_port, rules);
   // IPv4 in two passes: with many rules each packet misses the cache in the hash table, and the
   // prefetches of a whole burst overlap these misses.
   constexpr std::size_t kPass = 32;
@@ -408,6 +414,29 @@ void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t in
       const Headers& headers = burst[begin + i];
       rules[begin + i] = headers.ip_version == IpVersion::kV4 && !ipv4_.empty()
                              ? rule_of(ipv4_.find(keys[i], first[i]))
+                             : classify(headers, ingress_port);
+    }
+  }
+}
+
+// The same where rules for IPv4 test addresses alone.
+void Classifier::classify_burst_by_addresses(std::span<const Headers> burst,
+                                             std::uint16_t ingress_port,
+                                             std::span<std::uint32_t> rules) const {
+  constexpr std::size_t kPass = 32;
+  for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
+    const std::size_t count = std::min(kPass, burst.size() - begin);
+    std::array<std::uint64_t, kPass> wanted;
+    std::array<std::uint64_t, kPass> first;
+    for (std::size_t i = 0; i < count; ++i) {
+      // Also of what is not IPv4, for which there is no use of it.
+      wanted[i] = addresses_of(burst[begin + i]);
+      first[i] = ipv4_.prefetch_first_word(wanted[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const Headers& headers = burst[begin + i];
+      rules[begin + i] = headers.ip_version == IpVersion::kV4
+                             ? rule_of(ipv4_.find_first_word(wanted[i], first[i]))
                              : classify(headers, ingress_port);
     }
   }

@@ -66,6 +66,9 @@ class Classifier {
                                        std::uint32_t frame_bytes) const;
 
  private:
+  void classify_burst_by_addresses(std::span<const Headers> burst, std::uint16_t ingress_port,
+                                   std::span<std::uint32_t> rules) const;
+
   TupleSpace<kIpv4KeyWords> ipv4_;
   TupleSpace<kIpv6KeyWords> ipv6_;
   TupleSpace<kOtherKeyWords> other_;

@@ -33,6 +33,10 @@ TupleSpace<kWords>::TupleSpace(std::span<const MaskedRule<kWords>> rules) {
   std::ranges::sort(rules_of_tuple, {}, [](const Rules& same_mask) { return same_mask[0].rank; });
   for (const Rules& same_mask : rules_of_tuple) add_tuple(same_mask);
   if (tuples_.size() > kFewTuples) add_filters(rules_of_tuple);
+  // Where a range of ports is tested, so is in the last word but one that there are ports.
+  const auto has_bits = [](std::uint64_t word) { return word != 0; };
+  tests_first_word_only_ =
+      tuples_.size() == 1 && std::ranges::none_of(std::span(tuples_[0].mask).subspan(1), has_bits);
 }
 
 template <std::size_t kWords>

@@ -131,6 +131,30 @@ class TupleSpace {
   /// The same as find(key). `first`: the result of prefetch(key).
   [[nodiscard]] std::uint32_t find(const PacketKey<kWords>& key, std::uint64_t first) const;
 
+  /// Whether all rules test the same bits, and none of them beyond the first word of the key: of
+  /// IPv4 the addresses, as when each customer has one. Then prefetch_first_word() and
+  /// find_first_word() do what prefetch() and find() do, with a third of the instructions.
+  [[nodiscard]] bool tests_first_word_only() const { return tests_first_word_only_; }
+  /// REQUIRES: tests_first_word_only(). `word`: of the key; becomes what is looked for.
+  [[nodiscard, gnu::always_inline]] std::uint64_t prefetch_first_word(std::uint64_t& word) const {
+    const Tuple& tuple = tuples_.front();
+    word &= tuple.mask[0];
+    const std::uint64_t at = tuple.slot_mask == 0 ? 0 : hash(PacketKey<kWords>{word});
+    prefetch_to_read(&slots_[at & tuple.slot_mask]);
+    return at;
+  }
+  /// REQUIRES: what prefetch_first_word() has made and returned.
+  [[nodiscard, gnu::always_inline]] std::uint32_t find_first_word(std::uint64_t wanted,
+                                                                  std::uint64_t at) const {
+    const std::uint32_t slot_mask = tuples_.front().slot_mask;
+    for (std::uint32_t tries = 0; tries <= slot_mask; ++tries, ++at) {
+      const Slot& slot = slots_[at & slot_mask];
+      // An empty slot has the rank kNoRank, and the key 0, which may be looked for as well.
+      if (slot.key[0] == wanted || slot.best_rank == kNoRank) return slot.best_rank;
+    }
+    return kNoRank;
+  }
+
  private:
   struct Tuple {
     PacketKey<kWords> mask{};
@@ -162,7 +186,7 @@ class TupleSpace {
 
   static std::span<const Field> fields();
   static Interval interval_of(const MaskedRule<kWords>& rule, const Field& field);
-  static std::uint64_t hash(const PacketKey<kWords>& key);
+  [[gnu::always_inline]] static std::uint64_t hash(const PacketKey<kWords>& key);
   static PacketKey<kWords> masked(const PacketKey<kWords>& key, const Tuple& tuple) {
     PacketKey<kWords> wanted;
     for (std::size_t i = 0; i < kWords; ++i) wanted[i] = key[i] & tuple.mask[i];
@@ -189,13 +213,14 @@ class TupleSpace {
   std::vector<Slot> slots_;
   PortRanges ranges_;
   std::vector<Filter> filters_;  ///< Empty: all tuples are probed.
+  bool tests_first_word_only_ = false;
 };
 
 // The search is inline so that the key stays in registers. Written to memory in 64-bit words and
 // read back as vectors it would stall on store forwarding, which takes as long as the search.
 
 template <std::size_t kWords>
-std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
+[[gnu::always_inline]] inline std::uint64_t TupleSpace<kWords>::hash(const PacketKey<kWords>& key) {
   // Digits of pi. The hash need not be keyed: operators make the rules, senders cannot fill the
   // table.
   constexpr std::array<std::uint64_t, 8> kSalt = {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "packet/big_endian.h"
+#include "packet/plain_frame.h"
 #include "packet/protocol_numbers.h"
 
 namespace drip {
@@ -261,13 +262,28 @@ class Parser {
   std::size_t end_;
 };
 
+// A copy of a constant: GCC would build Headers{} on the stack and stall to read it back.
+constexpr Headers kUnread{};
+
+// Apart, so that parse_frame() needs no stack.
+[[gnu::noinline]] void parse_unread(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes,
+                                    Headers& headers) {
+  Parser(bytes, frame_bytes, headers).run();
+}
+
 }  // namespace
 
 void parse_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes, Headers& headers) {
-  // A copy of a constant: GCC would build Headers{} on the stack and stall to read it back.
-  static constexpr Headers kUnread{};
   headers = kUnread;
-  Parser(bytes, frame_bytes, headers).run();
+  if (read_plain_frame(bytes, frame_bytes, headers)) [[likely]]
+    return;
+  parse_unread(bytes, frame_bytes, headers);
+}
+
+void parse_any_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_bytes,
+                     Headers& headers) {
+  headers = kUnread;
+  parse_unread(bytes, frame_bytes, headers);
 }
 
 void parse_payload(std::uint16_t ether_type, std::span<const std::uint8_t> bytes,

@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -81,6 +84,54 @@ TEST(Classifier, NumbersRulesAsTheyWereGivenWhateverTheirPriorities) {
       EXPECT_EQ(classifier.classify(burst[i], 0), i) << "in order: " << in_order;
     }
     EXPECT_EQ(decided[kRules], kNoRule);
+  }
+}
+
+// Of IPv4 one tuple that tests addresses alone, which bursts are looked up in by a way of its own:
+// one rule for all, prefixes of one length, pairs, the address 0, several rules for one address.
+TEST(Classifier, FindsAddressesInBurstsAsTheLinearSearch) {
+  std::mt19937 random(11);
+  struct Lengths {
+    int src;
+    int dst;
+  };
+  constexpr std::array<Lengths, 7> kTuples = {
+      {{-1, 32}, {32, -1}, {-1, 24}, {30, 31}, {32, 32}, {-1, 0}, {0, 0}}};
+  const auto draw = [&random](IpVersion version) {
+    Headers headers;
+    headers.ip_version = version;
+    headers.src_address = {0, 0, static_cast<std::uint8_t>(random() % 3),
+                           static_cast<std::uint8_t>(random() % 8)};
+    headers.dst_address = {0, 0, static_cast<std::uint8_t>(random() % 3),
+                           static_cast<std::uint8_t>(random() % 8)};
+    return headers;
+  };
+  for (int round = 0; round < 700; ++round) {
+    const Lengths lengths = kTuples[static_cast<std::size_t>(round) % kTuples.size()];
+    std::vector<ClassifierRule> rules(1 + random() % 20);
+    for (ClassifierRule& rule : rules) {
+      const Headers of = draw(IpVersion::kV4);
+      const auto prefix = [](const IpAddress& address, int length) {
+        return length < 0
+                   ? std::optional<IpPrefix>()
+                   : IpPrefix::of(IpVersion::kV4, address, static_cast<std::uint8_t>(length));
+      };
+      rule.match.src_prefix = prefix(of.src_address, lengths.src);
+      rule.match.dst_prefix = prefix(of.dst_address, lengths.dst);
+      rule.priority = static_cast<std::int32_t>(random() % 3);
+    }
+    // Rules for other packets are in other tables.
+    if (random() % 2 == 0) rules.emplace_back().match.ether_type = 0x0806;
+    if (random() % 2 == 0) rules.emplace_back().match.dst_prefix = *IpPrefix::parse("::/0");
+    std::vector<Headers> burst;
+    constexpr std::array kVersions = {IpVersion::kV4, IpVersion::kV4, IpVersion::kV6,
+                                      IpVersion::kNone};
+    for (int i = 0; i < 70; ++i) burst.push_back(draw(kVersions[random() % kVersions.size()]));
+    std::vector<std::uint32_t> decided(burst.size());
+    build(rules).classify_burst(burst, 0, decided);
+    for (std::size_t i = 0; i < burst.size(); ++i) {
+      ASSERT_EQ(decided[i], linear_search(rules, burst[i], 0)) << round << ", packet " << i;
+    }
   }
 }
 

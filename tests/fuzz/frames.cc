@@ -11,6 +11,7 @@
 #include "packet/flow_key.h"
 #include "packet/header_invariants.h"
 #include "packet/packet_kind.h"
+#include "packet/plain_frame.h"
 #include "packet/queue_key.h"
 #include "packet/tcp_fields.h"
 #include "packet/tunnels.h"
@@ -112,6 +113,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Headers reused;  // Full of what the input before this one was.
   parse_frame(bytes, frame_bytes, reused);
   require(reused == headers, "what was in the headers before does not count");
+  Headers any;
+  parse_any_frame(bytes, frame_bytes, any);
+  require(any == headers, "plain frames are read as the parser of all reads them");
   check_parsed(headers, bytes);
   check_control_traffic(headers, bytes);
   require(make_queue_key(headers) == make_queue_key(reused), "a flow has one key in a queue");
