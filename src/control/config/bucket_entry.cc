@@ -56,7 +56,7 @@ std::shared_ptr<LocalQueue> BucketEntry::local_queue(
 
 BucketSettings BucketEntry::settings() const {
   SpinLockHolder lock(lock_);
-  return settings_;
+  return settings_.get();
 }
 
 BucketSharing BucketEntry::sharing() const {
@@ -73,7 +73,7 @@ BucketDefinition BucketEntry::definition() const { return configured().definitio
 
 BucketEntry::Configured BucketEntry::configured() const {
   SpinLockHolder lock(lock_);
-  return {{settings_, sharing_ == nullptr ? BucketSharing{} : *sharing_,
+  return {{settings_.get(), sharing_ == nullptr ? BucketSharing{} : *sharing_,
            place_ == nullptr ? BucketPlace{} : *place_},
           revision()};
 }
@@ -81,8 +81,9 @@ BucketEntry::Configured BucketEntry::configured() const {
 void BucketEntry::change(const BucketDefinition& definition, std::uint64_t revision) {
   std::unique_ptr<const BucketSharing> sharing = remembered(definition.sharing);
   std::unique_ptr<const BucketPlace> place = remembered(definition.place);
+  CompactSettings settings(definition.settings);
   SpinLockHolder lock(lock_);
-  settings_ = definition.settings;
+  std::swap(settings_, settings);
   sharing_.swap(sharing);
   place_.swap(place);
   exact_.store(definition.sharing.exact(), std::memory_order_relaxed);
@@ -154,7 +155,7 @@ SharedBuckets::Bucket shared_bucket(const BucketEntry& bucket) {
   SharedBuckets::Bucket shared;
   shared.id = bucket.id();
   SpinLockHolder lock(bucket.lock_);
-  shared.settings = bucket.settings_;
+  shared.settings = bucket.settings_.get();
   shared.revision = bucket.revision();
   shared.decide_within =
       bucket.sharing_ == nullptr ? BucketSharing{}.decide_within : bucket.sharing_->decide_within;

@@ -16,6 +16,7 @@
 #include "control/model/bucket_sharing.h"
 #include "control/model/bucket_state.h"
 #include "control/model/check_trees.h"
+#include "control/model/compact_settings.h"
 #include "control/model/request_queues.h"
 #include "control/model/shared_buckets.h"
 #include "engine/engine.h"
@@ -187,7 +188,7 @@ class BucketEntry {
   mutable SpinLock lock_;  // For copies and swaps of what follows.
   const std::uint8_t id_bytes_;
   const bool inner_;
-  BucketSettings settings_ ABSL_GUARDED_BY(lock_);
+  CompactSettings settings_ ABSL_GUARDED_BY(lock_);
   std::unique_ptr<const BucketSharing> sharing_ ABSL_GUARDED_BY(lock_);  // Null: the default.
   std::unique_ptr<const BucketPlace> place_ ABSL_GUARDED_BY(lock_);      // The same.
   std::shared_ptr<LocalQueue> local_queue_ ABSL_GUARDED_BY(lock_);
