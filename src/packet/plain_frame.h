@@ -49,7 +49,7 @@ inline constexpr std::size_t kPortBytes = 4;
 /// in fields only that parse_any_frame() sets to the same. REQUIRES: `headers` as initialised.
 [[gnu::always_inline]] inline bool read_plain_frame(std::span<const std::uint8_t> bytes,
                                                     std::uint32_t frame_bytes, Headers& headers) {
-  using namespace plain_frame;
+  using namespace plain_frame;  // NOLINT(google-build-using-namespace)
   const std::size_t readable = std::min<std::size_t>(bytes.size(), frame_bytes);
   if (readable < kEthernetBytes + kIpv4Bytes + kPortBytes) [[unlikely]]
     return false;
