@@ -151,14 +151,13 @@ struct MoreFields {
 // `begin`: where the offsets of `headers` begin in `bytes`. MAC addresses are those of the frame.
 MoreFields more_fields(const Headers& headers, std::span<const std::uint8_t> bytes,
                        std::size_t begin) {
-  constexpr std::size_t kMacBytes = 6;
   constexpr std::size_t kFlagsOffset = 13;  // RFC 9293, 3.1
   std::uint64_t src_mac = 0;
   std::uint64_t dst_mac = kNoMac;
-  if (bytes.size() >= 2 * kMacBytes) {
+  if (bytes.size() >= 2 * header_bytes::kMac) {
     dst_mac = load_be64(bytes.data()) >> 16;
-    src_mac = std::uint64_t{load_be16(bytes.data() + kMacBytes)} << 32 |
-              load_be32(bytes.data() + kMacBytes + 2);
+    src_mac = std::uint64_t{load_be16(bytes.data() + header_bytes::kMac)} << 32 |
+              load_be32(bytes.data() + header_bytes::kMac + 2);
   }
   const std::size_t flags_at = begin + headers.l4_offset + kFlagsOffset;
   const bool is_tcp =
@@ -393,13 +392,15 @@ std::uint32_t Classifier::classify(const Headers& headers, std::uint16_t ingress
   return rule_of(rank);
 }
 
+// So many packets at a time.
+constexpr std::size_t kPass = 32;
+
 void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t ingress_port,
                                 std::span<std::uint32_t> rules) const {
   assert(rules.size() >= burst.size());
   if (ipv4_.tests_first_word_only()) return classify_burst_by_addresses(burst, ingress_port, rules);
   // IPv4 in two passes: with many rules each packet misses the cache in the hash table, and the
   // prefetches of a whole burst overlap these misses.
-  constexpr std::size_t kPass = 32;
   for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
     const std::size_t count = std::min(kPass, burst.size() - begin);
     std::array<PacketKey<kIpv4KeyWords>, kPass> keys;
@@ -423,7 +424,6 @@ void Classifier::classify_burst(std::span<const Headers> burst, std::uint16_t in
 void Classifier::classify_burst_by_addresses(std::span<const Headers> burst,
                                              std::uint16_t ingress_port,
                                              std::span<std::uint32_t> rules) const {
-  constexpr std::size_t kPass = 32;
   for (std::size_t begin = 0; begin < burst.size(); begin += kPass) {
     const std::size_t count = std::min(kPass, burst.size() - begin);
     std::array<std::uint64_t, kPass> wanted;

@@ -10,7 +10,6 @@
 namespace drip {
 namespace {
 
-constexpr std::size_t kMacBytes = 6;
 constexpr std::size_t kTcpFlagsOffset = 13;  // RFC 9293, 3.1.
 
 using Found = std::optional<Mismatch>;
@@ -112,13 +111,15 @@ std::string mac_text(std::uint64_t address) {
 Found check_mac(std::string_view field, const std::optional<MacPrefix>& wanted,
                 const ExaminedFrame& frame, std::size_t begin) {
   if (!wanted) return std::nullopt;
-  if (frame.bytes.size() < 2 * kMacBytes) return Mismatch{field, "the frame has no address"};
+  if (frame.bytes.size() < 2 * header_bytes::kMac) {
+    return Mismatch{field, "the frame has no address"};
+  }
   std::uint64_t has = 0;
-  for (std::size_t i = 0; i < kMacBytes; ++i) has = has << 8 | frame.bytes[begin + i];
-  const unsigned ignored = 8 * kMacBytes - wanted->length;
+  for (std::size_t i = 0; i < header_bytes::kMac; ++i) has = has << 8 | frame.bytes[begin + i];
+  const unsigned ignored = 8 * header_bytes::kMac - wanted->length;
   if (has >> ignored == wanted->address >> ignored) return std::nullopt;
   const std::string length =
-      wanted->length == 8 * kMacBytes ? "" : absl::StrCat("/", wanted->length);
+      wanted->length == 8 * header_bytes::kMac ? "" : absl::StrCat("/", wanted->length);
   return Mismatch{field,
                   absl::StrCat(mac_text(has), " is not ", mac_text(wanted->address), length)};
 }
@@ -148,7 +149,7 @@ std::optional<Mismatch> find_mismatch(const Match& match, const ExaminedFrame& f
   if (!found) found = check_type(match, headers);
   if (!found) found = check_icmp(match, headers);
   if (!found) found = check_flags(match, headers, frame);
-  if (!found) found = check_mac("src_mac", match.src_mac, frame, kMacBytes);
+  if (!found) found = check_mac("src_mac", match.src_mac, frame, header_bytes::kMac);
   if (!found) found = check_mac("dst_mac", match.dst_mac, frame, 0);
   return found;
 }

@@ -7,11 +7,11 @@
 #include <ranges>
 
 #include "packet/big_endian.h"
+#include "packet/protocol_numbers.h"
 
 namespace drip {
 namespace {
 
-constexpr std::size_t kMacBytes = 6;
 // IEEE 802.1Q, table 8-1: never forwarded by a bridge; STP, pause, LACP, LLDP, EAPOL and others.
 constexpr std::uint64_t kBridgeGroup = 0x0180c2000000;
 constexpr std::uint64_t kBridgeGroupMask = 0xfffffffffff0;
@@ -20,7 +20,7 @@ constexpr std::uint64_t kCdpGroup = 0x01000ccccccc;
 constexpr std::uint64_t kPvstGroup = 0x01000ccccccd;
 
 bool is_control_address(std::span<const std::uint8_t> bytes, ControlProtocols protocols) {
-  if (bytes.size() < kMacBytes) return false;
+  if (bytes.size() < header_bytes::kMac) return false;
   const std::uint64_t address =
       std::uint64_t{load_be16(bytes.data())} << 32 | load_be32(bytes.data() + 2);
   if ((address & kBridgeGroupMask) == kBridgeGroup) {

@@ -23,11 +23,9 @@ IpAddress leading_bits(const IpAddress& address, std::size_t length) {
   return result;
 }
 
-constexpr std::size_t kMacBytes = 6;
-
 std::string mac_text(const IpAddress& address) {
   std::string text;
-  for (std::size_t i = 0; i < kMacBytes; ++i) {
+  for (std::size_t i = 0; i < header_bytes::kMac; ++i) {
     absl::StrAppend(&text, i == 0 ? "" : ":", absl::Hex(address[i], absl::kZeroPad2));
   }
   return text;
@@ -98,8 +96,8 @@ void keep_parts(const Headers& headers, std::uint8_t parts, std::uint16_t ingres
 }
 
 void keep_mac(std::span<const std::uint8_t> bytes, std::size_t begin, IpAddress& kept) {
-  if (bytes.size() < begin + kMacBytes) return;
-  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), kMacBytes, kept.begin());
+  if (bytes.size() < begin + header_bytes::kMac) return;
+  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), header_bytes::kMac, kept.begin());
 }
 
 }  // namespace
@@ -128,7 +126,7 @@ FlowKey make_flow_key(const Headers& headers, FlowTemplateKey flow_template,
       keep_address(headers.dst_address, flow_template, key, key.dst_address);
       break;
     case FlowKeyKind::kSourceMac:
-      keep_mac(source.bytes, kMacBytes, key.src_address);
+      keep_mac(source.bytes, header_bytes::kMac, key.src_address);
       break;
     case FlowKeyKind::kDestinationMac:
       keep_mac(source.bytes, 0, key.dst_address);

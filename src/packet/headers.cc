@@ -14,16 +14,10 @@
 namespace drip {
 namespace {
 
-constexpr std::size_t kMacBytes = 6;
-constexpr std::size_t kEthernetBytes = 14;  // IEEE 802.3, 3.1.1
-constexpr std::size_t kTagBytes = 4;        // IEEE 802.1Q, 9.3
-constexpr std::size_t kIpv4Bytes = 20;      // RFC 791, 3.1
-constexpr std::size_t kIpv6Bytes = 40;      // RFC 8200, 3
 constexpr std::size_t kExtensionBytes = 8;  // RFC 8200, 4: the shortest, and the unit of length
 constexpr std::size_t kPppoeBytes = 8;      // RFC 2516, 4: and the PPP protocol
 constexpr std::size_t kLabelBytes = 4;      // RFC 3032, 2.1
-constexpr std::size_t kPortBytes = 4;
-constexpr std::size_t kIcmpBytes = 2;  // Type and code: RFC 792, RFC 4443
+constexpr std::size_t kIcmpBytes = 2;       // Type and code: RFC 792, RFC 4443
 
 constexpr std::size_t kShortestFrameBytes = 60;  // IEEE 802.3, 4A.4.2, without FCS
 constexpr std::uint16_t kPppIpv4 = 0x0021;       // RFC 1332
@@ -74,34 +68,31 @@ class Parser {
   }
 
   void read_mac_addresses() {
-    if (size_ >= kMacBytes) std::memcpy(headers_.dst_address.data(), bytes_, kMacBytes);
-    if (size_ >= 2 * kMacBytes) {
-      std::memcpy(headers_.src_address.data(), bytes_ + kMacBytes, kMacBytes);
+    if (size_ >= header_bytes::kMac) {
+      std::memcpy(headers_.dst_address.data(), bytes_, header_bytes::kMac);
+    }
+    if (size_ >= 2 * header_bytes::kMac) {
+      std::memcpy(headers_.src_address.data(), bytes_ + header_bytes::kMac, header_bytes::kMac);
     }
   }
 
-  static bool is_tag(std::uint16_t type) {
-    return type == ether_type::kVlan || type == ether_type::kServiceVlan ||
-           type == ether_type::kOldServiceVlan;
-  }
-
   bool read_ethernet() {
-    if (!reaches(kEthernetBytes)) return false;
-    headers_.ether_type = load_be16(bytes_ + 2 * kMacBytes);
-    return read_tags(kEthernetBytes);
+    if (!reaches(header_bytes::kEthernet)) return false;
+    headers_.ether_type = load_be16(bytes_ + 2 * header_bytes::kMac);
+    return read_tags(header_bytes::kEthernet);
   }
 
   bool read_tags(std::size_t offset) {
-    if (is_tag(headers_.ether_type)) {
+    if (ether_type::is_tag(headers_.ether_type)) {
       if (!read_tag(offset, headers_.vlan_id)) return false;
-      offset += kTagBytes;
-      if (is_tag(headers_.ether_type)) {
+      offset += header_bytes::kTag;
+      if (ether_type::is_tag(headers_.ether_type)) {
         if (!read_tag(offset, headers_.inner_vlan_id)) return false;
-        offset += kTagBytes;
-        for (int tags = 2; is_tag(headers_.ether_type) && tags < kMaxTags; ++tags) {
+        offset += header_bytes::kTag;
+        for (int tags = 2; ether_type::is_tag(headers_.ether_type) && tags < kMaxTags; ++tags) {
           std::uint16_t passed_over = 0;
           if (!read_tag(offset, passed_over)) return false;
-          offset += kTagBytes;
+          offset += header_bytes::kTag;
         }
       }
     }
@@ -148,7 +139,7 @@ class Parser {
       offset += kLabelBytes;
       if ((bytes_[offset - 2] & 1) != 0) break;  // Bottom of stack: RFC 3032, 2.1
     }
-    if (!reaches(offset + kIpv4Bytes)) return;
+    if (!reaches(offset + header_bytes::kIpv4)) return;
     const std::size_t left = end_ - offset;
     const auto is_length = [left](std::size_t length) {
       return length <= left && left - length < kShortestFrameBytes;
@@ -157,12 +148,12 @@ class Parser {
     if (ip[0] >> 4 == 4) {
       if (is_length(load_be16(ip + 2))) read_ipv4(offset);
     } else if (ip[0] >> 4 == 6) {
-      if (is_length(kIpv6Bytes + load_be16(ip + 4))) read_ipv6(offset);
+      if (is_length(header_bytes::kIpv6 + load_be16(ip + 4))) read_ipv6(offset);
     }
   }
 
   bool read_tag(std::size_t offset, std::uint16_t& vlan_id) {
-    if (!reaches(offset + kTagBytes)) return false;
+    if (!reaches(offset + header_bytes::kTag)) return false;
     vlan_id = load_be16(bytes_ + offset) & 0x0fff;
     headers_.ether_type = load_be16(bytes_ + offset + 2);
     return true;
@@ -175,7 +166,7 @@ class Parser {
   }
 
   void read_ipv4(std::size_t begin) {
-    if (!reaches(begin + kIpv4Bytes)) return;
+    if (!reaches(begin + header_bytes::kIpv4)) return;
     const std::uint8_t* ip = bytes_ + begin;
     if (!read_version(ip, IpVersion::kV4)) return;
     headers_.dscp = ip[1] >> 2;
@@ -185,16 +176,16 @@ class Parser {
     // The More Fragments flag and the offset.
     headers_.fragment = (load_be16(ip + 6) & 0x3fff) != 0;
 
-    const std::size_t header_bytes = std::size_t{4} * (ip[0] & 0x0fU);
-    if (header_bytes < kIpv4Bytes || !reaches(begin + header_bytes)) return;
+    const std::size_t with_options = std::size_t{4} * (ip[0] & 0x0fU);
+    if (with_options < header_bytes::kIpv4 || !reaches(begin + with_options)) return;
     const std::size_t total_bytes = load_be16(ip + 2);
-    if (total_bytes < header_bytes) return;
+    if (total_bytes < with_options) return;
     end_ = std::min(end_, begin + total_bytes);
-    read_transport(begin + header_bytes);
+    read_transport(begin + with_options);
   }
 
   void read_ipv6(std::size_t begin) {
-    if (!reaches(begin + kIpv6Bytes)) return;
+    if (!reaches(begin + header_bytes::kIpv6)) return;
     const std::uint8_t* ip = bytes_ + begin;
     if (!read_version(ip, IpVersion::kV6)) return;
     headers_.dscp = load_be16(ip) >> 6 & 0x3f;
@@ -205,9 +196,9 @@ class Parser {
     const std::size_t payload_bytes = load_be16(ip + 4);
     // RFC 2675: a jumbogram has length 0 here, and its length in a hop-by-hop option.
     if (payload_bytes != 0 || headers_.ip_protocol != ip_protocol::kHopByHop) {
-      end_ = std::min(end_, begin + kIpv6Bytes + payload_bytes);
+      end_ = std::min(end_, begin + header_bytes::kIpv6 + payload_bytes);
     }
-    std::size_t offset = begin + kIpv6Bytes;
+    std::size_t offset = begin + header_bytes::kIpv6;
     if (contains(kExtensions, headers_.ip_protocol) && !skip_extensions(offset)) return;
     read_transport(offset);
   }
@@ -242,7 +233,7 @@ class Parser {
     if (headers_.fragment) return;
     headers_.l4_offset = static_cast<std::uint16_t>(offset);
     if (contains(kHavePorts, headers_.ip_protocol)) {
-      if (!reaches(offset + kPortBytes)) return;
+      if (!reaches(offset + header_bytes::kPorts)) return;
       headers_.src_port = load_be16(bytes_ + offset);
       headers_.dst_port = load_be16(bytes_ + offset + 2);
       headers_.ports_valid = true;

@@ -21,16 +21,6 @@ void parse_any_frame(std::span<const std::uint8_t> bytes, std::uint32_t frame_by
 
 namespace plain_frame {
 
-inline constexpr std::size_t kEthernetBytes = 14;
-inline constexpr std::size_t kTagBytes = 4;
-inline constexpr std::size_t kIpv4Bytes = 20;
-inline constexpr std::size_t kIpv6Bytes = 40;
-inline constexpr std::size_t kPortBytes = 4;
-
-[[gnu::always_inline]] inline bool is_tag(std::uint16_t type) {
-  return type == ether_type::kVlan || type == ether_type::kServiceVlan ||
-         type == ether_type::kOldServiceVlan;
-}
 [[gnu::always_inline]] inline bool has_ports(std::uint8_t protocol) {
   return protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp;
 }
@@ -49,20 +39,19 @@ inline constexpr std::size_t kPortBytes = 4;
 /// in fields only that parse_any_frame() sets to the same. REQUIRES: `headers` as initialised.
 [[gnu::always_inline]] inline bool read_plain_frame(std::span<const std::uint8_t> bytes,
                                                     std::uint32_t frame_bytes, Headers& headers) {
-  using namespace plain_frame;  // NOLINT(google-build-using-namespace)
   const std::size_t readable = std::min<std::size_t>(bytes.size(), frame_bytes);
-  if (readable < kEthernetBytes + kIpv4Bytes + kPortBytes) [[unlikely]]
+  if (readable < header_bytes::kEthernet + header_bytes::kIpv4 + header_bytes::kPorts) [[unlikely]]
     return false;
   const std::uint8_t* const frame = bytes.data();
-  std::size_t begin = kEthernetBytes;
+  std::size_t begin = header_bytes::kEthernet;
   std::uint16_t type = load_be16(frame + begin - 2);
-  if (is_tag(type)) {
+  if (ether_type::is_tag(type)) {
     headers.vlan_id = load_be16(frame + begin) & 0x0fff;
-    begin += kTagBytes;
+    begin += header_bytes::kTag;
     type = load_be16(frame + begin - 2);
-    if (is_tag(type)) {
+    if (ether_type::is_tag(type)) {
       headers.inner_vlan_id = load_be16(frame + begin) & 0x0fff;
-      begin += kTagBytes;
+      begin += header_bytes::kTag;
       type = load_be16(frame + begin - 2);
     }
   }
@@ -70,23 +59,30 @@ inline constexpr std::size_t kPortBytes = 4;
   if (type == ether_type::kIpv4) {
     const std::uint8_t protocol = ip[9];
     // Version 4 and five words of header; neither more fragments nor an offset; at least the ports.
-    if (ip[0] != 0x45 || (load_be16(ip + 6) & 0x3fff) != 0 || !has_ports(protocol) ||
-        load_be16(ip + 2) < kIpv4Bytes + kPortBytes || readable < begin + kIpv4Bytes + kPortBytes) {
+    if (ip[0] != 0x45 || (load_be16(ip + 6) & 0x3fff) != 0 || !plain_frame::has_ports(protocol) ||
+        load_be16(ip + 2) < header_bytes::kIpv4 + header_bytes::kPorts ||
+        readable < begin + header_bytes::kIpv4 + header_bytes::kPorts) {
       return false;
     }
     headers.ip_version = IpVersion::kV4;
     headers.dscp = ip[1] >> 2;
     std::memcpy(headers.src_address.data(), ip + 12, 4);
     std::memcpy(headers.dst_address.data(), ip + 16, 4);
-    read_ports(ip + kIpv4Bytes, begin + kIpv4Bytes, protocol, headers);
-  } else if (type == ether_type::kIpv6 && readable >= begin + kIpv6Bytes + kPortBytes) {
+    plain_frame::read_ports(ip + header_bytes::kIpv4, begin + header_bytes::kIpv4, protocol,
+                            headers);
+  } else if (type == ether_type::kIpv6 &&
+             readable >= begin + header_bytes::kIpv6 + header_bytes::kPorts) {
     const std::uint8_t protocol = ip[6];
-    if (ip[0] >> 4 != 6 || !has_ports(protocol) || load_be16(ip + 4) < kPortBytes) return false;
+    if (ip[0] >> 4 != 6 || !plain_frame::has_ports(protocol) ||
+        load_be16(ip + 4) < header_bytes::kPorts) {
+      return false;
+    }
     headers.ip_version = IpVersion::kV6;
     headers.dscp = load_be16(ip) >> 6 & 0x3f;
     std::memcpy(headers.src_address.data(), ip + 8, 16);
     std::memcpy(headers.dst_address.data(), ip + 24, 16);
-    read_ports(ip + kIpv6Bytes, begin + kIpv6Bytes, protocol, headers);
+    plain_frame::read_ports(ip + header_bytes::kIpv6, begin + header_bytes::kIpv6, protocol,
+                            headers);
   } else {
     return false;
   }

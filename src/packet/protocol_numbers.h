@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The EtherTypes and IP protocol numbers that Drip knows by name.
+// The EtherTypes and IP protocol numbers that Drip knows by name, and the lengths of headers.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace drip {
@@ -27,6 +28,11 @@ inline constexpr std::uint16_t kCfm = 0x8902;             // IEEE 802.1ag, ITU-T
 inline constexpr std::uint16_t kOldServiceVlan = 0x9100;  // Outer tags of switches before 802.1ad.
 /// Smaller values are the length of an IEEE 802.3 frame, not a type (IEEE 802.3, 3.2.6).
 inline constexpr std::uint16_t kFirst = 0x0600;
+
+/// Whether a VLAN tag follows.
+[[nodiscard]] constexpr bool is_tag(std::uint16_t type) {
+  return type == kVlan || type == kServiceVlan || type == kOldServiceVlan;
+}
 }  // namespace ether_type
 
 /// IANA "Protocol Numbers".
@@ -53,6 +59,16 @@ inline constexpr std::uint8_t kVrrp = 112;               // RFC 5798
 inline constexpr std::uint8_t kSctp = 132;
 inline constexpr std::uint8_t kUdpLite = 136;
 }  // namespace ip_protocol
+
+/// The lengths of headers without options.
+namespace header_bytes {
+inline constexpr std::size_t kMac = 6;
+inline constexpr std::size_t kEthernet = 14;  // IEEE 802.3, 3.1.1
+inline constexpr std::size_t kTag = 4;        // IEEE 802.1Q, 9.3
+inline constexpr std::size_t kIpv4 = 20;      // RFC 791, 3.1
+inline constexpr std::size_t kIpv6 = 40;      // RFC 8200, 3
+inline constexpr std::size_t kPorts = 4;      // Source and destination.
+}  // namespace header_bytes
 
 /// Their headers begin with the source and the destination port (RFC 9293, 768, 4340, 9260, 3828).
 inline constexpr std::array<std::uint8_t, 5> kProtocolsWithPorts = {
