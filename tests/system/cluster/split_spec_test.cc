@@ -27,6 +27,11 @@ class SplitSpec : public ClusterSpec {
       for (const auto& [node, share] : shares_of(*nodes_, id)) {
         if (std::abs(share - rate / 3) > 0.01 * rate) return false;
       }
+      // And in effect: a share is told when it is granted, a moment before the bucket leaks by it.
+      for (const auto& node : *nodes_) {
+        const double leaks = node->client().bucket(id).true_leak_rate();
+        if (std::abs(leaks - rate / 3) > 0.01 * rate) return false;
+      }
       return true;
     });
     std::vector<StallMeter::Thread> threads = {{redis_->pid(), "redis-server"}};
