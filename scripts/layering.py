@@ -367,6 +367,7 @@ ROOMS = {
         {
             "bench/report",
             "control/config",
+            "control/placement",
             "control/requests",
             "datapath/poll_engine",
             "datapath/flows",
@@ -380,6 +381,17 @@ ROOMS = {
             "drip",
         },
         {"absl", "fmt", "rte", "json"},
+    ),
+    "src/bench/path/throttled": (
+        {
+            "bench/path",
+            "bench/report",
+            "datapath/poll_engine",
+            "datapath/clock",
+            "base",
+            "drip",
+        },
+        {"absl", "fmt", "rte"},
     ),
     "src/bench/control": (
         {"bench/report", "control/server", "base", "drip", "proto"},

@@ -124,14 +124,17 @@ def measured(machine):
         for name, cell in zip(header[1:], row[1:]):
             if row[0] in models and count_of(name) >= 1024:
                 yield f"{row[0]}, {name}, cycles", number(cell), models[row[0]](count_of(name))
-    layouts = {"one": (1, 0), "two, private": (2, 0), "two, shared": (2, 0.5)}
-    _, _, *rows = table_rows("scale.md", "layout")
-    for layout, buckets, mpps, _ in rows:
-        if layout not in layouts:
+    header, _, *rows = table_rows("scale.md", "layout")
+    for row in rows:
+        cell = dict(zip(header, row))
+        layout, buckets = cell["layout"], cell["buckets"]
+        is_shared = layout in ("two, shared", "shared")
+        if not is_shared and layout not in ("one", "two, private", "private"):
             continue
-        cores, handed_over = layouts[layout]
+        cores = int(cell.get("cores", 1 if layout == "one" else 2))
+        handed_over = (cores - 1) / cores if is_shared else 0
         model = cores * machine.hz / machine.at_once(count_of(buckets), handed_over) / 1e6
-        yield f"{layout}, {buckets}, Mpps", number(mpps), model
+        yield f"{layout}, {buckets}, Mpps", number(cell["Mpps"]), model
 
 
 def check(machine):

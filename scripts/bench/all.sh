@@ -7,12 +7,13 @@ usage() {
   cat <<'TXT'
 usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-PART: cost, throttled, trees, spread, queues, precision, scale, memory, centres (drip-bench, the last one under
-perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user); all of them by
-default, about half an hour. A part replaces what an earlier run of it left in --out, and the page is made
-of all that is there: each section says when, by which command and at which commit it was measured.
-`page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back; what
-cannot be run is said on the page. Nothing else should run.
+PART: throttled, million (buckets), zipf, imix, full (frames), loops: drip-bench throttled; cost, trees, spread,
+queues, precision, scale, moves, memory: drip-bench's case of that name; centres (drip-bench cost under perf),
+control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user). All of them by
+default, some 35 minutes; each says how long it took. A part replaces what an earlier run of it left in --out,
+and the page is made of all that is there: each section says when, by which command and at which commit it was
+measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
+what cannot be run is said on the page. Nothing else should run.
 
   --quick      a tenth of the time: to see that it works
   --out DIR    where figures (JSON) go (default: out/bench)
@@ -34,14 +35,15 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    cost | throttled | trees | spread | queues | precision | scale | memory | centres | control | kernel | testpmd | page)
+    throttled | million | zipf | imix | full | loops | cost | trees | spread | queues | precision | scale | moves | memory | centres | control | kernel | testpmd | page)
       parts+=("$1") ;;
     *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 if [ ${#parts[@]} -eq 0 ]; then
-  parts=(cost throttled trees spread queues precision scale memory centres control kernel testpmd)
+  parts=(throttled million zipf imix full loops cost trees spread queues precision scale moves memory
+    centres control kernel testpmd)
 fi
 
 if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
@@ -59,9 +61,13 @@ take_hugepages() { [ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"; }
 
 buckets=1,64,1024,16384,65536,262144,1048576
 some=1024,16384,65536
+most=65536 million=1048576 long_loops=1
 leaves=1024,16384,65536,1048576
 seconds=0.2 repeat=5 long=5
-[ -z "$quick" ] || { buckets=1,1024 some=1024 leaves=1024 seconds=0.02 repeat=1 long=0.2; }
+if [ -n "$quick" ]; then
+  buckets=1,1024 some=1024 most=1024 million=4096 long_loops=0.02 leaves=1024 seconds=0.02 repeat=1 long=0.2
+fi
+few=$((repeat > 2 ? 2 : repeat))
 
 failed=()
 # run PART COMMAND...: what the command wrote to $out/PART.json is kept with where it comes from.
@@ -70,34 +76,51 @@ run() {
   shift
   echo "== $name"
   rm -f "$out/$name.json"
+  local begin=$SECONDS
   if "$@"; then
     /usr/bin/python3 scripts/bench/bench_report.py --note "$out/$name.json" "$@"
   else
     failed+=("$name")
   fi
+  echo "== $name took $((SECONDS - begin)) s"
 }
 bench=$build/src/bench/drip-bench
+# drip_bench PART CASE ARGUMENT...
 drip_bench() {
   local name=$1
   shift
   take_hugepages
-  run "$name" "$bench" "$name" "$@" --json "$out/$name.json"
+  run "$name" "$bench" "$@" --json "$out/$name.json"
   restore
+}
+throttled() {
+  local name=$1
+  shift
+  drip_bench "$name" throttled --memory 2500 --seconds "$seconds" "$@"
 }
 for part in "${parts[@]}"; do
   case "$part" in
-    cost) drip_bench cost --memory 2500 --buckets "$buckets" --seconds "$seconds" \
+    throttled) throttled throttled --buckets "$some" --repeat "$few" ;;
+    million) throttled million --buckets "$million" --repeat "$few" --path whole \
+      --start staggered --offered 4 ;;
+    zipf) throttled zipf --buckets "$most" --repeat "$few" --order zipf --start staggered ;;
+    imix) throttled imix --buckets "$most" --repeat "$few" --frames imix --start staggered \
+      --path buckets,whole,librte_sched ;;
+    full) throttled full --buckets "$most" --repeat "$few" --frames 1514 --start staggered \
+      --path buckets,whole,librte_sched --only load ;;
+    loops) drip_bench loops throttled --memory 2500 --buckets "$most,$million" --only loops \
+      --offered 4 --seconds "$long_loops" ;;
+    cost) drip_bench cost cost --memory 2500 --buckets "$buckets" --seconds "$seconds" \
       --repeat "$repeat" ;;
-    throttled) drip_bench throttled --memory 2500 --buckets "$some" --seconds "$seconds" \
-      --repeat "$((repeat > 3 ? 3 : repeat))" ;;
-    trees) drip_bench trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \
+    trees) drip_bench trees trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \
       --repeat "$repeat" ;;
-    spread) drip_bench spread --memory 300 --seconds "$long" --repeat "$repeat" ;;
+    spread) drip_bench spread spread --memory 300 --seconds "$long" --repeat "$repeat" ;;
     queues) run queues "$bench" queues --memory 64 --no-huge --seconds "$seconds" \
       --repeat "$repeat" --json "$out/queues.json" ;;
-    precision) drip_bench precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;
-    scale) drip_bench scale --memory 300 --buckets "$some" --seconds "$seconds" \
+    precision) drip_bench precision precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;
+    scale) drip_bench scale scale --memory 300 --buckets "$some" --seconds "$seconds" \
       --repeat "$repeat" ;;
+    moves) run moves "$bench" moves --memory 64 --no-huge --repeat 15 --json "$out/moves.json" ;;
     memory) run memory "$bench" memory --memory 64 --no-huge --buckets 1024,65536,1048576 \
       --json "$out/memory.json" ;;
     centres)

@@ -4,7 +4,7 @@ import math
 
 import kernel_report
 from kernel_report import panel
-from targets import count_text
+from figures import count_text
 
 STAGES = ["straight", "scheduled", "librte_sched", "source", "parse", "classify", "whole"]
 STYLE = """<style>.t{font-size:15px;font-weight:bold} .a{font-size:11px;fill:#444} .g{stroke:#ddd}
@@ -24,9 +24,9 @@ def steps(highest):
 
 
 def throughput_plot(rows, top):
-    mine = [row for row in rows if row["case"] == "most" and row["start"] == "staggered"]
+    mine = [row for row in rows if row["case"] == "most" and row["start"] != "in step"]
     counts = sorted({row["buckets"] for row in mine})
-    ticks, highest = steps(max(row["departed_mpps"]["median"] for row in mine))
+    ticks, highest = steps(max(1, *(row["departed_mpps"]["median"] for row in mine)))
     place = lambda n: counts.index(n) / max(1, len(counts) - 1)
     lines = [
         (
@@ -136,7 +136,7 @@ def plots(results, folder):
     if "cost" in results:
         draw(folder / "cost.svg", [cost_plot(results["cost"]["rows"])])
         links.append(("cost", "Cycles a packet by number of buckets", "cost.svg"))
-    if "throttled" in results:
+    if any(row["case"] == "most" for row in results.get("throttled", {}).get("rows", [])):
         draw(folder / "throughput.svg", [throughput_plot(results["throttled"]["rows"], 0)])
         links.append(("throttled", "Packets a second by number of buckets", "throughput.svg"))
     if "precision" in results:

@@ -16,27 +16,13 @@ import control_report
 import kernel_report
 import machine
 import peers
+import scale_report
 import targets
 import testpmd_report
+import throttled_report
 from bench_plots import STAGES, plots
+from figures import count_text, shown, text
 from markdown import table
-from targets import count_text
-
-
-def text(value):
-    if value == 0:
-        return "0"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:.{digits}f}" if abs(value) >= 0.01 else f"{value:.1g}"
-
-
-def shown(figure):
-    """The median with its range, or a single value."""
-    if not isinstance(figure, dict):
-        return text(figure)
-    if figure["low"] == figure["high"]:
-        return text(figure["median"])
-    return f"{text(figure['median'])} ({text(figure['low'])} to {text(figure['high'])})"
 
 
 def duration_text(us):
@@ -80,29 +66,6 @@ dequeue of a pipe for each bucket, one class in use. *source*: mbufs allocated, 
 """ + "\n".join(
         parts
     )
-
-
-def throttled(rows):
-    load = [row for row in rows if row["case"] == "load"]
-    most = [row for row in rows if row["case"] == "most"]
-    return f"""### Twice the allowed load offered
-
-*buckets*: admit, wheel, depart; *whole*: with parsing and rules. Arrivals are paced, into a receive
-ring of 4096; *missed* is what that ring lost, stalls of the machine included. First departures of the
-buckets are *staggered* over their period, as those of customers are, or *in step*: all of them in one half
-of it, at twice the rate, which stays so and is the hard case. Rings are full when it is measured.
-
-{table(["path", "departures", "buckets", "offered Mpps", "left Mpps", "missed %", "core busy %",
-        "cycles a packet offered", "loops above 100 us a second"],
-       [[row["path"], row["start"], count_text(row["buckets"]), text(row["offered_mpps"]),
-         shown(row["departed_mpps"]), shown(row["missed_percent"]), shown(row["busy_percent"]),
-         shown(row["busy_cycles"]), shown(row["long_loops"])] for row in load])}
-The most that leaves, by binary search: within 0.5 % of what is allowed and less than 3 % missed at the
-receive ring. librte_sched is held to 3 % of the rate and to no receive ring.
-
-{table(["path", "departures", "buckets", "left Mpps", "rate off by %", "million polls of the receive ring a second"],
-       [[row["path"], row["start"], count_text(row["buckets"]), shown(row["departed_mpps"]),
-         shown(row["error_percent"]), shown(row["million_polls"])] for row in most])}"""
 
 
 def trees(rows):
@@ -212,19 +175,6 @@ together while 4 are offered.
            "rate_error_ppm", "excess_units", "gaps"))] for row in rows])}"""
 
 
-def scale(rows):
-    layouts = [row for row in rows if row["case"] == "scale"]
-    return f"""### Two polling cores
-
-dripd's engine on threads, closed loop, nothing throttled, the whole path. *Shared*: packets of any
-bucket come to either core, so that half of them are handed over
-([decision](../decisions/0004-hand-off.md)).
-
-{table(["layout", "buckets", "Mpps", "times one core"],
-       [[row["layout"], count_text(row["buckets"]), shown(row["mpps"]), text(row["times_one"])]
-        for row in layouts])}"""
-
-
 def memory(rows):
     parts = {
         "bucket": "the bucket itself",
@@ -290,16 +240,20 @@ def note(path, command):
 # The pages behind the first one: file, title, its parts as (result, section), and what it shows.
 PAGES = (
     (
+        "throttled",
+        "Throttled load",
+        tuple(
+            (name, getattr(throttled_report, name))
+            for name in ("throttled", "million", "zipf", "imix", "full", "loops")
+        ),
+        "twice the allowed load: what leaves, what is missed, the most that can leave, the longest "
+        "loop",
+    ),
+    (
         "cost",
         "Cost of a packet",
         (("cost", cost), ("centres", centres)),
         "cycles a packet by stage and number of buckets, and where the time goes",
-    ),
-    (
-        "throttled",
-        "Throttled load",
-        (("throttled", throttled),),
-        "twice the allowed load: what leaves, what is missed, the most that can leave",
     ),
     (
         "trees",
@@ -314,7 +268,12 @@ PAGES = (
         (("precision", precision),),
         "gaps, long-run rate and excess of one backlogged bucket at nine rates",
     ),
-    ("scale", "Two cores", (("scale", scale),), "throughput of one and of two polling cores"),
+    (
+        "scale",
+        "Several cores",
+        (("scale", scale_report.scale), ("moves", scale_report.moves)),
+        "throughput of one and of two polling cores by where packets come, and what a move takes",
+    ),
     ("memory", "Memory", (("memory", memory),), "bytes a bucket, by part"),
     (
         "control",

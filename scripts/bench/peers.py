@@ -2,7 +2,7 @@
 """The table that leads the page: Drip beside its peers, from all.sh's figures."""
 import statistics
 
-from targets import count_text, middle
+from figures import count_text, middle
 
 
 def figure(value, unit=""):
@@ -59,7 +59,8 @@ def throttled(rows):
             yield [
                 f"Mpps under twice the allowed load, {count_text(n)} buckets",
                 figure(most["buckets", n]),
-                f"{figure(most['librte_sched', n])} (librte_sched)",
+                (figure(most["librte_sched", n]) if most["librte_sched", n] else "none held")
+                + " (librte_sched)",
             ]
 
 

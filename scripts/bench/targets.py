@@ -2,32 +2,21 @@
 """What Drip was to reach, what it reached, and what bounds it where it did not."""
 import statistics
 
+from figures import count_text, middle
+from scale_targets import CPU_THREADS, scale
+from throttled_targets import STALLS, loops, throttled
+
 MISSES = "cache misses: a departure touches three lines of its bucket, its ring slot and the wheel's slot"
-STALLS = "stalls of the virtual CPU, which outlast the backlog that the bucket had"
-COLD = (
-    "the packets themselves: each that waited is out of the nearest cache when it leaves, and its mbuf "
-    "is written to be sent and freed; librte_sched, which has no receive ring here, is held to 3 % of the "
-    "rate, Drip to 0.5 %"
-)
 SENDER = (
     "the sender's core, which also does the interrupts of dripd's ingress interface; with RPS HTB "
     "shapes on the second core, where dripd polls"
-)
-CROSSING = (
-    "what crosses between the cores for half of the packets: the hand-off ring's line, the mbuf and its "
-    "buffer, there to be sent and back to be filled"
 )
 TREE_LINES = (
     "cache lines: a packet touches four of its leaf, two of its ring and four of the leaf's parent, twice "
     "if it waits"
 )
 TREE_LENGTH = "instructions, of the 128-bit times, counters and shares of each node (`tests/bench` counts them)"
-CPU_THREADS = "the machine: its two CPUs are threads that share with their host"
 PACER = "the machine's stalls: a pacer alone, without a shaper, has nearly the same p99"
-
-
-def middle(figure):
-    return figure["median"] if isinstance(figure, dict) else figure
 
 
 class Targets:
@@ -79,12 +68,6 @@ class Targets:
         )
 
 
-def count_text(buckets):
-    if buckets >= 1 << 20:
-        return f"{buckets >> 20}M"
-    return f"{buckets >> 10}k" if buckets >= 1024 else str(buckets)
-
-
 def cost(rows, targets):
     cycles = {(row["order"], row["path"], row["buckets"]): middle(row["cycles"]) for row in rows}
     for path in ("straight", "scheduled"):
@@ -127,73 +110,6 @@ def cost(rows, targets):
                 if n < 16384
                 else MISSES,
                 0,
-            )
-
-
-def throttled(rows, targets):
-    load = {
-        (row["path"], row["start"], row["buckets"], row["offered_mpps"]): row
-        for row in rows
-        if row["case"] == "load"
-    }
-    for start, wanted in (("staggered", 0.5), ("in step", 2)):
-        row = load.get(("whole", start, 65536, 8))
-        if row:
-            targets.at_most(
-                f"throttled, whole, 8 Mpps offered to 64k buckets, {start}, missed",
-                wanted,
-                middle(row["missed_percent"]),
-                " %",
-                COLD,
-                2,
-            )
-    most = {
-        (row["path"], row["start"], row["buckets"]): row for row in rows if row["case"] == "most"
-    }
-    for start, n, wanted in (
-        ("staggered", 1024, 20),
-        ("staggered", 65536, 6),
-        ("in step", 65536, 4),
-        ("staggered", 1 << 20, 3),
-    ):
-        row = most.get(("whole", start, n))
-        if row:
-            targets.at_least(
-                f"throttled, whole, {start}, {count_text(n)}, Mpps that leave",
-                wanted,
-                middle(row["departed_mpps"]),
-                "",
-                COLD,
-            )
-    for (path, start, n), row in most.items():
-        what = f"{start}, {count_text(n)}"
-        peer = most.get(("librte_sched", start, n))
-        if path == "buckets" and peer and middle(peer["departed_mpps"]) > 0:
-            targets.at_least(
-                f"throttled, times librte_sched's packets, {what}",
-                2.5,
-                middle(row["departed_mpps"]) / middle(peer["departed_mpps"]),
-                "",
-                COLD,
-            )
-        elif path == "buckets" and peer:
-            targets.lines.append(
-                [
-                    f"throttled, times librte_sched's packets, {what}",
-                    "at least 2.5",
-                    f"{middle(row['departed_mpps']):.1f} Mpps beside none",
-                    "met",
-                    "librte_sched did not hold its rate to 3 % at any load",
-                ]
-            )
-        if path != "librte_sched":
-            targets.at_most(
-                f"throttled, rate off by, {path}, {what}",
-                0.5,
-                abs(middle(row["error_percent"])),
-                " %",
-                STALLS,
-                4,
             )
 
 
@@ -323,28 +239,6 @@ def precision(rows, targets):
         )
 
 
-def scale(rows, targets):
-    layouts = {(row["layout"], row["buckets"]): row for row in rows}
-    for row in rows:
-        n = count_text(row["buckets"])
-        if row.get("layout") == "two, private":
-            targets.at_least(
-                f"two polling cores over one, {n}",
-                1.8,
-                row["times_one"],
-                "",
-                CPU_THREADS,
-            )
-        if row.get("layout") == "two, shared":
-            targets.at_most(
-                f"packets of buckets fed by two cores, cost over private ones, {n}",
-                1.5,
-                middle(layouts["two, private", row["buckets"]]["mpps"]) / middle(row["mpps"]),
-                "",
-                CROSSING,
-            )
-
-
 def memory(rows, targets):
     for row in rows:
         if row["buckets"] >= 1 << 20:
@@ -442,8 +336,10 @@ def lines(results):
     """Of all results that are there, by name."""
     targets = Targets()
     for name, judge in (
-        ("cost", cost),
         ("throttled", throttled),
+        ("million", throttled),
+        ("loops", loops),
+        ("cost", cost),
         ("trees", trees),
         ("spread", spread),
         ("queues", queues),

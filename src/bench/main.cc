@@ -52,6 +52,30 @@ int run(const BenchOptions& options, std::string_view name, Case run_case) {
   return written.ok() ? 0 : fail(written);
 }
 
+void add_throttled_options(CLI::App& command, BenchOptions& options) {
+  command
+      .add_option("--frames", options.frames,
+                  "64 (with FCS), 1514 (without) or imix: 7 of 64, 4 of 570, 1 of 1518 with FCS; "
+                  "for other frames than 64 the rates are in bits")
+      ->check(CLI::IsMember({"64", "1514", "imix"}))
+      ->capture_default_str();
+  command.add_option("--path", options.paths, "What is measured [all]")
+      ->delimiter(',')
+      ->check(
+          CLI::IsMember({"buckets", "whole", "fair", "librte_sched", "tree", "librte_sched-tree"}));
+  command.add_option("--start", options.starts, "First departures of the buckets [both]")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"staggered", "in-step"}));
+  command
+      .add_option("--offered", options.offered_mpps, "Mpps, twice what is allowed (0.001 to 128)")
+      ->delimiter(',')
+      ->check(CLI::Range(0.001, 128.0))
+      ->capture_default_str();
+  command.get_option("--only")
+      ->description("load, most or loops [load and most]")
+      ->check(CLI::IsMember({"load", "most", "loops"}));
+}
+
 int run_command_line(int argc, char** argv) {
   CLI::App app("Measures Drip's packet path, beside its peers, without a NIC.", "drip-bench");
   app.require_subcommand(1);
@@ -69,8 +93,6 @@ int run_command_line(int argc, char** argv) {
         ->check(CLI::Range(0.001, 600.0))
         ->capture_default_str();
     command->add_option("--only", options.only, "Of the variants of the case, for profiles");
-    command->add_option("--order", options.order, "Of the buckets, in cost [both]")
-        ->check(CLI::IsMember({"round-robin", "zipf"}));
     command->add_option("--json", options.json_path, "Write all results to this file");
     command->add_option("--cpu", options.cpu, "Where the first polling thread runs")
         ->capture_default_str();
@@ -80,13 +102,20 @@ int run_command_line(int argc, char** argv) {
     command->add_flag("!--no-huge", options.hugepages, "Do without hugepages");
     command->callback(
         [&result, &options, name, run_case] { result = run(options, name, run_case); });
+    return command;
+  };
+  const auto add_order = [&](CLI::App* command, const char* text) {
+    command->add_option("--order", options.order, text)
+        ->check(CLI::IsMember({"round-robin", "zipf"}));
   };
   CLI::App* const cluster =
       app.add_subcommand("cluster", "Shared buckets: see drip-bench cluster --help");
   cluster->set_help_flag();
   cluster->prefix_command();
   cluster->callback([&result, cluster] { result = run_cluster(cluster->remaining()); });
-  add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost);
+  add_order(
+      add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost),
+      "Of the buckets [both]");
   CLI::App* const control =
       app.add_subcommand("control", "gRPC to a real dripd: see drip-bench control --help");
   control->set_help_flag();
@@ -95,11 +124,18 @@ int run_command_line(int argc, char** argv) {
   add_case("memory", "Bytes a bucket takes, by part, idle and full", run_memory);
   add_case("precision", "Gaps, rate and excess of one backlogged bucket", run_precision);
   add_case("queues", "Cycles a packet in the queue of a leaf: FIFO, fair, with COBALT", run_queues);
-  add_case("scale", "Throughput of one and of two polling cores", run_scale);
+  add_case("moves", "How long a move of buckets keeps a polling thread", run_moves);
+  add_case("scale", "Throughput of one and of several cores, by where packets come", run_scale)
+      ->add_option("--cores", options.cores, "Polling threads, each with a CPU (2 to 64)")
+      ->check(CLI::Range(2, 64))
+      ->capture_default_str();
   add_case("spread", "One root on two polling cores: rate used, sum of shares, throughput",
            run_spread);
-  add_case("throttled", "Twice the allowed load: what leaves, and the most that can",
-           run_throttled);
+  CLI::App* const throttled =
+      add_case("throttled", "Twice the allowed load: what leaves, the most that can, longest loops",
+               run_throttled);
+  add_order(throttled, "Of the buckets [round-robin]; with zipf each has its part of the rate");
+  add_throttled_options(*throttled, options);
   add_case("trees", "Cycles a packet through trees, by bottleneck and levels", run_trees);
   CLI11_PARSE(app, argc, argv);
   return result;

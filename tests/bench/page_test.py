@@ -26,16 +26,36 @@ def cost(path, buckets, cycles):
     }
 
 
-def most(path, mpps):
-    return {
-        "case": "most",
-        "path": path,
-        "start": "staggered",
-        "buckets": 1024,
-        "departed_mpps": spread(mpps),
-        "error_percent": spread(-0.2),
-        "million_polls": spread(1),
-    }
+def throttled(case, path, buckets, **figures):
+    about = {"case": case, "path": path, "start": "staggered", "buckets": buckets}
+    return {**about, **{name: spread(value) for name, value in figures.items()}}
+
+
+def most(path, mpps, buckets=1024):
+    figures = {"departed_mpps": mpps, "error_percent": -0.2, "missed_percent": 1}
+    return throttled("most", path, buckets, **figures, million_polls=1)
+
+
+def load(path, missed):
+    figures = {"departed_mpps": 4, "error_percent": 0, "missed_percent": missed}
+    more = {"busy_percent": 90, "busy_cycles": 300, "burst": 8, "long_loops": 2}
+    return {**throttled("load", path, 65536, **figures, **more), "offered_mpps": 8}
+
+
+def loop(longest, stall):
+    about = {"case": "loops", "path": "whole", "start": "staggered", "buckets": 65536}
+    times = {"longest_us": longest, "p999_us": 5, "p50_us": 1, "loops": 5e5, "withheld": 30}
+    return {**about, **times, "offered_mpps": 4, "stall_us": stall}
+
+
+def polling(layout, cores, mpps, wrong=0):
+    about = {"case": "scale", "layout": layout, "cores": cores, "buckets": 1024}
+    return {**about, "mpps": spread(mpps), "times_one": mpps / 20, "wrong_percent": spread(wrong)}
+
+
+def moved(buckets, ring, us):
+    jobs = ("longest_us", "arrive_us", "stop_us", "take_over_us", "forget_us")
+    return {"case": "moves", "buckets": buckets, "ring": ring, **{job: spread(us) for job in jobs}}
 
 
 def precision(path, ppm):
@@ -121,7 +141,25 @@ RESULTS = {
         cost("scheduled", 1024, 70),
         cost("librte_sched", 1024, 150),
     ],
-    "throttled": [most("buckets", 20), most("librte_sched", 10)],
+    "throttled": [
+        load("whole", 0.4),
+        most("buckets", 20),
+        most("whole", 18),
+        most("tree", 9),
+        most("librte_sched", 10),
+        most("buckets", 7, 65536),
+        most("librte_sched", 0, 65536),
+    ],
+    "million": [most("whole", 2.5, 1 << 20)],
+    "loops": [loop(15, 0), loop(25, 200)],
+    "scale": [
+        polling("one", 1, 20),
+        polling("private", 2, 38),
+        polling("arbitrary, after the moves", 2, 37.4),
+        polling("wrong", 2, 20, 100),
+        polling("shared", 2, 27),
+    ],
+    "moves": [moved(16, 4096, 130)],
     "precision": [precision("drip", 0.5), precision("librte_sched", -5000)],
     "memory": [
         {
@@ -151,6 +189,7 @@ EXPECTED = {
     "page.md": (
         "| cycles a packet, 1k buckets, bucket idle, packet leaves at once | 30 | 150 (librte_sched) |",
         "| Mpps under twice the allowed load, 1k buckets | 20.0 | 10.0 (librte_sched) |",
+        "| Mpps under twice the allowed load, 64k buckets | 7.00 | none held (librte_sched) |",
         "| rate off by, one bucket of 1 Gbit/s | 0.50 ppm | 5,000 ppm (librte_sched) |",
         "| bucket path over librte_sched, scheduled, round-robin, 1k | at most 0.333 | 0.47 |",
         "| memory of an idle bucket less its ring, a million | at most 512 bytes | 539 bytes |",
@@ -161,6 +200,15 @@ EXPECTED = {
         "| bucket path over librte_sched, straight, round-robin, 1k | at most 0.333 | 0.20 | met by 40 %",
         "| bucket path over librte_sched, scheduled, round-robin, 1k | at most 0.333 | 0.47 | **missed by",
         "| throttled, times librte_sched's packets, staggered, 1k | at least 2.5 | 2.00 | **missed by 20 %**",
+        "| throttled, times librte_sched's packets, staggered, 64k | at least 2.5 | 7.0 Mpps beside none |",
+        "| throttled, whole, 8 Mpps offered to 64k buckets, staggered, missed | at most 0.5 % | 0.40 % | met",
+        "| throttled, whole, staggered, 1k, Mpps that leave | at least 20 | 18.00 | **missed by 10",
+        "| throttled, whole, staggered, 1M, Mpps that leave | at least 3 | 2.50 | **missed by 17 %**",
+        "4 Mpps offered, no stalls | at most 20 us | 15.0 us | met by 25 % |",
+        "4 Mpps offered, 200 us made up for | at most 20 us | 25.0 us | **missed by 25 %**",
+        "| two polling cores over one, private, 1k | at least 1.8 | 1.90 | met",
+        "| two polling cores over one, arbitrary, after the moves, 1k | at least 1.85 | 1.87 | met",
+        "| two polling cores over one, shared, 1k | at least 1.45 | 1.35 | **missed by 6.9 %**",
         "| tree over librte_sched, root at the bottleneck, 64k leaves | at most 0.5 | 0.42 | met",
         "| cycles a packet in a tree, leaves at the bottleneck, 64k leaves | at most 230 | 220 | met",
         "| cycles a packet in fair queues with COBALT more than in a ring, 1k leaves of 8 flows |",
@@ -168,6 +216,20 @@ EXPECTED = {
         "| spread root, looks at which the cores' shares were more than the rate | at most 0 | 0 | met",
         "| spread root, two cores over one, by CPU time | at least 1.8 | 1.90 | met",
         "| long-run rate at 1 Gbit/s, off by | at most 1 ppm | 0.500 ppm | met by 50 %",
+    ),
+    "page/throttled.md": (
+        "## Twice the allowed load offered",
+        "| whole | staggered | 64k | 8.00 | 4.00 (3.60 to 4.40) | 0 | 0.40 (0.36 to 0.44) |",
+        "| tree | staggered | 1k | 9.00 (8.10 to 9.90) |",
+        "| librte_sched | staggered | 64k | none held | none held | none held | none held |",
+        "## A million buckets",
+        "`zipf` was not measured.",
+        "| staggered | 64k | 4.00 | 200 us | 500,000 | 25.0 | 5.00 | 1.00 | 30 |",
+    ),
+    "page/scale.md": (
+        "| shared | 2 | 1k | 27.0 (24.3 to 29.7) | 1.35 |  |",
+        "| wrong | 2 | 1k | 20.0 (18.0 to 22.0) | 1.00 | 100 (90.0 to 110) % |",
+        "| 16 | 4,096 | 130 (117 to 143) |",
     ),
     "page/cost.md": (
         "## Cost of a packet, nothing throttled",

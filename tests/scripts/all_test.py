@@ -13,6 +13,9 @@ HEADINGS = {
     "control": "# Control plane",
     "trees": "## Trees",
     "queues": "## Queues of a leaf",
+    "million": "## A million buckets",
+    "loops": "## The longest loop",
+    "moves": "## What a move takes of a polling thread",
     "centres": "# Where the time goes",
 }
 

@@ -16,11 +16,18 @@ struct BenchOptions {
   int repeat = 5;         ///< Interleaved runs, of which the median and the range are shown.
   double seconds = 0.2;   ///< Of one run.
   std::string only;       ///< Of the variants of a case; empty: all.
-  std::string order;      ///< Of the buckets, in the case `cost`; empty: each of them.
+  std::string order;      ///< Of the buckets, in `cost` and `throttled`; empty: the case's own.
   std::string json_path;  ///< Empty: none is written.
   unsigned cpu = 1;       ///< Where the first polling thread runs.
   std::uint64_t memory_mib = 3072;
   bool hugepages = true;
+  // ---- `throttled`; empty: all
+  std::string frames = "64";
+  std::vector<std::string> paths;
+  std::vector<std::string> starts;
+  std::vector<double> offered_mpps = {1, 4, 8};
+  // ---- `scale`
+  unsigned cores = 2;
 };
 
 /// What runs a case: started once.
@@ -29,6 +36,9 @@ struct Bench {
   const datapath::TscClock& clock;
   Report& report;
 
+  [[nodiscard]] datapath::TscClock::Reader reader() const {
+    return datapath::TscClock::Reader(clock);
+  }
   [[nodiscard]] double tsc_hz() const { return clock.read().tsc_hz; }
 };
 

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "bench/path/arrival_pace.h"
 #include "bench/path/bucket_order.h"
 #include "bench/path/packet_pool.h"
 #include "datapath/packet_io.h"
@@ -20,39 +21,6 @@
 #include "drip/unit_ref.h"
 
 namespace drip::bench {
-
-/// How fast packets arrive, as at a NIC with a receive ring: what comes while nobody polls waits in
-/// the ring, and is missed when that is full.
-class ArrivalPace {
- public:
-  static constexpr std::uint64_t kRingPackets = 4096;
-
-  ArrivalPace() = default;  ///< As fast as they are taken.
-  ArrivalPace(double packets_per_second, double tsc_hz)
-      : tsc_per_packet_(tsc_hz / packets_per_second), last_(rte_rdtsc()) {}
-
-  /// At most `most` of those that have come; they are gone.
-  [[nodiscard]] std::uint32_t take(std::uint32_t most) {
-    if (tsc_per_packet_ == 0) return most;
-    const std::uint64_t now = rte_rdtsc();
-    come_ += static_cast<double>(now - last_) / tsc_per_packet_;
-    last_ = now;
-    if (come_ > static_cast<double>(kRingPackets)) {
-      missed_ += static_cast<std::uint64_t>(come_) - kRingPackets;
-      come_ = static_cast<double>(kRingPackets);
-    }
-    const std::uint32_t count = std::min(most, static_cast<std::uint32_t>(come_));
-    come_ -= count;
-    return count;
-  }
-  [[nodiscard]] std::uint64_t missed() const { return missed_; }
-
- private:
-  double tsc_per_packet_ = 0;
-  std::uint64_t last_ = 0;
-  double come_ = 0;
-  std::uint64_t missed_ = 0;
-};
 
 /// The PacketIo of the benchmarks: one receive queue, one port, hairpin. Allocates and frees mbufs
 /// as a driver does. On cache lines of its own: other threads have theirs beside it.
@@ -64,6 +32,12 @@ class alignas(kCacheLineBytes) BenchPort {
 
   void set_pace(const ArrivalPace& pace) { pace_ = pace; }
   [[nodiscard]] const ArrivalPace& pace() const { return pace_; }
+  /// Where packets are for from now on.
+  void set_order(BucketOrder& order) { order_ = &order; }
+  /// Those of each bucket are of so many flows from now on, at random: a power of two.
+  void set_flows(std::uint32_t flows) { flows_ = flows; }
+  /// From now on sent_bytes() counts.
+  void count_bytes() { counts_bytes_ = true; }
   /// From now on sent packets are kept here instead of freed, for a caller that times the path
   /// without the sink. It must have room.
   void keep_sent(std::vector<rte_mbuf*>* kept) { kept_ = kept; }
@@ -82,16 +56,27 @@ class alignas(kCacheLineBytes) BenchPort {
   std::uint32_t receive(std::span<rte_mbuf*> packets, std::span<std::uint32_t> buckets) {
     const std::uint32_t count =
         pace_.take(static_cast<std::uint32_t>(std::min(packets.size(), buckets.size())));
-    if (count == 0 || !pool_->take(packets.first(count))) return 0;
+    if (count == 0) return 0;
+    if (!pool_->take(packets.first(count))) [[unlikely]] {
+      pace_.miss(count);
+      return 0;
+    }
     for (std::uint32_t i = 0; i < count; ++i) {
       buckets[i] = order_->next();
       pool_->write(packets[i], buckets[i]);
     }
+    if (flows_ > 1) {
+      for (std::uint32_t i = 0; i < count; ++i) PacketPool::write_flow(packets[i], draw_flow());
+    }
+    received_ += count;
     return count;
   }
   std::uint32_t tx(std::uint16_t, std::span<void*> packets) {
     const std::span<rte_mbuf*> mbufs(reinterpret_cast<rte_mbuf**>(packets.data()), packets.size());
     if (departures_ != nullptr) note(mbufs);
+    if (counts_bytes_) {
+      for (const rte_mbuf* const mbuf : mbufs) sent_bytes_ += mbuf->pkt_len;
+    }
     sent_ += mbufs.size();
     if (kept_ != nullptr) {
       kept_->insert(kept_->end(), mbufs.begin(), mbufs.end());
@@ -125,10 +110,23 @@ class alignas(kCacheLineBytes) BenchPort {
     return {};
   }
 
+  /// Of packets that somebody else has freed.
+  void count_dropped(std::uint64_t packets) { dropped_ += packets; }
+
+  [[nodiscard]] std::uint64_t received() const { return received_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  /// Frames without FCS; 0 before count_bytes().
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:
+  // xorshift64 (Marsaglia 2003).
+  std::uint32_t draw_flow() {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return static_cast<std::uint32_t>(random_ >> 32) & (flows_ - 1);
+  }
   void note(std::span<rte_mbuf*> mbufs) {
     const std::uint64_t now = rte_rdtsc();
     for (const rte_mbuf* const mbuf : mbufs) {
@@ -144,7 +142,12 @@ class alignas(kCacheLineBytes) BenchPort {
   std::vector<rte_mbuf*>* kept_ = nullptr;
   std::vector<std::uint64_t>* departures_ = nullptr;
   std::uint32_t noted_frame_bytes_ = 0;
+  std::uint32_t flows_ = 1;
+  std::uint64_t random_ = 88172645463325252;
+  bool counts_bytes_ = false;
+  std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
+  std::uint64_t sent_bytes_ = 0;
   std::uint64_t dropped_ = 0;
 };
 static_assert(datapath::PacketIo<BenchPort>);

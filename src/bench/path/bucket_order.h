@@ -30,6 +30,7 @@ class alignas(kCacheLineBytes) BucketOrder {
   /// These, in this order, again and again. REQUIRES: not empty.
   explicit BucketOrder(std::vector<std::uint32_t> numbers) : order_(std::move(numbers)) {}
 
+  [[nodiscard]] const std::vector<std::uint32_t>& numbers() const { return order_; }
   [[nodiscard]] std::uint32_t next() {
     const std::uint32_t bucket = order_[at_];
     at_ = at_ + 1 == order_.size() ? 0 : at_ + 1;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "bench/path/bench_port.h"
@@ -12,32 +13,41 @@
 
 namespace drip::bench {
 
-/// dripd's own Transmitter, with `buckets` buckets of the same settings in slots 0 and on.
-class BucketPath {
+/// Of each bucket, by its slot.
+using SettingsOf = std::function<BucketSettings(std::uint32_t)>;
+
+/// dripd's own Transmitter, with buckets in slots 0 and on. `Clock` has `TimePoint now()`.
+template <class Clock>
+class BasicBucketPath {
  public:
   static constexpr std::uint32_t kBurst = 32;
 
-  BucketPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
-             const BucketSettings& settings)
+  BasicBucketPath(BenchPort& port, Clock clock, std::uint32_t buckets,
+                  const SettingsOf& settings_of)
       : clock_(clock),
         table_(buckets, -1),
-        rings_(std::size_t{buckets} * BucketRing::slots_for(settings.capacity) * sizeof(RingEntry),
-               -1),
+        rings_(ring_slots(buckets, settings_of) * sizeof(RingEntry), -1),
         transmitter_(table_, clock_.now(), port, 1, counters_) {
     auto* ring = reinterpret_cast<RingEntry*>(rings_.data());
     rings_.populate(0, rings_.bytes());
     for (std::uint32_t slot = 0; slot < buckets; ++slot) {
       table_.populate(slot);
       table_.prepare_histograms(slot);
-      transmitter_.create(slot, settings, ring, BucketRing::slots_for(settings.capacity),
-                          clock_.now());
-      ring += BucketRing::slots_for(settings.capacity);
+      const BucketSettings settings = settings_of(slot);
+      const std::uint32_t slots = BucketRing::slots_for(settings.capacity);
+      transmitter_.create(slot, settings, ring, slots, clock_.now());
+      ring += slots;
     }
   }
+  /// All with the same settings.
+  BasicBucketPath(BenchPort& port, Clock clock, std::uint32_t buckets,
+                  const BucketSettings& settings)
+      : BasicBucketPath(port, clock, buckets, SettingsOf([&](std::uint32_t) { return settings; })) {
+  }
   /// Frees what waits.
-  ~BucketPath() { transmitter_.drop_all(clock_.now()); }
-  BucketPath(const BucketPath&) = delete;
-  BucketPath& operator=(const BucketPath&) = delete;
+  ~BasicBucketPath() { transmitter_.drop_all(clock_.now()); }
+  BasicBucketPath(const BasicBucketPath&) = delete;
+  BasicBucketPath& operator=(const BasicBucketPath&) = delete;
 
   /// Packet i of at most kBurst goes to bucket i, as a worker has it done for a burst.
   void offer(std::span<rte_mbuf* const> packets, std::span<const std::uint32_t> buckets) {
@@ -62,19 +72,34 @@ class BucketPath {
     transmitter_.change(slot, settings, reinterpret_cast<RingEntry*>(larger_ring_.data()), slots,
                         clock_.now());
   }
+  /// Nothing leaves an idle bucket before this time has passed: less than its service time.
+  void hold(std::uint32_t slot, Duration span) { transmitter_.occupy(slot, span, clock_.now()); }
   [[nodiscard]] std::uint32_t backlog(std::uint32_t slot) const {
     return table_[slot].backlog.get();
   }
+  /// Packets, by the transmitter's own count.
+  [[nodiscard]] std::uint64_t waiting() const { return transmitter_.waiting_packets(); }
   [[nodiscard]] datapath::Transmitter<BenchPort>& transmitter() { return transmitter_; }
+  [[nodiscard]] const datapath::BucketTable& table() const { return table_; }
   [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
 
  private:
-  datapath::TscClock::Reader clock_;
+  static std::size_t ring_slots(std::uint32_t buckets, const SettingsOf& settings_of) {
+    std::size_t slots = 0;
+    for (std::uint32_t slot = 0; slot < buckets; ++slot) {
+      slots += BucketRing::slots_for(settings_of(slot).capacity);
+    }
+    return slots;
+  }
+
+  Clock clock_;
   datapath::LcoreCounters counters_;
   datapath::BucketTable table_;
   datapath::NumaMemory rings_;
   datapath::NumaMemory larger_ring_;
   datapath::Transmitter<BenchPort> transmitter_;
 };
+
+using BucketPath = BasicBucketPath<datapath::TscClock::Reader>;
 
 }  // namespace drip::bench

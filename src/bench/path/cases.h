@@ -17,12 +17,16 @@ namespace drip::bench {
 [[nodiscard]] absl::Status run_cost(const Bench& bench);
 
 /// `throttled`: packets arrive at a pace, as at a NIC with a receive ring of 4096; each bucket's
-/// rate is half of what comes to it, so all of them are backlogged all the time. For each number of
-/// buckets:
-/// - `load`: at 1, 4 and 8 Mpps offered, what leaves, how much of the core it takes, and the cycles
-///   a packet offered;
-/// - `most`: the highest rate that leaves within 0.5 % of what is allowed while the receive ring is
-///   kept empty, by binary search; librte_sched beside it, held to 3 % and to no receive ring.
+/// rate is half of what comes to it, so all of them are backlogged all the time. Queues are full
+/// before it is measured. For each number of buckets, first departures (staggered and in step, see
+/// throttled/load.h) and path (flat buckets, dripd's whole loop, fair queues, trees with the root
+/// at the bottleneck, and librte_sched for the first and the last of these):
+/// - `load`: at each offered rate what leaves, what the receive ring misses, how much of the core
+///   it takes, and the cycles a packet received;
+/// - `most`: the highest rate that leaves within 0.5 % of what is allowed while the receive ring
+///   misses less than 3 %, by bisection; librte_sched, with the same ring, is held to 3 % of the
+///   rate;
+/// - `loops`: how long the longest loop takes by itself, without what the machine takes meanwhile.
 [[nodiscard]] absl::Status run_throttled(const Bench& bench);
 
 /// `precision`: one bucket with a backlog, alone and beside `--buckets` others that are busy with
@@ -32,13 +36,23 @@ namespace drip::bench {
 /// CLOCK_MONOTONIC_RAW, and the most that was ever out beyond the leaky-bucket curve.
 [[nodiscard]] absl::Status run_precision(const Bench& bench);
 
-/// `scale`: dripd's engine on real threads between sources and sinks, as fast as it goes, nothing
-/// throttled:
-/// - `one`: a fused core;
-/// - `two, private`: two fused cores, to each come packets of its own buckets only;
-/// - `two, shared`: packets of any bucket come to either core, so half of them are handed over;
-/// - `worker + transmitter`: one core receives, the other one has all buckets.
+/// `scale`: dripd's engine on `--cores` real threads between sources and sinks, as fast as it goes,
+/// nothing throttled. Buckets are made in turns on the cores; where their packets come is emulated
+/// (scale_layout.h):
+/// - `one`: a fused core; all that follow are of `--cores` of them;
+/// - `private`: to each core come packets of its own buckets only;
+/// - `arbitrary`: the packets of a bucket come to one core, by a hash: as many as there are cores
+///   have one right;
+/// - `arbitrary, after the moves`: the same once buckets have been moved to where their packets
+///   come, by the rules' counters, as dripd does;
+/// - `wrong`: they come to one core that is never the owner;
+/// - `shared`: packets of any bucket come to any core;
+/// - `worker + transmitter`: half of the cores receive, the others have all buckets.
 [[nodiscard]] absl::Status run_scale(const Bench& bench);
+
+/// `moves`: how long the jobs of one move of buckets to another CPU keep a polling thread, for 1
+/// and as many buckets as move together, with full rings of 64 to 4096 entries.
+[[nodiscard]] absl::Status run_moves(const Bench& bench);
 
 /// `spread`: one spread root of 10 Gbit/s on two cores, to each of which come up to 10 Gbit/s,
 /// others every 10 ms, together never less than the rate: how much of it is used, how many packets

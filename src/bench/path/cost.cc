@@ -134,9 +134,9 @@ absl::Status run_one(const Bench& bench, PacketPool& pool, BucketOrder::Kind kin
   sent.reserve(std::size_t{2} * datapath::Transmitter<BenchPort>::kDeparturesACall);
   keeping_port.keep_sent(&sent);
 
-  BucketPath straight(keeping_port, bench.clock, buckets, straight_settings());
-  BucketPath scheduled(keeping_port, bench.clock, buckets, scheduled_settings());
-  FusedPath whole(port, bench.clock, buckets, straight_settings());
+  BucketPath straight(keeping_port, bench.reader(), buckets, straight_settings());
+  BucketPath scheduled(keeping_port, bench.reader(), buckets, scheduled_settings());
+  FusedPath whole(port, bench.reader(), buckets, straight_settings());
   std::unique_ptr<SchedPeer> peer;
   if (buckets <= SchedPeer::kMaxPipes) {
     // A rate that the port's 64-bit arithmetic takes and no core reaches.

@@ -16,16 +16,16 @@ namespace drip::bench {
 
 /// The parts of a fused polling thread as the engine puts them together, driven by the caller's
 /// thread. A rule for each bucket sends its destination address there.
-class FusedPath {
+template <class Clock>
+class BasicFusedPath {
  public:
-  FusedPath(BenchPort& port, const datapath::TscClock& clock, std::uint32_t buckets,
-            const BucketSettings& settings)
-      : path_(port, clock, buckets, settings),
+  BasicFusedPath(BenchPort& port, Clock clock, std::uint32_t buckets, const SettingsOf& settings_of)
+      : path_(port, clock, buckets, settings_of),
         flows_(path_.transmitter()),
         dispatcher_(port, &path_.transmitter(), &flows_, 0, {nullptr}, spread_, counters_),
         rx_worker_(0, port, dispatcher_, counters_),
-        loop_(datapath::TscClock::Reader(clock), counters_, mailbox_, dispatcher_, &rx_worker_,
-              &path_.transmitter(), &flows_, {}, false) {
+        loop_(clock, counters_, mailbox_, dispatcher_, &rx_worker_, &path_.transmitter(), &flows_,
+              {}, false) {
     std::vector<ClassifierRule> rules(buckets);
     for (std::uint32_t i = 0; i < buckets; ++i) {
       rules[i].match.dst_prefix = PacketPool::destination(i);
@@ -35,14 +35,20 @@ class FusedPath {
     rules_.prepare_workers(1);
     rx_worker_.set_rules(&rules_);
   }
+  /// All with the same settings.
+  BasicFusedPath(BenchPort& port, Clock clock, std::uint32_t buckets,
+                 const BucketSettings& settings)
+      : BasicFusedPath(port, clock, buckets, SettingsOf([&](std::uint32_t) { return settings; })) {}
 
   /// One loop; false if there was nothing to do.
   bool poll() { return loop_.poll_once(); }
+  [[nodiscard]] BasicBucketPath<Clock>& buckets() { return path_; }
+  [[nodiscard]] std::uint64_t waiting() const { return path_.waiting(); }
   [[nodiscard]] const RuleSnapshot& rules() const { return rules_; }
   [[nodiscard]] const datapath::LcoreCounters& counters() const { return counters_; }
 
  private:
-  BucketPath path_;
+  BasicBucketPath<Clock> path_;
   datapath::LcoreCounters counters_;
   datapath::Mailbox mailbox_;
   FlowHash spread_{1};
@@ -50,7 +56,9 @@ class FusedPath {
   datapath::FlowBuckets<BenchPort> flows_;
   datapath::Dispatcher<BenchPort> dispatcher_;
   datapath::RxWorker<BenchPort> rx_worker_;
-  datapath::PollLoop<BenchPort, datapath::TscClock::Reader> loop_;
+  datapath::PollLoop<BenchPort, Clock> loop_;
 };
+
+using FusedPath = BasicFusedPath<datapath::TscClock::Reader>;
 
 }  // namespace drip::bench

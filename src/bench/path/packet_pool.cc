@@ -43,7 +43,7 @@ void write_headers(rte_mempool* pool, void* opaque, void* object, unsigned index
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PacketPool>> PacketPool::create(std::uint32_t packets,
-                                                               std::uint32_t frame_bytes) {
+                                                               FrameSizes frames) {
   static int number = 0;
   const std::string name = fmt::format("bench_{}", number++);
   rte_mempool* const pool =
@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<PacketPool>> PacketPool::create(std::uint32_t pac
         "{} packet buffers: {}; give more with --memory", packets, rte_strerror(rte_errno)));
   }
   rte_mempool_obj_iter(pool, write_headers, nullptr);
-  return std::unique_ptr<PacketPool>(new PacketPool(pool, frame_bytes));
+  return std::unique_ptr<PacketPool>(new PacketPool(pool, std::move(frames)));
 }
 
 }  // namespace drip::bench

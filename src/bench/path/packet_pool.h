@@ -11,25 +11,23 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "bench/path/frame_sizes.h"
 #include "classifier/match.h"
 
 namespace drip::bench {
 
-/// A frame's L2 length: `frame_bytes` is without FCS, so 60 is the 64-byte frame of Ethernet.
-inline constexpr std::uint32_t kSmallFrameBytes = 60;
-inline constexpr std::uint32_t kFullFrameBytes = 1514;
-
 /// mbufs with Ethernet/IPv4/UDP headers, from 198.18.0.1 (RFC 2544's range) to 10.0.0.0 + bucket.
-/// Frames are as long as `frame_bytes` says; only their first 64 bytes are memory of their own, so
+/// Frames are as long as FrameSizes says; only their first 64 bytes are memory of their own, so
 /// that long frames do not need long buffers: no one here reads a payload. One thread takes and
 /// gives back at a time, as with a driver's queue.
 class PacketPool {
  public:
   /// RESOURCE_EXHAUSTED if there is not the memory for so many.
   static absl::StatusOr<std::unique_ptr<PacketPool>> create(std::uint32_t packets,
-                                                            std::uint32_t frame_bytes);
+                                                            FrameSizes frames);
   ~PacketPool() { rte_mempool_free(pool_); }
   PacketPool(const PacketPool&) = delete;
   PacketPool& operator=(const PacketPool&) = delete;
@@ -39,17 +37,27 @@ class PacketPool {
     return rte_pktmbuf_alloc_bulk(pool_, out.data(), static_cast<unsigned>(out.size())) == 0;
   }
   /// What a driver does to a received packet: sets its length, here also its destination.
-  void write(rte_mbuf* packet, std::uint32_t bucket) const {
-    packet->pkt_len = frame_bytes_;
+  void write(rte_mbuf* packet, std::uint32_t bucket) {
+    packet->pkt_len = frames_.next();
     packet->data_len = kReadableBytes;
     const std::uint32_t address = __builtin_bswap32(kFirstAddress + bucket);
     std::memcpy(rte_pktmbuf_mtod_offset(packet, char*, kDstAddressOffset), &address,
                 sizeof(address));
   }
+  /// Of its bucket's flows: by the source port.
+  static void write_flow(rte_mbuf* packet, std::uint32_t flow) {
+    const auto port = static_cast<std::uint16_t>(
+        __builtin_bswap16(static_cast<std::uint16_t>(kFirstSourcePort + flow)));
+    std::memcpy(rte_pktmbuf_mtod_offset(packet, char*, kSourcePortOffset), &port, sizeof(port));
+  }
   void give(std::span<rte_mbuf*> packets) {
     rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
   }
-  [[nodiscard]] std::uint32_t frame_bytes() const { return frame_bytes_; }
+  [[nodiscard]] const FrameSizes& frames() const { return frames_; }
+  /// Of the longest.
+  [[nodiscard]] std::uint32_t frame_bytes() const { return frames_.longest(); }
+  /// Packets that have been taken and not given back.
+  [[nodiscard]] std::uint32_t in_use() const { return rte_mempool_in_use_count(pool_); }
 
   /// Where packets of a bucket go, for a rule that names it.
   [[nodiscard]] static IpPrefix destination(std::uint32_t bucket) {
@@ -65,12 +73,13 @@ class PacketPool {
   static constexpr std::uint32_t kFirstAddress = 10U << 24;
   static constexpr std::uint16_t kReadableBytes = 60;
   static constexpr std::size_t kDstAddressOffset = 14 + 16;
+  static constexpr std::size_t kSourcePortOffset = 14 + 20;
+  static constexpr std::uint32_t kFirstSourcePort = 5001;
 
-  PacketPool(rte_mempool* pool, std::uint32_t frame_bytes)
-      : pool_(pool), frame_bytes_(frame_bytes) {}
+  PacketPool(rte_mempool* pool, FrameSizes frames) : pool_(pool), frames_(std::move(frames)) {}
 
   rte_mempool* pool_;
-  std::uint32_t frame_bytes_;
+  FrameSizes frames_;
 };
 
 }  // namespace drip::bench

@@ -194,7 +194,7 @@ void run_drip(const Bench& bench, PacketPool& pool, PacketPool& busy_pool, const
   settings.departure = Departure::kAtStart;
   if (beside > 0) settings.capacity = 4;
   // The last bucket is the one in question.
-  BucketPath path(port, bench.clock, beside + 1, settings);
+  BucketPath path(port, bench.reader(), beside + 1, settings);
   if (beside > 0) {
     settings.capacity = kBacklog;
     settings.units_per_second = rate.units_per_second;

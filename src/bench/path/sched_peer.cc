@@ -34,9 +34,12 @@ absl::StatusOr<std::unique_ptr<SchedPeer>> SchedPeer::create(const SchedPeerSett
       std::max(10.0, std::ceil(2e3 * static_cast<double>(depth) / static_cast<double>(pipe_rate))));
 
   rte_sched_subport_profile_params subport_profile{};
-  subport_profile.tb_rate = port_rate;
-  subport_profile.tb_size = 1'000'000;
-  std::fill(std::begin(subport_profile.tc_rate), std::end(subport_profile.tc_rate), port_rate);
+  subport_profile.tb_rate = settings.subport_bits_per_second > 0
+                                ? bytes_per_second(settings.subport_bits_per_second)
+                                : port_rate;
+  subport_profile.tb_size = settings.subport_burst_bytes;
+  std::fill(std::begin(subport_profile.tc_rate), std::end(subport_profile.tc_rate),
+            subport_profile.tb_rate);
   subport_profile.tc_period = 10;
 
   rte_sched_port_params port{};

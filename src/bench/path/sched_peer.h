@@ -22,7 +22,9 @@ struct SchedPeerSettings {
   std::uint32_t queue_packets = 64;  ///< A power of two.
   std::uint32_t frame_bytes = 0;
   std::uint32_t subports = 1;
-  std::uint32_t queues_a_pipe = 1;  ///< Of its best-effort class: 1, 2 or 4.
+  std::uint32_t queues_a_pipe = 1;                ///< Of its best-effort class: 1, 2 or 4.
+  std::uint32_t subport_burst_bytes = 1'000'000;  ///< Of its token bucket.
+  double subport_bits_per_second = 0;             ///< 0: as its port.
 };
 
 /// One port, only the best-effort class of each pipe in use: what costs it least. Its
