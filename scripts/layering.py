@@ -114,9 +114,11 @@ ROOMS = {
         },
         {"absl"},
     ),
+    "src/control/origin": ({"access", "base"}, {"grpc"}),
     "src/control/rpc/clients": ({"base", "drip"}, {"absl"}),
     "src/control/rpc/calls": (
         {
+            "control/origin",
             "control/rpc/clients",
             "control/traffic",
             "traffic",
@@ -137,6 +139,7 @@ ROOMS = {
     ),
     "src/control/rpc/streams": (
         {
+            "control/origin",
             "control/rpc/clients",
             "control/traffic",
             "traffic",
@@ -158,6 +161,7 @@ ROOMS = {
     ),
     "src/control/rpc": (
         {
+            "control/origin",
             "control/rpc/clients",
             "control/traffic",
             "traffic",
@@ -177,8 +181,10 @@ ROOMS = {
         },
         {"absl", "fmt", "grpc"},
     ),
+    "src/control/listen": ({"access", "base"}, {"absl", "fmt", "grpc"}),
     "src/control/server": (
         {
+            "control/listen",
             "control/traffic",
             "traffic",
             "access",
@@ -277,6 +283,25 @@ ROOMS = {
         },
         {"absl", "fmt", "prometheus"},
     ),
+    "src/front/link": ({"base"}, {"absl", "grpc"}),
+    "src/front/proxy": ({"control/origin", "base", "proto"}, {"grpc"}),
+    "src/front/http": ({"front/link", "http", "base"}, {"grpc"}),
+    "src/front/supervisor": (
+        {"front/link", "control/model", "access", "base"},
+        {"absl"},
+    ),
+    "src/front": (
+        {
+            "front/link",
+            "front/proxy",
+            "front/http",
+            "http",
+            "control/listen",
+            "access",
+            "base",
+        },
+        {"absl", "fmt", "grpc"},
+    ),
     "src/dpdk/telemetry": ({"base"}, {"absl", "rte"}),
     "src/telemetry": (
         {
@@ -310,6 +335,11 @@ ROOMS = {
     ),
     "src/daemon": (
         {
+            "front",
+            "front/http",
+            "front/link",
+            "front/supervisor",
+            "control/listen",
             "access",
             "access/audit",
             "state",
@@ -480,6 +510,10 @@ def target_of(path: pathlib.Path, name: str) -> str | None:
             return name_of(room)
     if (path.parent / name).is_file() or name.endswith(("_lua.h", "_script.h")):
         return name_of(room_of(path))
+    if name.endswith(".pb.h"):
+        # Generated from the .proto beside the others of its room.
+        room = room_of(pathlib.PurePath("src") / name)
+        return None if room is None else name_of(room)
     for library, pattern in LIBRARIES:
         if pattern.match(name):
             return library

@@ -20,6 +20,8 @@ struct CertificateNames {
   std::string common_name;             ///< Of the subject; empty: none.
   std::vector<std::string> dns_names;  ///< Subject alternative names.
   std::vector<std::string> uris;       ///< The same; a SPIFFE id is one.
+
+  friend bool operator==(const CertificateNames&, const CertificateNames&) = default;
 };
 
 /// For errors: "certificate CN=ops, URI spiffe://example.org/ops".

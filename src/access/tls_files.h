@@ -37,15 +37,23 @@ using TlsMaterialRef = std::shared_ptr<const TlsMaterial>;
 /// machine can read or write.
 [[nodiscard]] absl::StatusOr<TlsMaterial> read_tls(const TlsPaths& paths);
 
+/// What the TLS of a server is at present. Thread safe.
+class TlsSource {
+ public:
+  virtual ~TlsSource() = default;
+  /// What new connections are to use. Another pointer after each change, the same one between.
+  [[nodiscard]] virtual TlsMaterialRef current() const = 0;
+  [[nodiscard]] virtual bool verifies_clients() const = 0;
+};
+
 /// Thread safe.
-class TlsFiles {
+class TlsFiles final : public TlsSource {
  public:
   /// The errors of read_tls().
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<TlsFiles>> load(TlsPaths paths);
 
-  /// What new connections are to use. Another pointer after each reload, the same one between.
-  [[nodiscard]] TlsMaterialRef current() const;
-  [[nodiscard]] bool verifies_clients() const { return !paths_.client_ca.empty(); }
+  [[nodiscard]] TlsMaterialRef current() const override;
+  [[nodiscard]] bool verifies_clients() const override { return !paths_.client_ca.empty(); }
 
   /// Reads the files again if one of them has changed. With an error in them what was before stays
   /// in use, and the error is logged. A pair that is being replaced, so that key and certificate do

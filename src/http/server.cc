@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(Settings settings, Handler
   const char* options[] = {"listening_ports",
                            listen.c_str(),
                            "num_threads",
-                           server->settings_.threads,
+                           server->settings_.threads.c_str(),
                            "request_timeout_ms",
                            "10000",
                            "access_control_allow_origin",

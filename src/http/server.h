@@ -2,6 +2,7 @@
 // A server that answers GET and HEAD, with civetweb, which prometheus-cpp uses as well.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,8 +42,8 @@ class Server {
   struct Settings {
     ListenAddress address;
     std::string name;     ///< What errors begin with: "metrics".
-    const char* threads;  ///< How many answer at one time: "2".
-    const char* thread_name;
+    std::string threads;  ///< How many answer at one time: "2".
+    std::string thread_name;
   };
   /// Called by several threads at one time; what it throws ends the process.
   using Handler = std::function<Response(const Request&)>;
@@ -57,6 +58,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// As it was bound: "http://127.0.0.1:9464".
+  [[nodiscard]] std::uint16_t port() const { return settings_.address.port; }
   [[nodiscard]] std::string url() const { return "http://" + settings_.address.text(); }
 
  private:

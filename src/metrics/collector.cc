@@ -25,6 +25,7 @@ std::vector<MetricFamily> Collector::collect() {
   }
   if (calls_ != nullptr) add_calls(calls_->read(), families);
   add_node(node_counts(), families);
+  if (context_.control_process != nullptr) add_control_process(*context_.control_process, families);
   if (context_.state != nullptr) {
     const state::StateStats state = context_.state->stats();
     add_state({state.failing, state.commits, state.failures,

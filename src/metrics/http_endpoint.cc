@@ -22,13 +22,18 @@ http::Response answer(const http::Request& request, Collector& collector) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(
-    const http::ListenAddress& address, Collector& collector, const access::AccessControl& access) {
+http::Server::Handler metrics_handler(Collector& collector, const access::AccessControl* access) {
   http::Server::Handler handler = [&collector](const http::Request& request) {
     return answer(request, collector);
   };
-  if (address.is_loopback()) handler = http::require_read(access, std::move(handler));
-  auto server = http::Server::start({address, "metrics", "2", "drip-metrics"}, std::move(handler));
+  return access == nullptr ? handler : http::require_read(*access, std::move(handler));
+}
+
+absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::start(
+    const http::ListenAddress& address, Collector& collector, const access::AccessControl& access) {
+  auto server =
+      http::Server::start({address, "metrics", "2", "drip-metrics"},
+                          metrics_handler(collector, address.is_loopback() ? &access : nullptr));
   if (!server.ok()) return server.status();
   return std::unique_ptr<HttpEndpoint>(new HttpEndpoint(*std::move(server)));
 }

@@ -13,6 +13,10 @@
 
 namespace drip::metrics {
 
+/// Answers `GET /metrics`. `access`: who may read; null: everybody. Both outlive the handler.
+[[nodiscard]] http::Server::Handler metrics_handler(Collector& collector,
+                                                    const access::AccessControl* access);
+
 /// `GET /metrics` until it is destroyed. Has three threads of its own, which inherit the CPUs of
 /// the thread that calls start(). No TLS.
 class HttpEndpoint {

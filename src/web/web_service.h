@@ -23,6 +23,11 @@ class WebService {
   /// UNAVAILABLE with the reason if the address cannot be bound. `context` outlives the service.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<WebService>> start(
       const http::ListenAddress& address, const control::ServicesContext& context);
+  /// Only records; handler() is for a server at that address, which is somebody else's.
+  [[nodiscard]] static std::unique_ptr<WebService> record(const http::ListenAddress& address,
+                                                          const control::ServicesContext& context);
+  /// As long as the service exists.
+  [[nodiscard]] http::Server::Handler handler() const;
   WebService(const WebService&) = delete;
   WebService& operator=(const WebService&) = delete;
 
@@ -32,6 +37,8 @@ class WebService {
  private:
   WebService(const control::ServicesContext& context, bool loopback_only);
 
+  const control::ServicesContext& context_;
+  const bool loopback_only_;
   Recorder recorder_;
   Responder responder_;
   std::unique_ptr<WorkThread> recording_;

@@ -49,6 +49,13 @@ Exit show(Session& session) {
                    fmt::format("{} ids, {} forgotten too early", node.remembered_ids(),
                                node.remembered_ids_forgotten()));
   }
+  if (node.has_control_process()) {
+    const v1::ControlProcess& process = node.control_process();
+    properties.add(
+        "control process",
+        fmt::format("{}, {} restarts ({} of them after it hung), {} replacements", process.pid(),
+                    process.restarts(), process.hangs(), process.replacements()));
+  }
   for (const std::string& warning : node.warnings()) properties.add("warning", warning);
   properties.print();
   return Exit::kOk;

@@ -8,6 +8,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <cstdlib>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -109,11 +110,14 @@ class GuardedService : public Api::Service {
   // admit(); a call that it refuses is recorded.
   [[nodiscard]] absl::StatusOr<Admitted> check(const access::MethodAccess& method,
                                                const grpc::CallbackServerContext& call) const {
-    absl::StatusOr<Admitted> admitted = admit(context_.access, context_.clients, method, call);
+    const std::optional<CallOrigin> origin = origin_of(call, context_.forwarded);
+    if (!origin) return absl::InternalError("the call does not say where it comes from");
+    absl::StatusOr<Admitted> admitted =
+        admit(context_.access, context_.clients, method, *origin, call);
     // A client that makes too many calls does not fill the records with them.
     if (admitted.ok() || absl::IsResourceExhausted(admitted.status())) return admitted;
     access::AuditRecord record;
-    record.peer = call.peer();
+    record.peer = origin->peer;
     record.method = joined(method.service, "/", method.method);
     record.result = absl::StatusCodeToString(admitted.status().code());
     record.error = message_of(admitted.status());

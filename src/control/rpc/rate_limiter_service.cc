@@ -230,7 +230,7 @@ grpc::ServerUnaryReactor* RateLimiterService::on_allow_request(
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
 RateLimiterService::on_allow_requests(const Admitted& admitted, grpc::CallbackServerContext* call) {
-  return open_admit_stream(context_, streams_, admitted, call->peer());
+  return open_admit_stream(context_, streams_, admitted);
 }
 
 grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>*
@@ -245,7 +245,7 @@ grpc::ServerUnaryReactor* RateLimiterService::on_await_turn(const Admitted& admi
   const absl::StatusOr<Admissible> admissible =
       read_request(context_, *admitted.caller, *request, request->bucket_id());
   if (!admissible.ok()) return answer(call, admissible.status());
-  absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(call->peer(), admitted.client);
+  absl::StatusOr<OpenCalls::Place> place = streams_.calls().enter(admitted.peer, admitted.client);
   if (!place.ok()) return answer(call, place.status());
   ClientShare waiting(admitted.client, ClientUse::kWaitingRequests);
   if (const absl::Status status = waiting.resize(1); !status.ok()) return answer(call, status);
@@ -361,17 +361,16 @@ grpc::ServerUnaryReactor* RateLimiterService::on_forget_node(const Admitted& adm
     return answer(call, name);
   }
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  shared->forget(
-      request->node_id(),
-      [this, reactor, response, about = record_of(admitted, call->peer()),
-       target = "node " + request->node_id()](const absl::StatusOr<ForgottenNode>& node) {
-        write_audit(context_.audit, about, target, {}, {}, node.status());
-        if (node.ok()) {
-          response->set_listed(node->listed);
-          response->set_had_shares(node->had_shares);
-        }
-        reactor->Finish(to_grpc(node.status()));
-      });
+  shared->forget(request->node_id(), [this, reactor, response, about = record_of(admitted),
+                                      target = "node " + request->node_id()](
+                                         const absl::StatusOr<ForgottenNode>& node) {
+    write_audit(context_.audit, about, target, {}, {}, node.status());
+    if (node.ok()) {
+      response->set_listed(node->listed);
+      response->set_had_shares(node->had_shares);
+    }
+    reactor->Finish(to_grpc(node.status()));
+  });
   return reactor;
 }
 

@@ -207,6 +207,13 @@ absl::Status get_node(const ServicesContext& context, v1::GetNodeResponse& respo
   write_memory(context.engine.memory(), *response.mutable_memory());
   write_clock(context.engine.clock(), EpochClock(context.engine), *response.mutable_clock());
   for (std::string& warning : node_warnings(context)) response.add_warnings(std::move(warning));
+  if (context.control_process != nullptr) {
+    v1::ControlProcess& process = *response.mutable_control_process();
+    process.set_pid(context.control_process->pid);
+    process.set_restarts(context.control_process->restarts);
+    process.set_hangs(context.control_process->hangs);
+    process.set_replacements(context.control_process->replacements);
+  }
   return absl::OkStatus();
 }
 
@@ -260,12 +267,12 @@ grpc::ServerUnaryReactor* ShaperService::on_list_buckets(const Admitted& admitte
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* ShaperService::on_watch_buckets(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::WatchBucketsRequest* request) {
-  return open_watch_stream(context_, streams_, admitted, call->peer(), *request);
+  return open_watch_stream(context_, streams_, admitted, *request);
 }
 
 grpc::ServerBidiReactor<v1::WatchTopRequest, v1::WatchTopResponse>* ShaperService::on_watch_top(
     const Admitted& admitted, grpc::CallbackServerContext* call) {
-  return open_top_stream(context_, streams_, recorders_, admitted, call->peer());
+  return open_top_stream(context_, streams_, recorders_, admitted);
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_set_rules(const Admitted& admitted,
@@ -341,7 +348,7 @@ grpc::ServerUnaryReactor* ShaperService::on_explain(const Admitted& admitted,
 grpc::ServerWriteReactor<v1::CaptureResponse>* ShaperService::on_capture(
     const Admitted& admitted, grpc::CallbackServerContext* call,
     const v1::CaptureRequest* request) {
-  return open_capture_stream(context_, streams_, capture_place_, admitted, call->peer(), *request);
+  return open_capture_stream(context_, streams_, capture_place_, admitted, *request);
 }
 
 grpc::ServerUnaryReactor* ShaperService::on_get_bucket_traffic(

@@ -16,6 +16,7 @@
 #include "control/config/single_node.h"
 #include "control/convert/convert_bucket_config.h"
 #include "control/convert/convert_rule.h"
+#include "control/listen/grpc_log.h"
 #include "control/model/epoch_clock.h"
 #include "control/placement/bucket_mover.h"
 #include "control/requests/local_queues.h"
@@ -24,7 +25,6 @@
 #include "control/rpc/rate_limiter_service.h"
 #include "control/rpc/shaper_service.h"
 #include "control/rpc/streams/stream_set.h"
-#include "control/server/grpc_log.h"
 #include "control/state/schedule_keeper.h"
 #include "control/state/stored_changes.h"
 #include "control/traffic/traffic_monitor.h"
@@ -151,7 +151,9 @@ struct Node::Parts {
                 options.tls.get(),
                 audit,
                 options.state.get(),
-                traffic.get()},
+                traffic.get(),
+                options.server.forwarded,
+                options.control_process.get()},
         rate_limiter(context, streams),
         shaper(context, streams) {
     if (kept != nullptr) local_queues.set_schedules(&kept->schedules);
@@ -266,6 +268,10 @@ void Node::reload_access() { parts_->reload_access(); }
 std::vector<std::uint16_t> Node::ports() const {
   return parts_->server == nullptr ? std::vector<std::uint16_t>() : parts_->server->ports();
 }
+
+std::span<const Listener> Node::listeners() const { return parts_->server->listeners(); }
+
+void Node::connect(FileDescriptor socket) { parts_->server->connect(std::move(socket)); }
 
 const ServicesContext& Node::context() const { return parts_->context; }
 

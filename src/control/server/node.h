@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "access/audit/audit_log.h"
 #include "access/tls_files.h"
 #include "control/model/cluster_view.h"
+#include "control/model/control_process.h"
 #include "control/requests/request_pool.h"
 #include "control/rpc/calls/services_context.h"
 #include "control/server/server.h"
@@ -49,6 +51,8 @@ struct NodeOptions {
   /// Where buckets, rules and the schedules of requests survive a restart; null: nowhere. Not for a
   /// node of a cluster.
   std::shared_ptr<state::StateStore> state;
+  /// With server.forwarded; null: nobody counts.
+  std::shared_ptr<const ControlProcessCounts> control_process;
   ServerOptions server;  ///< Its `tls` is set by the node.
 };
 
@@ -95,6 +99,10 @@ class Node {
   [[nodiscard]] absl::Status start();
   /// The bound ports in the order of the addresses; 0 for a Unix socket. Empty before start().
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
+
+  /// See Server, for server.forwarded. REQUIRES: start().
+  [[nodiscard]] std::span<const Listener> listeners() const;
+  void connect(FileDescriptor socket);
 
   /// What the services answer from, for others that show it; as long as the node exists.
   [[nodiscard]] const ServicesContext& context() const;

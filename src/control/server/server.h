@@ -2,6 +2,7 @@
 // The gRPC server: its addresses, limits, start and stop.
 #pragma once
 
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 
 #include <chrono>
@@ -14,8 +15,10 @@
 
 #include "absl/status/statusor.h"
 #include "access/tls_files.h"
+#include "base/file_descriptor.h"
+#include "control/listen/acceptor.h"
+#include "control/listen/listeners.h"
 #include "control/rpc/calls/open_calls.h"
-#include "control/server/acceptor.h"
 #include "control/server/call_counts.h"
 
 namespace drip::control {
@@ -40,6 +43,11 @@ struct ServerOptions {
   bool insecure = false;
   /// Counts the calls; outlives the server. Null: nobody counts.
   CallCounts* call_counts = nullptr;
+  /// The addresses are opened, but another process accepts their connections and passes on the
+  /// calls, see Server::connect().
+  bool forwarded = false;
+  /// Answers what is no method of the services; outlives the server. Null: UNIMPLEMENTED.
+  grpc::CallbackGenericService* others = nullptr;
 };
 
 class Server {
@@ -54,7 +62,13 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// The bound ports in the order of the addresses; 0 for a Unix socket.
-  [[nodiscard]] const std::vector<std::uint16_t>& ports() const { return ports_; }
+  [[nodiscard]] const std::vector<std::uint16_t>& ports() const { return listeners_.ports; }
+
+  /// Where the connections come in that the other process accepts; for options.forwarded. Their
+  /// backlogs keep connections while there is no such process.
+  [[nodiscard]] std::span<const Listener> listeners() const { return listeners_.sockets; }
+  /// Serves the process at the other end of the socket until that end is closed.
+  void connect(FileDescriptor socket);
 
   /// Sets what the health service reports.
   void set_healthy(bool healthy);
@@ -66,7 +80,7 @@ class Server {
  private:
   Server() = default;
 
-  std::vector<std::uint16_t> ports_;
+  Listeners listeners_;
   std::shared_ptr<grpc::ServerCredentials> tls_credentials_;  // Null without TLS.
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;

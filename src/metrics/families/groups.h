@@ -14,6 +14,7 @@
 #include "control/model/bucket_state.h"
 #include "control/model/call_stats.h"
 #include "control/model/cluster_view.h"
+#include "control/model/control_process.h"
 #include "engine/stats.h"
 #include "metrics/families/family.h"
 #include "metrics/families/latency_family.h"
@@ -72,6 +73,8 @@ struct NodeCounts {
   std::vector<std::pair<const char*, std::uint64_t>> unmatched_packets;
 };
 void add_node(const NodeCounts& counts, Families& families);
+/// Of a node whose control is a process of its own.
+void add_control_process(const control::ControlProcessCounts& counts, Families& families);
 
 /// Of the state directory, for a node that has one.
 struct StateCounts {

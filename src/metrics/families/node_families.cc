@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Families of the node as a whole.
+#include <algorithm>
 #include <array>
 
 #include "metrics/families/groups.h"
@@ -22,6 +23,11 @@ constexpr FamilySpec kProtected{"drip_protected_packets_total", kCounter, "packe
                                 "Control traffic, which passes the rules."};
 constexpr FamilySpec kUnmatched{"drip_unmatched_packets_total", kCounter, "packets", "kind",
                                 "Packets that no rule took, by kind."};
+constexpr FamilySpec kControlUp{"drip_control_process_up", kGauge, "", "",
+                                "1 while the control process of --control-process runs."};
+constexpr FamilySpec kControlRestarts{
+    "drip_control_process_restarts_total", kCounter, "restarts", "reason",
+    "Times it was started again, by reason: ended, or did not answer (hung)."};
 
 }  // namespace
 
@@ -40,9 +46,20 @@ void add_node(const NodeCounts& counts, Families& families) {
   }
 }
 
+void add_control_process(const control::ControlProcessCounts& counts, Families& families) {
+  add(families.begin(kControlUp), counts.pid == 0 ? 0 : 1);
+  // Read first: each of them is one of the others as well.
+  const std::uint64_t hangs = counts.hangs;
+  const std::uint64_t restarts = std::max<std::uint64_t>(counts.restarts, hangs);
+  MetricFamily& family = families.begin(kControlRestarts);
+  add(family, {{"reason", "ended"}}, number(restarts - hangs));
+  add(family, {{"reason", "hung"}}, number(hangs));
+}
+
 std::span<const FamilySpec* const> node_specs() {
-  static constexpr std::array kSpecs = {&kBuild, &kInfo,    &kBuckets,   &kFlows,
-                                        &kRules, &kLeftOut, &kProtected, &kUnmatched};
+  static constexpr std::array kSpecs = {&kBuild,     &kInfo,           &kBuckets,   &kFlows,
+                                        &kRules,     &kLeftOut,        &kProtected, &kUnmatched,
+                                        &kControlUp, &kControlRestarts};
   return kSpecs;
 }
 

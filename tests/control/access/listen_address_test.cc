@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Options of addresses, and the mode of a Unix socket.
-#include "control/server/listen_address.h"
+#include "control/listen/listen_address.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/text.h"
-#include "control/server/listen_socket.h"
+#include "control/listen/listen_socket.h"
 #include "support/temporary_directory.h"
 
 namespace drip::control {

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "control/server/listen_socket.h"
+#include "control/listen/listen_socket.h"
 #include "control/support/node_fixture.h"
 #include "support/temporary_directory.h"
 

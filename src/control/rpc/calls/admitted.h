@@ -5,11 +5,14 @@
 #include <grpcpp/server_context.h>
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "access/access_control.h"
 #include "access/caller.h"
 #include "access/methods.h"
+#include "control/origin/call_origin.h"
 #include "control/rpc/clients/client.h"
 #include "control/rpc/clients/client_table.h"
 
@@ -18,14 +21,17 @@ namespace drip::control {
 struct Admitted {
   access::CallerRef caller;
   ClientRef client;
+  std::string peer;  ///< As in CallOrigin.
   /// What the caller presented, to look at again while a stream is open; null where access is not
   /// controlled.
   std::shared_ptr<const access::Presented> presented;
   const access::MethodAccess* method = nullptr;
 };
 
-/// What gRPC knows of the caller.
-[[nodiscard]] access::Presented presented_by(const grpc::ServerContextBase& call);
+/// Where the call comes from. `forwarded`: all calls come by a process that passes them on, and
+/// says so; one without an origin has none here.
+[[nodiscard]] std::optional<CallOrigin> origin_of(const grpc::ServerContextBase& call,
+                                                  bool forwarded);
 
 /// UNAUTHENTICATED or PERMISSION_DENIED: the text says who was seen and what is needed.
 /// RESOURCE_EXHAUSTED naming the limit if the client makes too many calls: that is who calls, or
@@ -33,6 +39,7 @@ struct Admitted {
 [[nodiscard]] absl::StatusOr<Admitted> admit(const access::AccessControl& access,
                                              ClientTable& clients,
                                              const access::MethodAccess& method,
+                                             const CallOrigin& origin,
                                              const grpc::ServerContextBase& call);
 
 /// Whether an open stream of this call may go on: OK, or why not.

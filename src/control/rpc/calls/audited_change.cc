@@ -98,10 +98,10 @@ Snapshot snapshot_of_list(const ServicesContext& context, const std::string& nam
   return snapshot;
 }
 
-access::AuditRecord record_of(const Admitted& admitted, const std::string& peer) {
+access::AuditRecord record_of(const Admitted& admitted) {
   access::AuditRecord record;
   record.caller = admitted.caller->name;
-  record.peer = peer;
+  record.peer = admitted.peer;
   record.method = joined(admitted.method->service, "/", admitted.method->method);
   return record;
 }

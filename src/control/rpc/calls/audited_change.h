@@ -35,7 +35,7 @@ using Snapshot = std::map<std::string, access::AuditValue>;
 [[nodiscard]] Snapshot snapshot_of_list(const ServicesContext& context, const std::string& name);
 
 /// Who calls, from where and what.
-[[nodiscard]] access::AuditRecord record_of(const Admitted& admitted, const std::string& peer);
+[[nodiscard]] access::AuditRecord record_of(const Admitted& admitted);
 /// A record for each part that differs; one without values if none does, or with the error of a
 /// call that failed. `target` is what was asked for.
 void write_audit(access::AuditTrail& trail, const access::AuditRecord& about,
@@ -52,8 +52,8 @@ template <class MakeSnapshot, class Call>
                                                         Call call) {
   return answer_change_in_order(
       grpc_call, context.change_thread, context.changes,
-      [&audit = context.audit, about = record_of(admitted, grpc_call->peer()),
-       target = std::move(target), snapshot = std::move(snapshot), call = std::move(call)] {
+      [&audit = context.audit, about = record_of(admitted), target = std::move(target),
+       snapshot = std::move(snapshot), call = std::move(call)] {
         const Snapshot before = snapshot();
         const absl::Status status = call();
         write_audit(audit, about, target, before, status.ok() ? snapshot() : before, status);

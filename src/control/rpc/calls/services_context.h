@@ -15,6 +15,7 @@
 #include "control/config/configuration.h"
 #include "control/config/configuration_changes.h"
 #include "control/model/cluster_view.h"
+#include "control/model/control_process.h"
 #include "control/requests/remembered_ids.h"
 #include "control/rpc/clients/client_table.h"
 #include "engine/engine.h"
@@ -51,6 +52,9 @@ struct ServicesContext {
   access::AuditTrail& audit;
   const state::StateStore* state = nullptr;  ///< Null without a state directory.
   const TrafficMonitor* traffic = nullptr;   ///< Null if no packets are sampled.
+  bool forwarded = false;                    ///< See ServerOptions.
+  /// Null: control is in this process.
+  const ControlProcessCounts* control_process = nullptr;
 };
 
 }  // namespace drip::control

@@ -112,10 +112,9 @@ class AdmitStream final
 }  // namespace
 
 grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>* open_admit_stream(
-    const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
-    std::string_view peer) {
+    const ServicesContext& context, StreamSet& streams, const Admitted& admitted) {
   auto stream = std::make_shared<AdmitStream>(context, streams, admitted.caller);
-  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
+  if (const absl::Status status = streams.add(stream, admitted); status.ok()) {
     stream->begin();
   } else {
     stream->end(to_grpc(status));

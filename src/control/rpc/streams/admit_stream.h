@@ -12,10 +12,9 @@
 
 namespace drip::control {
 
-/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// The reactor of a new stream, which `streams` keeps until the call is done. If it may
 /// not be opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerBidiReactor<v1::AllowRequestsRequest, v1::AllowRequestsResponse>*
-open_admit_stream(const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
-                  std::string_view peer);
+open_admit_stream(const ServicesContext& context, StreamSet& streams, const Admitted& admitted);
 
 }  // namespace drip::control

@@ -85,10 +85,9 @@ class CaptureStream final : public PacedStream<v1::CaptureResponse> {
 
 grpc::ServerWriteReactor<v1::CaptureResponse>* open_capture_stream(
     const ServicesContext& context, StreamSet& streams, CapturePlace& place,
-    const Admitted& admitted, std::string_view peer, const v1::CaptureRequest& request) {
-  auto stream =
-      std::make_shared<CaptureStream>(context, streams, record_of(admitted, std::string(peer)));
-  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
+    const Admitted& admitted, const v1::CaptureRequest& request) {
+  auto stream = std::make_shared<CaptureStream>(context, streams, record_of(admitted));
+  if (const absl::Status status = streams.add(stream, admitted); status.ok()) {
     stream->begin(*admitted.caller, place, request);
   } else {
     stream->Finish(to_grpc(status));

@@ -13,11 +13,11 @@
 
 namespace drip::control {
 
-/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// The reactor of a new stream, which `streams` keeps until the call is done. If it may
 /// not be opened it ends at once with the reason. Begin and end are in the audit log, because the
 /// caller sees what customers send.
 [[nodiscard]] grpc::ServerWriteReactor<v1::CaptureResponse>* open_capture_stream(
     const ServicesContext& context, StreamSet& streams, CapturePlace& place,
-    const Admitted& admitted, std::string_view peer, const v1::CaptureRequest& request);
+    const Admitted& admitted, const v1::CaptureRequest& request);
 
 }  // namespace drip::control

@@ -10,10 +10,9 @@
 
 namespace drip::control {
 
-absl::Status StreamSet::add(std::shared_ptr<Stream> stream, std::string_view peer,
-                            Admitted admitted) {
+absl::Status StreamSet::add(std::shared_ptr<Stream> stream, Admitted admitted) {
   Stream* const address = stream.get();
-  absl::StatusOr<OpenCalls::Place> place = calls_.enter(peer, admitted.client);
+  absl::StatusOr<OpenCalls::Place> place = calls_.enter(admitted.peer, admitted.client);
   MutexLock lock(mutex_);
   Kept& kept = streams_[address];
   kept.stream = std::move(stream);

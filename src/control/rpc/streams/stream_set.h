@@ -28,10 +28,9 @@ class StreamSet {
  public:
   explicit StreamSet(const OpenCalls::Limits& limits) : calls_(limits) {}
 
-  /// Keeps the stream until forget(), as an open call of `peer`. An error is what the stream is to
-  /// be ended with: UNAVAILABLE if the node is stopping, or that of OpenCalls.
-  [[nodiscard]] absl::Status add(std::shared_ptr<Stream> stream, std::string_view peer,
-                                 Admitted admitted);
+  /// Keeps the stream until forget(), as an open call of its peer. An error is what the stream is
+  /// to be ended with: UNAVAILABLE if the node is stopping, or that of OpenCalls.
+  [[nodiscard]] absl::Status add(std::shared_ptr<Stream> stream, Admitted admitted);
   /// Destroys the stream unless somebody else has it.
   void forget(Stream& stream);
   /// Ends all streams with UNAVAILABLE. What a stream is answering at this moment is still

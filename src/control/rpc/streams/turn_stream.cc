@@ -250,7 +250,7 @@ grpc::ServerBidiReactor<v1::AwaitTurnsRequest, v1::AwaitTurnsResponse>* open_tur
     const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
     grpc::CallbackServerContext* call) {
   auto stream = std::make_shared<TurnStream>(context, streams, admitted, call);
-  if (const absl::Status status = streams.add(stream, call->peer(), admitted); status.ok()) {
+  if (const absl::Status status = streams.add(stream, admitted); status.ok()) {
     stream->begin();
   } else {
     stream->end(to_grpc(status));

@@ -122,9 +122,9 @@ class WatchStream final : public PacedStream<v1::WatchBucketsResponse> {
 
 grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
     const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
-    std::string_view peer, const v1::WatchBucketsRequest& request) {
+    const v1::WatchBucketsRequest& request) {
   auto stream = std::make_shared<WatchStream>(context, streams, admitted.client);
-  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
+  if (const absl::Status status = streams.add(stream, admitted); status.ok()) {
     stream->begin(*admitted.caller, request);
   } else {
     stream->Finish(to_grpc(status));

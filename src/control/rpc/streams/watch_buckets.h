@@ -12,10 +12,10 @@
 
 namespace drip::control {
 
-/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// The reactor of a new stream, which `streams` keeps until the call is done. If it may
 /// not be opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerWriteReactor<v1::WatchBucketsResponse>* open_watch_stream(
     const ServicesContext& context, StreamSet& streams, const Admitted& admitted,
-    std::string_view peer, const v1::WatchBucketsRequest& request);
+    const v1::WatchBucketsRequest& request);
 
 }  // namespace drip::control

@@ -229,9 +229,9 @@ std::shared_ptr<TopRecorder> TopRecorders::get() {
 
 grpc::ServerBidiReactor<v1::WatchTopRequest, v1::WatchTopResponse>* open_top_stream(
     const ServicesContext& context, StreamSet& streams, TopRecorders& recorders,
-    const Admitted& admitted, std::string_view peer) {
+    const Admitted& admitted) {
   auto stream = std::make_shared<TopStream>(context, streams, admitted.caller, recorders.get());
-  if (const absl::Status status = streams.add(stream, peer, admitted); status.ok()) {
+  if (const absl::Status status = streams.add(stream, admitted); status.ok()) {
     stream->begin();
   } else {
     stream->end(to_grpc(status));

@@ -35,10 +35,10 @@ class TopRecorders {
   std::weak_ptr<TopRecorder> present_ ABSL_GUARDED_BY(mutex_);
 };
 
-/// The reactor of a new stream of `peer`, which `streams` keeps until the call is done. If it may
+/// The reactor of a new stream, which `streams` keeps until the call is done. If it may
 /// not be opened it ends at once with the reason.
 [[nodiscard]] grpc::ServerBidiReactor<v1::WatchTopRequest, v1::WatchTopResponse>* open_top_stream(
     const ServicesContext& context, StreamSet& streams, TopRecorders& recorders,
-    const Admitted& admitted, std::string_view peer);
+    const Admitted& admitted);
 
 }  // namespace drip::control

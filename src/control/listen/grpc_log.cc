@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Log functions of gRPC and Protobuf.
-#include "control/server/grpc_log.h"
+#include "control/listen/grpc_log.h"
 
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>

@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/file_descriptor.h"
-#include "control/server/listen_address.h"
+#include "control/listen/listen_address.h"
 
 namespace drip::control {
 

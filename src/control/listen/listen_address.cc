@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/server/listen_address.h"
+#include "control/listen/listen_address.h"
 
 #include <grp.h>
 #include <pwd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "control/server/connection_limit.h"
+#include "control/listen/connection_limit.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "control/server/connection_limit.h"
-#include "control/server/listen_socket.h"
+#include "base/file_descriptor.h"
+#include "control/listen/connection_limit.h"
 
 namespace drip::control {
 
@@ -22,15 +22,15 @@ using GrpcAcceptor = grpc::experimental::ExternalConnectionAcceptor;
 class Acceptor {
  public:
   /// A listening socket, and who gets its connections: one with TLS, or one without.
-  struct Listener {
-    ListenSocket socket;
+  struct Socket {
+    int fd = -1;
     GrpcAcceptor* grpc = nullptr;
   };
-  /// REQUIRES: the server of the `acceptors` has started. `connections`: of one address, see
-  /// ConnectionLimit; one that is over it is closed at once.
-  Acceptor(std::vector<Listener> listeners, std::vector<std::unique_ptr<GrpcAcceptor>> acceptors,
+  /// REQUIRES: the server of the `acceptors` has started. The sockets outlive this. `connections`:
+  /// of one address, see ConnectionLimit; one that is over it is closed at once.
+  Acceptor(std::vector<Socket> sockets, std::vector<std::unique_ptr<GrpcAcceptor>> acceptors,
            std::uint32_t connections);
-  /// Ends the thread, then closes the sockets.
+  /// Ends the thread.
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -38,9 +38,9 @@ class Acceptor {
  private:
   void run();
   // Returns false if there was no connection or accepting it failed.
-  bool accept_one(const Listener& listener);
+  bool accept_one(const Socket& socket);
 
-  const std::vector<Listener> listeners_;
+  const std::vector<Socket> sockets_;
   const std::vector<std::unique_ptr<GrpcAcceptor>> acceptors_;
   ConnectionLimit limit_;
   // So that whoever is refused again and again does not fill the log.

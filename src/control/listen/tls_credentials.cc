@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // gRPC's C interface has a callback that is asked for the certificate before each handshake; the
 // C++ interface does not offer it.
-#include "control/server/tls_credentials.h"
+#include "control/listen/tls_credentials.h"
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
@@ -17,8 +17,8 @@ namespace {
 
 class TlsCredentials final : public grpc::ServerCredentials {
  public:
-  TlsCredentials(std::shared_ptr<const access::TlsFiles> files, bool client_must_show)
-      : files_(std::move(files)), client_must_show_(client_must_show) {}
+  TlsCredentials(std::shared_ptr<const access::TlsSource> source, bool client_must_show)
+      : source_(std::move(source)), client_must_show_(client_must_show) {}
 
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>& /*processor*/) override {
@@ -27,7 +27,7 @@ class TlsCredentials final : public grpc::ServerCredentials {
 
  private:
   int AddPortToServer(const std::string& address, grpc_server* server) override {
-    const auto type = !files_->verifies_clients() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+    const auto type = !source_->verifies_clients() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                       : client_must_show_
                           ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                           : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
@@ -41,7 +41,7 @@ class TlsCredentials final : public grpc::ServerCredentials {
   static grpc_ssl_certificate_config_reload_status fetch(
       void* data, grpc_ssl_server_certificate_config** config) {
     TlsCredentials& self = *static_cast<TlsCredentials*>(data);
-    const access::TlsMaterialRef material = self.files_->current();
+    const access::TlsMaterialRef material = self.source_->current();
     MutexLock lock(self.mutex_);
     if (material == self.fetched_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair = {material->private_key.c_str(),
@@ -55,7 +55,7 @@ class TlsCredentials final : public grpc::ServerCredentials {
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
   }
 
-  const std::shared_ptr<const access::TlsFiles> files_;
+  const std::shared_ptr<const access::TlsSource> source_;
   const bool client_must_show_;
   Mutex mutex_;
   access::TlsMaterialRef fetched_ ABSL_GUARDED_BY(mutex_);  // What the port uses.
@@ -64,8 +64,8 @@ class TlsCredentials final : public grpc::ServerCredentials {
 }  // namespace
 
 std::shared_ptr<grpc::ServerCredentials> tls_credentials(
-    std::shared_ptr<const access::TlsFiles> files, bool client_must_show) {
-  return std::make_shared<TlsCredentials>(std::move(files), client_must_show);
+    std::shared_ptr<const access::TlsSource> source, bool client_must_show) {
+  return std::make_shared<TlsCredentials>(std::move(source), client_must_show);
 }
 
 }  // namespace drip::control

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The accept loop, and the limit on file descriptors.
-#include "control/server/acceptor.h"
+#include "control/listen/acceptor.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -37,9 +37,9 @@ int max_connection_fd() {
 
 }  // namespace
 
-Acceptor::Acceptor(std::vector<Listener> listeners,
+Acceptor::Acceptor(std::vector<Socket> sockets,
                    std::vector<std::unique_ptr<GrpcAcceptor>> acceptors, std::uint32_t connections)
-    : listeners_(std::move(listeners)),
+    : sockets_(std::move(sockets)),
       acceptors_(std::move(acceptors)),
       limit_(connections),
       wake_(eventfd(0, EFD_CLOEXEC)),
@@ -51,9 +51,8 @@ Acceptor::~Acceptor() {
   thread_.join();
 }
 
-bool Acceptor::accept_one(const Listener& listener) {
-  const int fd = listener.socket.fd();
-  FileDescriptor connection(accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+bool Acceptor::accept_one(const Socket& socket) {
+  FileDescriptor connection(accept4(socket.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!connection) {
     // Without descriptors or memory the connection stays pending, and poll() returns at once.
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -75,20 +74,20 @@ bool Acceptor::accept_one(const Listener& listener) {
   // Fails on a Unix socket, which does not need it.
   setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   GrpcAcceptor::NewConnectionParameters parameters;
-  parameters.listener_fd = fd;
+  parameters.listener_fd = socket.fd;
   parameters.fd = connection.release();
-  listener.grpc->HandleNewConnection(&parameters);
+  socket.grpc->HandleNewConnection(&parameters);
   return true;
 }
 
 void Acceptor::run() {
   std::vector<pollfd> polled = {{wake_.get(), POLLIN, 0}};
-  for (const Listener& listener : listeners_) polled.push_back({listener.socket.fd(), POLLIN, 0});
+  for (const Socket& socket : sockets_) polled.push_back({socket.fd, POLLIN, 0});
   for (;;) {
     if (poll(polled.data(), polled.size(), -1) < 0) continue;
     if (polled.front().revents != 0) return;
-    for (std::size_t i = 0; i < listeners_.size(); ++i) {
-      if (polled[i + 1].revents != 0) accept_one(listeners_[i]);
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (polled[i + 1].revents != 0) accept_one(sockets_[i]);
     }
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Binds TCP and Unix sockets.
-#include "control/server/listen_socket.h"
+#include "control/listen/listen_socket.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
