@@ -61,11 +61,11 @@ take_hugepages() { [ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"; }
 
 buckets=1,64,1024,16384,65536,262144,1048576
 some=1024,16384,65536
-most=65536 million=1048576 long_loops=1
+most=65536 million=1048576 long_loops=1 spread=3
 leaves=1024,16384,65536,1048576
 seconds=0.2 repeat=5 long=5
 if [ -n "$quick" ]; then
-  buckets=1,1024 some=1024 most=1024 million=4096 long_loops=0.02 leaves=1024 seconds=0.02 repeat=1 long=0.2
+  buckets=1,1024 some=1024 most=1024 million=4096 long_loops=0.02 spread=0.2 leaves=1024 seconds=0.02 repeat=1 long=0.2
 fi
 few=$((repeat > 2 ? 2 : repeat))
 
@@ -114,7 +114,7 @@ for part in "${parts[@]}"; do
       --repeat "$repeat" ;;
     trees) drip_bench trees trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \
       --repeat "$repeat" ;;
-    spread) drip_bench spread spread --memory 300 --seconds "$long" --repeat "$repeat" ;;
+    spread) drip_bench spread spread --memory 300 --seconds "$spread" --repeat "$repeat" ;;
     queues) run queues "$bench" queues --memory 64 --no-huge --seconds "$seconds" \
       --repeat "$repeat" --json "$out/queues.json" ;;
     precision) drip_bench precision precision --memory 800 --buckets 1024,65536 --seconds "$long" ;;

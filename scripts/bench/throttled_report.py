@@ -11,6 +11,7 @@ LOAD = (
     ("busy_cycles", "cycles a packet received"),
     ("burst", "packets a busy loop"),
     ("long_loops", "loops above 100 us a second"),
+    ("stalled_percent", "of the time %"),
 )
 MOST = (
     ("departed_mpps", "left Mpps"),
@@ -77,7 +78,8 @@ def both(rows, most_text=MOST_TEXT):
 
 def throttled(rows):
     most_text = """The most that leaves, by bisection to 3 %: within 0.5 % of what is allowed, and less than 3 % missed
-at the receive ring. librte_sched has the same ring and the same bound on what is missed; its
+at the receive ring. A step that fails while the machine withheld the CPU for 1 % of the time is
+tried up to three times. librte_sched has the same ring and the same bound on what is missed; its
 credits are rounded, and its rates off by up to 1.2 % at any load, so it is held to 3 % of the rate."""
     return f"""### Twice the allowed load offered
 
@@ -90,7 +92,7 @@ departures of the buckets are *staggered* over their period, as those of custome
 step*: all of them in one half of it, at twice the rate, which stays so and is the hard case. All
 queues are full before it is measured. *Core busy*: the part of the time in loops that received or
 sent something. A loop with one packet waits for memory as long as one with many, so a busy core
-need not be at its end: *missed* tells that.
+need not be at its end: *missed* tells that. In loops above 100 us the machine had withheld the CPU.
 
 {both(rows, most_text)}"""
 
@@ -134,8 +136,8 @@ def loops(rows):
     return f"""### The longest loop
 
 How long one loop of the whole path takes by what it does. The machine withholds the CPU now and
-then, which no clock in it tells from work. So the same loops are run four times in virtual time,
-one each 2 us, and each counts with the shortest of its four times. *Stalls*: every 10 ms so much
+then, which no clock in it tells from work. So the same loops are run three times in virtual time,
+one each 2 us, and each counts with the shortest of its three times. *Stalls*: every 10 ms so much
 time passes at once, so that what has become due meanwhile is made up for. *Withheld*: loops of one
 run that took 10 us more than in another one.
 

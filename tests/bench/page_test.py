@@ -38,7 +38,13 @@ def most(path, mpps, buckets=1024):
 
 def load(path, missed):
     figures = {"departed_mpps": 4, "error_percent": 0, "missed_percent": missed}
-    more = {"busy_percent": 90, "busy_cycles": 300, "burst": 8, "long_loops": 2}
+    more = {
+        "busy_percent": 90,
+        "busy_cycles": 300,
+        "burst": 8,
+        "long_loops": 2,
+        "stalled_percent": 1,
+    }
     return {**throttled("load", path, 65536, **figures, **more), "offered_mpps": 8}
 
 

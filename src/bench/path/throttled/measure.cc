@@ -12,7 +12,8 @@
 namespace drip::bench {
 namespace {
 
-// Longer than any number of packets that one loop handles takes; stalls of the machine are as well.
+// Longer than any number of packets that one loop handles takes (the replays of `loops` tell it):
+// the machine has withheld the CPU.
 constexpr double kLongLoopSeconds = 100e-6;
 // Of the paced load before it is measured.
 constexpr double kSettleSeconds = 0.01;
@@ -104,6 +105,7 @@ Outcome measure(Subject& subject, const Load& load) {
   std::uint64_t busy_polls = 0;
   std::uint64_t busy = 0;
   std::uint64_t long_loops = 0;
+  std::uint64_t stalled = 0;
   const std::uint64_t start = rte_rdtsc();
   std::uint64_t now = start;
   std::uint64_t seen = port.received() + port.sent();
@@ -116,7 +118,10 @@ Outcome measure(Subject& subject, const Load& load) {
       ++busy_polls;
       seen = done;
     }
-    if (after - now > long_loop) ++long_loops;
+    if (after - now > long_loop) {
+      ++long_loops;
+      stalled += after - now;
+    }
     now = after;
     ++polls;
   }
@@ -147,6 +152,7 @@ Outcome measure(Subject& subject, const Load& load) {
   outcome.busy_cycles = static_cast<double>(busy) / std::max(1.0, counts.received);
   outcome.burst = counts.received / std::max(1.0, static_cast<double>(busy_polls));
   outcome.long_loops = static_cast<double>(long_loops) / seconds;
+  outcome.stalled_share = static_cast<double>(stalled) / static_cast<double>(now - start);
   return outcome;
 }
 

@@ -31,7 +31,8 @@ struct Outcome {
   double busy_share = 0;        ///< Of the time, in loops that received or sent something.
   double busy_cycles = 0;       ///< Of these loops, a packet received.
   double burst = 0;             ///< Packets received in such a loop.
-  double long_loops = 0;        ///< A second.
+  double long_loops = 0;        ///< A second, of more than 100 us.
+  double stalled_share = 0;     ///< Of the time, in these: the machine had withheld the CPU.
   Counts counts;
 };
 

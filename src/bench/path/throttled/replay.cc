@@ -16,7 +16,7 @@
 namespace drip::bench {
 namespace {
 
-constexpr int kReplays = 4;
+constexpr int kReplays = 3;
 constexpr std::uint64_t kLoopNs = 2'000;
 constexpr std::uint64_t kStallEveryNs = 10'000'000;
 // Of the paced load before loops are timed.

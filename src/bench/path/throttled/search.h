@@ -22,7 +22,8 @@ struct Most {
   Outcome outcome;
 };
 
-/// By bisection between 1/16 and 64 Mpps, to 3 %. Each step begins with a subject of its own.
+/// By bisection between 1/16 and 64 Mpps, to 3 %. Each step begins with a subject of its own; one
+/// that fails while the machine withheld the CPU for 1 % of the time is tried up to 3 times.
 [[nodiscard]] absl::StatusOr<Most> search(Path path, const Load& load);
 
 }  // namespace drip::bench

@@ -51,7 +51,7 @@ void add_counts(Report& report, const Load& load, const Counts& counts) {
 }
 
 absl::Status run_load(const Load& load, Path path) {
-  Samples departed, error, missed, busy, cycles, burst, long_loops;
+  Samples departed, error, missed, busy, cycles, burst, long_loops, stalled;
   Outcome outcome;
   for (int run = 0; run < load.bench.options.repeat; ++run) {
     auto subject = make_subject(path, load);
@@ -64,6 +64,7 @@ absl::Status run_load(const Load& load, Path path) {
     cycles.add(outcome.busy_cycles);
     burst.add(outcome.burst);
     long_loops.add(outcome.long_loops);
+    stalled.add(100 * outcome.stalled_share);
   }
   Report& report = begin_row(load, "load", path);
   report.figure("offered_mpps", 2 * load.allowed_pps / 1e6)
@@ -73,7 +74,8 @@ absl::Status run_load(const Load& load, Path path) {
       .figure("busy_percent", busy)
       .figure("busy_cycles", cycles)
       .figure("burst", burst)
-      .figure("long_loops", long_loops);
+      .figure("long_loops", long_loops)
+      .figure("stalled_percent", stalled);
   add_counts(report, load, outcome.counts);
   report.end_row();
   return absl::OkStatus();
