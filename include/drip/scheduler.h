@@ -354,6 +354,39 @@ class Scheduler {
       if (reason != RejectReason::kAdmitted) dropped(entry.unit, reason);
     }
   }
+  /// The same of a bucket with a queue: what waits is taken out in the old thread, ...
+  void take_out(std::uint32_t slot, MovedQueue& out, TimePoint now) {
+    queues_->take_out(slot, out, now);
+  }
+  /// ... and put in here, and behind it what has come to this one meanwhile, which is in `behind`
+  /// for that time. Both have room reserved. `sink` has what is dropped. REQUIRES: the queues have
+  /// the same seed; BucketQueues::can_move() was true.
+  template <QueueSink Sink>
+  void take_over_queue(std::uint32_t slot, const Bucket& from,
+                       const LatencyHistograms& from_histograms, const BucketQueue& from_queue,
+                       MovedQueue& moved, MovedQueue& behind, TimePoint now, Sink& sink) {
+    Bucket& bucket = buckets_[slot];
+    queues_->take_out(slot, behind, now);
+    const std::uint32_t came = bucket.backlog.get();
+    const std::uint64_t admitted = bucket.admitted.get();
+    const std::uint64_t admitted_bytes = bucket.admitted_bytes.get();
+    const std::uint64_t dropped = bucket.dropped.get();
+    const std::uint64_t dropped_bytes = bucket.dropped_bytes.get();
+    const TimePoint since = came > 0 ? behind.marks.since() : now;
+    continue_bucket(bucket, buckets_.histograms[slot], from, from_histograms);
+    bucket.admitted.add(admitted);
+    bucket.admitted_bytes.add(admitted_bytes);
+    bucket.dropped.add(dropped);
+    bucket.dropped_bytes.add(dropped_bytes);
+    bucket.backlog.set(bucket.backlog.get() + came);
+    bucket.paused = 0;
+    if (from.backlog.get() == 0 && came > 0) {
+      bucket.schedule.begin(since, {}, Departure::kAtStart);
+    }
+    QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink, now};
+    queues_->put_in(slot, from_queue, moved, behind, now, drops);
+    reschedule(bucket, slot, now);
+  }
   /// Another Scheduler has taken it over: the slot and its ring may be used again.
   void forget(std::uint32_t slot) { retire(buckets_[slot]); }
 

@@ -205,12 +205,13 @@ class Transmitter {
 
   // ---- Moves to and from other transmitters: see Scheduler, and docs/decisions/0019-moves.md
 
-  /// Whether a bucket can move: it holds packets only, and in its ring. A node of a tree has to
-  /// leave that before stop().
+  /// Whether a bucket can move: it holds packets only, in its ring or in its fair queue. A node of
+  /// a tree has to leave that before stop().
   [[nodiscard]] bool can_move(std::uint32_t slot) const {
     const Bucket& bucket = scheduler_.buckets()[slot];
     if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kActive) return false;
-    if ((bucket.queued | bucket.leased | bucket.paused | bucket.captured) != 0) return false;
+    if ((bucket.leased | bucket.paused | bucket.captured) != 0) return false;
+    if (bucket.queued != 0) return scheduler_.queues()->can_move(slot, bucket);
     for (std::uint32_t at = bucket.ring.head(); at != bucket.ring.tail(); ++at) {
       const UnitRef unit = bucket.ring.at(at).unit;
       if (unit.is_released() || unit.is_tagged()) return false;
@@ -227,6 +228,17 @@ class Transmitter {
                          [&](UnitRef unit, RejectReason reason) {
                            egress_.dropped(unit, drop_reason(reason), now);
                          });
+  }
+  /// The same of a bucket with a queue: see Scheduler::take_out() and take_over_queue().
+  void take_out(std::uint32_t slot, MovedQueue& out, TimePoint now) {
+    scheduler_.take_out(slot, out, now);
+  }
+  void take_over_queue(std::uint32_t slot, const Bucket& from, const LatencyHistograms& histograms,
+                       const BucketQueue& from_queue, MovedQueue& moved, MovedQueue& behind,
+                       TimePoint now) {
+    egress_.count_waiting(from.backlog.get());
+    scheduler_.buckets()[slot].leased = 0;
+    scheduler_.take_over_queue(slot, from, histograms, from_queue, moved, behind, now, egress_);
   }
   void forget(std::uint32_t slot) {
     egress_.uncount_waiting(scheduler_.buckets()[slot].backlog.get());

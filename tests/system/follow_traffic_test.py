@@ -54,10 +54,15 @@ def two_threads(build, kind, follow):
                     raise
 
 
-def make_buckets(daemon):
-    """One on each thread."""
+def set_rate(daemon, name, of_offered, *flags):
+    """So much of the rate that is offered."""
+    daemon.ctl("bucket", "set", name, "--rate", f"{OFFERED_BPS * of_offered:.0f}bit", *flags)
+
+
+def make_buckets(daemon, flags=()):
+    """One on each thread, in which nothing waits as yet."""
     for thread, name in enumerate(BUCKETS):
-        daemon.ctl("bucket", "set", name, "--rate", f"{OFFERED_BPS * 2:.0f}", "--capacity", "4000")
+        set_rate(daemon, name, 2, "--capacity", "4000", *flags)
         check(daemon.bucket(name)["transmitter"] == thread, f"{name} is not on thread {thread}")
 
 
@@ -65,30 +70,33 @@ def send_into(daemon, name):
     daemon.ctl("rule", "default", name)
 
 
-def moves(daemon, name):
-    return daemon.bucket(name)["moves"]
-
-
-def wait_for_move(daemon):
+def wait_for_move(daemon, of_offered=2.0):
     """Of one of the buckets, whichever is at the wrong thread. Returns its name."""
     for name in BUCKETS:
         send_into(daemon, name)
+        set_rate(daemon, name, of_offered)
         deadline = time.monotonic() + LOOKS_SECONDS
         while time.monotonic() < deadline:
-            if moves(daemon, name) > 0:
+            if daemon.bucket(name)["moves"] > 0:
                 return name
             time.sleep(0.1)
+        # What waits here leaves before what comes to the next one.
+        set_rate(daemon, name, 20)
+        wait_until(lambda: daemon.bucket(name)["queue_size"] == 0, "an empty bucket")
     raise stage.Failure("no bucket has moved")
 
 
-def test_on(build, kind):
+def test_on(build, kind, of_offered, flags):
     with two_threads(build, kind, "on") as (link, daemon):
-        make_buckets(daemon)
+        make_buckets(daemon, flags)
         send_into(daemon, BUCKETS[0])
         with UdpStream(link, PACKETS_A_SECOND) as stream:
             wait_until(lambda: len(stream.received) > 100, "traffic")
-            name = wait_for_move(daemon)
+            name = wait_for_move(daemon, of_offered)
             time.sleep(2)
+            # It grows from the first packet on, and a bucket moves after 1024 of them.
+            backlog = daemon.bucket(name)["queue_size"]
+            check(of_offered > 1 or backlog > 100, f"{backlog} wait")
             stream.stop_sending()
             wait_until(lambda: daemon.bucket(name)["queue_size"] == 0, "an empty bucket")
             time.sleep(0.5)
@@ -102,9 +110,17 @@ def test_on(build, kind):
         check(moved["queue_size"] == 0, f"{moved}")
         lost = stream.sent - steady[0] - len(steady)
         missed = sum(port.get("rx_missed", 0) for port in daemon.ctl("port", "list")["ports"])
-        dropped = sum(bucket.get("rejected_requests", 0) for bucket in (moved, stayed))
+        dropped = sum(
+            bucket.get(what, 0)
+            for bucket in (moved, stayed)
+            for what in ("rejected_requests", "dropped_requests")
+        )
         check(lost <= missed + dropped, f"{lost} are lost, {missed} missed, {dropped} dropped")
-        print(f"{kind}: moved under {PACKETS_A_SECOND} packets a second, {stream.sent} sent")
+        check(("queue" in moved) == bool(flags), f"{moved}")
+        print(
+            f"{kind} {' '.join(flags)}: moved under {PACKETS_A_SECOND} packets a second with"
+            f" {backlog} waiting soon after, {stream.sent} sent"
+        )
 
 
 def test_off(build, kind):
@@ -123,7 +139,9 @@ def test_off(build, kind):
 def test(build, kind):
     if len(os.sched_getaffinity(0)) < 2:
         stage.skip("two polling threads need two CPUs")
-    test_on(build, kind)
+    test_on(build, kind, 2.0, ())
+    # What waits in a queue moves as well.
+    test_on(build, kind, 0.7, ("--queue", "fair"))
     test_off(build, kind)
 
 

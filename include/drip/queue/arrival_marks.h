@@ -49,6 +49,8 @@ class ArrivalMarks {
   }
   /// By then the oldest packet had arrived. REQUIRES: one waits.
   [[nodiscard]] TimePoint since() const { return first_; }
+  /// When the last one arrived.
+  [[nodiscard]] TimePoint newest() const { return newest_; }
 
  private:
   // Some loops of a polling thread.

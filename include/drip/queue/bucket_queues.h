@@ -177,6 +177,25 @@ class BucketQueues {
     fair_.remove(queue.former, sink);
     if (queue.dual != nullptr) queue.dual->remove(sink);
   }
+  // A bucket that moves to the BucketQueues of another thread, with the same seed.
+
+  /// Whether it can: with a fair queue, and nothing that came before a change.
+  [[nodiscard]] bool can_move(std::uint32_t slot, const Bucket& bucket) const {
+    return queues_[slot].profile->into == QueuePlace::kFair && bucket.queue_changes == 0;
+  }
+  /// Takes all out that waits. REQUIRES: can_move(); `out` is empty.
+  void take_out(std::uint32_t slot, MovedQueue& out, TimePoint now) {
+    fair_.take_out(queues_[slot].fair, out, now);
+  }
+  /// Continues the queue `from`: see FairQueues::put_in().
+  template <QueueDropSink Sink>
+  void put_in(std::uint32_t slot, const BucketQueue& from, MovedQueue& moved, MovedQueue& behind,
+              TimePoint now, Sink& sink) {
+    BucketQueue& queue = queues_[slot];
+    queue.marks.add(from.marks.get());
+    for (std::size_t i = 0; i < queue.drops.size(); ++i) queue.drops[i].add(from.drops[i].get());
+    fair_.put_in(queue.fair, queue.profile->fair, moved, behind, now, sink);
+  }
   /// The bucket has no packets and is given up: nothing refers to its profile or DualQueue any
   /// more.
   void end(std::uint32_t slot) {

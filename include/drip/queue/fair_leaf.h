@@ -40,6 +40,7 @@ class FairLeaf {
  private:
   friend class FairMemory;
   friend class FairQueues;
+  friend class QueueMove;
 
   std::uint32_t id_ : 24 = 0;
   std::uint32_t epoch_ : 8 = 0;  // Of FairQueues::remove(): older flow records are not its own.

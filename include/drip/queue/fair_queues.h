@@ -15,6 +15,7 @@
 #include "drip/queue/fair_queue_settings.h"
 #include "drip/queue/flow_directory.h"
 #include "drip/queue/queue_drop.h"
+#include "drip/queue/queue_move.h"
 #include "drip/queue/queue_random.h"
 #include "drip/queue/queue_slots.h"
 #include "drip/queue/record_pool.h"
@@ -70,29 +71,12 @@ class FairQueues {
   bool enqueue(FairLeaf& leaf, const FairQueueProfile& profile, UnitRef unit, const QueueKey& key,
                std::uint32_t tin, Ecn ecn, TimePoint now, Sink& sink) {
     assert(tin < profile.tins.count);
-    if (memory_.puts_away()) [[unlikely]]
-      memory_.go_on_putting_away(now);
-    const QueueIndex slot = memory_.slots.allocate();
-    const QueueIndex index = slot != kNoIndex ? flow_of(leaf, profile, key, tin, now) : kNoIndex;
-    if (index == kNoIndex) [[unlikely]] {
-      if (slot != kNoIndex) memory_.slots.release(slot);
-      memory_.drop(unit, QueueDrop::kNoMemory, sink);
-      return false;
-    }
-    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
-    TinBacklog& in = memory_.tins[backlog.tins[tin]];
-    if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
-    FlowRecord& flow = flows()[index];
-    backlog.marks.arrive(now, leaf.packets() - static_cast<std::uint32_t>(backlog.is_staged));
-    memory_.slots.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
-    flow.tail = slot & kMaxQueueIndex;
-    flow.bytes += unit.wire_bytes();
-    backlog.sizes.grown(flows(), index);
-    backlog.bytes += unit.wire_bytes();
-    leaf.packets_.add(1);
-    if (is_full(leaf, backlog, profile)) [[unlikely]]
-      make_room(leaf, backlog, profile, now, sink);
-    return true;
+    return enqueue(
+        leaf, profile, unit, tin, ecn, now,
+        sink, [&](FlowOwner owner) __attribute__((always_inline)) {
+          return memory_.directory.find_or_insert(owner, key, profile.settings.isolation,
+                                                  profile.aqm[tin], now);
+        });
   }
 
   /// The packet that departs next, to be taken by dequeue(). It stays the same, and its AQM is not
@@ -167,6 +151,36 @@ class FairQueues {
     from.flows_.set(0);
   }
 
+  // To and from the FairQueues of another thread, with the same seed.
+
+  /// Takes all out that waits in a leaf, and its flows. `out` is empty.
+  void take_out(FairLeaf& leaf, MovedQueue& out, TimePoint now) {
+    if (leaf.packets() > 0) QueueMove(memory_).take_out(leaf, out, now);
+    struct {
+      void dropped(UnitRef, QueueDrop) {}
+    } nothing;
+    remove(leaf, nothing);
+  }
+  /// Puts that into a leaf that has nothing, and behind it, in the order of their arrivals, the
+  /// packets of `behind`, which came to this leaf meanwhile. REQUIRES: the profile is the same.
+  template <QueueDropSink Sink>
+  void put_in(FairLeaf& leaf, const FairQueueProfile& profile, MovedQueue& moved,
+              MovedQueue& behind, TimePoint now, Sink& sink) {
+    QueueMove(memory_).put_in(leaf, profile, moved, now, sink);
+    std::sort(behind.packets.begin(), behind.packets.end());
+    for (const MovedQueue::Packet& packet : behind.packets) {
+      const MovedQueue::Flow& flow = behind.flows[packet.flow];
+      TimePoint arrival = QueueSlot::latest(packet.arrival);
+      // Of two threads that receive, one went on sending to the other leaf for a moment.
+      if (!moved.empty() && arrival < moved.marks.newest()) arrival = moved.marks.newest();
+      enqueue(leaf, profile, packet.unit, flow.tin, packet.ecn, arrival, sink,
+              [&](FlowOwner owner) {
+                return memory_.directory.find_or_insert(owner, flow.identity, profile.aqm[flow.tin],
+                                                        arrival);
+              });
+    }
+  }
+
   /// By then the oldest packet had arrived that is not staged: see ArrivalMarks. REQUIRES: there is
   /// one.
   [[nodiscard]] TimePoint waits_since(const FairLeaf& leaf) {
@@ -196,9 +210,39 @@ class FairQueues {
 
   // ---- Arrival
 
+  // `find(FlowOwner)`: the flow of the packet in the directory.
+  template <class Sink, class Find>
+  [[gnu::always_inline]] bool enqueue(FairLeaf& leaf, const FairQueueProfile& profile, UnitRef unit,
+                                      std::uint32_t tin, Ecn ecn, TimePoint now, Sink& sink,
+                                      Find find) {
+    if (memory_.puts_away()) [[unlikely]]
+      memory_.go_on_putting_away(now);
+    const QueueIndex slot = memory_.slots.allocate();
+    const QueueIndex index = slot != kNoIndex ? flow_of(leaf, profile, tin, now, find) : kNoIndex;
+    if (index == kNoIndex) [[unlikely]] {
+      if (slot != kNoIndex) memory_.slots.release(slot);
+      memory_.drop(unit, QueueDrop::kNoMemory, sink);
+      return false;
+    }
+    LeafBacklog& backlog = memory_.leaves[leaf.backlog_];
+    TinBacklog& in = memory_.tins[backlog.tins[tin]];
+    if (in.packets++ == 0) in.due = std::max(in.due, backlog.served);
+    FlowRecord& flow = flows()[index];
+    backlog.marks.arrive(now, leaf.packets() - static_cast<std::uint32_t>(backlog.is_staged));
+    memory_.slots.append(static_cast<QueueIndex>(flow.tail), slot, unit, now, ecn);
+    flow.tail = slot & kMaxQueueIndex;
+    flow.bytes += unit.wire_bytes();
+    backlog.sizes.grown(flows(), index);
+    backlog.bytes += unit.wire_bytes();
+    leaf.packets_.add(1);
+    if (is_full(leaf, backlog, profile)) [[unlikely]]
+      make_room(leaf, backlog, profile, now, sink);
+    return true;
+  }
   // The flow of a packet, which is in its tin's lists from now on. kNoIndex: no memory.
+  template <class Find>
   [[gnu::always_inline]] QueueIndex flow_of(FairLeaf& leaf, const FairQueueProfile& profile,
-                                            const QueueKey& key, std::uint32_t tin, TimePoint now) {
+                                            std::uint32_t tin, TimePoint now, Find find) {
     if (leaf.backlog_ == kNoIndex) {
       leaf.backlog_ = memory_.leaves.allocate();
       if (leaf.backlog_ == kNoIndex) [[unlikely]]
@@ -210,8 +254,7 @@ class FairQueues {
       backlog.tins[tin] = memory_.tins.allocate();
     FlowDirectory::Found found;
     if (backlog.tins[tin] != kNoIndex) [[likely]] {
-      found = memory_.directory.find_or_insert({leaf.id_, leaf.epoch_, tin}, key,
-                                               profile.settings.isolation, profile.aqm[tin], now);
+      found = find(FlowOwner{leaf.id_, leaf.epoch_, tin});
     }
     if (found.index == kNoIndex) [[unlikely]] {
       if (leaf.packets() == 0 && leaf.flows() == 0) memory_.release_backlog(leaf);

@@ -49,7 +49,31 @@ class FlowDirectory {
       case Isolation::kHosts:
         break;
     }
-    return find_or_insert_by_hosts(owner, key, aqm, now);
+    return find_or_insert_by_hosts(
+        owner, QueueHash::host(key.source, key.version),
+        QueueHash::host(key.destination, key.version),
+        [&](QueueIndex from, QueueIndex to) { return QueueHash::with_hosts(key, from, to); }, aqm,
+        now);
+  }
+  /// What a flow is known by in any directory with the same seed.
+  struct Identity {
+    ShortKey key;
+    bool has_hosts = false;
+    ShortKey source;
+    ShortKey destination;
+  };
+  [[nodiscard]] Identity identity_of(QueueIndex index) {
+    const FlowRecord& flow = flows[index];
+    if (flow.has_hosts == 0) return {flow.key, false, {}, {}};
+    return {flow.key, true, hosts_[flow.source_host()].key, hosts_[flow.destination_host()].key};
+  }
+  [[nodiscard]] Found find_or_insert(FlowOwner owner, const Identity& flow,
+                                     const CobaltParameters& aqm, TimePoint now) {
+    if (!flow.has_hosts) return find_or_insert(owner, flow.key, aqm, now);
+    return find_or_insert_by_hosts(
+        owner, flow.source, flow.destination,
+        [&](QueueIndex from, QueueIndex to) { return QueueHash::with_hosts(flow.key, from, to); },
+        aqm, now);
   }
   /// Gives a flow up that is in no list.
   void erase(QueueIndex index) {
@@ -114,10 +138,11 @@ class FlowDirectory {
       return {};
     return {flows.insert(key, owner, hash), true};
   }
-  Found find_or_insert_by_hosts(FlowOwner owner, const QueueKey& key, const CobaltParameters& aqm,
-                                TimePoint now) {
-    const ShortKey source = QueueHash::host(key.source, key.version);
-    const ShortKey destination = QueueHash::host(key.destination, key.version);
+  // `key_with(from, to)`: the key of the flow by the records of its hosts.
+  template <class KeyWith>
+  Found find_or_insert_by_hosts(FlowOwner owner, const ShortKey& source,
+                                const ShortKey& destination, KeyWith key_with,
+                                const CobaltParameters& aqm, TimePoint now) {
     const std::uint32_t source_owner = host_owner(owner, Side::kSource);
     const std::uint32_t destination_owner = host_owner(owner, Side::kDestination);
     const std::uint32_t source_hash = hash_(source, source_owner);
@@ -125,7 +150,7 @@ class FlowDirectory {
     QueueIndex from = hosts_.find(source, source_owner, source_hash);
     QueueIndex to = hosts_.find(destination, destination_owner, destination_hash);
     if (from != kNoIndex && to != kNoIndex) [[likely]] {
-      const ShortKey flow = QueueHash::with_hosts(key, from, to);
+      const ShortKey flow = key_with(from, to);
       const QueueIndex index = flows.find(flow, owner, hash_(flow, owner.bits()));
       if (index != kNoIndex) [[likely]]
         return {index, false};
@@ -135,7 +160,7 @@ class FlowDirectory {
     to = hosts_.acquire(destination, destination_owner, destination_hash);
     Found found;
     if (from != kNoIndex && to != kNoIndex) {
-      const ShortKey flow = QueueHash::with_hosts(key, from, to);
+      const ShortKey flow = key_with(from, to);
       found = insert(owner, flow, hash_(flow, owner.bits()), aqm, now);
     }
     if (found.index != kNoIndex) {

@@ -99,6 +99,12 @@ class QueueHash {
                 std::uint64_t{key.protocol} << 32 | std::uint64_t{key.version} << 40};
   }
 
+  /// The same from such a key with other records.
+  [[nodiscard]] static ShortKey with_hosts(const ShortKey& key, std::uint32_t source,
+                                           std::uint32_t destination) {
+    return {source | std::uint64_t{destination} << 32, key.low};
+  }
+
   /// 32 bits for a table: Multilinear-HM (section 3 there), then a bijection without which flows
   /// with consecutive ports fill a table unevenly (Wellons' lowbias32).
   [[nodiscard]] std::uint32_t operator()(const ShortKey& key, std::uint32_t owner) const {

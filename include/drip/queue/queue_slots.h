@@ -39,6 +39,8 @@ class QueueSlot {
     return {static_cast<std::int64_t>(grains << kGrainLog2 | (now.ns & kGrainMask))};
   }
   [[nodiscard]] TimePoint arrival(TimePoint now) const { return now + Duration{-sojourn(now).ns}; }
+  /// The last time at which a packet with this arrival() may have come.
+  [[nodiscard]] static TimePoint latest(TimePoint arrival) { return {arrival.ns | kGrainMask}; }
   [[nodiscard]] Ecn ecn() const { return static_cast<Ecn>(bits_ >> kEcnShift & 3); }
   [[nodiscard]] QueueIndex next() const { return static_cast<QueueIndex>(bits_ & kMaxQueueIndex); }
   void set_next(QueueIndex next) { bits_ = (bits_ & ~std::uint64_t{kMaxQueueIndex}) | next; }

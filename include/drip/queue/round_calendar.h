@@ -48,6 +48,17 @@ void splice_linked(Records& records, QueueIndex& to, QueueIndex& from) {
   from = kNoIndex;
 }
 
+/// Calls `each(index)` for the records from `first` to `last` of a list, which may take them out.
+template <class Records, class Each>
+void visit_linked(const Records& records, QueueIndex first, QueueIndex last, Each each) {
+  for (QueueIndex index = first;;) {
+    const auto next = static_cast<QueueIndex>(records[index].link);
+    each(index);
+    if (index == last) return;
+    index = next;
+  }
+}
+
 /// Deficit round robin (Shreedhar and Varghese, 1996) visits each flow in each round, and gives it
 /// a quantum. A flow whose quantum is a thousandth, since its host has a thousand flows, would be
 /// visited a thousand times a packet. Here a flow is put right into the round in which its deficit
@@ -59,6 +70,7 @@ void splice_linked(Records& records, QueueIndex& to, QueueIndex& from) {
 class RoundCalendar {
  public:
   static constexpr std::uint32_t kRounds = 32;
+  static constexpr std::uint32_t kLists = 2 * kRounds;
 
   [[nodiscard]] bool empty() const { return (near_ | far_) == 0; }
 
@@ -114,6 +126,36 @@ class RoundCalendar {
   }
   /// What front() would tell, if it is known: for prefetches.
   [[nodiscard]] QueueIndex probable_front() const { return first_; }
+
+  // For what moves to another calendar: the round, and the lists by number.
+
+  [[nodiscard]] std::uint32_t round() const { return round_; }
+  /// Calls `each(index, list)` for all flows, those of a list in their order.
+  template <class Records, class Each>
+  void visit(const Records& records, Each each) const {
+    for (std::uint32_t at = 0; at < kRounds; ++at) {
+      if (rounds_[at] != kNoIndex) {
+        const QueueIndex first =
+            at == round_ % kRounds ? first_ : first_linked(records, rounds_[at]);
+        visit_linked(records, first, rounds_[at],
+                     [&](QueueIndex index) { each(index, static_cast<std::uint8_t>(at)); });
+      }
+      if (blocks_[at] != kNoIndex) {
+        visit_linked(
+            records, first_linked(records, blocks_[at]), blocks_[at],
+            [&](QueueIndex index) { each(index, static_cast<std::uint8_t>(kRounds + at)); });
+      }
+    }
+  }
+  /// REQUIRES: empty().
+  void start_at(std::uint32_t round) { round_ = round; }
+  /// Appends a flow to the list that visit() told of a calendar in the same round.
+  template <class Records>
+  void put_back(Records& records, std::uint8_t list, QueueIndex index) {
+    if (list >= kRounds) return put(records, blocks_, far_, list - kRounds, index);
+    if (list == round_ % kRounds && rounds_[list] == kNoIndex) first_ = index;
+    put(records, rounds_, near_, list, index);
+  }
 
  private:
   using Lists = std::array<QueueIndex, kRounds>;

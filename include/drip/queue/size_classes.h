@@ -63,6 +63,19 @@ class SizeClasses {
     return kNoIndex;
   }
 
+  /// Calls `each(index)` for all flows that are listed, those of a class from the first one on.
+  template <class Each>
+  void visit(const FlowTable& flows, Each each) const {
+    for (QueueIndex index : heads_) {
+      for (; index != kNoIndex; index = static_cast<QueueIndex>(flows[index].next)) each(index);
+    }
+  }
+  /// A flow that visit() told elsewhere, with its FlowRecord::size_class there, becomes the first
+  /// one of that class.
+  void put_back(FlowTable& flows, QueueIndex index, unsigned size_class) {
+    link(flows, index, size_class);
+  }
+
  private:
   /// 0 up to 127 bytes, then a class for each power of two.
   static unsigned class_of(std::uint32_t bytes) {

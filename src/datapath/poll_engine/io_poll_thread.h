@@ -83,6 +83,14 @@ class IoPollThread final : public PollThread {
                         std::span<RingEntry> memory, TimePoint now) override {
     transmitter_->take_over(slot, from, histograms, memory, now);
   }
+  void take_out_queue(std::uint32_t slot, MovedQueue& out, TimePoint now) override {
+    transmitter_->take_out(slot, out, now);
+  }
+  void take_over_queue(std::uint32_t slot, const Bucket& from, const LatencyHistograms& histograms,
+                       const BucketQueue& from_queue, MovedQueue& moved, MovedQueue& behind,
+                       TimePoint now) override {
+    transmitter_->take_over_queue(slot, from, histograms, from_queue, moved, behind, now);
+  }
   void forget_bucket(std::uint32_t slot) override { transmitter_->forget(slot); }
 
   void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) override {

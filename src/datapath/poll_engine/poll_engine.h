@@ -168,6 +168,10 @@ class PollEngine final : public Engine {
     std::uint32_t ring_slots = 0;
     std::vector<std::uint32_t> rules;  // Indices of those that send packets to it.
     std::vector<RingEntry> memory;     // For what comes while it moves.
+    // Of a bucket with a queue, in place of `memory`.
+    SharedQueueProfile queue_profile;
+    MovedQueue queue;
+    MovedQueue came;
     std::optional<NodeSettings> node;  // Below a spread root: what it will be as a node.
     std::uint64_t green_bytes = 0;     // That it had as a node.
   };
@@ -232,10 +236,13 @@ class PollEngine final : public Engine {
   [[nodiscard]] std::vector<PlannedMove> plan_moves(std::span<BucketMove> moves);
   void find_rules_of(std::span<PlannedMove> planned) const;
   [[nodiscard]] bool is_overflow_bucket(BucketRef bucket) const;
+  /// Whether what waits in a bucket can be moved, as far as its record tells.
+  [[nodiscard]] static bool can_move_record(const SlotRecord& record);
   void retarget(std::span<const PlannedMove> planned);
   void finish_moves(std::span<PlannedMove> planned);
 
   // ---- poll_engine_queues.cc
+  [[nodiscard]] static std::uint64_t draw_queue_seed();
   /// Makes the pools of a transmitter's queues, unless there are.
   void make_queues(PollThread& thread);
   /// FAILED_PRECONDITION if what waits would have to wait behind what comes later.
@@ -321,6 +328,8 @@ class PollEngine final : public Engine {
   std::vector<std::unique_ptr<SpreadBucket>> draining_spreads_;
   FlowRules flow_rules_;
   QueueProfiles queue_profiles_;
+  const std::uint64_t queue_seed_ =
+      draw_queue_seed();  // One for all transmitters: queues move between them.
   std::shared_ptr<const RuleSnapshot> rules_;
   std::uint64_t publications_ = 0;                  // Of rules, so far.
   std::uint64_t packets_reserved_for_buckets_ = 0;  // For those that rules name.

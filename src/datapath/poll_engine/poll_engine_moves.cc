@@ -14,8 +14,10 @@
 namespace drip::datapath {
 namespace {
 
-// What waits is copied on a polling thread, 64 KiB at most.
+// What waits is copied on a polling thread, 64 KiB at most; of a queue as many packets.
 constexpr std::uint32_t kMostRingSlots = 4096;
+// Flows of a queue that have no packets, and move along with those that have.
+constexpr std::size_t kMostIdleFlows = 1024;
 
 std::uint64_t key_of(BucketRef bucket) {
   return std::uint64_t{bucket.transmitter} << 32 | bucket.slot;
@@ -44,6 +46,7 @@ void PollEngine::move(std::span<BucketMove> moves) {
     };
     on_each(&PlannedMove::to, [](PollThread& thread, PlannedMove& one, TimePoint now) {
       thread.begin_arrival(one.to.slot, one.move->settings, one.ring, one.ring_slots, now);
+      if (one.queue_profile) thread.set_queue(one.to.slot, *one.queue_profile, nullptr);
       if (one.node) thread.set_node(one.to.slot, *one.node, now);
     });
     retarget(planned);
@@ -56,12 +59,19 @@ void PollEngine::move(std::span<BucketMove> moves) {
         thread.buckets->array().trees.nodes[one.from.slot].green_bytes.set(one.green_bytes);
       }
       thread.stop_bucket(one.from.slot);
+      if (one.queue_profile) thread.take_out_queue(one.from.slot, one.queue, now);
     });
     // A stopped bucket is changed by nobody: the new thread reads it where it is.
     on_each(&PlannedMove::to, [this](PollThread& thread, PlannedMove& one, TimePoint now) {
       const BucketTable& before = *transmitter_of(one.from).buckets;
-      thread.take_over_bucket(one.to.slot, before[one.from.slot], before.histograms(one.from.slot),
-                              one.memory, now);
+      const std::uint32_t slot = one.from.slot;
+      if (one.queue_profile) {
+        thread.take_over_queue(one.to.slot, before[slot], before.histograms(slot),
+                               before.queues()[slot], one.queue, one.came, now);
+      } else {
+        thread.take_over_bucket(one.to.slot, before[slot], before.histograms(slot), one.memory,
+                                now);
+      }
       if (!one.node) return;
       thread.buckets->array().trees.nodes[one.to.slot].green_bytes.add(one.green_bytes);
     });
@@ -78,15 +88,16 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
     move.moved.reset();
     const PollThread& thread = transmitter_of(move.from);
     bool is_node = false;
+    bool has_queue = false;
     {
       const std::shared_lock lock(allocators_mutex_);
       const SlotRecord& record = allocators_[move.from.transmitter]->record(move.from.slot);
       is_node = record.is_node != 0;
-      if (move.transmitter == move.from.transmitter || record.capacity == 0 ||
-          record.rate_is_leased != 0 || record.queue != nullptr ||
-          record.ring_slots > kMostRingSlots || is_overflow_bucket(move.from)) {
+      if (move.transmitter == move.from.transmitter || !can_move_record(record) ||
+          is_overflow_bucket(move.from)) {
         continue;
       }
+      has_queue = record.queue != nullptr;
     }
     std::uint32_t parent = kNoNode;
     if (!transmitter_of(move.from).mailbox.run([&](TimePoint) {
@@ -95,6 +106,7 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
         })) {
       continue;
     }
+    if (has_queue) make_queues(*transmitters_[move.transmitter]);
     const std::unique_lock lock(allocators_mutex_);
     reap();
     const SpreadBucket* const spread =
@@ -116,7 +128,14 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
     one.to = {move.transmitter, *slot};
     one.ring = *ring;
     one.ring_slots = record.ring_slots;
-    one.memory.resize(record.ring_slots);
+    if (has_queue) {
+      transmitters_[move.transmitter]->buckets->prepare_queue(*slot);
+      one.queue_profile = record.queue->profiles.back();
+      one.queue.reserve(record.capacity + std::size_t{1}, kMostIdleFlows);
+      one.came.reserve(record.capacity + std::size_t{1}, 0);
+    } else {
+      one.memory.resize(record.ring_slots);
+    }
     if (spread == nullptr) continue;
     one.node = move.share;
     one.node->parent = spread->part_on(move.transmitter).slot;
@@ -126,6 +145,14 @@ std::vector<PollEngine::PlannedMove> PollEngine::plan_moves(std::span<BucketMove
   }
   find_rules_of(planned);
   return planned;
+}
+
+bool PollEngine::can_move_record(const SlotRecord& record) {
+  if (record.capacity == 0 || record.rate_is_leased != 0) return false;
+  if (record.queue == nullptr) return record.ring_slots <= kMostRingSlots;
+  return record.queue->dual == nullptr &&
+         record.queue->profiles.back()->into == QueuePlace::kFair &&
+         record.capacity <= kMostRingSlots;
 }
 
 // Packets of flows for which there is no room: the snapshot names it, which is not changed.
@@ -167,7 +194,7 @@ void PollEngine::retarget(std::span<const PlannedMove> planned) {
 
 void PollEngine::finish_moves(std::span<PlannedMove> planned) {
   const std::unique_lock lock(allocators_mutex_);
-  for (const PlannedMove& one : planned) {
+  for (PlannedMove& one : planned) {
     SlotAllocator& allocator = *allocators_[one.to.transmitter];
     SlotAllocator& before = *allocators_[one.from.transmitter];
     SlotRecord& record = allocator.record(one.to.slot);
@@ -176,6 +203,10 @@ void PollEngine::finish_moves(std::span<PlannedMove> planned) {
     record.ring_slots = one.ring_slots & kMaxRingSlots;
     record.is_node = before.record(one.from.slot).is_node;
     record.holds_packets = before.record(one.from.slot).holds_packets;
+    if (one.queue_profile) {
+      record.queue = std::make_unique<SlotQueue>();
+      record.queue->profiles.push_back(std::move(one.queue_profile));
+    }
     before.record(one.from.slot).holds_packets = 0;
     before.release_when_retired(one.from.slot);
     one.move->moved = one.to;

@@ -24,12 +24,12 @@ FairQueueSizes pool_sizes(std::uint64_t packets, std::uint32_t slots) {
   return sizes;
 }
 
-std::uint64_t drawn_seed() {
+}  // namespace
+
+std::uint64_t PollEngine::draw_queue_seed() {
   std::random_device random;
   return std::uint64_t{random()} << 32 | random();
 }
-
-}  // namespace
 
 void PollEngine::make_queues(PollThread& thread) {
   if (thread.queues != nullptr) return;
@@ -38,7 +38,7 @@ void PollEngine::make_queues(PollThread& thread) {
   if (elsewhere) numa_set_preferred(thread.plan.numa_node);
   thread.queues = std::make_unique<BucketQueues>(
       thread.buckets->queues(), pool_sizes(ports_.packets_for_buckets(), thread.buckets->slots()),
-      drawn_seed());
+      queue_seed_);
   if (elsewhere) numa_set_localalloc();
   thread.mailbox.run([&](TimePoint) { thread.set_queues(thread.queues.get()); });
 }

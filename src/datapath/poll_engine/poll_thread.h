@@ -109,6 +109,11 @@ class PollThread {
   virtual void take_over_bucket(std::uint32_t slot, const Bucket& from,
                                 const LatencyHistograms& histograms, std::span<RingEntry> memory,
                                 TimePoint now) = 0;
+  /// The same of a bucket with a queue: what waits is taken out where it is stopped.
+  virtual void take_out_queue(std::uint32_t slot, MovedQueue& out, TimePoint now) = 0;
+  virtual void take_over_queue(std::uint32_t slot, const Bucket& from,
+                               const LatencyHistograms& histograms, const BucketQueue& from_queue,
+                               MovedQueue& moved, MovedQueue& behind, TimePoint now) = 0;
   /// Another transmitter has taken it over: its slot is free.
   virtual void forget_bucket(std::uint32_t slot) = 0;
 

@@ -38,7 +38,7 @@ struct Record {
   std::array<std::array<std::uint64_t, kThreads>, kBuckets> last{};  // Number that left last.
   std::array<std::uint64_t, kBuckets> sent{};
   std::array<std::uint64_t, kBuckets> out_of_order{};
-  std::vector<std::vector<std::uint8_t>> frames;
+  std::vector<std::vector<std::uint8_t>> frames;  // By bucket, then by receiver: a flow each.
   std::atomic<bool> receive{false};
   std::atomic<std::uint32_t> slow{0};
   std::array<std::atomic<std::uint64_t>, kThreads> received{};
@@ -81,11 +81,12 @@ class StormIo {
     record_.freed[thread_].fetch_add(packets.size(), std::memory_order_relaxed);
   }
   FrameBytes frame(void* packet) {
-    const auto& bytes = record_.frames[static_cast<Packet*>(packet)->bucket];
+    const std::span<std::uint8_t> bytes = writable_bytes(packet);
     return {bytes, static_cast<std::uint32_t>(bytes.size())};
   }
   std::span<std::uint8_t> writable_bytes(void* packet) {
-    return record_.frames[static_cast<Packet*>(packet)->bucket];
+    const auto* const of = static_cast<Packet*>(packet);
+    return record_.frames[of->bucket * kThreads + of->receiver];
   }
   void prefetch(void*) {}
   [[nodiscard]] std::uint16_t rx_queues() const { return 1; }
@@ -133,10 +134,10 @@ class OnePort final : public Ports {
 class BucketMovesTest : public testing::Test {
  protected:
   BucketMovesTest() {
-    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+    for (std::uint32_t i = 0; i < kBuckets * kThreads; ++i) {
       record_.frames.push_back(FrameBuilder()
-                                   .ipv4({.dst = ipv4_address(0x0a000000 + i)})
-                                   .ports(1, 2)
+                                   .ipv4({.dst = ipv4_address(0x0a000000 + i / kThreads)})
+                                   .ports(1, static_cast<std::uint16_t>(2 + i % kThreads))
                                    .raw(Bytes(40, 0))
                                    .build());
     }
@@ -148,7 +149,8 @@ class BucketMovesTest : public testing::Test {
     options.buckets_per_transmitter = 256;
     options.ring_memory_bytes = 16 << 20;
     engine_ = std::make_unique<PollEngine>(options, poll_threads_over(ios_), ports_, clock_);
-    // Some of each: mostly empty, mostly full, in between; below a spread root or in no tree.
+    // Some of each: mostly empty, mostly full, in between; below a spread root or in no tree; with
+    // a fair queue or without.
     BucketChange root;
     root.settings.bits_per_second = 1e9;
     root.node = {.inner = true, .spread = true};
@@ -158,7 +160,8 @@ class BucketMovesTest : public testing::Test {
       BucketSettings settings;
       settings.capacity = 16U << (i % 6);
       settings.bits_per_second = i % 3 == 0 ? 400e9 : 2e6 * (1 + i);
-      settings.departure = i % 2 == 0 ? Departure::kAtStart : Departure::kAtEnd;
+      if (has_queue(i)) settings.queue.kind = QueueKind::kFair;
+      settings.departure = i % 2 == 0 || has_queue(i) ? Departure::kAtStart : Departure::kAtEnd;
       settings_.push_back(settings);
       BucketChange change;
       change.settings = settings;
@@ -169,6 +172,7 @@ class BucketMovesTest : public testing::Test {
     set_rules();
   }
 
+  static bool has_queue(std::uint32_t bucket) { return bucket % 3 == 1; }
   static bool is_child(std::uint32_t bucket) { return bucket % 4 == 3; }
   static NodeSettings share_of(std::uint32_t bucket) {
     NodeSettings share;
@@ -248,7 +252,10 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
     EXPECT_EQ(stats.node_state.has_value(), is_child(i));
     seen += stats.departed;
     for (const std::uint64_t rejected : stats.rejected) seen += rejected;
-    EXPECT_EQ(stats.admitted, stats.departed) << "bucket " << i;
+    // A fair queue that is full drops another packet than the newcomer.
+    EXPECT_EQ(stats.admitted, stats.departed + stats.dropped) << "bucket " << i;
+    EXPECT_TRUE(stats.dropped == 0 || has_queue(i)) << "bucket " << i;
+    seen += stats.dropped;
     EXPECT_EQ(stats.backlog, 0U);
     EXPECT_EQ(std::reduce(stats.sojourn.counts.begin(), stats.sojourn.counts.end(), 0ULL),
               stats.departed);
@@ -270,16 +277,20 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
 }
 
 TEST_F(BucketMovesTest, WhatCannotMoveStays) {
-  // One in which a request waits, one that is leased, two of a tree.
+  // One in which a request waits, one that is leased, two of a tree, one with DualPI2.
   BucketSettings slow = settings_[0];
   slow.bits_per_second = 0;
   slow.units_per_second = 1.0 / 3600;
   BucketSettings leased = slow;
   leased.rate_is_leased = true;
+  BucketSettings dual = settings_[0];
+  dual.departure = Departure::kAtStart;
+  dual.queue.aqm = Aqm::kDualPi2;
   std::vector<BucketChange> changes = {{std::nullopt, slow, {}, false},
                                        {std::nullopt, leased, {}, false},
                                        {std::nullopt, {}, NodeChange{.inner = true}, false},
-                                       {std::nullopt, slow, NodeChange{.parent_change = 2}, false}};
+                                       {std::nullopt, slow, NodeChange{.parent_change = 2}, false},
+                                       {std::nullopt, dual, {}, false}};
   changes[2].settings.capacity = 0;
   changes[2].settings.bits_per_second = 1e9;
   ASSERT_TRUE(engine_->apply(changes).ok());
