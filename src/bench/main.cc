@@ -71,9 +71,6 @@ void add_throttled_options(CLI::App& command, BenchOptions& options) {
       ->delimiter(',')
       ->check(CLI::Range(0.001, 128.0))
       ->capture_default_str();
-  command.get_option("--only")
-      ->description("load, most or loops [load and most]")
-      ->check(CLI::IsMember({"load", "most", "loops"}));
 }
 
 int run_command_line(int argc, char** argv) {
@@ -92,7 +89,6 @@ int run_command_line(int argc, char** argv) {
     command->add_option("--seconds", options.seconds, "Of one run (0.001 to 600)")
         ->check(CLI::Range(0.001, 600.0))
         ->capture_default_str();
-    command->add_option("--only", options.only, "Of the variants of the case, for profiles");
     command->add_option("--json", options.json_path, "Write all results to this file");
     command->add_option("--cpu", options.cpu, "Where the first polling thread runs")
         ->capture_default_str();
@@ -104,6 +100,10 @@ int run_command_line(int argc, char** argv) {
         [&result, &options, name, run_case] { result = run(options, name, run_case); });
     return command;
   };
+  const auto add_only = [&](CLI::App* command, const char* text,
+                            const std::vector<std::string>& names) {
+    command->add_option("--only", options.only, text)->check(CLI::IsMember(names));
+  };
   const auto add_order = [&](CLI::App* command, const char* text) {
     command->add_option("--order", options.order, text)
         ->check(CLI::IsMember({"round-robin", "zipf"}));
@@ -113,9 +113,11 @@ int run_command_line(int argc, char** argv) {
   cluster->set_help_flag();
   cluster->prefix_command();
   cluster->callback([&result, cluster] { result = run_cluster(cluster->remaining()); });
-  add_order(
-      add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost),
-      "Of the buckets [both]");
+  CLI::App* const cost =
+      add_case("cost", "Cycles a packet, by stage and as a whole, nothing throttled", run_cost);
+  add_order(cost, "Of the buckets [both]");
+  add_only(cost, "One of the paths, for profiles",
+           {"straight", "scheduled", "source", "parse", "classify", "whole", "librte_sched"});
   CLI::App* const control =
       app.add_subcommand("control", "gRPC to a real dripd: see drip-bench control --help");
   control->set_help_flag();
@@ -135,8 +137,10 @@ int run_command_line(int argc, char** argv) {
       add_case("throttled", "Twice the allowed load: what leaves, the most that can, longest loops",
                run_throttled);
   add_order(throttled, "Of the buckets [round-robin]; with zipf each has its part of the rate");
+  add_only(throttled, "load, most or loops [load and most]", {"load", "most", "loops"});
   add_throttled_options(*throttled, options);
-  add_case("trees", "Cycles a packet through trees, by bottleneck and levels", run_trees);
+  add_only(add_case("trees", "Cycles a packet through trees, by bottleneck and levels", run_trees),
+           "One of the bottlenecks", {"root", "leaves", "idle"});
   CLI11_PARSE(app, argc, argv);
   return result;
 }

@@ -14,7 +14,7 @@ namespace {
 
 class Buckets final : public Subject {
  public:
-  Buckets(const Load& load)
+  explicit Buckets(const Load& load)
       : Subject(load),
         path_(port_, load.bench.reader(), load.traffic.buckets(),
               SettingsOf([&](std::uint32_t bucket) { return load.settings(bucket); })) {}
@@ -36,7 +36,7 @@ class Buckets final : public Subject {
 
 class Whole final : public Subject {
  public:
-  Whole(const Load& load)
+  explicit Whole(const Load& load)
       : Subject(load),
         path_(port_, load.bench.reader(), load.traffic.buckets(),
               SettingsOf([&](std::uint32_t bucket) { return load.settings(bucket); })) {}

@@ -34,7 +34,7 @@ FairQueueSizes pool_sizes(const Traffic& traffic) {
 
 class Fair final : public Subject {
  public:
-  Fair(const Load& load)
+  explicit Fair(const Load& load)
       : Subject(load),
         path_(port_, load.bench.reader(), load.traffic.buckets(),
               SettingsOf([&](std::uint32_t bucket) { return fair_settings(load, bucket); })) {

@@ -55,7 +55,7 @@ class Subject {
   [[nodiscard]] BucketOrder& arrivals() { return arrivals_; }
 
  protected:
-  Subject(const Load& load)
+  explicit Subject(const Load& load)
       : pool_(load.pool),
         by_bytes_(load.by_bytes()),
         arrivals_(load.traffic.arrivals()),

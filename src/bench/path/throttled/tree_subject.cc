@@ -18,7 +18,7 @@ constexpr std::uint32_t kClasses = 4;
 
 class Tree final : public Subject {
  public:
-  Tree(const Load& load)
+  explicit Tree(const Load& load)
       : Subject(load),
         clock_(load.bench.reader()),
         path_(port_, tree_load(load)),
