@@ -88,6 +88,9 @@ absl::Status read_node(const toml::node& node, Options& options) {
   section.texts("listen", options.listen);
   section.text("tokens", options.access.tokens);
   section.text("audit_log", options.access.audit_log);
+  section.value("control_process", options.control_process,
+                choice_of(control_process_named, "same and separate"));
+  section.text("control_user", options.control_user);
   section.value("insecure", options.access.insecure, truth_of);
   section.value("log_level", options.log_level,
                 choice_of(log_level_named, "debug, info, warn, error"));
@@ -290,6 +293,12 @@ toml::source_position position_of(const toml::table& root, std::string_view fiel
 std::optional<netdev::OnFailure> on_failure_named(std::string_view name) {
   if (name == "pass") return netdev::OnFailure::kPass;
   if (name == "drop") return netdev::OnFailure::kDrop;
+  return std::nullopt;
+}
+
+std::optional<ControlProcess> control_process_named(std::string_view name) {
+  if (name == "same") return ControlProcess::kSame;
+  if (name == "separate") return ControlProcess::kSeparate;
   return std::nullopt;
 }
 

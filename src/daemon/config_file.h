@@ -33,6 +33,7 @@ absl::StatusOr<std::vector<access::AccessRule>> read_access_rules(const std::str
 absl::Status locate(const std::string& path, const absl::Status& error);
 
 [[nodiscard]] std::optional<Idle> idle_named(std::string_view name);
+[[nodiscard]] std::optional<ControlProcess> control_process_named(std::string_view name);
 [[nodiscard]] std::optional<netdev::OnFailure> on_failure_named(std::string_view name);
 [[nodiscard]] std::optional<dpdk::Hugepages> hugepages_named(std::string_view name);
 

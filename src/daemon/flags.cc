@@ -46,6 +46,16 @@ void declare_access(CLI::App& app, Flags& flags) {
                " calls");
 }
 
+void declare_control_process(CLI::App& app, Flags& flags) {
+  app.add_option("--control-process", flags.control_process,
+                 "where connections are accepted and TLS, HTTP/2 and HTTP are read: in the same "
+                 "process as packets, or in a separate one, whose failure does not stop packets "
+                 "[same]")
+      ->check(CLI::IsMember({"same", "separate"}));
+  app.add_option("--control-user", flags.control_user,
+                 "the user that the separate process becomes, for a dripd that is root [dripd's]");
+}
+
 void declare_metrics(CLI::App& app, Flags& flags) {
   app.add_option("--metrics", flags.metrics,
                  "PORT (on 127.0.0.1), ADDRESS:PORT or [IPV6]:PORT to serve Prometheus metrics on,"
@@ -321,6 +331,7 @@ void declare_flags(CLI::App& app, Flags& flags, std::string& config_path) {
                "DPDK's telemetry socket, with commands /drip/...; for a node with ports");
   app.add_option("--eal", flags.eal, "additional argument for DPDK's EAL; repeatable");
   declare_access(app, flags);
+  declare_control_process(app, flags);
   declare_metrics(app, flags);
   declare_cluster(app, flags);
 }
@@ -330,6 +341,10 @@ void apply_flags(const Flags& flags, Options& options) {
   apply_metrics(flags, options.metrics);
   apply_access(flags, options.access);
   apply_web(flags, options.web);
+  if (flags.control_process) {
+    options.control_process = *control_process_named(*flags.control_process);
+  }
+  take(flags.control_user, options.control_user);
   take(flags.state, options.state);
   take(flags.traffic_samples, options.traffic_samples);
   take(flags.node_id, options.node_id);

@@ -20,6 +20,7 @@ struct Flags {
       cluster_password_file, cluster_heartbeat, cluster_lease;
   std::optional<std::string> metrics, metrics_buckets, web;
   std::optional<std::string> tokens, tls_cert, tls_key, tls_client_ca, audit_log;
+  std::optional<std::string> control_process, control_user;
   std::vector<std::string> client_limits, listen, ports, pairs, hairpins, mtus, on_failure, eal;
   std::vector<int> cpus, worker_cpus, transmitter_cpus;
   std::optional<int> realtime_priority;

@@ -19,11 +19,9 @@
 #include "daemon/options.h"
 #include "daemon/placement.h"
 #include "daemon/running_engine.h"
-#include "metrics/collector.h"
-#include "metrics/http_endpoint.h"
+#include "daemon/serving.h"
 #include "state/state_store.h"
 #include "telemetry/node_telemetry.h"
-#include "web/web_service.h"
 
 namespace drip::daemon {
 namespace {
@@ -34,7 +32,7 @@ constexpr std::chrono::milliseconds kCallPatience{2000};
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR2}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -158,30 +156,6 @@ absl::StatusOr<control::ClusterFactory> cluster_factory(const Options& options) 
   };
 }
 
-// What is served of a node's metrics; nothing without --metrics.
-class MetricsService {
- public:
-  absl::Status start(const MetricsOptions& options, const control::Node& node) {
-    if (!options.listen) return absl::OkStatus();
-    collector_.emplace(node.context(), node.call_counts(), options.buckets);
-    auto endpoint =
-        metrics::HttpEndpoint::start(*options.listen, *collector_, node.context().access);
-    if (!endpoint.ok()) return endpoint.status();
-    endpoint_ = *std::move(endpoint);
-    log_info("metrics at {}", endpoint_->url());
-    if (!options.listen->is_loopback()) {
-      log_warning("metrics: {} is open to whoever reaches it: there is no authentication",
-                  options.listen->text());
-    }
-    return absl::OkStatus();
-  }
-  void stop() { endpoint_.reset(); }
-
- private:
-  std::optional<metrics::Collector> collector_;
-  std::unique_ptr<metrics::HttpEndpoint> endpoint_;
-};
-
 int run(const Options& options) {
   const sigset_t signals = block_signals();
   const auto make_cluster = cluster_factory(options);
@@ -211,6 +185,8 @@ int run(const Options& options) {
   settings.tls = *tls;
   settings.audit = *audit;
   settings.state = *state;
+  Serving serving(options);
+  serving.set_options(settings);
   for (const std::string& warning : settings.warnings) log_warning("{}", warning);
   auto node = control::Node::create(engine, std::move(settings), *make_cluster);
   if (!node.ok()) {
@@ -232,36 +208,28 @@ int run(const Options& options) {
       return report(status);
     }
   }
-  MetricsService metrics;
-  if (auto status = metrics.start(options.metrics, **node); !status.ok()) {
+  if (auto status = serving.start(**node, *tls); !status.ok()) {
     engine.drain_and_stop(Duration{0});
     return report(status);
-  }
-  std::unique_ptr<web::WebService> page;
-  if (options.web) {
-    auto started = web::WebService::start(*options.web, (*node)->context());
-    if (!started.ok()) {
-      engine.drain_and_stop(Duration{0});
-      return report(started.status());
-    }
-    page = *std::move(started);
   }
   log_info("node {} serves on {}", options.node_id,
            fmt::join(bound_addresses(options, **node), ", "));
 
   int signal = wait_for_signal(signals);
-  for (; signal == SIGHUP; signal = wait_for_signal(signals)) {
-    reload(options.config_path, **node, **access, audit->get());
+  for (; signal == SIGHUP || signal == SIGUSR2; signal = wait_for_signal(signals)) {
+    if (signal == SIGHUP) reload(options.config_path, **node, **access, audit->get());
+    if (signal == SIGUSR2) serving.replace_control_process();
   }
 
   log_info("{}: draining for up to {} ms", strsignal(signal), options.drain_bound.ns / 1'000'000);
   // While packets still flow: civetweb notices within two seconds that it is to stop.
-  metrics.stop();
-  page.reset();
+  serving.stop_http();
   telemetry.reset();
   (*node)->begin_drain();
   const std::uint64_t dropped = engine.drain_and_stop(options.drain_bound);
+  serving.drain(kCallPatience);
   (*node)->stop(kCallPatience);
+  serving.stop();
   log_info("stopped; {} units that still waited were dropped", dropped);
   return 0;
 }

@@ -33,7 +33,8 @@ Examples:
   dripd --cluster redis://10.0.0.1 --node-id n1 --listen 10.0.0.2:50051
                                          one of several nodes that share a configuration
   dripd --config /etc/drip/dripd.toml    options, buckets and rules from a file
-Signals: SIGTERM and SIGINT drain and stop, SIGHUP reads the file's buckets and rules again.)";
+Signals: SIGTERM and SIGINT drain and stop, SIGHUP reads the file's buckets and rules again, SIGUSR2
+replaces the process of --control-process separate.)";
 
 std::string host_name() {
   char name[256] = {};
@@ -168,6 +169,10 @@ absl::Status check(const Options& options) {
         fmt::format("{}: {} is not allowed: beyond this machine only with --insecure, as whoever "
                     "reaches the address reads what is there; allowed: 127.0.0.1 and [::1]",
                     flag, listen->text()));
+  }
+  if (!options.control_user.empty() && options.control_process == ControlProcess::kSame) {
+    return not_allowed("control_user", drip::quoted(options.control_user),
+                       "with --control-process separate alone");
   }
   if (options.traffic_samples != 0 && options.traffic_samples < kLeastTrafficSamples) {
     return not_allowed("traffic_samples", std::to_string(options.traffic_samples),

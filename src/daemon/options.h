@@ -62,6 +62,12 @@ struct MetricsOptions {
   metrics::BucketChoice buckets;
 };
 
+/// Where the control plane is: what the network reaches.
+enum class ControlProcess : std::uint8_t {
+  kSame,      ///< In the process with the data path.
+  kSeparate,  ///< In a process of its own, which may fail alone.
+};
+
 struct Options {
   std::string node_id;    ///< By default the host's name.
   std::string advertise;  ///< HOST:PORT; by default the first of `listen` that others
@@ -75,6 +81,8 @@ struct Options {
   ClientOptions clients;
   MetricsOptions metrics;
   AccessOptions access;
+  ControlProcess control_process = ControlProcess::kSame;
+  std::string control_user;                ///< Of the process of its own; empty: as dripd's.
   std::optional<http::ListenAddress> web;  ///< None: there is no page.
   std::vector<dpdk::PortSpec> ports;
   std::uint32_t traffic_samples = 0;  ///< Packets a second; 0: none.

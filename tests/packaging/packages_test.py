@@ -73,7 +73,7 @@ def check_lists(build):
     )
     prefixes = {"bindir": "usr/bin", "sbindir": "usr/sbin", "includedir": "usr/include"}
     prefixes |= {"datadir": "usr/share", "mandir": "usr/share/man", "prefix": "usr"}
-    prefixes |= {"libdir": "usr/lib"}
+    prefixes |= {"libdir": "usr/lib", "libexecdir": "usr/libexec"}
     installed = set()
     for files in plan.values():
         for file in files.values():

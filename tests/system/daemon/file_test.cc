@@ -43,9 +43,8 @@ std::vector<BadFile> bad_files() {
       // Keys that nobody knows.
       {"[nodes]\nid = \"x\"\n", "1:2: nodes: there is no such section; known are node, "},
       {"[node]\n  name = \"x\"\n",
-       "2:3: node.name: there is no such field; known are advertise, audit_log, dpdk_telemetry, "
-       "drain, "
-       "eal, id, "},
+       "2:3: node.name: there is no such field; known are advertise, audit_log, "
+       "control_process, control_user, dpdk_telemetry, drain, eal, id, "},
       {good + "leek_rate = 5\n",
        "5:1: buckets[0].leek_rate: there is no such field; known are bucket_id, capacity, "
        "leak_rate"},
