@@ -57,6 +57,10 @@ bool TransmitterRequests::stands_still(std::uint32_t slot) const {
   return slot != kNoNode;
 }
 
+bool TransmitterRequests::takes_units(std::uint32_t slot) const {
+  return scheduler_.buckets()[slot].queued == 0 || scheduler_.queues()->goes_into_ring(slot);
+}
+
 Admission TransmitterRequests::admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
                                                      TimePoint now) {
   const Bucket& bucket = scheduler_.buckets()[slot];
@@ -86,6 +90,10 @@ Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
                                      std::uint32_t wire_bytes, const WaitLimits& limits,
                                      TimePoint now) {
   Bucket& bucket = scheduler_.buckets()[slot];
+  if (!takes_units(slot)) [[unlikely]] {
+    count_rejected(bucket, RejectReason::kDraining, wire_bytes);
+    return rejection(RejectReason::kDraining, {});
+  }
   const Admission admission = admission_of_newcomer(slot, wire_bytes, now);
   if (exceeds(limits, bucket, admission.wait, wire_bytes)) {
     RejectReason reason = scheduler_.can_admit(slot, 1, wire_bytes, now);
@@ -110,6 +118,8 @@ Admission TransmitterRequests::admit(std::uint32_t slot, RequestRecord& record,
 RejectReason TransmitterRequests::check(const UnitsToAdmit& units, std::uint32_t count,
                                         TimePoint now) const {
   const std::uint32_t slot = units.bucket.slot;
+  if (!takes_units(slot)) [[unlikely]]
+    return RejectReason::kDraining;
   const RejectReason reason = scheduler_.can_admit(slot, count, units.wire_bytes, now);
   if (reason != RejectReason::kAdmitted || !units.limits.any()) return reason;
   const Bucket& bucket = scheduler_.buckets()[slot];
@@ -146,7 +156,7 @@ void TransmitterRequests::admit(UnitsToAdmit& units, TimePoint now) {
   std::uint32_t wanted = units.count;
   std::uint32_t counted = 0;  // As rejected.
   RejectReason reason = RejectReason::kAdmitted;
-  if (units.all_or_none || units.peek || units.limits.any()) {
+  if (units.all_or_none || units.peek || units.limits.any() || !takes_units(slot)) {
     wanted = fitting(units, now);
     if (wanted < units.count) {
       reason = check(units, units.all_or_none ? units.count : wanted + 1, now);
@@ -182,7 +192,9 @@ void TransmitterRequests::occupy(std::uint32_t slot, Duration busy, TimePoint no
   // At the START the first is in service already, and does not wait.
   const bool at_start = bucket.departure == Departure::kAtStart;
   const std::uint32_t in_service = at_start ? 1 : 0;
-  const auto room = std::min<std::int64_t>(bucket.capacity, kMostOccupying) - in_service;
+  // Without room for units the bucket is busy all the same.
+  const auto room =
+      takes_units(slot) ? std::min<std::int64_t>(bucket.capacity, kMostOccupying) - in_service : 0;
   std::int64_t waiting = 0;
   const RingEntry entry{UnitRef::tagged(&anonymous_, bytes), now};
   while (waiting < std::min(units - in_service, room) &&

@@ -33,6 +33,9 @@ class TransmitterRequests {
  private:
   // Whether it is paused, or a bucket above it.
   [[nodiscard]] bool stands_still(std::uint32_t slot) const;
+  // Whether it has its ring for units: a bucket with a queue is for packets, though a request may
+  // be on its way when it gets one.
+  [[nodiscard]] bool takes_units(std::uint32_t slot) const;
   // Of a unit that comes now.
   [[nodiscard]] Admission admission_of_newcomer(std::uint32_t slot, std::uint32_t wire_bytes,
                                                 TimePoint now);

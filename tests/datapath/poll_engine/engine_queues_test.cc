@@ -85,6 +85,38 @@ TEST_F(EngineQueuesTest, SlotsAreUsedAgain) {
   EXPECT_EQ(engine_->read(plain).queue, std::nullopt);
 }
 
+// Its ring has no room for units, and its queue does not know them.
+TEST_F(EngineQueuesTest, ABucketWithAQueueTakesNoUnits) {
+  const BucketRef ref = create(bucket(QueueKind::kFair));
+  RequestRecord record;
+  EXPECT_EQ(engine_->admit(ref, record, 100).reason, RejectReason::kDraining);
+  EXPECT_EQ(record.state.load(), RequestRecord::State::kIdle);
+  UnitsToAdmit units;
+  units.bucket = ref;
+  units.wire_bytes = 100;
+  units.count = 9;
+  engine_->admit_many({&units, 1});
+  EXPECT_EQ(units.admitted, 0U);
+  EXPECT_EQ(units.admission.reason, RejectReason::kDraining);
+  const BucketStats stats = engine_->read(ref);
+  EXPECT_EQ(stats.admitted, 0U);
+  EXPECT_EQ(stats.rejected[static_cast<std::size_t>(RejectReason::kDraining)], 10U);
+  // Until the change before it has settled, it is a bucket with a ring again.
+  ASSERT_TRUE(change(ref, bucket(QueueKind::kFifo)).ok());
+  EXPECT_EQ(engine_->admit(ref, record, 100).reason, RejectReason::kAdmitted);
+}
+
+// A bucket that takes requests is busy, is given a queue, and continues after a restart.
+TEST_F(EngineQueuesTest, ABucketWithAQueueContinuesAsBusyAsItWas) {
+  constexpr Duration kBusy{60'000'000'000};
+  const BucketRef ref = create(bucket(QueueKind::kFair));
+  engine_->occupy(ref, kBusy);
+  EXPECT_EQ(engine_->read(ref).backlog, 0U);
+  EXPECT_GT(engine_->busy_for(ref).ns, kBusy.ns / 2);
+  EXPECT_LE(engine_->busy_for(ref).ns, kBusy.ns);
+  engine_->remove(ref, false);
+}
+
 TEST_F(EngineQueuesTest, WhatDoesNotFitChangesNothing) {
   // The first is made, and undone with the second, for which there is no memory.
   std::vector<BucketChange> changes = {bucket(QueueKind::kFair), bucket(QueueKind::kFifo)};
