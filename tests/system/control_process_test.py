@@ -15,6 +15,7 @@ from udp_stream import UdpStream
 
 PACKETS_PER_SECOND = 2000
 KILLS = 3
+RUNS = 3  # Until one in which the ports missed nothing.
 RECONNECT_SECONDS = 1.0  # And as long as a call takes on this machine, now.
 BUCKET = ("bucket", "set", "a", "--rate", "60mbit", "--capacity", "1000")
 
@@ -143,8 +144,8 @@ def what_it_has(daemon):
     check(command[1:3] == [b"--link", b"3"], str(command))
 
 
-def test(build, kind):
-    flags = ("--control-process", "separate")
+def run_with_ends(build, kind, flags):
+    """Everything that ends a control process, under traffic. Returns what the ports missed."""
     with stage.raised(build, kind, flags=flags) as (link, daemon):
         daemon.ctl(*BUCKET)
         daemon.ctl("rule", "add", "udp", "--proto", "udp", "--bucket", "a")
@@ -167,11 +168,18 @@ def test(build, kind):
         )
         check(int(bucket.get("rejected_requests", 0)) == 0, "the load was too high")
         check(total == processed == len(set(stream.received)), "packets were lost in dripd")
-        # What a port misses has no CPU to be taken: on a machine with more to do that is no fault.
         check(stream.sent == total + missed, "packets were lost before it")
-        is_overloaded = os.getloadavg()[0] > os.cpu_count() + 1
-        check(missed == 0 or is_overloaded, f"{missed} packets were missed")
         check(stream.received == sorted(stream.received), "packets were reordered")
+        return missed
+
+
+def test(build, kind):
+    flags = ("--control-process", "separate")
+    # A port misses packets too when the machine itself stands still: then it is tried again.
+    missed = [run_with_ends(build, kind, flags)]
+    while missed[-1] > 0 and len(missed) < RUNS:
+        missed.append(run_with_ends(build, kind, flags))
+    check(missed[-1] == 0, f"{missed} packets were missed in {len(missed)} runs")
 
     # What has no data process any more ends, and leaves its addresses to the next one.
     with stage.raised(build, kind, flags=flags) as (link, daemon):
