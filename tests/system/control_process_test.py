@@ -35,9 +35,7 @@ def log_of(daemon):
 def seconds_until_served(daemon):
     """From now until a client that connects has its answer."""
     begin = time.monotonic()
-    while not daemon.try_ctl("node", "show"):
-        check(time.monotonic() - begin < 20, "the API does not come back")
-        time.sleep(0.01)
+    wait_until(lambda: daemon.try_ctl("node", "show"), "the API comes back", 20, step=0.01)
     return time.monotonic() - begin
 
 
@@ -95,12 +93,15 @@ def a_replacement(daemon):
     """Nobody is refused while one process takes over from the other."""
     old = pid_of(daemon)
     daemon.process.send_signal(signal.SIGUSR2)
-    refused = 0
-    deadline = time.monotonic() + 20
-    while pid_of(daemon) == old or is_alive(old):
-        refused += not daemon.try_ctl("bucket", "show", "a")
-        check(time.monotonic() < deadline, "it is not replaced")
-    check(refused == 0, f"{refused} calls failed")
+    refused = []
+
+    def is_replaced():
+        if not daemon.try_ctl("bucket", "show", "a"):
+            refused.append(time.monotonic())
+        return pid_of(daemon) != old and not is_alive(old)
+
+    wait_until(is_replaced, "it is replaced", 20, step=0)
+    check(not refused, f"{len(refused)} calls failed")
     check(int(process_of(daemon)["replacements"]) == 1, str(process_of(daemon)))
 
 
@@ -109,15 +110,17 @@ def a_crash_loop(daemon):
     dripd = daemon.process.pid
     # Where dripd runs in a namespace, the program that starts it may be its parent.
     killed = set()
-    deadline = time.monotonic() + 30
-    while len(killed) < 6:
-        check(time.monotonic() < deadline, f"only {len(killed)} were started")
-        for child in control_processes(dripd) - killed:
-            os.kill(child, signal.SIGKILL)
-            killed.add(child)
-        time.sleep(0.005)
+
+    def is_enough():
+        for child in filter(is_alive, control_processes(dripd) - killed):
+            with contextlib.suppress(ProcessLookupError):  # It ended meanwhile.
+                os.kill(child, signal.SIGKILL)
+                killed.add(child)
+        return len(killed) >= 4
+
+    wait_until(is_enough, "four are started, the last after a pause of 3 s", 40, step=0.005)
     seconds_until_served(daemon)
-    check("started again in 400 ms" in log_of(daemon), log_of(daemon))
+    check("started again in 1600 ms" in log_of(daemon), log_of(daemon))
     check(daemon.try_ctl(*BUCKET), "the bucket cannot be set")
 
 
