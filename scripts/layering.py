@@ -417,6 +417,7 @@ ROOMS = {
             "bench/path",
             "bench/report",
             "datapath/poll_engine",
+            "datapath/memory",
             "datapath/clock",
             "base",
             "drip",

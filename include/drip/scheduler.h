@@ -54,6 +54,7 @@ class Scheduler {
         tree_(buckets, wheel_),
         tree_round_(buckets, wheel_, tree_, departures_),
         look_ahead_(now),
+        look_ahead_in_queues_(now),
         moved_(moved) {}
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -71,7 +72,12 @@ class Scheduler {
     const std::uint32_t backlog = bucket.backlog.get();
     if (backlog + 1 >= bucket.capacity) {
       prefetch_to_write(&bucket.rejected);
-      if (backlog >= bucket.capacity) return;
+      if (backlog >= bucket.capacity) {
+        // One with a queue may drop another packet than the one that comes.
+        if (bucket.queued != 0) [[unlikely]]
+          queues_->prefetch(slot);
+        return;
+      }
     }
     if (backlog > 0 || bucket.departure == Departure::kAtEnd) {
       if (bucket.queued != 0) [[unlikely]]
@@ -80,6 +86,25 @@ class Scheduler {
     }
     bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
     if (bucket.in_tree != 0) tree_.states().prefetch_parent(slot);
+  }
+  /// Whether there is a third step, for buckets with queues.
+  [[nodiscard]] bool has_far_queues() const { return !only_rings_ && queues_->reach_far(); }
+  /// That, for packets that come to `slots`: see BucketQueues::prefetch_arrivals(). REQUIRES:
+  /// has_far_queues().
+  template <class Input, class Drop>
+  [[gnu::noinline]] void prefetch_queues(std::span<const std::uint32_t> slots, Input input,
+                                         Drop drop) const {
+    std::array<std::uint32_t, BucketQueues::kMostTogether> queued;
+    std::array<std::uint32_t, BucketQueues::kMostTogether> numbers;
+    std::size_t count = 0;
+    for (std::uint32_t i = 0; i < slots.size(); ++i) {
+      if (buckets_[slots[i]].queued == 0) continue;
+      queued[count] = slots[i];
+      numbers[count++] = i;
+    }
+    queues_->prefetch_arrivals(
+        std::span<const std::uint32_t>(queued).first(count),
+        [&](std::size_t i) { return input(numbers[i]); }, drop);
   }
 
   /// Whether a packet that arrived now would depart at once: it needs no queue (see
@@ -514,15 +539,38 @@ class Scheduler {
       bucket.ring.prefetch_front_two();
       bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
     };
-    const auto units = [&](std::uint32_t slot) {
-      if constexpr (requires(UnitRef unit) { sink.prefetch(unit); }) {
-        const Bucket& bucket = buckets_[slot];
-        if (bucket.queued == 0 && bucket.backlog.get() > 0) {
-          sink.prefetch(bucket.ring.front().unit);
-        }
+    const auto unit_of_ring = [&](std::uint32_t slot) {
+      const Bucket& bucket = buckets_[slot];
+      if (bucket.queued == 0 && bucket.backlog.get() > 0) {
+        prefetch_unit(sink, bucket.ring.front().unit);
       }
     };
-    look_ahead_.run(wheel_, now, bucket_lines, what_they_refer_to, units);
+    if (only_rings_ || !queues_->reach_far()) {
+      return look_ahead_.run(wheel_, now, bucket_lines, what_they_refer_to, unit_of_ring);
+    }
+    using Step = BucketQueues::Step;
+    const auto in_queue = [this](Step step) {
+      return [this, step](std::uint32_t slot) {
+        if (buckets_[slot].queued != 0) queues_->prefetch(slot, step);
+      };
+    };
+    const auto leaf_or_unit = [&](std::uint32_t slot) {
+      if (buckets_[slot].queued == 0) return unit_of_ring(slot);
+      queues_->prefetch(slot, Step::kLeaf);
+    };
+    const auto unit_of_queue = [&](std::uint32_t slot) {
+      if (buckets_[slot].queued != 0) prefetch_unit(sink, queues_->probable_unit(slot));
+    };
+    look_ahead_in_queues_.run(wheel_, now, bucket_lines, what_they_refer_to, leaf_or_unit,
+                              in_queue(Step::kTin), in_queue(Step::kFlow),
+                              in_queue(Step::kNextFlow), in_queue(Step::kTail),
+                              in_queue(Step::kHead), unit_of_queue);
+  }
+  template <class Sink>
+  static void prefetch_unit(Sink& sink, UnitRef unit) {
+    if constexpr (requires { sink.prefetch(unit); }) {
+      if (!unit.is_released()) sink.prefetch(unit);
+    }
   }
 
   // Lets units of one bucket depart that are due; returns how many. Inline in both of its callers:
@@ -684,7 +732,8 @@ class Scheduler {
   BucketTree tree_;
   Departures departures_;
   TreeRound tree_round_;
-  LookAhead look_ahead_;
+  LookAhead<3> look_ahead_;
+  LookAhead<9> look_ahead_in_queues_;  // Takes the place of the other one if queues reach far.
   UnitMoved moved_;
   BucketQueues* queues_ = nullptr;
   bool admitting_ = true;

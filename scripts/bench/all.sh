@@ -7,9 +7,10 @@ usage() {
   cat <<'TXT'
 usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-PART: throttled, million (buckets), zipf, imix, full (frames), loops: drip-bench throttled; cost, trees, spread,
-queues, precision, scale, moves, memory: drip-bench's case of that name; centres (drip-bench cost under perf),
-control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd (over vhost-user). All of them by
+PART: throttled, fair (queues), million (buckets), zipf, imix, full (frames), loops: drip-bench throttled;
+cost, trees, spread, queues, precision, scale, moves, memory: drip-bench's case of that name; centres
+(drip-bench cost under perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd
+(over vhost-user). All of them by
 default, some 35 minutes; each says how long it took. A part replaces what an earlier run of it left in --out,
 and the page is made of all that is there: each section says when, by which command and at which commit it was
 measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
@@ -35,14 +36,14 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    throttled | million | zipf | imix | full | loops | cost | trees | spread | queues | precision | scale | moves | memory | centres | control | kernel | testpmd | page)
+    throttled | fair | million | zipf | imix | full | loops | cost | trees | spread | queues | precision | scale | moves | memory | centres | control | kernel | testpmd | page)
       parts+=("$1") ;;
     *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 if [ ${#parts[@]} -eq 0 ]; then
-  parts=(throttled million zipf imix full loops cost trees spread queues precision scale moves memory
+  parts=(throttled fair million zipf imix full loops cost trees spread queues precision scale moves memory
     centres control kernel testpmd)
 fi
 
@@ -100,7 +101,9 @@ throttled() {
 }
 for part in "${parts[@]}"; do
   case "$part" in
-    throttled) throttled throttled --buckets "$some" --repeat "$few" ;;
+    throttled) throttled throttled --buckets "$some" --repeat "$few" \
+      --path "buckets,whole,librte_sched,tree,librte_sched tree" ;;
+    fair) throttled fair --buckets "$some" --repeat "$few" --path whole,fair --start staggered ;;
     million) throttled million --buckets "$million" --repeat "$few" --path whole \
       --start staggered --offered 4 ;;
     zipf) throttled zipf --buckets "$most" --repeat "$few" --order zipf --start staggered ;;

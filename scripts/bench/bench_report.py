@@ -244,7 +244,7 @@ PAGES = (
         "Throttled load",
         tuple(
             (name, getattr(throttled_report, name))
-            for name in ("throttled", "million", "zipf", "imix", "full", "loops")
+            for name in ("throttled", "fair", "million", "zipf", "imix", "full", "loops")
         ),
         "twice the allowed load: what leaves, what is missed, the most that can leave, the longest "
         "loop",

@@ -37,11 +37,12 @@ def moves(rows):
     )
     return f"""### What a move takes of a polling thread
 
-The jobs of one move of buckets from one CPU to another, with full rings, in us; a polling thread
-does nothing else during a job. *arrive*: the new thread makes the buckets; *stop*: the old one takes
-them off its wheel; *take over*: the new one reads what the old one had, and admits what came
-meanwhile, 32 packets a bucket; *forget*: the old one gives them up.
+The jobs of one move of buckets from one CPU to another, all full, in us; a polling thread does
+nothing else during a job. One job is for one bucket, or for as many as dripd moves in one. *arrive*:
+the new thread makes the buckets; *stop*: the old one takes them off its wheel, and what waits out of
+a fair queue; *take over*: the new one reads what the old one had, and admits what came meanwhile, 32
+packets a bucket; *forget*: the old one gives them up. The packets of a fair queue are of 16 flows.
 
-{table(["buckets together", "ring", *(title for _, title in jobs)],
-       [[str(row["buckets"]), f"{row['ring']:,}", *(shown(row[key]) for key, _ in jobs)]
-        for row in rows])}"""
+{table(["queue", "capacity", "buckets together", *(title for _, title in jobs)],
+       [[row["queue"], f"{row['capacity']:,}", str(row["buckets"]),
+         *(shown(row[key]) for key, _ in jobs)] for row in rows])}"""

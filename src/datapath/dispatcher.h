@@ -63,6 +63,26 @@ class Dispatcher {
   void prefetch_behind(BucketRef target) const {
     if (is_local(target.transmitter)) transmitter_->prefetch_behind(target.slot);
   }
+  /// Whether there is a third step, for buckets with queues.
+  [[nodiscard]] bool has_far_queues() const {
+    return transmitter_ != nullptr && transmitter_->has_far_queues();
+  }
+  /// That, for a burst: `target(i)` is where packet i of it goes. REQUIRES: has_far_queues().
+  template <class TargetOf>
+  void prefetch_queues(std::span<const Headers> headers, TargetOf target) const {
+    std::array<std::uint32_t, BucketQueues::kMostTogether> slots;
+    std::array<std::uint32_t, BucketQueues::kMostTogether> numbers;
+    std::size_t count = 0;
+    for (std::uint32_t i = 0; i < headers.size(); ++i) {
+      const BucketRef bucket = target(i);
+      if (!is_local(bucket.transmitter)) continue;
+      slots[count] = bucket.slot;
+      numbers[count++] = i;
+    }
+    transmitter_->prefetch_queues(
+        std::span<const std::uint32_t>(slots).first(count),
+        [&](std::size_t i) -> const Headers& { return headers[numbers[i]]; });
+  }
 
   void dispatch(const RuleAction& action, const Arrival& arrival, const Headers& headers,
                 const RuleSnapshot& rules) {

@@ -148,6 +148,11 @@ class RxWorker {
     for (const std::uint32_t decision : decisions) {
       dispatcher_.prefetch_behind(targets[decision].load(std::memory_order_relaxed));
     }
+    if (dispatcher_.has_far_queues()) [[unlikely]] {
+      dispatcher_.prefetch_queues(
+          std::span<const Headers>(burst_.headers).first(decisions.size()),
+          [&](std::size_t i) { return targets[decisions[i]].load(std::memory_order_relaxed); });
+    }
   }
 
   void dispatch(std::span<void*> packets, std::uint16_t ingress, TimePoint now) {

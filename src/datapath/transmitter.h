@@ -51,6 +51,16 @@ class Transmitter {
 
   void prefetch(std::uint32_t slot) const { scheduler_.prefetch(slot); }
   void prefetch_behind(std::uint32_t slot) const { scheduler_.prefetch_behind(slot); }
+  /// Whether there is a third step, for buckets with queues.
+  [[nodiscard]] bool has_far_queues() const { return scheduler_.has_far_queues(); }
+  /// That, for a burst: `headers(i)` are those of the packet that comes to slots[i]. REQUIRES:
+  /// has_far_queues().
+  template <class HeadersOf>
+  void prefetch_queues(std::span<const std::uint32_t> slots, HeadersOf headers) const {
+    // Of the DS field, which may choose the tin, nothing is known before the packet is read.
+    const auto input = [&](std::size_t i) { return QueueInput{make_queue_key(headers(i)), 0, {}}; };
+    scheduler_.prefetch_queues(slots, input, [](UnitRef unit) { Egress<Io>::prefetch(unit); });
+  }
 
   /// Admits a packet that arrived at `arrival` to its bucket, or drops and counts it. `headers`: as
   /// it came, if they have been read. REQUIRES: arrival <= now.

@@ -33,6 +33,9 @@ class Engine {
   static constexpr std::size_t kMaxMovesACall = 512;
   /// move() makes so many moves together: the more there are, the longer each of them waits.
   static constexpr std::size_t kMovesTogether = 16;
+  /// A polling thread takes over so many packets, or one bucket, in one of its loops; of buckets
+  /// with fair queues one.
+  static constexpr std::size_t kMovedPacketsTogether = 4096;
 
   virtual ~Engine() = default;
 

@@ -59,9 +59,10 @@ def polling(layout, cores, mpps, wrong=0):
     return {**about, "mpps": spread(mpps), "times_one": mpps / 20, "wrong_percent": spread(wrong)}
 
 
-def moved(buckets, ring, us):
+def moved(queue, capacity, buckets, us):
     jobs = ("longest_us", "arrive_us", "stop_us", "take_over_us", "forget_us")
-    return {"case": "moves", "buckets": buckets, "ring": ring, **{job: spread(us) for job in jobs}}
+    about = {"case": "moves", "queue": queue, "capacity": capacity, "buckets": buckets}
+    return {**about, **{job: spread(us) for job in jobs}}
 
 
 def precision(path, ppm):
@@ -156,6 +157,7 @@ RESULTS = {
         most("buckets", 7, 65536),
         most("librte_sched", 0, 65536),
     ],
+    "fair": [load("fair", 1.5), most("fair", 3)],
     "million": [most("whole", 2.5, 1 << 20)],
     "loops": [loop(15, 0), loop(25, 200)],
     "scale": [
@@ -165,7 +167,7 @@ RESULTS = {
         polling("wrong", 2, 20, 100),
         polling("shared", 2, 27),
     ],
-    "moves": [moved(16, 4096, 130)],
+    "moves": [moved("fair", 1024, 4, 130)],
     "precision": [precision("drip", 0.5), precision("librte_sched", -5000)],
     "memory": [
         {
@@ -228,6 +230,9 @@ EXPECTED = {
         "| whole | staggered | 64k | 8.00 | 4.00 (3.60 to 4.40) | 0 | 0.40 (0.36 to 0.44) |",
         "| tree | staggered | 1k | 9.00 (8.10 to 9.90) |",
         "| librte_sched | staggered | 64k | none held | none held | none held | none held |",
+        "## Fair queues",
+        "| fair | staggered | 64k | 8.00 | 4.00 (3.60 to 4.40) | 0 | 1.50 (1.35 to 1.65) |",
+        "| fair | staggered | 1k | 3.00 (2.70 to 3.30) |",
         "## A million buckets",
         "`zipf` was not measured.",
         "| staggered | 64k | 4.00 | 200 us | 500,000 | 25.0 | 5.00 | 1.00 | 30 |",
@@ -235,7 +240,7 @@ EXPECTED = {
     "page/scale.md": (
         "| shared | 2 | 1k | 27.0 (24.3 to 29.7) | 1.35 |  |",
         "| wrong | 2 | 1k | 20.0 (18.0 to 22.0) | 1.00 | 100 (90.0 to 110) % |",
-        "| 16 | 4,096 | 130 (117 to 143) |",
+        "| fair | 1,024 | 4 | 130 (117 to 143) |",
     ),
     "page/cost.md": (
         "## Cost of a packet, nothing throttled",

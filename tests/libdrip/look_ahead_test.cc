@@ -19,6 +19,8 @@ namespace {
 
 constexpr TimePoint kStart{1'000'000'000};
 
+using ThreeSteps = LookAhead<3>;
+
 Duration ns(std::uint64_t count) { return Duration{static_cast<std::int64_t>(count)}; }
 
 struct Hooks {
@@ -61,7 +63,7 @@ class LookAheadTest : public testing::Test {
       };
     };
     look_ahead_.run(wheel_, now, step(0), step(1), step(2));
-    ASSERT_LE(first, LookAhead::kMost);
+    ASSERT_LE(first, ThreeSteps::kMost);
   }
   std::size_t collect(TimePoint now, std::size_t room) {
     std::array<std::uint32_t, 32> out;
@@ -77,7 +79,7 @@ class LookAheadTest : public testing::Test {
 
   std::vector<WheelHook> hooks_ = std::vector<WheelHook>(kItems);
   TimingWheel<Hooks> wheel_{kItems, kStart, Hooks{hooks_.data()}};
-  LookAhead look_ahead_{kStart};
+  ThreeSteps look_ahead_{kStart};
   std::vector<Asked> asked_ = std::vector<Asked>(kItems);
   std::array<int, 3> in_time_{};  // Of those collected.
   std::size_t collected_ = 0;
@@ -117,7 +119,7 @@ TEST_F(LookAheadTest, PassesOverASlotThatHasMore) {
   }
   int asked = 0;
   for (const Asked& one : asked_) asked += one.times[0];
-  EXPECT_EQ(asked, static_cast<int>(LookAhead::kMost));
+  EXPECT_EQ(asked, static_cast<int>(ThreeSteps::kMost));
 }
 
 // A sink that knows what may be asked for: what waits.

@@ -75,7 +75,7 @@ def check_scale(rows):
 
 def check_moves(rows):
     for row in rows:
-        check(row["units"] == row["buckets"] * row["ring"], "packets were lost in a move", row)
+        check(row["units"] == row["buckets"] * row["capacity"], "packets were lost in a move", row)
 
 
 def check_spread(rows):

@@ -62,7 +62,7 @@ def set_rate(daemon, name, of_offered, *flags):
 def make_buckets(daemon, flags=()):
     """One on each thread, in which nothing waits as yet."""
     for thread, name in enumerate(BUCKETS):
-        set_rate(daemon, name, 2, "--capacity", "4000", *flags)
+        set_rate(daemon, name, 2, "--capacity", "2000", *flags)
         check(daemon.bucket(name)["transmitter"] == thread, f"{name} is not on thread {thread}")
 
 

@@ -4,6 +4,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <span>
 
 #include "drip/admission.h"
 #include "drip/departure_sink.h"
@@ -41,6 +42,26 @@ class WaitingUnits {
   WaitingUnits(BucketQueues* queues, TimePoint now, Sink& sink)
       : queues_(queues), now_(now), sink_(sink) {}
 
+  [[nodiscard]] bool has_far_queues() const { return queues_ != nullptr && queues_->reach_far(); }
+  /// Asks for what the next packet of each of these queues will touch: see FairPrefetch. REQUIRES:
+  /// has_far_queues(); the buckets have queues.
+  void prefetch_queues(std::span<const std::uint32_t> slots) const {
+    // One alone waits for each of its lines either way.
+    if (slots.size() < 2) return;
+    using Step = BucketQueues::Step;
+    for (const std::uint32_t slot : slots) queues_->prefetch(slot);
+    for (const Step step :
+         {Step::kLeaf, Step::kTin, Step::kFlow, Step::kNextFlow, Step::kTail, Step::kHead}) {
+      for (const std::uint32_t slot : slots) queues_->prefetch(slot, step);
+    }
+    if constexpr (requires(UnitRef unit) { sink_.prefetch(unit); }) {
+      for (const std::uint32_t slot : slots) {
+        if (const UnitRef unit = queues_->probable_unit(slot); !unit.is_released()) {
+          sink_.prefetch(unit);
+        }
+      }
+    }
+  }
   /// The unit that departs next, if it has room; kAgain if not, or if the queue is to be asked
   /// again later. kEmpty: its queue has dropped all that waited.
   Status head(std::uint32_t slot, Bucket& bucket, RingEntry& entry) {

@@ -2,9 +2,11 @@
 // The queues of a scheduler's buckets: which packet of a bucket departs next.
 #pragma once
 
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "drip/admission.h"
 #include "drip/bucket.h"
@@ -43,7 +45,10 @@ class BucketQueues {
  public:
   /// `queues`: by slot, for all slots of the scheduler's BucketArray. `seed`: see FairQueues.
   BucketQueues(BucketQueue* queues, const FairQueueSizes& sizes, std::uint64_t seed)
-      : queues_(queues), fair_(sizes, seed), dual_slots_(sizes.packets), most_flows_(sizes.flows) {}
+      : queues_(queues),
+        fair_(sizes, seed),
+        dual_slots_(sizes.packets, sizes.advise),
+        most_flows_(sizes.flows) {}
 
   [[nodiscard]] BucketQueue& operator[](std::uint32_t slot) const { return queues_[slot]; }
   /// For the DualQueues of these buckets.
@@ -96,7 +101,62 @@ class BucketQueues {
            queue.former.packets() == 0 && (into == QueuePlace::kDual || dual_packets(queue) == 0);
   }
 
+  // ---- Asking for what packets will touch, ahead of them: see FairPrefetch
+
+  /// Whether fair queues hold so much that the nearer caches do not.
+  [[nodiscard]] bool reach_far() const { return fair_.flows_in_use() >= kManyFlows; }
+  /// The first step of all.
   void prefetch(std::uint32_t slot) const { prefetch_to_write(&queues_[slot]); }
+  /// Of a packet that departs, one after the other.
+  enum class Step : std::uint8_t { kLeaf, kTin, kFlow, kNextFlow, kTail, kHead };
+  [[gnu::noinline]] void prefetch(std::uint32_t slot, Step step) {
+    const FairLeaf& leaf = queues_[slot].fair;
+    switch (step) {
+      case Step::kLeaf:
+        return fair_.prefetch().leaf(leaf);
+      case Step::kTin:
+        return fair_.prefetch().tin(leaf);
+      case Step::kFlow:
+        return fair_.prefetch().flow(leaf);
+      case Step::kNextFlow:
+        return fair_.prefetch().next_flow(leaf);
+      case Step::kTail:
+        return fair_.prefetch().tail(leaf);
+      case Step::kHead:
+        return fair_.prefetch().head(leaf);
+    }
+  }
+  /// That is likely to depart; UnitRef::released(): not known.
+  [[nodiscard]] UnitRef probable_unit(std::uint32_t slot) {
+    return fair_.prefetch().unit(queues_[slot].fair);
+  }
+  /// Of packets that arrive for `slots`, all steps; prefetch() has been called for these.
+  /// `input(i)`: the QueueInput of the packet for slots[i]. `drop(UnitRef)` is told what is likely
+  /// to be dropped. At most kMostTogether packets.
+  static constexpr std::size_t kMostTogether = 32;
+  template <class Input, class Drop>
+  [[gnu::noinline]] void prefetch_arrivals(std::span<const std::uint32_t> slots, Input input,
+                                           Drop drop) {
+    assert(slots.size() <= kMostTogether);
+    std::array<FairPrefetch::Arrival, kMostTogether> arrivals;
+    std::size_t count = 0;
+    const FairPrefetch prefetch = fair_.prefetch();
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const BucketQueue& queue = queues_[slots[i]];
+      if (queue.profile == nullptr || queue.profile->into != QueuePlace::kFair) continue;
+      const FairQueueProfile& profile = queue.profile->fair;
+      const QueueInput packet = input(i);
+      arrivals[count++] =
+          prefetch.begin(queue.fair, profile, packet.key, profile.tins.of_dscp[packet.dscp & 63]);
+    }
+    const std::span coming = std::span(arrivals).first(count);
+    for (const FairPrefetch::Arrival& one : coming) prefetch.flow(one);
+    for (const FairPrefetch::Arrival& one : coming) prefetch.tail(one);
+    for (const FairPrefetch::Arrival& one : coming) prefetch.head(one);
+    for (const FairPrefetch::Arrival& one : coming) {
+      if (const UnitRef unit = prefetch.unit(one); !unit.is_released()) drop(unit);
+    }
+  }
   /// Whether packets that arrive go into the ring.
   [[nodiscard]] bool goes_into_ring(std::uint32_t slot) const {
     return queues_[slot].profile->into == QueuePlace::kRing;
@@ -208,6 +268,9 @@ class BucketQueues {
   }
 
  private:
+  // Of 64 bytes each, beside what their leaves, tins and packets have.
+  static constexpr std::uint32_t kManyFlows = 4096;
+
   [[nodiscard]] static std::uint32_t dual_packets(const BucketQueue& queue) {
     return queue.dual == nullptr ? 0 : queue.dual->packets();
   }

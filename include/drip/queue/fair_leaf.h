@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
 
 #include "drip/cache_line.h"
@@ -39,6 +40,7 @@ class FairLeaf {
 
  private:
   friend class FairMemory;
+  friend class FairPrefetch;
   friend class FairQueues;
   friend class QueueMove;
 
@@ -58,11 +60,6 @@ struct TinBacklog {
   QueueIndex new_flows = kNoIndex;  // The last one of a circular list.
   RoundCalendar old_flows;
 
-  /// The lines that the next service needs.
-  void prefetch() const {
-    prefetch_to_write(this);
-    prefetch_to_write(&old_flows);
-  }
   [[nodiscard]] bool has_flows() const { return new_flows != kNoIndex || !old_flows.empty(); }
   /// REQUIRES: has_flows().
   [[nodiscard]] QueueIndex front(FlowTable& flows) {
@@ -78,16 +75,11 @@ struct TinBacklog {
   }
 };
 
-/// A leaf with packets, or with flows that have not been put away yet.
-struct LeafBacklog {
-  /// Wire bytes that departed: the leaf's clock, by which its tins take turns. It needs no rate,
-  /// and is right as well where an ancestor and not the leaf itself is the bottleneck.
-  std::uint64_t served = 0;
+/// A leaf with packets, or with flows that have not been put away yet. The first two lines are all
+/// that a packet touches, and the third where its flow has 8 KiB or more.
+struct alignas(kCacheLineBytes) LeafBacklog {
+  ArrivalMarks marks;       ///< Of the packets that are not staged.
   std::uint64_t bytes = 0;  ///< Wire bytes that wait.
-  FairLeaf* leaf = nullptr;
-  ArrivalMarks marks;  ///< Of the packets that are not staged.
-  std::array<QueueIndex, kMaxTins> tins{};
-  SizeClasses sizes;
   /// The packet that departs next, out of its flow's queue and its slot; its AQM has decided.
   UnitRef staged;
   TimePoint staged_arrival;
@@ -95,6 +87,20 @@ struct LeafBacklog {
   bool staged_marked = false;
   bool is_put_away = false;  // In the list of leaves to put away.
   QueueIndex next_put_away = kNoIndex;
+
+  std::array<QueueIndex, kMaxTins> tins{};
+  /// Wire bytes that departed: the leaf's clock, by which its tins take turns. It needs no rate,
+  /// and is right as well where an ancestor and not the leaf itself is the bottleneck.
+  std::uint64_t served = 0;
+  FairLeaf* leaf = nullptr;
+  SizeClasses sizes;
+
+  /// Asks for the lines that are touched most.
+  void prefetch() const {
+    prefetch_to_write(&marks);
+    prefetch_to_write(&tins);
+    prefetch_to_write(reinterpret_cast<const std::byte*>(&tins) + kCacheLineBytes);
+  }
 
   /// A tin within its share, of these the highest; else the one that will be next. REQUIRES: a
   /// packet waits that is not staged.
@@ -119,5 +125,7 @@ struct LeafBacklog {
     tin.due = tin.due < served ? tin.due + service : std::max(tin.due, served + service);
   }
 };
+static_assert(offsetof(LeafBacklog, tins) == kCacheLineBytes);
+static_assert(sizeof(LeafBacklog) == 4 * kCacheLineBytes);
 
 }  // namespace drip

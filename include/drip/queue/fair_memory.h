@@ -16,7 +16,7 @@
 
 namespace drip {
 
-/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 200 a leaf, 288 a tin. The
+/// The sizes of the pools: 16 bytes a packet, 64 a flow, 36 a host, 256 a leaf, 288 a tin. The
 /// pools are never used up with packets = the sum of all leaves' capacity + 1, flows = packets,
 /// hosts = 2 flows, leaves = min(leaves, packets) and tins = leaves times tins.
 struct FairQueueSizes {
@@ -25,6 +25,9 @@ struct FairQueueSizes {
   std::uint32_t hosts = 1U << 17;    ///< With Isolation::kHosts: addresses, on either side.
   std::uint32_t leaves = 1U << 12;   ///< With packets.
   std::uint32_t tins = 1U << 12;     ///< With packets.
+  /// Called for the pools of packets, flows and hosts, if they have 2 MiB or more, before they are
+  /// touched, which is at once. Null: they lie on small pages.
+  AdviseMemory advise = nullptr;
 };
 
 /// The pools of FairQueues, by whose rules it is used. Belongs to one thread; the counters may be
@@ -41,8 +44,8 @@ class FairMemory {
   };
 
   FairMemory(const FairQueueSizes& sizes, std::uint64_t seed)
-      : slots(sizes.packets),
-        directory(sizes.flows, sizes.hosts, seed),
+      : slots(sizes.packets, sizes.advise),
+        directory(sizes.flows, sizes.hosts, seed, sizes.advise),
         leaves(sizes.leaves),
         tins(sizes.tins) {}
 

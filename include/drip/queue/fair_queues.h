@@ -12,6 +12,7 @@
 #include "drip/counter.h"
 #include "drip/queue/fair_leaf.h"
 #include "drip/queue/fair_memory.h"
+#include "drip/queue/fair_prefetch.h"
 #include "drip/queue/fair_queue_settings.h"
 #include "drip/queue/flow_directory.h"
 #include "drip/queue/queue_drop.h"
@@ -48,22 +49,8 @@ class FairQueues {
   FairQueues(const FairQueues&) = delete;
   FairQueues& operator=(const FairQueues&) = delete;
 
-  // Ask for the memory that head() will need of a leaf, one after the other, each for a burst of
-  // leaves. Guesses: a leaf with tins, or with new flows, is served right all the same.
-  void prefetch(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&memory_.leaves[leaf.backlog_]);
-  }
-  void prefetch_tin(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) memory_.tins[memory_.leaves[leaf.backlog_].tins[0]].prefetch();
-  }
-  void prefetch_flow(const FairLeaf& leaf) {
-    if (leaf.backlog_ != kNoIndex) prefetch_to_write(&flows()[probable_flow(leaf)]);
-  }
-  void prefetch_packet(const FairLeaf& leaf) {
-    if (leaf.backlog_ == kNoIndex) return;
-    const FlowRecord& flow = flows()[probable_flow(leaf)];
-    prefetch_to_write(&memory_.slots[static_cast<QueueIndex>(flow.tail)]);
-  }
+  /// What packets will touch can be asked for ahead of them.
+  [[nodiscard]] FairPrefetch prefetch() { return FairPrefetch(memory_); }
 
   /// Queues a packet that has just arrived. False: it was dropped for want of memory. A queue that
   /// is full drops another packet, or this one. `tin`: by profile.tins.of_dscp.
@@ -203,10 +190,6 @@ class FairQueues {
 
  private:
   [[nodiscard]] FlowTable& flows() { return memory_.directory.flows; }
-
-  [[nodiscard]] QueueIndex probable_flow(const FairLeaf& leaf) {
-    return memory_.tins[memory_.leaves[leaf.backlog_].tins[0]].old_flows.probable_front();
-  }
 
   // ---- Arrival
 

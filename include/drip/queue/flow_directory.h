@@ -17,8 +17,9 @@ namespace drip {
 /// Belongs to one thread; others may only read flows.used() and forgotten().
 class FlowDirectory {
  public:
-  FlowDirectory(std::uint32_t flow_count, std::uint32_t host_count, std::uint64_t seed)
-      : flows(flow_count), hosts_(host_count), hash_(seed) {}
+  FlowDirectory(std::uint32_t flow_count, std::uint32_t host_count, std::uint64_t seed,
+                AdviseMemory advise = nullptr)
+      : flows(flow_count, advise), hosts_(host_count, advise), hash_(seed) {}
 
   struct Found {
     QueueIndex index = kNoIndex;  ///< kNoIndex: the records are used up.
@@ -54,6 +55,10 @@ class FlowDirectory {
         QueueHash::host(key.destination, key.version),
         [&](QueueIndex from, QueueIndex to) { return QueueHash::with_hosts(key, from, to); }, aqm,
         now);
+  }
+  /// The record where find_or_insert() begins, with Isolation::kFlow.
+  [[nodiscard]] QueueIndex home_of(FlowOwner owner, const QueueKey& key) const {
+    return flows.home(hash_(hash_.flow(key), owner.bits()));
   }
   /// What a flow is known by in any directory with the same seed.
   struct Identity {

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "drip/cache_line.h"
 #include "drip/counter.h"
+#include "drip/internal/large_array.h"
 #include "drip/queue/flow_record.h"
 
 namespace drip {
@@ -22,16 +22,20 @@ namespace drip {
 class FlowTable {
  public:
   /// REQUIRES: 1 <= count <= kMaxQueueIndex.
-  explicit FlowTable(std::uint32_t count)
-      : records_(std::make_unique<FlowRecord[]>(count + std::size_t{1})), count_(count) {
+  explicit FlowTable(std::uint32_t count, AdviseMemory advise = nullptr)
+      : records_(count + std::size_t{1}, advise), count_(count) {
     assert(count >= 1 && count <= kMaxQueueIndex);
+    std::uninitialized_value_construct_n(records_.data(), count + std::size_t{1});
     for (QueueIndex index = count; index >= 1; --index) make_free(index);
   }
 
   [[nodiscard]] FlowRecord& operator[](QueueIndex index) { return records_[index]; }
   [[nodiscard]] const FlowRecord& operator[](QueueIndex index) const { return records_[index]; }
 
-  void prefetch(std::uint32_t hash) const { prefetch_to_write(&records_[home(hash)]); }
+  /// The record that a hash says.
+  [[nodiscard]] QueueIndex home(std::uint32_t hash) const {
+    return static_cast<QueueIndex>(std::uint64_t{hash} * count_ >> 32) + 1;
+  }
   /// kNoIndex if there is no such flow. `hash`: of key and owner.
   [[nodiscard]] QueueIndex find(const ShortKey& key, FlowOwner owner, std::uint32_t hash) const {
     QueueIndex index = static_cast<QueueIndex>(records_[home(hash)].chain_head);
@@ -80,9 +84,6 @@ class FlowTable {
   [[nodiscard]] std::uint32_t used() const { return used_.get(); }
 
  private:
-  [[nodiscard]] QueueIndex home(std::uint32_t hash) const {
-    return static_cast<QueueIndex>(std::uint64_t{hash} * count_ >> 32) + 1;
-  }
   void make_free(QueueIndex index) {
     FlowRecord& record = records_[index];
     record.set_state(FlowState::kFree);
@@ -100,7 +101,7 @@ class FlowTable {
     }
   }
 
-  std::unique_ptr<FlowRecord[]> records_;
+  LargeArray<FlowRecord> records_;
   std::uint32_t count_;
   QueueIndex free_ = kNoIndex;
   BasicCounter<std::uint32_t> used_;

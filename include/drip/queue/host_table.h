@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "drip/internal/large_array.h"
 #include "drip/queue/flow_record.h"
 
 namespace drip {
@@ -25,11 +26,13 @@ static_assert(sizeof(HostRecord) == 32);
 /// A hash table of a bounded pool. Belongs to one thread.
 class HostTable {
  public:
-  explicit HostTable(std::uint32_t count)
-      : records_(std::make_unique<HostRecord[]>(count + std::size_t{1})),
-        heads_(std::make_unique<QueueIndex[]>(count + std::size_t{1})),
+  explicit HostTable(std::uint32_t count, AdviseMemory advise = nullptr)
+      : records_(count + std::size_t{1}, advise),
+        heads_(count + std::size_t{1}, advise),
         count_(count) {
     assert(count <= kMaxQueueIndex);
+    std::uninitialized_value_construct_n(heads_.data(), count + std::size_t{1});
+    std::uninitialized_value_construct_n(records_.data(), count + std::size_t{1});
     for (QueueIndex index = count; index >= 1; --index) {
       records_[index].chain_next = free_;
       free_ = index;
@@ -73,8 +76,8 @@ class HostTable {
     return static_cast<std::size_t>(std::uint64_t{hash} * count_ >> 32);
   }
 
-  std::unique_ptr<HostRecord[]> records_;
-  std::unique_ptr<QueueIndex[]> heads_;
+  LargeArray<HostRecord> records_;
+  LargeArray<QueueIndex> heads_;
   std::uint32_t count_;
   QueueIndex free_ = kNoIndex;
 };

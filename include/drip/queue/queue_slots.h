@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "drip/counter.h"
+#include "drip/internal/large_array.h"
 #include "drip/queue/ecn.h"
 #include "drip/time.h"
 #include "drip/unit_ref.h"
@@ -63,9 +64,11 @@ static_assert(sizeof(QueueSlot) == 16, "four slots a cache line");
 class QueueSlots {
  public:
   /// REQUIRES: 1 <= count <= kMaxQueueIndex.
-  explicit QueueSlots(std::uint32_t count)
-      : slots_(std::make_unique_for_overwrite<QueueSlot[]>(count + std::size_t{1})), count_(count) {
+  explicit QueueSlots(std::uint32_t count, AdviseMemory advise = nullptr)
+      : slots_(count + std::size_t{1}, advise), count_(count) {
     assert(count >= 1 && count <= kMaxQueueIndex);
+    // All of them now: no packet waits for a page.
+    std::uninitialized_value_construct_n(slots_.data(), count + std::size_t{1});
   }
 
   [[nodiscard]] QueueSlot& operator[](QueueIndex index) { return slots_[index]; }
@@ -114,9 +117,9 @@ class QueueSlots {
   [[nodiscard]] std::uint32_t used() const { return used_.get(); }
 
  private:
-  std::unique_ptr<QueueSlot[]> slots_;
+  LargeArray<QueueSlot> slots_;
   std::uint32_t count_;
-  std::uint32_t touched_ = 0;   // Slots above have never been used: their memory is not touched.
+  std::uint32_t touched_ = 0;   // Slots above have never been used.
   QueueIndex free_ = kNoIndex;  // A list, linked by next().
   BasicCounter<std::uint32_t> used_;
 };

@@ -126,6 +126,21 @@ class RoundCalendar {
   }
   /// What front() would tell, if it is known: for prefetches.
   [[nodiscard]] QueueIndex probable_front() const { return first_; }
+  /// What front() would tell once that has had its turn, if it is known. REQUIRES: the record of
+  /// probable_front() is there.
+  template <class Records>
+  [[nodiscard]] QueueIndex probable_second(const Records& records) const {
+    if (first_ != rounds_[round_ % kRounds]) return first_linked(records, first_);
+    const QueueIndex last = probable_end();
+    return last == kNoIndex ? first_ : first_linked(records, last);
+  }
+  /// Behind it comes who has had its turn.
+  [[nodiscard]] QueueIndex probable_end() const { return rounds_[(round_ + 1) % kRounds]; }
+  /// Asks for what tells the ends of this round and of the next one.
+  void prefetch_ends() const {
+    prefetch_to_write(&rounds_[round_ % kRounds]);
+    prefetch_to_write(&rounds_[(round_ + 1) % kRounds]);
+  }
 
   // For what moves to another calendar: the round, and the lists by number.
 

@@ -63,6 +63,11 @@ class SizeClasses {
     return kNoIndex;
   }
 
+  /// What fattest() would tell, if it has not shrunk: for prefetches.
+  [[nodiscard]] QueueIndex probable_fattest() const {
+    return used_ == 0 ? kNoIndex : heads_[static_cast<unsigned>(std::bit_width(used_)) - 1];
+  }
+
   /// Calls `each(index)` for all flows that are listed, those of a class from the first one on.
   template <class Each>
   void visit(const FlowTable& flows, Each each) const {

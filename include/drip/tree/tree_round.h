@@ -43,7 +43,7 @@ class TreeRound {
     }
     std::array<std::uint32_t, kBucketsARound> due;
     const std::size_t count = wheel_.collect(now, std::span(due).first(from_wheel));
-    prefetch(std::span(due).first(count));
+    prefetch(std::span(due).first(count), units);
     DepartureRound round{0, static_cast<std::uint32_t>(count), count == from_wheel};
     std::uint32_t visits = 0;  // Of flat buckets and of roots, of which each may send limits.units.
     for (std::size_t i = 0; i < count; ++i) {
@@ -85,7 +85,8 @@ class TreeRound {
   }
 
  private:
-  void prefetch(std::span<const std::uint32_t> due) const {
+  template <class Units>
+  void prefetch(std::span<const std::uint32_t> due, Units& units) const {
     for (const std::uint32_t slot : due) {
       const Bucket& bucket = buckets_[slot];
       prefetch_to_write(&bucket);
@@ -99,6 +100,17 @@ class TreeRound {
       bucket.ring.prefetch_front_two();
       bucket.latencies.prefetch_histograms(buckets_.histograms[slot]);
     }
+    if (units.has_far_queues()) [[unlikely]]
+      prefetch_queues(due, units);
+  }
+  template <class Units>
+  [[gnu::noinline]] void prefetch_queues(std::span<const std::uint32_t> due, Units& units) const {
+    std::array<std::uint32_t, kBucketsARound> queued;
+    std::size_t count = 0;
+    for (const std::uint32_t slot : due) {
+      if (buckets_[slot].queued != 0) queued[count++] = slot;
+    }
+    units.prefetch_queues(std::span<const std::uint32_t>(queued).first(count));
   }
   // Serves the root at the front of the run queue; returns how many units departed.
   template <class Units, class Emptied>

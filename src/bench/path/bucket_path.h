@@ -58,6 +58,20 @@ class BasicBucketPath {
       transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now, now);
     }
   }
+  /// The same where buckets may have queues, with the headers of the packets.
+  void offer(std::span<rte_mbuf* const> packets, std::span<const std::uint32_t> buckets,
+             std::span<const Headers> headers) {
+    const TimePoint now = clock_.now();
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch(bucket);
+    for (const std::uint32_t bucket : buckets) transmitter_.prefetch_behind(bucket);
+    if (transmitter_.has_far_queues()) {
+      transmitter_.prefetch_queues(buckets,
+                                   [&](std::size_t i) -> const Headers& { return headers[i]; });
+    }
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      transmitter_.offer(buckets[i], packets[i], packets[i]->pkt_len, 0, now, now, &headers[i]);
+    }
+  }
   /// Lets go what is due; returns how many packets left.
   std::uint32_t depart() {
     const std::uint32_t departed = transmitter_.transmit(clock_);

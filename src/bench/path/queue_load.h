@@ -95,10 +95,12 @@ class FairLoad {
       next_ = next_ + 1 == leaves_.size() ? 0 : next_ + 1;
       prefetch_to_write(leaves_[leaf]);
     }
-    for (const std::uint32_t leaf : due) queues_.prefetch(*leaves_[leaf]);
-    for (const std::uint32_t leaf : due) queues_.prefetch_tin(*leaves_[leaf]);
-    for (const std::uint32_t leaf : due) queues_.prefetch_flow(*leaves_[leaf]);
-    for (const std::uint32_t leaf : due) queues_.prefetch_packet(*leaves_[leaf]);
+    const FairPrefetch prefetch = queues_.prefetch();
+    for (const std::uint32_t leaf : due) prefetch.leaf(*leaves_[leaf]);
+    for (const std::uint32_t leaf : due) prefetch.tin(*leaves_[leaf]);
+    for (const std::uint32_t leaf : due) prefetch.flow(*leaves_[leaf]);
+    for (const std::uint32_t leaf : due) prefetch.next_flow(*leaves_[leaf]);
+    for (const std::uint32_t leaf : due) prefetch.tail(*leaves_[leaf]);
     for (const std::uint32_t leaf : due) {
       while (queues_.head(*leaves_[leaf], profile_, now, sink_).status ==
              QueueHead::Status::kAgain) {

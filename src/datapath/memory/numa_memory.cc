@@ -10,13 +10,17 @@
 
 namespace drip::datapath {
 
+void use_huge_pages(void* memory, std::size_t bytes) {
+  (void)madvise(memory, bytes, MADV_HUGEPAGE);
+}
+
 NumaMemory::NumaMemory(std::size_t bytes, int numa_node) : bytes_(bytes) {
   void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<std::byte*>(pages);
   // Best effort: without these the memory works as well, but is slower.
-  (void)madvise(pages, bytes, MADV_HUGEPAGE);
+  use_huge_pages(pages, bytes);
   if (numa_node >= 0 && numa_available() >= 0 && numa_num_configured_nodes() > 1) {
     numa_tonode_memory(pages, bytes, numa_node);
   }

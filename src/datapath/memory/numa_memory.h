@@ -7,6 +7,10 @@
 
 namespace drip::datapath {
 
+/// Puts memory on transparent huge pages where the kernel has them (Linux,
+/// admin-guide/mm/transhuge.rst). To be called before it is touched.
+void use_huge_pages(void* memory, std::size_t bytes);
+
 /// Owns anonymous zeroed pages, in transparent huge pages where the kernel has them, bound to
 /// `numa_node` by libnuma (-1: the node of the first access). Pages that are never touched take no
 /// memory. Movable, not copyable.

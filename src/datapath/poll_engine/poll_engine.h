@@ -174,6 +174,11 @@ class PollEngine final : public Engine {
     MovedQueue came;
     std::optional<NodeSettings> node;  // Below a spread root: what it will be as a node.
     std::uint64_t green_bytes = 0;     // That it had as a node.
+
+    /// Of kMovedPacketsTogether.
+    [[nodiscard]] std::size_t weight() const {
+      return queue_profile ? kMovedPacketsTogether : ring_slots;
+    }
   };
 
   void make_threads(const PollThreadFactory& make_thread);

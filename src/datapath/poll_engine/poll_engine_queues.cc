@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "datapath/memory/numa_memory.h"
 #include "datapath/poll_engine/poll_engine.h"
 
 namespace drip::datapath {
@@ -21,6 +22,7 @@ FairQueueSizes pool_sizes(std::uint64_t packets, std::uint32_t slots) {
   sizes.hosts = 2 * sizes.flows;
   sizes.leaves = std::min(sizes.packets, slots);
   sizes.tins = static_cast<std::uint32_t>(kMaxTins) * sizes.leaves;
+  sizes.advise = use_huge_pages;
   return sizes;
 }
 

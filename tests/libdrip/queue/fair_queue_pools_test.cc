@@ -245,12 +245,12 @@ TEST(FairQueuePools, CostsWhatItSays) {
   EXPECT_EQ(sizeof(QueueSlot), 16U);
   EXPECT_EQ(sizeof(FlowRecord), 64U);
   EXPECT_EQ(sizeof(HostRecord) + sizeof(QueueIndex), 36U);
-  EXPECT_EQ(sizeof(LeafBacklog), 200U);
+  EXPECT_EQ(sizeof(LeafBacklog), 256U);
   EXPECT_EQ(sizeof(TinBacklog), 288U);
   const std::size_t before = allocated_bytes;
   const FairQueues queues({10'000, 10'000, 20'000, 100, 100}, 1);
   EXPECT_LE(allocated_bytes - before,
-            10'001U * 16 + 10'001U * 64 + 20'001U * 36 + 101U * 200 + 101U * 288);
+            10'001U * 16 + 10'001U * 64 + 20'001U * 36 + 101U * 256 + 101U * 288);
 }
 
 TEST(FairQueuePools, SettingsThatDoNotFitAreNamed) {

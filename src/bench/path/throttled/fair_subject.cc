@@ -7,6 +7,7 @@
 
 #include "bench/path/bucket_path.h"
 #include "bench/path/throttled/subject.h"
+#include "datapath/memory/numa_memory.h"
 #include "datapath/poll_engine/queue_profiles.h"
 #include "drip/queue/bucket_queues.h"
 
@@ -25,10 +26,11 @@ BucketSettings fair_settings(const Load& load, std::uint32_t bucket) {
 FairQueueSizes pool_sizes(const Traffic& traffic) {
   FairQueueSizes sizes;
   sizes.packets = traffic.most_waiting() + 1;
-  sizes.flows = kFlows * traffic.buckets() + 1;
+  sizes.flows = 2 * kFlows * traffic.buckets();  // Room for flows that come and go.
   sizes.hosts = 1;
   sizes.leaves = traffic.buckets();
   sizes.tins = traffic.buckets();
+  sizes.advise = datapath::use_huge_pages;
   return sizes;
 }
 
@@ -52,7 +54,12 @@ class Fair final : public Subject {
   void poll() override {
     path_.depart();
     const std::uint32_t count = port_.receive(packets_, buckets_);
-    if (count > 0) path_.offer(std::span(packets_).first(count), std::span(buckets_).first(count));
+    if (count == 0) return;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const datapath::FrameBytes frame = port_.frame(packets_[i]);
+      parse_frame(frame.bytes, frame.frame_bytes, headers_[i]);
+    }
+    path_.offer(std::span(packets_).first(count), std::span(buckets_).first(count), headers_);
   }
   void flush() override { path_.transmitter().flush(); }
   void hold(std::uint32_t bucket, Duration span) override { path_.hold(bucket, span); }
@@ -61,6 +68,7 @@ class Fair final : public Subject {
  private:
   std::array<rte_mbuf*, BucketPath::kBurst> packets_{};
   std::array<std::uint32_t, BucketPath::kBurst> buckets_{};
+  std::array<Headers, BucketPath::kBurst> headers_;
   // Outlive the path, which frees what waits in them.
   datapath::QueueProfiles known_;
   std::vector<datapath::SharedQueueProfile> profiles_;
