@@ -11,7 +11,7 @@ PART: throttled, fair (queues), million (buckets), zipf, imix, full (frames), lo
 cost, trees, spread, queues, precision, scale, moves, memory: drip-bench's case of that name; centres
 (drip-bench cost under perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd
 (over vhost-user). All of them by
-default, some 35 minutes; each says how long it took. A part replaces what an earlier run of it left in --out,
+default, some 50 minutes; each says how long it took. A part replaces what an earlier run of it left in --out,
 and the page is made of all that is there: each section says when, by which command and at which commit it was
 measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
 what cannot be run is said on the page. Nothing else should run.
@@ -108,7 +108,7 @@ for part in "${parts[@]}"; do
       --start staggered --offered 4 ;;
     zipf) throttled zipf --buckets "$most" --repeat "$few" --order zipf --start staggered ;;
     imix) throttled imix --buckets "$most" --repeat "$few" --frames imix --start staggered \
-      --path buckets,whole,librte_sched ;;
+      --path buckets,whole,librte_sched --only load ;;
     full) throttled full --buckets "$most" --repeat "$few" --frames 1514 --start staggered \
       --path buckets,whole,librte_sched --only load ;;
     loops) drip_bench loops throttled --memory 2500 --buckets "$most,$million" --only loops \

@@ -86,14 +86,14 @@ credits are rounded, and its rates off by up to 1.2 % at any load, so it is held
 Each bucket's rate is half of what comes to it. *buckets*: admit, wheel, depart; *whole*: dripd's
 loop, with parsing and rules; *tree*: three levels above the leaves, the root at the bottleneck;
 *librte_sched*: a pipe for each bucket, or a tree of pipes of four queues whose subport is the
-bottleneck. Arrivals are paced, into a receive ring of 4096, librte_sched's as well; *missed* is what that
-ring lost, stalls of the machine included. First
-departures of the buckets are *staggered* over their period, as those of customers are, or *in
-step*: all of them in one half of it, at twice the rate, which stays so and is the hard case. The
-queues are filled before it is measured, as far as packets come in faster than they leave: where a
-core is at its end they do not, and about half is missed. *Core busy*: the part of the time in loops that received or
-sent something. A loop with one packet waits for memory as long as one with many, so a busy core
-need not be at its end: *missed* tells that. In loops above 100 us the machine had withheld the CPU.
+bottleneck. Arrivals are paced, into a receive ring of 4096, librte_sched's as well; *missed* is
+what that ring lost, stalls of the machine included. First departures of the buckets are *staggered*
+over their period, as those of customers are, or *in step*: all of them in one half of it, at twice
+the rate, which stays so and is the hard case. The queues are filled before it is measured, as far
+as packets come in faster than they leave: where a core is at its end they do not, and about half is
+missed. *Core busy*: the part of the time in loops that received or sent something. A loop with one
+packet waits for memory as long as one with many, so a busy core need not be at its end: *missed*
+tells that. In loops above 100 us the machine had withheld the CPU.
 
 {both(rows, most_text)}"""
 
