@@ -24,7 +24,10 @@ inline std::size_t allocated_bytes = 0;  ///< Of all allocations so far; freeing
 [[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   ++drip::allocations;
   drip::allocated_bytes += size;
-  if (void* memory = std::aligned_alloc(static_cast<std::size_t>(alignment), size)) return memory;
+  // aligned_alloc() wants a multiple of the alignment.
+  const auto multiple = static_cast<std::size_t>(alignment);
+  const std::size_t whole = (size + multiple - 1) / multiple * multiple;
+  if (void* memory = std::aligned_alloc(multiple, whole)) return memory;
   throw std::bad_alloc();
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
