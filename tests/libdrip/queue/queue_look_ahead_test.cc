@@ -156,5 +156,25 @@ TEST_F(ManyQueues, AskForUnitsThatWaitAndForNoOthers) {
   EXPECT_GT(sink_.drops.asked, sink_.drops.unasked);
 }
 
+// Where they come one by one, which leaves the look-ahead alone to ask.
+TEST_F(ManyQueues, AskForUnitsLongBeforeTheyAreDue) {
+  // New flows have become old ones, of which the next one is known.
+  for (int step = 0; step < 10'000; ++step) {
+    now_ = now_ + Duration{500};
+    depart();
+    arrive(BucketQueues::kMostTogether);
+  }
+  ASSERT_TRUE(scheduler_.has_far_queues());
+  sink_.departures = {};
+  constexpr int kSteps = 60'000;
+  for (int step = 0; step < kSteps && !HasFatalFailure(); ++step) {
+    now_ = now_ + Duration{static_cast<std::int64_t>(draw_.between(20, 60))};
+    depart();
+    arrive(draw_.between(0, 1));
+  }
+  EXPECT_GT(sink_.departures.asked, 10'000U);
+  EXPECT_GT(sink_.departures.asked, 10 * sink_.departures.unasked);
+}
+
 }  // namespace
 }  // namespace drip::test
