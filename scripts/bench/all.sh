@@ -10,10 +10,9 @@ usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [P
 PART: throttled, fair (queues), million (buckets), zipf, imix, full (frames), loops: drip-bench throttled;
 cost, trees, spread, queues, precision, scale, moves, memory: drip-bench's case of that name; centres
 (drip-bench cost under perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd
-(over vhost-user). All of them by
-default, some 50 minutes; each says how long it took. A part replaces what an earlier run of it left in --out,
-and the page is made of all that is there: each section says when, by which command and at which commit it was
-measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
+(over vhost-user). All of them by default, some 50 minutes; each says how long it took. A part replaces what an
+earlier run of it left in --out, and the page is made of all that is there: each section says when, by which
+command and at which commit it was measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
 what cannot be run is said on the page. Nothing else should run.
 
   --quick      a tenth of the time: to see that it works
@@ -102,7 +101,7 @@ throttled() {
 for part in "${parts[@]}"; do
   case "$part" in
     throttled) throttled throttled --buckets "$some" --repeat "$few" \
-      --path "buckets,whole,librte_sched,tree,librte_sched tree" ;;
+      --path buckets,whole,librte_sched,tree,librte_sched-tree ;;
     fair) throttled fair --buckets "$some" --repeat "$few" --path whole,fair --start staggered ;;
     million) throttled million --buckets "$million" --repeat "$few" --path whole \
       --start staggered --offered 4 ;;

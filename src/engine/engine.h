@@ -53,9 +53,9 @@ class Engine {
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
   /// Moves buckets to other transmitters, with what waits in them and all that was counted, in the
   /// order of their packets. Those that cannot move stay: nodes of trees but for leaves right below
-  /// a spread root, buckets with queues, leases or waiting requests, those that are captured, large
-  /// ones, and where there is no memory.
-  /// REQUIRES: no other call concerns these buckets meanwhile.
+  /// a spread root, buckets with DualPI2, leases or waiting requests, those that are captured,
+  /// large ones, fair queues in which much waits, and where there is no memory. REQUIRES: no other
+  /// call concerns these buckets meanwhile.
   virtual void move(std::span<BucketMove> moves) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
   /// read().backlog alone, at less cost.

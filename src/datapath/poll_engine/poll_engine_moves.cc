@@ -14,7 +14,7 @@
 namespace drip::datapath {
 namespace {
 
-// What waits is copied on a polling thread, in 20 us at most (drip-bench moves).
+// What waits is copied on a polling thread: drip-bench moves tells how long that takes.
 constexpr std::uint32_t kMostRingSlots = 4096;  // Of a fair queue the capacity.
 constexpr std::uint32_t kMostQueuePackets = 2048;
 // Flows of a queue that have no packets, and move along with those that have.
