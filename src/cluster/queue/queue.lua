@@ -7,7 +7,8 @@
 --          INSTANCE:state  what `fields` names, packed
 --          INSTANCE:line   a sorted set of what waits, by sequence: request ids, and of units without
 --                          a name a NUL and their sequence
---          INSTANCE:ids    request id -> 'sequence arrival', and how long it is to be remembered
+--          INSTANCE:ids    request id -> 'sequence arrival', how long it is to be remembered, the call
+--                          that admitted it and the position that it got
 --          INSTANCE:left   a sorted set of the ids that have left and are remembered, by until when
 -- KEYS[2]  the queues' time
 -- ARGV     operation, revision, period in us, its fraction in 2^-32 us, capacity, departure at the
@@ -85,6 +86,12 @@ local function nameless(member) return string.byte(member, 1) == 0 end
 
 -- How long the id of what ids holds of it is to be remembered.
 local function remember_of(known) return tonumber(string.match(known, '^%d+ %d+ (%d+)')) or 0 end
+
+-- The position that the call got when it was made before, or nil: that was another one.
+local function position_of(known, token)
+  local by, position = string.match(known, '^%d+ %d+ %d+ (%d+) (%d+)')
+  return token ~= '0' and by == token and tonumber(position) or nil
+end
 
 -- Those of `departed` whose ids are to be known for longer; the first of them left `rank` services
 -- after the point.
@@ -186,26 +193,29 @@ end
 
 -- Several, each by itself, in their order: how many, then of each its id (or nothing), how many
 -- units, whether all or none of them, the longest wait until a service may start and until the
--- departure (or nothing), whether this is but a look, and how long its id is to be remembered. All
--- times are in microseconds. Answers for each: how many were admitted, what else (1: its id waits
--- already, 2: the others found no room, 3: they would wait too long, 4: its id has left and is
--- remembered), and of the first its sequence, position, wait and time to its departure.
+-- departure (or nothing), whether this is but a look, how long its id is to be remembered, and a
+-- number by which the call is known when it comes again (0: it does not). All times are in
+-- microseconds. Answers for each: how many were admitted, what else (1: its id waits already, 2: the
+-- others found no room, 3: they would wait too long, 4: its id has left and is remembered), and of
+-- the first its sequence, position, wait and time to its departure.
 if operation == 'admit' then
   local result = {'tickets', instance}
   local function answer(...)
     for _, value in ipairs({...}) do result[#result + 1] = value end
   end
   for item = 1, tonumber(ARGV[8]) do
-    local at = 1 + 7 * item
+    local at = 8 * item
     local id, count, all = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 3] == '1'
     local most_start, most_departure = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-    local look, span = ARGV[at + 6] == '1', tonumber(ARGV[at + 7])
+    local look, span, token = ARGV[at + 6] == '1', tonumber(ARGV[at + 7]), ARGV[at + 8]
     local known = id ~= '' and redis.call('HGET', ids, id)
     local until_when = id ~= '' and not known and redis.call('ZSCORE', left_key, id)
     if known then
+      -- Its own answer was lost with the connection: it is given as it was.
+      local before = position_of(known, token)
       local rank = redis.call('ZRANK', line, id)
-      answer(1, 1, tonumber(string.match(known, '^%d+')), rank + 1 + in_service(), wait(rank),
-             departure(rank))
+      answer(1, before and 0 or 1, tonumber(string.match(known, '^%d+')),
+             before or rank + 1 + in_service(), wait(rank), departure(rank))
     elseif until_when and tonumber(until_when) > now then
       answer(1, 4, 0, 0, 0, 0)
     else
@@ -250,12 +260,9 @@ if operation == 'admit' then
         end
         redis.call('ZADD', line, unpack(members))
         if id ~= '' then
-          local kept = members[1] .. ' ' .. string.format('%.0f', now)
-          if span > 0 then
-            kept = kept .. ' ' .. string.format('%.0f', span)
-            state.remembering = state.remembering + 1
-          end
-          redis.call('HSET', ids, id, kept)
+          redis.call('HSET', ids, id, string.format('%s %.0f %.0f %s %.0f', members[1], now, span,
+                                                    token, occupied + 1))
+          if span > 0 then state.remembering = state.remembering + 1 end
         end
         answer(taken, what_else, sequence, occupied + 1, until_start or wait(backlog),
                departure(backlog))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
 #include <utility>
 
 #include "base/text.h"
@@ -28,6 +29,13 @@ constexpr std::chrono::seconds kTimeIsFresh{2};
 constexpr std::chrono::milliseconds kMostBackoff{250};
 
 absl::Status stopping() { return absl::UnavailableError("the node is stopping"); }
+
+// Nodes count from places that are far apart in all likelihood; the request's id tells calls apart
+// as well.
+std::uint64_t first_token() {
+  std::random_device random;
+  return std::uniform_int_distribution<std::uint64_t>(1)(random);
+}
 
 RedisOptions with_short_backoff(RedisOptions options) {
   options.most_backoff = std::min(options.most_backoff, kMostBackoff);
@@ -54,7 +62,8 @@ QueueBatcher::QueueBatcher(RedisOptions redis, QueueClock clock, const QueueCall
       policies_(policies),
       clock_steps_(clock_steps),
       link_(with_short_backoff(std::move(redis))),
-      clock_(std::move(clock)) {}
+      clock_(std::move(clock)),
+      next_token_(first_token()) {}
 
 void QueueBatcher::start() {
   thread_ = start_thread("drip-exact", [this] { run(); });
@@ -239,6 +248,7 @@ std::vector<RedisCommand> QueueBatcher::pack(Clock::time_point now) {
       continue;
     }
     units += call.admission.count;
+    if (call.token == 0) call.token = next_token_++;
     const auto joined_to = open.find(call.admission.bucket.id);
     if (joined_to != open.end()) {
       QueueCall& first = sent_[joined_to->second.index].calls.front();
@@ -264,7 +274,7 @@ RedisCommand QueueBatcher::command_for(const Sent& sent) const {
   Deadline deadline = first.deadline;
   for (const QueueCall& call : sent.calls) {
     units.push_back({call.admission.request_id, call.admission.count, call.admission.all_or_none,
-                     call.admission.terms});
+                     call.admission.terms, call.token});
     deadline = std::min(deadline, call.deadline);
   }
   // At `time_seen_` Redis's clock was past redis_us(), so at the deadline it will be past this.

@@ -30,8 +30,9 @@ struct QueueCall {
   ScriptCall script;
   std::function<void(const absl::StatusOr<RedisReply>&)> done;
   Deadline deadline{};
-  bool by_hash = true;  // Redis knows the script, as far as we know.
-  bool probe = false;   // Is sent though its bucket is unreachable.
+  std::uint64_t token = 0;  // QueueUnits::token, once it was sent.
+  bool by_hash = true;      // Redis knows the script, as far as we know.
+  bool probe = false;       // Is sent though its bucket is unreachable.
 };
 
 /// Calls are gathered into batches and sent by a thread, `drip-exact`: while one batch is on its
@@ -46,8 +47,8 @@ struct QueueCall {
 /// a pause nothing is admitted that nobody waits for.
 ///
 /// A second thread, `drip-exact-link`, makes the connection, so that no call waits for that longer
-/// than it would for an answer. What was sent on a connection that broke is sent again, for all but
-/// units without a name can be asked twice.
+/// than it would for an answer. What was sent on a connection that broke is sent again, with the
+/// token by which Redis knows it, for all but units without a name can be asked twice.
 class QueueBatcher {
  public:
   QueueBatcher(RedisOptions redis, QueueClock clock, const QueueCalls& calls,
@@ -99,6 +100,7 @@ class QueueBatcher {
   std::deque<Sent> sent_;
   Clock::time_point sent_at_;
   QueueClock clock_;
+  std::uint64_t next_token_;
   bool clock_by_hash_ = true;  // As QueueCall::by_hash.
   // When clock_.redis_us() arrived over the present link.
   std::optional<Clock::time_point> time_seen_;

@@ -122,7 +122,7 @@ ScriptCall QueueCalls::call(const QueueBucket& bucket, std::string_view operatio
 ScriptCall QueueCalls::admit(const QueueBucket& bucket, std::span<const QueueUnits> units,
                              std::uint64_t expiry_us) const {
   std::vector<std::string> more = {joined(expiry_us), joined(units.size())};
-  more.reserve(2 + 7 * units.size());
+  more.reserve(2 + 8 * units.size());
   for (const QueueUnits& each : units) {
     more.emplace_back(each.request_id);
     more.push_back(joined(each.count));
@@ -131,6 +131,7 @@ ScriptCall QueueCalls::admit(const QueueBucket& bucket, std::span<const QueueUni
     more.push_back(limit_us(each.terms.limits.departure));
     more.emplace_back(each.terms.peek ? "1" : "0");
     more.push_back(joined(each.terms.remember.ns / 1000));
+    more.push_back(joined(each.token));
   }
   return call(bucket, "admit", std::move(more));
 }

@@ -41,6 +41,9 @@ struct QueueUnits {
   std::uint32_t count = 1;
   bool all_or_none = false;
   control::AdmitTerms terms{};
+  /// The same when the call is made again because its answer was lost: then the answer is that of
+  /// the first time, and no duplicate's. Unique in the cluster; 0: it is not made again.
+  std::uint64_t token = 0;
 };
 
 /// Makes the calls about one cluster's shared queues. Immutable.

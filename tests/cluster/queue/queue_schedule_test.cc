@@ -311,6 +311,33 @@ TEST_F(ExactLaw, SeveralInOneCallStandEachForItself) {
   EXPECT_EQ(read(b).rejected[static_cast<std::size_t>(RejectReason::kFull)], 16U);
 }
 
+// Its answer was lost with the connection.
+TEST_F(ExactLaw, ACallThatComesAgainIsAnsweredAsTheFirstTime) {
+  const QueueBucket b = bucket(10, 5);
+  const SharedTicket head = admit_units(b, {.request_id = "a", .token = 7});
+  const SharedTicket first = admit_units(
+      b, {.request_id = "b", .terms = {.remember = Duration{1'000'000'000}}, .token = 8});
+  ASSERT_EQ(first.position, 2U);
+  // Even if the line has moved since.
+  ASSERT_TRUE(status_of_request(run(calls_.release(b, "a", head.key))).ok());
+  const SharedTicket again = admit_units(b, {.request_id = "b", .token = 8});
+  EXPECT_EQ(again.admitted, 1U);
+  EXPECT_FALSE(again.duplicate);
+  EXPECT_EQ(again.position, 2U);
+  EXPECT_EQ(again.key.sequence, first.key.sequence);
+  EXPECT_EQ(read(b).admitted, 2U);
+  // Another call with that id is not it, nor is one that does not say which it is.
+  for (const std::uint64_t other : {9U, 0U}) {
+    const SharedTicket duplicate = admit_units(b, {.request_id = "b", .token = other});
+    EXPECT_TRUE(duplicate.duplicate) << other;
+    EXPECT_EQ(duplicate.position, 1U) << other;
+  }
+  admit_units(b, {.request_id = "c"});
+  EXPECT_TRUE(admit_units(b, {.request_id = "c"}).duplicate);
+  now_us_ += 500'000;
+  EXPECT_TRUE(admit_units(b, {.request_id = "b", .token = 9}).has_left);
+}
+
 TEST_F(ExactLaw, NothingIsAdmittedAfterItsTime) {
   const QueueBucket b = bucket(10, 5);
   const QueueUnits unit{"a", 1, false};

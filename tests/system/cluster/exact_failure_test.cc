@@ -16,6 +16,7 @@
 #include "exact_group.h"
 #include "exact_rate.h"
 #include "nodes/departure_sink.h"
+#include "nodes/holding_proxy.h"
 #include "nodes/network_cut.h"
 #include "support/redis_server.h"
 
@@ -135,6 +136,31 @@ INSTANTIATE_TEST_SUITE_P(Faults, ExactPolicy, testing::Values(Fault::kKill, Faul
                            return tested.param == Fault::kKill ? "RedisIsKilledAndComesBackEmpty"
                                                                : "RedisStandsStill";
                          });
+
+// The connection breaks when Redis has admitted it: it is no duplicate of itself.
+TEST(ExactFailure, AnAdmissionWhoseAnswerWasLostIsAnsweredAsIfItWereNot) {
+  RedisServer redis;
+  HoldingProxy proxy(redis.port());
+  ClusterNodes nodes;
+  nodes.push_back(std::make_unique<ClusterNode>(redis.url(), "n1"));
+  nodes.push_back(
+      std::make_unique<ClusterNode>("redis://127.0.0.1:" + std::to_string(proxy.port()), "n2"));
+  v1::ConfigureBucketRequest bucket = exact_bucket("a", 10, 1.0 / 3600, v1::FAILURE_POLICY_CLOSED);
+  bucket.set_decide_within_ns(5'000'000'000);
+  set_exact_bucket(nodes, *nodes[0], bucket);
+  EXPECT_EQ(allow_named(*nodes[0], "a", "first").queue_position(), 1U);
+  for (int i = 0; i < 3; ++i) {
+    const std::string id = "lost" + std::to_string(i);
+    proxy.break_after(id);
+    const auto reply = allow_named(*nodes[1], "a", id);
+    EXPECT_TRUE(reply.allowed());
+    EXPECT_FALSE(reply.duplicate()) << id;
+    EXPECT_EQ(reply.queue_position(), static_cast<std::uint64_t>(i) + 2) << id;
+    EXPECT_TRUE(proxy.has_broken()) << id;
+    EXPECT_TRUE(allow_named(*nodes[0], "a", id).duplicate()) << id;
+    EXPECT_TRUE(allow_named(*nodes[1], "a", id).duplicate()) << id;
+  }
+}
 
 // Its data are lost while requests wait: they are admitted again, behind each other.
 TEST(ExactFailure, WhoWaitsOutlivesARedisThatComesBackEmpty) {

@@ -74,6 +74,12 @@ void HoldingProxy::release_held() {
   holds_ = false;
 }
 
+void HoldingProxy::break_after(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  break_after_ = text;
+  breaks_ = true;
+}
+
 void HoldingProxy::accept_one() {
   FileDescriptor client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
   FileDescriptor server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -85,7 +91,7 @@ void HoldingProxy::accept_one() {
   const int yes = 1;
   setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   setsockopt(server.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  connections_.push_back({std::move(client), std::move(server), ""});
+  connections_.push_back({std::move(client), std::move(server), "", false});
 }
 
 void HoldingProxy::from_client(Connection& connection) {
@@ -94,12 +100,20 @@ void HoldingProxy::from_client(Connection& connection) {
   {
     const std::lock_guard lock(mutex_);
     if (!hold_at_.empty() && text.find(hold_at_) != std::string::npos) holds_ = true;
+    if (!break_after_.empty() && text.find(break_after_) != std::string::npos) {
+      connection.breaks = true;
+      break_after_.clear();
+    }
   }
   connection.held += text;
 }
 
 void HoldingProxy::from_server(Connection& connection) {
   const std::string text = receive(connection.server.get());
+  if (connection.breaks) {
+    connection.client.reset();
+    breaks_ = false;
+  }
   if (text.empty()) return connection.server.reset();
   if (connection.client && !send_all(connection.client.get(), text)) connection.client.reset();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A TCP proxy that delays what a node sends to Redis for as long as a test wants.
+// A TCP proxy that delays what a node sends to Redis for as long as a test wants, or loses an
+// answer.
 #pragma once
 
 #include <atomic>
@@ -28,12 +29,18 @@ class HoldingProxy {
   [[nodiscard]] bool holds() const { return holds_; }
   /// Passes on all that was held, in order, and holds nothing any more.
   void release_held();
+  /// Closes the connection on which the next segment with `text` comes when the server has answered
+  /// to it: the client does not get the answer. Once.
+  void break_after(const std::string& text);
+  /// Whether that has happened, as often as it was asked for.
+  [[nodiscard]] bool has_broken() const { return !breaks_; }
 
  private:
   struct Connection {
     FileDescriptor client;  // Empty once closed.
     FileDescriptor server;
     std::string held;
+    bool breaks = false;  // At the server's next answer.
   };
   void run();
   void from_client(Connection& connection);
@@ -46,7 +53,9 @@ class HoldingProxy {
   std::vector<Connection> connections_;  // Used by the thread only.
   std::mutex mutex_;
   std::string hold_at_;
+  std::string break_after_;
   std::atomic<bool> holds_{false};
+  std::atomic<bool> breaks_{false};
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
