@@ -7,14 +7,14 @@
 #
 #   --corpus DIR     keeps what was found to reach more, in DIR/TARGET, and begins with it
 #   --coverage       afterwards shows which lines of each source file the inputs reach
-#   --build DIR      build directory; default build-clang
+#   --build DIR      build directory; default build-fuzz
 #
 # Exit code 1 after a finding: the input that breaks something is in the build directory's fuzz-findings,
 # and the command that runs it again is shown.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-build="build-clang"
+build="build-fuzz"
 corpus=
 coverage=false
 seconds=10
@@ -61,7 +61,7 @@ done
 [[ ${#targets[@]} -gt 0 ]] || targets=("${all[@]}")
 
 scripts/install_packages.sh build lint
-# The directory of .ci/run: what is not under test is linked from there.
+# Not optimized: what is not under test is linked as it is.
 [[ -f $build/build.ninja ]] ||
   CXX='ccache clang++-14' meson setup "$build" -Dbuildtype=plain -Doptimization=0
 programs=("${targets[@]/#/tests/fuzz/}")

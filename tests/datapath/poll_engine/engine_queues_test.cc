@@ -44,6 +44,7 @@ class EngineQueuesTest : public testing::Test {
 
   NoPorts ports_;
   TscClock clock_;
+  RequestRecord record_;  // It may wait until the engine has ended.
   std::unique_ptr<PollEngine> engine_;
 };
 
@@ -88,9 +89,8 @@ TEST_F(EngineQueuesTest, SlotsAreUsedAgain) {
 // Its ring has no room for units, and its queue does not know them.
 TEST_F(EngineQueuesTest, ABucketWithAQueueTakesNoUnits) {
   const BucketRef ref = create(bucket(QueueKind::kFair));
-  RequestRecord record;
-  EXPECT_EQ(engine_->admit(ref, record, 100).reason, RejectReason::kDraining);
-  EXPECT_EQ(record.state.load(), RequestRecord::State::kIdle);
+  EXPECT_EQ(engine_->admit(ref, record_, 100).reason, RejectReason::kDraining);
+  EXPECT_EQ(record_.state.load(), RequestRecord::State::kIdle);
   UnitsToAdmit units;
   units.bucket = ref;
   units.wire_bytes = 100;
@@ -103,7 +103,7 @@ TEST_F(EngineQueuesTest, ABucketWithAQueueTakesNoUnits) {
   EXPECT_EQ(stats.rejected[static_cast<std::size_t>(RejectReason::kDraining)], 10U);
   // Until the change before it has settled, it is a bucket with a ring again.
   ASSERT_TRUE(change(ref, bucket(QueueKind::kFifo)).ok());
-  EXPECT_EQ(engine_->admit(ref, record, 100).reason, RejectReason::kAdmitted);
+  EXPECT_EQ(engine_->admit(ref, record_, 100).reason, RejectReason::kAdmitted);
 }
 
 // A bucket that takes requests is busy, is given a queue, and continues after a restart.

@@ -40,7 +40,7 @@ struct ReferenceCobalt {
                     bool last, QueueRandom& random) {
     const std::int64_t now = tick(now_ns);
     const bool over = sojourn > p.over_target.ns;
-    bool due = count > 0 && now >= drop_next;
+    const bool due = count > 0 && now >= drop_next;
     if (over) {
       if (!dropping) drop_next = now + first(p, count);
       dropping = true;
@@ -54,11 +54,7 @@ struct ReferenceCobalt {
       ++count;
       drop_next += law(p, count);
     }
-    while (due && !dropping) {
-      --count;
-      drop_next += first(p, count);
-      due = count > 0 && now >= drop_next;
-    }
+    if (due && !dropping) run_down(p, now);
     bool drop = signal && ecn == Ecn::kNotCapable;
     if (probability > 0 && static_cast<std::int64_t>(random() % 4096) < probability) drop = true;
     if (count > 0 && !drop && now > drop_next) drop_next = now;
@@ -94,7 +90,21 @@ struct ReferenceCobalt {
       --probability;
       blue_time += tick(p.target.ns);
     }
-    while (count > 0 && now >= drop_next) {
+    run_down(p, now);
+  }
+  // One step for each time that a signal would have been due; after 64 the rest at once, by the sum
+  // of interval / sqrt(i) (docs/decisions/0017-fair-queues.md). How near that is to the steps is
+  // another test's: RunsALongCountDownInBoundedTimeAndAboutRight.
+  void run_down(const CobaltParameters& p, std::int64_t now) {
+    for (int steps = 0; count > 0 && now >= drop_next; ++steps) {
+      if (steps == 64) {
+        const double root =
+            std::sqrt(static_cast<double>(count)) -
+            static_cast<double>(now - drop_next) / (2.0 * static_cast<double>(tick(p.interval.ns)));
+        count = root <= 0 ? 0 : static_cast<std::int64_t>(root * root);
+        drop_next = now + first(p, count);
+        return;
+      }
       --count;
       drop_next += first(p, count);
     }
