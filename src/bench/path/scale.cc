@@ -29,6 +29,9 @@ namespace {
 constexpr std::uint64_t kLeastPackets = 8;
 // Looks at the traffic, until all buckets are where their packets come.
 constexpr int kMostLooks = 20;
+// For packets to go out again after a pause.
+constexpr int kMostLooksForPackets = 200;
+constexpr std::chrono::milliseconds kBetweenLooksForPackets{5};
 constexpr std::uint64_t kSeed = 22;
 
 BucketSettings fast_settings() {
@@ -115,6 +118,24 @@ class Run {
     shut_.store(false);
     return moved;
   }
+  /// Waits until each core sends. Nothing wakes a thread that sleeps for want of packets when these
+  /// come again, as a port's file descriptor would: it wakes by itself, 100 ms later at most.
+  void wait_until_all_send() const {
+    const auto sends = [](const LcoreStats& lcore) {
+      return lcore.role != LcoreStats::Role::kWorker;
+    };
+    std::vector<std::uint64_t> before;
+    for (const LcoreStats& lcore : engine_->lcores()) before.push_back(lcore.tx_packets);
+    for (int looks = 0; looks < kMostLooksForPackets; ++looks) {
+      std::this_thread::sleep_for(kBetweenLooksForPackets);
+      const std::vector<LcoreStats> now = engine_->lcores();
+      bool all = true;
+      for (std::size_t i = 0; i < now.size(); ++i) {
+        all &= !sends(now[i]) || now[i].tx_packets > before[i];
+      }
+      if (all) return;
+    }
+  }
   /// Of the buckets, the percentage whose packets mostly come to another core than their owner's.
   [[nodiscard]] double wrong_percent() const {
     const auto map = control::TransmitterMap::of(engine_->lcores());
@@ -180,6 +201,7 @@ absl::StatusOr<Outcome> run_layout(const Bench& bench, const ScaleLayout& layout
   Outcome outcome;
   for (int look = 0; look < kMostLooks && layout.follows; ++look) {
     outcome.moved += static_cast<double>(run.follow());
+    run.wait_until_all_send();
     std::this_thread::sleep_for(span / 5);
     if (run.wrong_percent() == 0) break;
   }
