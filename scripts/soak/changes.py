@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Drawn changes of a node's configuration, by dripctl, one after the other."""
+import contextlib
 import json
 import threading
 
@@ -217,3 +218,11 @@ class Changer:
 
     def resume(self):
         self.may_go.set()
+
+    @contextlib.contextmanager
+    def paused(self):
+        self.pause()
+        try:
+            yield
+        finally:
+            self.resume()

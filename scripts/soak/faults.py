@@ -3,9 +3,11 @@
 import contextlib
 import os
 import pathlib
+import signal
 import socket
 import time
 
+from control_processes import control_processes
 from namespace_link import run
 from stopped_thread import stopped, threads_named
 
@@ -13,18 +15,43 @@ POLLING_THREADS = "drip-lcore"
 HOUR = 3600
 CONNECTIONS = 10_000
 SPARE_MEMORY = 48 << 20
+FLOOD, FLOOD_PORT = "flood", 5990
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
+
+
+@contextlib.contextmanager
+def flood(link):
+    """Small datagrams from the left host to the right one, as many as it can send."""
+    code = (
+        "import socket, time\n"
+        "out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        f"out.connect(({link.right.address!r}, {FLOOD_PORT}))\n"
+        "end = time.monotonic() + 30\n"
+        "while time.monotonic() < end:\n"
+        "    try:\n"
+        "        out.send(b'flood')\n"
+        "    except OSError:\n"
+        "        time.sleep(0.001)\n"
+    )
+    process = link.left.spawn("python3", "-c", code)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def draw_and_run(owner, faults, soak):
     """One of `faults`, methods of `owner`, of those that the user wants: each once before any comes
     again."""
+    wanted = [one for one in faults if soak.wanted_fault in one.__name__.replace("_", " ")]
     left = soak.faults_left.setdefault(type(owner), [])
-    if not left:
-        left += [one for one in faults if soak.wanted_fault in one.__name__.replace("_", " ")]
+    if not set(left) & set(wanted):
+        left += wanted
         soak.random.shuffle(left)
-    if left:
-        fault = left.pop()
+    if possible := [one for one in left if one in wanted]:
+        fault = possible.pop()
+        left.remove(fault)
         name = fault.__name__.replace("_", " ")
         soak.journal.say(f"  fault: {name}")
         fault(owner)
@@ -42,7 +69,8 @@ class Faults:
         self.hosts_are_comparable, self.was_killed, self.port_held = True, False, False
 
     def one(self):
-        draw_and_run(self, self.ALL, self.soak)
+        own = [type(self).control_process_is_killed] * (not self.node.has_control_process)
+        draw_and_run(self, [one for one in self.ALL if one not in own], self.soak)
 
     def link_flaps_each_second(self):
         self.hosts_are_comparable, self.port_held = False, True
@@ -162,6 +190,56 @@ class Faults:
         finally:
             group.rmdir()
 
+    def packet_buffers_run_out(self):
+        """More packets wait in one bucket than there are packet buffers."""
+        ctl, link = self.node.daemon.ctl, self.node.link
+        buffers = int(ctl("node", "show")["memory"]["mbufs"])
+        bucket = ["--rate", "8kbit", "--capacity", str(2 * buffers)]
+        match = ["--proto", "udp", "--dport", str(FLOOD_PORT), "--dst", link.right.address]
+        with self.changer.paused():
+            ctl("bucket", "set", FLOOD, *bucket)
+            ctl("rule", "add", FLOOD, "--priority", "99", *match, "--bucket", FLOOD)
+        with flood(link):
+            self.soak.wait_until(
+                lambda: int(ctl("node", "show")["memory"].get("mbufs_free", 0)) < buffers / 100,
+                "all packet buffers are in use",
+            )
+            time.sleep(2)
+        with self.changer.paused():
+            ctl("rule", "delete", FLOOD)
+            ctl("bucket", "delete", FLOOD, "--drop")
+        self.soak.wait_until(
+            lambda: int(ctl("node", "show")["memory"].get("mbufs_free", 0)) > buffers / 10,
+            "there are packet buffers again",
+        )
+
+    def rings_are_full(self):
+        """A polling thread stands still while more comes than a ring has room for: the port's, or
+        that of another thread which hands over to it."""
+        thread = self.random.choice(threads_named(self.node.daemon.process.pid, POLLING_THREADS))
+        with flood(self.node.link):
+            time.sleep(0.2)
+            with stopped(thread):
+                time.sleep(1)
+            time.sleep(0.2)
+
+    def control_process_is_killed(self):
+        """Another one serves, and nothing else is known of it: time after time."""
+        process = self.node.daemon.process.pid
+        for _ in range(3):
+            before = control_processes(process)
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            self.changer.changes.away = True
+            self.soak.wait_until(
+                lambda: control_processes(process) - before
+                and self.node.daemon.try_ctl("node", "show"),
+                "another control process serves",
+                10,
+            )
+            self.changer.changes.away = False
+            time.sleep(0.5)
+
     ALL = [
         link_flaps_each_second,
         port_takes_nothing_for_5_s,
@@ -172,6 +250,9 @@ class Faults:
         wall_clock_is_set_by_an_hour,
         connections,
         memory_is_short,
+        packet_buffers_run_out,
+        rings_are_full,
+        control_process_is_killed,
     ]
 
     def port(self, name):

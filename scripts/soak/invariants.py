@@ -3,9 +3,12 @@
 import re
 import time
 
-# What drivers and a full disk make dripd say: the first when an interface is deleted, whose XDP
-# program is gone with it.
-MAY_SAY = re.compile(r"bpf_xdp_detach failed|removing XDP program|No space left on device")
+# What drivers, a full disk and a killed control process make dripd say: the first when an interface
+# is deleted, whose XDP program is gone with it.
+MAY_SAY = re.compile(
+    r"bpf_xdp_detach failed|removing XDP program|No space left on device"
+    r"|control process \d+ was killed by signal 9 "
+)
 TAKEN = ("rx_packets", "rx_missed", "rx_errors", "rx_no_mbuf")
 GONE = ("tx_packets", "tx_errors")
 

@@ -16,6 +16,7 @@ TURNS_A_SECOND = 20
 DISK = "16m"
 FUSED, BOTH_FUSED = ["--cpus", "1"], ["--cpus", "0,1"]
 SPLIT = ["--worker-cpus", "1", "--transmitter-cpus", "0"]
+WITH_CONTROL = ["--control-process", "separate"]
 TWO_THREADS = [BOTH_FUSED]  # That receive.
 MACS = {"left": LEFT_MAC.hex(":"), "right": RIGHT_MAC.hex(":")}
 # The longest frame of af_xdp is bounded by its chunks.
@@ -71,6 +72,7 @@ class ShapedNode:
         self.scratch, self.kind, self.disk = scratch, kind, disk
         self.link = Link(scratch, TRACKED_BPS, [kind])
         self.link.queues = 2 if placement in TWO_THREADS else 1
+        self.has_control_process = WITH_CONTROL[0] in placement
         self.link.never_rests = True  # What waits in slow buckets may wait.
         self.clock_offset = scratch / "clock-offset"
         self.clock_offset.write_text("0")

@@ -22,7 +22,7 @@ import namespace_link
 import wire_episode
 from journal import Journal
 from request_load import make_api
-from shaped_node import BOTH_FUSED, FUSED, SPLIT
+from shaped_node import BOTH_FUSED, FUSED, SPLIT, WITH_CONTROL
 from soak_report import draw, markdown
 from stopping import unwind_when_stopped
 
@@ -36,8 +36,15 @@ EPISODES = [
         "af_packet, two fused CPUs",
         lambda soak, s: wire_episode.run(soak, s, "af_packet", BOTH_FUSED),
     ),
-    ("af_xdp, split CPUs", lambda soak, s: wire_episode.run(soak, s, "af_xdp", SPLIT)),
+    (
+        "af_xdp, split CPUs, control process",
+        lambda soak, s: wire_episode.run(soak, s, "af_xdp", SPLIT + WITH_CONTROL),
+    ),
     ("af_xdp, fused", lambda soak, s: wire_episode.run(soak, s, "af_xdp", FUSED)),
+    (
+        "af_packet, fused, control process",
+        lambda soak, s: wire_episode.run(soak, s, "af_packet", FUSED + WITH_CONTROL),
+    ),
 ]
 
 

@@ -75,7 +75,9 @@ void correct(const KernelSide& kernel, std::uint64_t missed_at_sockets, std::uin
     stats.tx_packets = std::min(sent, counters.tx_packets);
     stats.tx_bytes = std::min(stats.tx_bytes, counters.tx_bytes);
   }
-  // A frame without a buffer stays in the ring, and one without a place there is missed.
+  // A frame without a buffer stays in the ring, and one without a place there is missed. What the
+  // driver counts are its attempts, one a poll.
+  stats.rx_no_mbuf = 0;
   stats.unknown_counters = {"rx_no_mbuf"};
 }
 
