@@ -70,7 +70,7 @@ ROOMS = {
     ),
     "src/control/placement": (
         {"control/config", "control/model", "engine", "packet", "drip"},
-        set(),
+        {"absl"},
     ),
     "src/control/explain": (
         {"control/config", "control/model", "engine", "classifier", "packet", "base", "drip"},

@@ -373,7 +373,7 @@ class Scheduler {
     const std::span held = memory.first(copy_waiting(bucket.ring, memory));
     continue_bucket(bucket, buckets_.histograms[slot], from, from_histograms);
     bucket.paused = 0;
-    reschedule(bucket, slot, now);
+    reschedule_moved(bucket, slot, from, now);
     for (const RingEntry& entry : held) {
       const RejectReason reason = admit(slot, entry, entry.unit.wire_bytes());
       if (reason != RejectReason::kAdmitted) dropped(entry.unit, reason);
@@ -410,8 +410,37 @@ class Scheduler {
     }
     QueueDrops<Sink> drops{bucket, (*queues_)[slot], sink, now};
     queues_->put_in(slot, from_queue, moved, behind, now, drops);
-    reschedule(bucket, slot, now);
+    reschedule_moved(bucket, slot, from, now);
   }
+
+  // A tree moves as a whole: create_inner(), set_node() and hold() of the root there, and the
+  // leaves as above; hold() here; take_out_node() of each, stop() of each; take_over_inner() and
+  // put_in_node() of inner nodes there, put_in_node() and take_over() of leaves; resume() there.
+
+  /// Nothing departs below a root until resume(). Time goes on for its schedule: it is not pause().
+  void hold(std::uint32_t root, TimePoint now) {
+    Bucket& bucket = buckets_[root];
+    bucket.paused = 1;
+    bucket.paused_since = now;
+    tree_.update(root, now);
+  }
+  /// Whether a node is not idle, to be asked before hold().
+  [[nodiscard]] bool is_busy(std::uint32_t node) const {
+    return tree_.states().node(node).state != NodeState::kIdle;
+  }
+  /// Children before their parents. `is_busy` of `out` stays.
+  void take_out_node(std::uint32_t node, MovedNode& out) { tree_.take_out(node, out); }
+  /// Parents before their children.
+  void put_in_node(std::uint32_t node, const MovedNode& moved) { tree_.put_in(node, moved); }
+  void take_over_inner(std::uint32_t node, const Bucket& from,
+                       const LatencyHistograms& from_histograms) {
+    continue_inner(buckets_[node], buckets_.histograms[node], from, from_histograms);
+  }
+  void resume(std::uint32_t root, TimePoint now) {
+    buckets_[root].paused = 0;
+    tree_.update(root, now);
+  }
+
   /// Another Scheduler has taken it over: the slot and its ring may be used again.
   void forget(std::uint32_t slot) { retire(buckets_[slot]); }
 
@@ -698,6 +727,11 @@ class Scheduler {
     if (bucket.in_tree != 0) return tree_.update(slot, now);
     if (bucket.backlog.get() > 0) put_on_wheel(bucket, slot);
     publish_departure(bucket);
+  }
+  // The same of one that has continued `from`.
+  void reschedule_moved(Bucket& bucket, std::uint32_t slot, const Bucket& from, TimePoint now) {
+    if (bucket.in_tree == 0) return reschedule(bucket, slot, now);
+    tree_.states().continue_leaf(slot, now, from.backlog.get() == 0);
   }
   void retire_if_drained(Bucket& bucket) {
     if (bucket.state.load(std::memory_order_relaxed) != BucketPhase::kDraining) [[likely]]

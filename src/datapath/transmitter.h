@@ -250,6 +250,18 @@ class Transmitter {
     scheduler_.buckets()[slot].leased = 0;
     scheduler_.take_over_queue(slot, from, histograms, from_queue, moved, behind, now, egress_);
   }
+  /// Of a whole tree: see Scheduler::hold() and what follows there.
+  [[nodiscard]] bool is_busy_node(std::uint32_t slot) const { return scheduler_.is_busy(slot); }
+  void hold_tree(std::uint32_t root, TimePoint now) { scheduler_.hold(root, now); }
+  void take_out_node(std::uint32_t slot, MovedNode& out) { scheduler_.take_out_node(slot, out); }
+  void put_in_node(std::uint32_t slot, const MovedNode& moved) {
+    scheduler_.put_in_node(slot, moved);
+  }
+  void take_over_inner(std::uint32_t slot, const Bucket& from,
+                       const LatencyHistograms& histograms) {
+    scheduler_.take_over_inner(slot, from, histograms);
+  }
+  void resume_tree(std::uint32_t root, TimePoint now) { scheduler_.resume(root, now); }
   void forget(std::uint32_t slot) {
     egress_.uncount_waiting(scheduler_.buckets()[slot].backlog.get());
     scheduler_.forget(slot);

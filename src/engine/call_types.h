@@ -43,7 +43,11 @@ struct BucketMove {
   std::uint32_t transmitter = 0;
   BucketSettings settings;         ///< Its present ones.
   std::optional<BucketRef> moved;  ///< Set by the engine: where it is now; none: it has stayed.
-  NodeSettings share;  ///< Below a spread root: how it shares. Its `parent` is not used.
+  NodeSettings share;              ///< In a tree: how it shares. Its `parent` is not used.
+  /// Of a root: how many nodes its tree has, which it moves with: it and those that follow, each
+  /// after its parent. 1: it moves alone.
+  std::uint32_t nodes = 1;
+  std::uint32_t parent = 0;  ///< Of a node that moves with its root: its parent's place, from 0.
 };
 
 /// What happened to the backlog of a removed bucket, in units.

@@ -33,6 +33,8 @@ class Engine {
   static constexpr std::size_t kMaxMovesACall = 512;
   /// move() makes so many moves together: the more there are, the longer each of them waits.
   static constexpr std::size_t kMovesTogether = 16;
+  /// A tree of more nodes does not move.
+  static constexpr std::size_t kMostNodesOfAMove = 64;
   /// A polling thread takes over so many packets, or one bucket, in one of its loops; of buckets
   /// with fair queues one.
   static constexpr std::size_t kMovedPacketsTogether = 4096;
@@ -52,10 +54,11 @@ class Engine {
   /// present snapshot refers to it, and its children have been removed before.
   virtual Removal remove(BucketRef bucket, bool drop_backlog) = 0;
   /// Moves buckets to other transmitters, with what waits in them and all that was counted, in the
-  /// order of their packets. Those that cannot move stay: nodes of trees but for leaves right below
-  /// a spread root, buckets with DualPI2, leases or waiting requests, those that are captured,
-  /// large ones, fair queues in which much waits, and where there is no memory. REQUIRES: no other
-  /// call concerns these buckets meanwhile.
+  /// order of their packets. Nodes of a tree move together, but for leaves right below a spread
+  /// root, which move alone. Those that cannot move stay, and the whole of their tree: buckets with
+  /// DualPI2, leases or waiting requests, those that are captured, large ones, fair queues in which
+  /// much waits, and where there is no memory. REQUIRES: no other call concerns these buckets
+  /// meanwhile; no per-flow rule has its buckets in such a tree.
   virtual void move(std::span<BucketMove> moves) = 0;
   [[nodiscard]] virtual BucketStats read(BucketRef bucket) const = 0;
   /// read().backlog alone, at less cost.

@@ -59,10 +59,13 @@ def set_rate(daemon, name, of_offered, *flags):
     daemon.ctl("bucket", "set", name, "--rate", f"{OFFERED_BPS * of_offered:.0f}bit", *flags)
 
 
-def make_buckets(daemon, flags=()):
+def make_buckets(daemon, flags=(), in_trees=False):
     """One on each thread, in which nothing waits as yet."""
     for thread, name in enumerate(BUCKETS):
-        set_rate(daemon, name, 2, "--capacity", "2000", *flags)
+        place = ("--parent", f"{name}-site") if in_trees else ()
+        if in_trees:
+            daemon.ctl("bucket", "set", f"{name}-site", "--inner", "--rate", "1gbit")
+        set_rate(daemon, name, 2, "--capacity", "2000", *flags, *place)
         check(daemon.bucket(name)["transmitter"] == thread, f"{name} is not on thread {thread}")
 
 
@@ -86,9 +89,9 @@ def wait_for_move(daemon, of_offered=2.0):
     raise stage.Failure("no bucket has moved")
 
 
-def test_on(build, kind, of_offered, flags):
+def test_on(build, kind, of_offered, flags, in_trees=False):
     with two_threads(build, kind, "on") as (link, daemon):
-        make_buckets(daemon, flags)
+        make_buckets(daemon, flags, in_trees)
         send_into(daemon, BUCKETS[0])
         with UdpStream(link, PACKETS_A_SECOND) as stream:
             wait_until(lambda: len(stream.received) > 100, "traffic")
@@ -117,8 +120,14 @@ def test_on(build, kind, of_offered, flags):
         )
         check(lost <= missed + dropped, f"{lost} are lost, {missed} missed, {dropped} dropped")
         check(("queue" in moved) == bool(flags), f"{moved}")
+        if in_trees:
+            site = daemon.bucket(f"{name}-site")
+            check(site["transmitter"] == moved["transmitter"], f"the tree is torn: {site}")
+            check(site["moves"] == 1, f"{site}")
+            sent = [int(one.get("processed_requests", 0)) for one in (site, moved)]
+            check(sent[0] == sent[1], f"{sent} of the root and of its only leaf")
         print(
-            f"{kind} {' '.join(flags)}: moved under {PACKETS_A_SECOND} packets a second with"
+            f"{kind} {' '.join(flags)}{' in a tree' * in_trees}: moved under {PACKETS_A_SECOND} packets a second with"
             f" {backlog} waiting soon after, {stream.sent} sent"
         )
 
@@ -142,6 +151,8 @@ def test(build, kind):
     test_on(build, kind, 2.0, ())
     # What waits in a queue moves as well.
     test_on(build, kind, 0.7, ("--queue", "fair"))
+    # A tree moves as a whole.
+    test_on(build, kind, 0.7, ("--queue", "fair"), in_trees=True)
     test_off(build, kind)
 
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "drip/bucket_array.h"
+#include "drip/internal/bucket_move.h"
 #include "drip/tree/node_settings.h"
 #include "drip/tree/tree_service.h"
 #include "drip/tree/tree_states.h"
@@ -106,6 +107,40 @@ class BucketTree {
       node.capped = static_cast<std::uint8_t>(capped);
     }
     states_.update(slot, now);
+  }
+
+  // ---- A whole tree moves to the Scheduler of another thread: see Scheduler
+
+  /// Takes a node out of its tree, each after its children. Its schedule stays as it is. REQUIRES:
+  /// the root is paused, no children.
+  void take_out(std::uint32_t slot, MovedNode& out) {
+    const TreeNode& node = states_.node(slot);
+    if (node.guaranteed != 0) {
+      out.guarantee_point = states_.guarantee(slot).point;
+      out.guarantee_metered = states_.guarantee(slot).metered;
+    }
+    out.green_bytes = node.green_bytes.get();
+    if (node.inner != kNoNode) out.lost_ns = states_.inner_node(node.inner).lost_ns;
+    detach(slot);
+    structure_.remove(slot);
+    buckets_[slot].in_tree = 0;
+    states_.set_look_ahead(--size_ > kLookAheadNodes);
+  }
+  /// Continues a node that take_out() was called for elsewhere, each before its children. REQUIRES:
+  /// set() was called here with the same share; the root is paused; the node has nothing yet, but
+  /// for what came to a leaf.
+  void put_in(std::uint32_t slot, const MovedNode& moved) {
+    TreeNode& node = states_.node(slot);
+    node.green_bytes.add(moved.green_bytes);
+    if (node.guaranteed != 0) {
+      states_.guarantee(slot).point = moved.guarantee_point;
+      states_.guarantee(slot).metered = moved.guarantee_metered;
+    }
+    if (node.inner == kNoNode) return;
+    states_.inner_node(node.inner).lost_ns = moved.lost_ns;
+    // Not idle: it keeps what it is behind. It is on no wheel until its child that was ready there
+    // is ready here.
+    if (moved.is_busy) node.state = NodeState::kParked;
   }
 
  private:

@@ -239,6 +239,17 @@ class TreeStates {
     if (!at.hook.scheduled()) publish_departure(slot);
   }
 
+  /// A leaf continues that was on another thread: what is there has waited for as long as its
+  /// schedule says. `was_idle`: it came while the leaf moved.
+  void continue_leaf(std::uint32_t slot, TimePoint now, bool was_idle) {
+    deactivate(slot);
+    if (has_something(slot)) {
+      if (!was_idle) node(slot).state = NodeState::kParked;  // It keeps what it is behind.
+      activate(slot, now, bucket(slot).schedule.departure_time());
+    }
+    if (!bucket(slot).hook.scheduled()) publish_departure(slot);
+  }
+
  private:
   // Who is next in a node; kNoNode: it is a leaf, or nobody.
   [[nodiscard]] std::uint32_t head_of(const TreeNode& node) const {

@@ -300,6 +300,32 @@ std::vector<BucketEntryRef> BucketRegistry::subtree(std::string_view id) const {
   return result;
 }
 
+std::vector<BucketEntryRef> BucketRegistry::moving_with(const BucketEntryRef& bucket) const {
+  if (!bucket->place().in_tree()) return {bucket};
+  BucketEntryRef root = bucket;
+  for (std::string parent_id = root->place().parent_id; !parent_id.empty();) {
+    const BucketEntryRef parent = find(parent_id);
+    if (parent == nullptr) return {};
+    const BucketPlace place = parent->place();
+    if (place.spread) {
+      if (root == bucket && !bucket->inner()) return {bucket};
+      return {};
+    }
+    root = parent;
+    parent_id = place.parent_id;
+  }
+  std::vector<BucketEntryRef> nodes = {std::move(root)};
+  for (std::size_t next = 0; next < nodes.size(); ++next) {
+    const std::string_view parent = nodes[next]->id_view();
+    if (forest_.flow_sums_of(parent) ||
+        nodes.size() + forest_.children_of(parent) > Engine::kMostNodesOfAMove) {
+      return {};
+    }
+    forest_.for_each_child(parent, [&](std::string_view child) { nodes.push_back(find(child)); });
+  }
+  return nodes;
+}
+
 bool BucketRegistry::takes_packets(const BucketPatch& patch) const {
   const absl::StatusOr<BucketDefinition> definition = define(patch, find(patch.id).get());
   return !definition.ok() || !definition->sharing.exact();

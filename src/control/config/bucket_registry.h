@@ -78,6 +78,11 @@ class BucketRegistry {
   /// there is none.
   [[nodiscard]] std::vector<BucketEntryRef> subtree(std::string_view id) const;
   [[nodiscard]] std::size_t children_of(std::string_view id) const;
+  /// The buckets that move to another polling thread with this one, each after its parent: all of
+  /// its tree, or it alone if it is in none or right below a spread root. Empty if they cannot
+  /// move: they are more than Engine::kMostNodesOfAMove, a per-flow rule has its buckets among
+  /// them, or its tree is below a spread root.
+  [[nodiscard]] std::vector<BucketEntryRef> moving_with(const BucketEntryRef& bucket) const;
   /// Whether the buckets of per-flow rules can have the places that they ask for: the errors of
   /// check_trees(). Together the flows of a rule must not be guaranteed more than a bucket in their
   /// place could be.

@@ -89,6 +89,7 @@ class RuleStore {
   }
   /// The bucket to which the rule of this index, or the default, sends packets; null if to none.
   [[nodiscard]] BucketEntryRef bucket_of(std::size_t snapshot_index) const;
+  [[nodiscard]] const BucketRegistry& buckets() const { return buckets_; }
 
   /// By index in rules().rules.
   [[nodiscard]] const FlowRulesByIndex& flow_rules() const { return rules_.flow_rules(); }

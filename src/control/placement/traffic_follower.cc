@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <numeric>
+#include <unordered_set>
+#include <utility>
 
 namespace drip::control {
 
@@ -24,37 +26,72 @@ bool TransmitterMap::can_follow() const {
 }
 
 std::vector<TrafficFollower::Move> TrafficFollower::look(const RuleSnapshot& rules,
-                                                         const TransmitterMap& placement) {
+                                                         const TransmitterMap& placement,
+                                                         MovingWith moving_with) {
   ++looks_;
   std::erase_if(moved_at_, [this](const auto& one) { return looks_ - one.second > kRest; });
-  const std::vector<Tally> tallies = count(rules, placement);
+  const Tallies tallies = count(rules, placement);
   std::vector<double> load(placement.transmitters);
   std::vector<Move> moves;
-  for (const Tally& tally : tallies) {
-    const auto most = std::ranges::max_element(tally.by_transmitter);
-    const auto there = static_cast<std::uint32_t>(most - tally.by_transmitter.begin());
+  for (const auto& [key, tally] : tallies) {
     load[tally.bucket.transmitter] += static_cast<double>(tally.packets);
-    if (there == tally.bucket.transmitter || tally.packets < kLeastPackets ||
-        static_cast<double>(*most) < kShare * static_cast<double>(tally.packets) ||
-        rests(tally.bucket)) {
-      continue;
-    }
-    moves.push_back({tally.rule, tally.bucket, there, tally.packets});
+    if (const std::optional<Move> move = move_of(tally)) moves.push_back(*move);
   }
-  std::ranges::stable_sort(moves, std::greater{}, &Move::packets);
+  // Of as many packets: in the order of their rules.
+  const auto busiest_first = [](const Move& a, const Move& b) {
+    return a.packets != b.packets ? a.packets > b.packets : a.rule < b.rule;
+  };
+  std::ranges::sort(moves, busiest_first);
   if (moves.size() > kMostMoves) moves.resize(kMostMoves);
+  join_moves(moves, tallies, moving_with);
+  std::ranges::sort(moves, busiest_first);
   keep_balance(moves, std::move(load));
   return moves;
 }
 
-std::vector<TrafficFollower::Tally> TrafficFollower::count(const RuleSnapshot& rules,
-                                                           const TransmitterMap& placement) {
+std::optional<TrafficFollower::Move> TrafficFollower::move_of(const Tally& tally) const {
+  const auto most = std::ranges::max_element(tally.by_transmitter);
+  const auto there = static_cast<std::uint32_t>(most - tally.by_transmitter.begin());
+  if (there == tally.bucket.transmitter || tally.packets < kLeastPackets ||
+      static_cast<double>(*most) < kShare * static_cast<double>(tally.packets) ||
+      rests(tally.bucket)) {
+    return std::nullopt;
+  }
+  return Move{tally.rule, tally.bucket, there, tally.packets};
+}
+
+void TrafficFollower::join_moves(std::vector<Move>& moves, const Tallies& tallies,
+                                 MovingWith moving_with) const {
+  std::unordered_set<std::uint64_t> joined;
+  std::vector<Move> kept;
+  for (const Move& move : moves) {
+    if (joined.contains(key_of(move.from))) continue;
+    const std::vector<BucketRef> together = moving_with(move.rule);
+    if (together.size() == 1) kept.push_back(move);
+    if (together.size() <= 1) continue;
+    Tally sum = tallies.at(key_of(move.from));
+    for (const BucketRef bucket : together) {
+      joined.insert(key_of(bucket));
+      const auto found = tallies.find(key_of(bucket));
+      if (found == tallies.end() || bucket == move.from) continue;
+      sum.packets += found->second.packets;
+      for (std::size_t i = 0; i < sum.by_transmitter.size(); ++i) {
+        sum.by_transmitter[i] += found->second.by_transmitter[i];
+      }
+    }
+    if (const std::optional<Move> of_all = move_of(sum)) kept.push_back(*of_all);
+  }
+  moves = std::move(kept);
+}
+
+TrafficFollower::Tallies TrafficFollower::count(const RuleSnapshot& rules,
+                                                const TransmitterMap& placement) {
   const std::size_t workers = rules.workers.size();
   const std::size_t indices = rules.rule_slots + kPacketKinds;
   const auto packets_of = [&](std::size_t rule, std::size_t worker) {
     return rules.workers[worker][rule].packets.get();
   };
-  std::vector<Tally> tallies;
+  Tallies tallies;
   if (workers == 0 || workers != placement.transmitter_of_worker.size()) return tallies;
   if (counters_of_ != rules.workers.front().get()) {
     counters_of_ = rules.workers.front().get();
@@ -65,7 +102,6 @@ std::vector<TrafficFollower::Tally> TrafficFollower::count(const RuleSnapshot& r
     next_ = 0;
     return tallies;
   }
-  std::unordered_map<std::uint64_t, std::size_t> by_bucket;
   const std::size_t end = std::min(next_ + kRulesALook, indices);
   for (std::size_t rule = next_; rule < end; ++rule) {
     const BucketRef bucket = rules.targets[rule].load(std::memory_order_relaxed);
@@ -76,11 +112,10 @@ std::vector<TrafficFollower::Tally> TrafficFollower::count(const RuleSnapshot& r
       const std::uint64_t now = packets_of(rule, worker);
       if (now == before) continue;
       if (tally == nullptr) {
-        const auto [at, is_new] = by_bucket.emplace(key_of(bucket), tallies.size());
-        if (is_new) {
-          tallies.push_back({rule, bucket, 0, std::vector<std::uint64_t>(placement.transmitters)});
+        tally = &tallies[key_of(bucket)];
+        if (tally->by_transmitter.empty()) {
+          *tally = {rule, bucket, 0, std::vector<std::uint64_t>(placement.transmitters)};
         }
-        tally = &tallies[at->second];
       }
       tally->packets += now - before;
       tally->by_transmitter[placement.transmitter_of_worker[worker]] += now - before;

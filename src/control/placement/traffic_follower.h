@@ -4,9 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "engine/rule_snapshot.h"
 #include "engine/stats.h"
 
@@ -51,9 +53,13 @@ class TrafficFollower {
     std::uint64_t packets = 0;
   };
 
+  /// The buckets that a rule's bucket can only move with, itself among them; empty: it cannot.
+  using MovingWith = absl::FunctionRef<std::vector<BucketRef>(std::size_t rule)>;
   /// Looks at what has come since the last call; the busiest first. The first look at a snapshot
-  /// only remembers its counts.
-  [[nodiscard]] std::vector<Move> look(const RuleSnapshot& rules, const TransmitterMap& placement);
+  /// only remembers its counts. Of buckets that move together, which is asked of those alone that
+  /// should be elsewhere, there is one move, if their packets in sum come there.
+  [[nodiscard]] std::vector<Move> look(const RuleSnapshot& rules, const TransmitterMap& placement,
+                                       MovingWith moving_with);
   /// The bucket is there now.
   void moved(BucketRef now) { moved_at_[key_of(now)] = looks_; }
 
@@ -68,9 +74,15 @@ class TrafficFollower {
   static std::uint64_t key_of(BucketRef bucket) {
     return std::uint64_t{bucket.transmitter} << 32 | bucket.slot;
   }
-  // By bucket, of the rules from next_ on.
-  [[nodiscard]] std::vector<Tally> count(const RuleSnapshot& rules,
-                                         const TransmitterMap& placement);
+  // By key_of() the bucket.
+  using Tallies = std::unordered_map<std::uint64_t, Tally>;
+
+  // Of the rules from next_ on.
+  [[nodiscard]] Tallies count(const RuleSnapshot& rules, const TransmitterMap& placement);
+  // None if it is where it should be, or rests.
+  [[nodiscard]] std::optional<Move> move_of(const Tally& tally) const;
+  // One move of those that are made together, or none of them.
+  void join_moves(std::vector<Move>& moves, const Tallies& tallies, MovingWith moving_with) const;
   [[nodiscard]] bool rests(BucketRef bucket) const;
   // Takes those back that would make a transmitter do too much.
   static void keep_balance(std::vector<Move>& moves, std::vector<double> load);

@@ -91,6 +91,23 @@ class IoPollThread final : public PollThread {
                        TimePoint now) override {
     transmitter_->take_over_queue(slot, from, histograms, from_queue, moved, behind, now);
   }
+  [[nodiscard]] bool is_busy_node(std::uint32_t slot) const override {
+    return transmitter_->is_busy_node(slot);
+  }
+  void hold_tree(std::uint32_t root, TimePoint now) override { transmitter_->hold_tree(root, now); }
+  void take_out_node(std::uint32_t slot, MovedNode& out) override {
+    transmitter_->take_out_node(slot, out);
+  }
+  void put_in_node(std::uint32_t slot, const MovedNode& moved) override {
+    transmitter_->put_in_node(slot, moved);
+  }
+  void take_over_inner(std::uint32_t slot, const Bucket& from,
+                       const LatencyHistograms& histograms) override {
+    transmitter_->take_over_inner(slot, from, histograms);
+  }
+  void resume_tree(std::uint32_t root, TimePoint now) override {
+    transmitter_->resume_tree(root, now);
+  }
   void forget_bucket(std::uint32_t slot) override { transmitter_->forget(slot); }
 
   void apply_lease(LeaseTerms& terms, const RateLease& lease, TimePoint now) override {

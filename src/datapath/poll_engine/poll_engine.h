@@ -172,12 +172,17 @@ class PollEngine final : public Engine {
     SharedQueueProfile queue_profile;
     MovedQueue queue;
     MovedQueue came;
-    std::optional<NodeSettings> node;  // Below a spread root: what it will be as a node.
-    std::uint64_t green_bytes = 0;     // That it had as a node.
+    std::optional<NodeSettings> node;   // In a tree: what it will be as a node.
+    MovedNode taken;                    // What it had as a node.
+    bool with_tree = false;             // The whole tree moves.
+    std::optional<std::size_t> parent;  // Then, and not of the root: the place of its parent.
 
+    [[nodiscard]] bool is_root() const { return with_tree && !parent; }
+    [[nodiscard]] bool is_inner() const { return move->settings.capacity == 0; }
     /// Of kMovedPacketsTogether.
     [[nodiscard]] std::size_t weight() const {
-      return queue_profile ? kMovedPacketsTogether : ring_slots;
+      constexpr std::size_t kLeast = kMovedPacketsTogether / kMostNodesOfAMove;
+      return queue_profile ? kMovedPacketsTogether : std::max<std::size_t>(ring_slots, kLeast);
     }
   };
 
@@ -239,6 +244,15 @@ class PollEngine final : public Engine {
 
   // ---- poll_engine_moves.cc
   [[nodiscard]] std::vector<PlannedMove> plan_moves(std::span<BucketMove> moves);
+  /// False if it cannot be moved; then nothing is reserved.
+  [[nodiscard]] bool plan_move(PlannedMove& one);
+  void undo_move(const PlannedMove& one);
+  void make_moves(std::span<PlannedMove> planned);
+  /// On the old thread: it departs no more.
+  static void stop(PollThread& thread, PlannedMove& one, TimePoint now);
+  /// On the new thread. `before`: the old one's, where it is stopped.
+  static void take_over(const BucketTable& before, PollThread& thread, PlannedMove& one,
+                        TimePoint now);
   void find_rules_of(std::span<PlannedMove> planned) const;
   [[nodiscard]] bool is_overflow_bucket(BucketRef bucket) const;
   /// Whether what waits in a bucket can be moved, as far as its record tells.

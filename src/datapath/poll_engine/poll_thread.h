@@ -17,6 +17,7 @@
 #include "datapath/mailbox.h"
 #include "datapath/memory/bucket_table.h"
 #include "datapath/poll_engine/lcore_plan.h"
+#include "drip/internal/bucket_move.h"
 #include "drip/queue/bucket_queues.h"
 #include "engine/call_types.h"
 #include "engine/lease.h"
@@ -114,6 +115,14 @@ class PollThread {
   virtual void take_over_queue(std::uint32_t slot, const Bucket& from,
                                const LatencyHistograms& histograms, const BucketQueue& from_queue,
                                MovedQueue& moved, MovedQueue& behind, TimePoint now) = 0;
+  // A tree moves as a whole: see Scheduler::hold() and what follows there.
+  [[nodiscard]] virtual bool is_busy_node(std::uint32_t slot) const = 0;
+  virtual void hold_tree(std::uint32_t root, TimePoint now) = 0;
+  virtual void take_out_node(std::uint32_t slot, MovedNode& out) = 0;
+  virtual void put_in_node(std::uint32_t slot, const MovedNode& moved) = 0;
+  virtual void take_over_inner(std::uint32_t slot, const Bucket& from,
+                               const LatencyHistograms& histograms) = 0;
+  virtual void resume_tree(std::uint32_t root, TimePoint now) = 0;
   /// Another transmitter has taken it over: its slot is free.
   virtual void forget_bucket(std::uint32_t slot) = 0;
 

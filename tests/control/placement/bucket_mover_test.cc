@@ -87,6 +87,70 @@ TEST_F(BucketMoverTest, WhatIsUsedOrHasRequestsStays) {
   EXPECT_EQ(mover_->follow(), 1U);
 }
 
+// A tree is on one thread: all of it moves, parents first, or none of it.
+TEST_F(BucketMoverTest, ATreeMovesAsAWhole) {
+  ASSERT_TRUE(configure({"bucket_id: 'up' inner: true leak_rate_bps: 1e9",
+                         "bucket_id: 'mid' inner: true parent_id: 'up'",
+                         "bucket_id: 'x' capacity: 4 leak_rate_bps: 1e6 parent_id: 'mid' weight: 3",
+                         "bucket_id: 'y' capacity: 4 leak_rate_bps: 1e6 parent_id: 'up'"})
+                  .ok());
+  ASSERT_TRUE(set_rules("rules { rule_id: 'r' bucket_id: 'x' match { vlan_id: 1 } } "
+                        "rules { rule_id: 's' bucket_id: 'y' match { vlan_id: 2 } } ")
+                  .ok());
+  EXPECT_EQ(mover_->follow(), 0U);  // Sees the new rules.
+  const auto expect_on = [&](std::uint32_t thread, std::uint32_t moves) {
+    for (const char* const id : {"up", "mid", "x", "y"}) {
+      EXPECT_EQ(state(id).transmitter, thread) << id;
+      EXPECT_EQ(state(id).moves, moves) << id;
+    }
+  };
+  arrive(0, 1, 5000);
+  {
+    const auto use = buckets_.find("mid")->use();
+    EXPECT_EQ(mover_->follow(), 0U);
+  }
+  expect_on(0, 0);
+  arrive(0, 1, 5000);
+  arrive(1, 1, 5000);
+  EXPECT_EQ(mover_->follow(), 4U);
+  expect_on(1, 1);
+  ASSERT_EQ(engine_.moved_trees.size(), 1U);
+  // Each after its parent, and how it shares.
+  std::vector<std::uint32_t> parents;
+  for (const BucketMove& move : engine_.moved_trees.front()) parents.push_back(move.parent);
+  EXPECT_EQ(engine_.moved_trees.front().front().nodes, 4U);
+  EXPECT_EQ(parents, (std::vector<std::uint32_t>{0, 0, 0, 1}));
+  EXPECT_EQ(engine_.moved_trees.front()[3].share.weight, 3U);
+}
+
+TEST_F(BucketMoverTest, TreesThatCannotMoveStay) {
+  ASSERT_TRUE(configure({"bucket_id: 'flows' inner: true leak_rate_bps: 1e9",
+                         "bucket_id: 'x' capacity: 4 leak_rate_bps: 1e6 parent_id: 'flows'",
+                         "bucket_id: 'wide' inner: true leak_rate_bps: 1e9"})
+                  .ok());
+  for (std::size_t i = 0; i < Engine::kMostNodesOfAMove - 1; ++i) {
+    ASSERT_TRUE(configure({"bucket_id: 'w" + std::to_string(i) +
+                           "' capacity: 4 leak_rate_bps: 1e6 parent_id: 'wide'"})
+                    .ok());
+  }
+  ASSERT_TRUE(set_rules("rules { rule_id: 'r' bucket_id: 'x' match { vlan_id: 1 } } "
+                        "rules { rule_id: 's' bucket_id: 'w0' match { vlan_id: 2 } } "
+                        "rules { rule_id: 't' match { vlan_id: 3 } per_flow { key: 2 "
+                        "max_flows: 2 bucket { capacity: 4 leak_rate_bps: 1e6 "
+                        "parent_id: 'flows' } } }")
+                  .ok());
+  EXPECT_EQ(mover_->follow(), 0U);
+  arrive(0, 1, 5000);  // A per-flow rule has its buckets beside it.
+  EXPECT_EQ(mover_->follow(), 0U);
+  arrive(1, 1, 5000);
+  EXPECT_EQ(mover_->follow(), Engine::kMostNodesOfAMove);
+  ASSERT_TRUE(
+      configure({"bucket_id: 'more' capacity: 4 leak_rate_bps: 1e6 parent_id: 'wide'"}).ok());
+  for (int rest = 0; rest < 6; ++rest) EXPECT_EQ(mover_->follow(), 0U);
+  arrive(1, 0, 5000);  // One too many.
+  EXPECT_EQ(mover_->follow(), 0U);
+}
+
 TEST_F(BucketMoverTest, NothingMovesAfterStop) {
   mover_->stop();
   arrive(0, 1, 5000);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace drip::control {
@@ -27,7 +28,7 @@ class TrafficFollowerTest : public testing::Test {
       rules_.actions.emplace_back(RuleAction::Kind::kBucket, target);
     }
     rules_.prepare_workers(threads);
-    EXPECT_TRUE(follower_.look(rules_, map_).empty());
+    EXPECT_TRUE(follower_.look(rules_, map_, moving_with()).empty());
   }
   void arrive(std::size_t rule, std::uint32_t thread, std::uint64_t packets) {
     rules_.workers[thread][rule].packets.add(packets);
@@ -35,7 +36,7 @@ class TrafficFollowerTest : public testing::Test {
   // As "rule>transmitter", in order.
   std::vector<std::string> look() {
     std::vector<std::string> moves;
-    for (const TrafficFollower::Move& move : follower_.look(rules_, map_)) {
+    for (const TrafficFollower::Move& move : follower_.look(rules_, map_, moving_with())) {
       EXPECT_EQ(move.from, rules_.targets[move.rule].load());
       moves.push_back(std::to_string(move.rule) + ">" + std::to_string(move.transmitter));
       last_ = move;
@@ -50,7 +51,20 @@ class TrafficFollowerTest : public testing::Test {
     follower_.moved(now);
   }
   using Moves = std::vector<std::string>;
+  // Those of `together_` that have the rule's bucket; it alone if there are none.
+  std::function<std::vector<BucketRef>(std::size_t)> moving_with() {
+    return [this](std::size_t rule) -> std::vector<BucketRef> {
+      const BucketRef bucket = rules_.targets[rule].load();
+      for (const std::vector<BucketRef>& some : together_) {
+        if (std::ranges::find(some, bucket) != some.end()) return some;
+      }
+      if (std::ranges::find(stuck_, bucket) != stuck_.end()) return {};
+      return {bucket};
+    };
+  }
 
+  std::vector<std::vector<BucketRef>> together_;
+  std::vector<BucketRef> stuck_;
   TransmitterMap map_;
   RuleSnapshot rules_;
   TrafficFollower follower_;
@@ -181,6 +195,42 @@ TEST(TransmitterMapTest, OnlyWhereAllThreadsSendAndThereAreSeveral) {
   EXPECT_TRUE(map.can_follow());
   EXPECT_EQ(map.transmitters, 3U);
   EXPECT_EQ(map.transmitter_of_worker, (std::vector<std::uint32_t>{1, 2}));
+}
+
+// Buckets 0, 1 and the root, which no rule names, are one tree; 2 cannot move.
+TEST_F(TrafficFollowerTest, ATreeGoesWhereThreeQuartersOfAllOfItsPacketsCome) {
+  make_rules({{0, 1}, {0, 2}, {0, 3}, {0, 4}});
+  together_ = {{{0, 9}, {0, 1}, {0, 2}}};
+  stuck_ = {{0, 3}};
+  const auto others = [&] {
+    arrive(3, 0, 50'000);
+    arrive(3, 1, 50'000);
+  };
+  // One of them should be elsewhere, but not the two of them.
+  arrive(0, 1, 4000);
+  arrive(1, 0, 2000);
+  others();
+  EXPECT_EQ(look(), Moves{});
+  arrive(0, 1, 4000);
+  arrive(1, 0, 1000);
+  others();
+  EXPECT_EQ(look(), Moves{"0>1"});
+  EXPECT_EQ(last_.packets, 5000U);
+  // Both of them would: one move, and what cannot move stays.
+  arrive(0, 1, 4000);
+  arrive(1, 1, 6000);
+  arrive(2, 1, 5000);
+  others();
+  EXPECT_EQ(look(), Moves{"1>1"});
+  EXPECT_EQ(last_.packets, 10'000U);
+  // Those that have moved rest.
+  together_ = {{{1, 9}, {1, 1}, {1, 2}}};
+  for (const std::uint32_t slot : {1U, 2U}) rules_.targets[slot - 1].store({1, slot});
+  for (const BucketRef bucket : together_.front()) follower_.moved(bucket);
+  arrive(0, 0, 4000);
+  arrive(1, 0, 4000);
+  others();
+  EXPECT_EQ(look(), Moves{});
 }
 
 }  // namespace

@@ -208,6 +208,11 @@ Removal FakeEngine::remove(BucketRef ref, bool drop_backlog) {
 void FakeEngine::move(std::span<BucketMove> moves) {
   const Exclusive exclusive(*this);
   const std::lock_guard lock(mutex_);
+  for (std::size_t at = 0; at < moves.size(); at += moves[at].nodes) {
+    if (moves[at].nodes == 1) continue;
+    const std::span<BucketMove> tree = moves.subspan(at, moves[at].nodes);
+    moved_trees.emplace_back(tree.begin(), tree.end());
+  }
   for (BucketMove& move : moves) {
     FakeBucket& fake = bucket(move.from);
     if (fake.backlog() > 0) continue;  // It stays.

@@ -43,8 +43,9 @@ class FakeEngine final : public Engine {
   std::function<void()> before_admit;
 
   // What the test looks at.
-  std::vector<BucketChange> last_changes;      // Of the last apply() that succeeded.
-  std::vector<std::uint32_t> removed;          // Slots, in the order of their removal.
+  std::vector<BucketChange> last_changes;  // Of the last apply() that succeeded.
+  std::vector<std::uint32_t> removed;      // Slots, in the order of their removal.
+  std::vector<std::vector<BucketMove>> moved_trees;
   std::map<std::uint32_t, Duration> occupied;  // By slot: of occupy().
   std::atomic<int> applies{0}, swaps{0}, appends{0}, erasures{0}, releases{0};
   [[nodiscard]] std::map<std::uint32_t, FlowRuleSettings> flow_rules() const;

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::uint32_t kBuckets = 24;
 constexpr std::uint32_t kThreads = 2;
+constexpr std::uint32_t kTrees = 2;
 
 struct alignas(64) Packet {
   std::uint32_t bucket = 0;
@@ -149,13 +150,28 @@ class BucketMovesTest : public testing::Test {
     options.buckets_per_transmitter = 256;
     options.ring_memory_bytes = 16 << 20;
     engine_ = std::make_unique<PollEngine>(options, poll_threads_over(ios_), ports_, clock_);
-    // Some of each: mostly empty, mostly full, in between; below a spread root or in no tree; with
-    // a fair queue or without.
+    // Some of each: mostly empty, mostly full, in between; below a spread root, in a tree that
+    // moves as a whole, or in no tree; with a fair queue or without.
     BucketChange root;
     root.settings.bits_per_second = 1e9;
     root.node = {.inner = true, .spread = true};
     EXPECT_TRUE(engine_->apply(std::span(&root, 1)).ok());
     root_ = *root.ref;
+    for (std::uint32_t tree = 0; tree < kTrees; ++tree) {
+      std::vector<BucketChange> inner(2);
+      inner[0].settings.bits_per_second = 20e6 * (1 + tree);
+      inner[0].node = {.inner = true};
+      inner[1].settings.bits_per_second = 1e9;
+      inner[1].node = {.inner = true, .parent_change = 0};
+      inner[1].node->share.guaranteed_bits_per_second = 5e6;
+      for (BucketChange& node : inner) node.settings.capacity = 0;
+      EXPECT_TRUE(engine_->apply(inner).ok());
+      for (std::size_t i = 0; i < 2; ++i) {
+        trees_[tree].inner[i] = inner[i].settings;
+        trees_[tree].refs[i] = *inner[i].ref;
+      }
+      trees_[tree].share = inner[1].node->share;
+    }
     for (std::uint32_t i = 0; i < kBuckets; ++i) {
       BucketSettings settings;
       settings.capacity = 16U << (i % 6);
@@ -166,6 +182,9 @@ class BucketMovesTest : public testing::Test {
       BucketChange change;
       change.settings = settings;
       if (is_child(i)) change.node = NodeChange{.parent = root_, .share = share_of(i)};
+      if (const std::optional<std::uint32_t> tree = tree_of(i)) {
+        change.node = NodeChange{.parent = trees_[*tree].refs[place_of(i)], .share = share_of(i)};
+      }
       EXPECT_TRUE(engine_->apply(std::span(&change, 1)).ok());
       refs_.push_back(*change.ref);
     }
@@ -174,6 +193,12 @@ class BucketMovesTest : public testing::Test {
 
   static bool has_queue(std::uint32_t bucket) { return bucket % 3 == 1; }
   static bool is_child(std::uint32_t bucket) { return bucket % 4 == 3; }
+  // Each of three leaves: below the root, and below the other inner node.
+  static std::optional<std::uint32_t> tree_of(std::uint32_t bucket) {
+    if (bucket % 4 != 2) return std::nullopt;
+    return bucket / 4 % kTrees;
+  }
+  static std::uint32_t place_of(std::uint32_t bucket) { return bucket / 8 % 2; }
   static NodeSettings share_of(std::uint32_t bucket) {
     NodeSettings share;
     share.weight = 1 + bucket;
@@ -198,18 +223,35 @@ class BucketMovesTest : public testing::Test {
   // Moves some buckets to the other thread; returns how many have moved.
   std::uint32_t move_some(std::uint32_t first, std::uint32_t count) {
     std::vector<BucketMove> moves;
+    std::vector<BucketRef*> moving;
+    const auto add = [&](BucketRef& ref, const BucketSettings& settings, NodeSettings share) {
+      moves.push_back({ref, 1 - ref.transmitter, settings, {}, share});
+      moving.push_back(&ref);
+    };
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t bucket = (first + i) % kBuckets;
-      moves.push_back(
-          {refs_[bucket], 1 - refs_[bucket].transmitter, settings_[bucket], {}, share_of(bucket)});
+      if (!tree_of(bucket)) add(refs_[bucket], settings_[bucket], share_of(bucket));
     }
+    const std::uint32_t number = first % kTrees;
+    Tree& tree = trees_[number];
+    const std::size_t root = moves.size();
+    add(tree.refs[0], tree.inner[0], {});
+    add(tree.refs[1], tree.inner[1], tree.share);
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      if (tree_of(i) != number) continue;
+      add(refs_[i], settings_[i], share_of(i));
+      moves.back().parent = place_of(i);
+    }
+    moves[root].nodes = static_cast<std::uint32_t>(moves.size() - root);
     engine_->move(moves);
     std::uint32_t moved = 0;
-    for (std::uint32_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < moves.size(); ++i) {
+      EXPECT_TRUE(i < root || moves[i].moved.has_value() == moves[root].moved.has_value());
       if (!moves[i].moved) continue;
-      refs_[(first + i) % kBuckets] = *moves[i].moved;
+      *moving[i] = *moves[i].moved;
       ++moved;
     }
+    trees_moved_ += static_cast<std::uint32_t>(moves[root].moved.has_value());
     return moved;
   }
 
@@ -220,6 +262,13 @@ class BucketMovesTest : public testing::Test {
   std::vector<BucketSettings> settings_;
   std::vector<BucketRef> refs_;
   BucketRef root_;
+  struct Tree {
+    std::array<BucketSettings, 2> inner;
+    std::array<BucketRef, 2> refs;
+    NodeSettings share;  // Of the lower one.
+  };
+  std::array<Tree, kTrees> trees_;
+  std::uint32_t trees_moved_ = 0;
   std::unique_ptr<PollEngine> engine_;
 };
 
@@ -239,6 +288,7 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
     }
   }
   EXPECT_GT(moved, 300U);
+  EXPECT_GT(trees_moved_, 20U);
   record_.receive = false;
   ASSERT_TRUE(wait_until([&] {
     std::uint64_t waiting = 0;
@@ -249,7 +299,7 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
   std::uint64_t seen = 0;
   for (std::uint32_t i = 0; i < kBuckets; ++i) {
     const BucketStats stats = engine_->read(refs_[i]);
-    EXPECT_EQ(stats.node_state.has_value(), is_child(i));
+    EXPECT_EQ(stats.node_state.has_value(), is_child(i) || tree_of(i));
     seen += stats.departed;
     for (const std::uint64_t rejected : stats.rejected) seen += rejected;
     // A fair queue that is full drops another packet than the newcomer.
@@ -262,6 +312,20 @@ TEST_F(BucketMovesTest, NothingIsLostOrOvertakenUnderLoad) {
   }
   for (const LcoreStats& lcore : engine_->lcores()) {
     seen += lcore.drops[static_cast<std::size_t>(DropReason::kHandOffFull)];
+  }
+  // What left a tree was counted at each of its nodes, wherever that was.
+  for (std::uint32_t number = 0; number < kTrees; ++number) {
+    std::array<std::uint64_t, 2> departed{};
+    for (std::uint32_t i = 0; i < kBuckets; ++i) {
+      if (tree_of(i) != number) continue;
+      const std::uint64_t of_leaf = engine_->read(refs_[i]).departed;
+      departed[0] += of_leaf;
+      if (place_of(i) == 1) departed[1] += of_leaf;
+    }
+    for (std::size_t node = 0; node < 2; ++node) {
+      EXPECT_EQ(engine_->read(trees_[number].refs[node]).departed, departed[node]) << node;
+    }
+    EXPECT_GT(departed[1], 0U);
   }
   const std::uint64_t received = record_.received[0] + record_.received[1];
   EXPECT_GT(received, 100'000U);
@@ -304,6 +368,25 @@ TEST_F(BucketMovesTest, WhatCannotMoveStays) {
     EXPECT_FALSE(move.moved);
     EXPECT_FALSE(engine_->read(*change.ref).admitted > 2);
   }
+  // Of a tree all stay, and what was reserved for the others is free again.
+  RequestRecord in_tree;
+  RequestRecord behind;
+  engine_->admit(*changes[3].ref, in_tree, 0);
+  engine_->admit(*changes[3].ref, behind, 0);
+  const std::uint64_t reserved = engine_->memory().reserved_bytes;
+  std::vector<BucketMove> tree;
+  for (const std::size_t i : {2, 3}) {
+    tree.push_back({*changes[i].ref, 1 - changes[i].ref->transmitter, changes[i].settings, {}});
+  }
+  tree[0].nodes = 2;
+  engine_->move(tree);
+  EXPECT_FALSE(tree[0].moved || tree[1].moved);
+  EXPECT_EQ(engine_->memory().reserved_bytes, reserved);
+  engine_->release(*changes[3].ref, in_tree);
+  engine_->release(*changes[3].ref, behind);
+  engine_->move(tree);
+  EXPECT_TRUE(tree[0].moved && tree[1].moved);
+  EXPECT_EQ(engine_->memory().reserved_bytes, reserved);
   engine_->release(*changes[0].ref, second);
   EXPECT_EQ(second.state.load(), RequestRecord::State::kReleased);
 }
