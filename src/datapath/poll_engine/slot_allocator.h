@@ -71,7 +71,11 @@ class SlotAllocator {
   /// See BucketTable::prepare_histograms().
   void prepare_histograms(std::uint32_t slot) const { buckets_.prepare_histograms(slot); }
   /// One inner node more; its memory is there from now on.
-  void add_inner_node() { buckets_.prepare_inner_node(inner_nodes_++); }
+  void add_inner_node() {
+    // What was an inner node before is used again, perhaps by the thread at this moment.
+    if (inner_nodes_ == most_inner_nodes_) buckets_.prepare_inner_node(most_inner_nodes_++);
+    ++inner_nodes_;
+  }
   void remove_inner_node() { --inner_nodes_; }
   [[nodiscard]] RingMemory& rings() { return rings_; }
   [[nodiscard]] const RingMemory& rings() const { return rings_; }
@@ -89,6 +93,7 @@ class SlotAllocator {
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> draining_;
   std::uint32_t inner_nodes_ = 0;
+  std::uint32_t most_inner_nodes_ = 0;  // There ever were.
 };
 
 }  // namespace drip::datapath
