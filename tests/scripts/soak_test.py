@@ -18,7 +18,7 @@ import soak_report
 from changes import Changes
 from faults import difference
 from full_load_episode import unaccounted
-from invariants import bucket_balance, near
+from invariants import all_taken, bucket_balance, near
 from journal import Growth, Journal
 from tracked_stream import FRAME, ahead_of_rate, out_of_order
 
@@ -50,6 +50,14 @@ class Rate(unittest.TestCase):
         received = [(0, 0.0)] + [(1 + i, 10 + i / 200) for i in range(400)]
         # Twice the rate for two seconds.
         self.assertAlmostEqual(ahead_of_rate(received, self.RATE), 399 / 2 * 8 * FRAME, delta=9)
+
+
+class Ends(unittest.TestCase):
+    def test_what_was_missed_may_have_been_taken_as_well(self):
+        self.assertTrue(all_taken(10_000, [9_000, 1_000, 0, 0], 1_000))
+        self.assertTrue(all_taken(10_000, [9_950, 100, 0, 0], 100))
+        self.assertFalse(all_taken(10_000, [9_900, 50, 0, 0], 50))
+        self.assertFalse(all_taken(10_000, [10_020, 50, 0, 0], 50))
 
 
 class Balance(unittest.TestCase):
