@@ -20,7 +20,8 @@ def near(sent, taken):
 
 def all_taken(sent, taken, missed):
     """The kernel counts as dropped, and so as missed, what it gave to a packet socket and then has no
-    other use for: frames with two tags, and tagged ones that are not IP. So there may be too many."""
+    other use for: frames with two tags, and tagged ones that are not IP. So there may be too many.
+    """
     total = sum(taken)
     return near(sent, total) or total - missed <= sent <= total
 
