@@ -7,13 +7,14 @@ usage() {
   cat <<'TXT'
 usage: scripts/bench/all.sh [--quick] [--out DIR] [--build DIR] [--page FILE] [PART]...
 
-PART: throttled, fair (queues), million (buckets), zipf, imix, full (frames), loops: drip-bench throttled;
-cost, trees, spread, queues, precision, scale, moves, memory: drip-bench's case of that name; centres
-(drip-bench cost under perf), control (drip-bench against a real dripd), kernel (tc's HTB and TBF), testpmd
-(over vhost-user). All of them by default, some 50 minutes; each says how long it took. A part replaces what an
-earlier run of it left in --out, and the page is made of all that is there: each section says when, by which
-command and at which commit it was measured. `page` alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back;
-what cannot be run is said on the page. Nothing else should run.
+PART: throttled, fair (queues), million (buckets), zipf, imix, full (frames), loops, tree_loops:
+drip-bench throttled; cost, trees, spread, queues, precision, scale, moves, memory: drip-bench's case
+of that name; centres (drip-bench cost under perf), control (drip-bench against a real dripd), kernel
+(tc's HTB and TBF), testpmd (over vhost-user). All of them by default, some 50 minutes; each says how
+long it took. A part replaces what an earlier run of it left in --out, and the page is made of all
+that is there: each section says when, by which command and at which commit it was measured. `page`
+alone measures nothing. Needs root for kernel, testpmd and for hugepages, which it gives back; what
+cannot be run is said on the page. Nothing else should run.
 
   --quick      a tenth of the time: to see that it works
   --out DIR    where figures (JSON) go (default: out/bench)
@@ -35,15 +36,15 @@ while [ $# -gt 0 ]; do
     --out) out=${2:?--out needs a directory}; shift ;;
     --build) build=${2:?--build needs a directory}; shift ;;
     --page) page=${2:?--page needs a file}; shift ;;
-    throttled | fair | million | zipf | imix | full | loops | cost | trees | spread | queues | precision | scale | moves | memory | centres | control | kernel | testpmd | page)
+    throttled | fair | million | zipf | imix | full | loops | tree_loops | cost | trees | spread | queues | precision | scale | moves | memory | centres | control | kernel | testpmd | page)
       parts+=("$1") ;;
     *) echo "all.sh: unknown option or part $1" >&2; usage >&2; exit 2 ;;
   esac
   shift
 done
 if [ ${#parts[@]} -eq 0 ]; then
-  parts=(throttled fair million zipf imix full loops cost trees spread queues precision scale moves memory
-    centres control kernel testpmd)
+  parts=(throttled fair million zipf imix full loops tree_loops cost trees spread queues precision scale
+    moves memory centres control kernel testpmd)
 fi
 
 if [ ! -f "$build/build.ninja" ]; then meson setup "$build"; fi
@@ -61,11 +62,11 @@ take_hugepages() { [ ! -w "$pages" ] || echo $((before + 1300)) >"$pages"; }
 
 buckets=1,64,1024,16384,65536,262144,1048576
 some=1024,16384,65536
-most=65536 million=1048576 long_loops=1 spread=3
+most=65536 million=1048576 long_loops=1 children=16384 spread=3
 leaves=1024,16384,65536,1048576
 seconds=0.2 repeat=5 long=5
 if [ -n "$quick" ]; then
-  buckets=1,1024 some=1024 most=1024 million=4096 long_loops=0.02 spread=0.2 leaves=1024 seconds=0.02 repeat=1 long=0.2
+  buckets=1,1024 some=1024 most=1024 million=4096 long_loops=0.02 children=1024 spread=0.2 leaves=1024 seconds=0.02 repeat=1 long=0.2
 fi
 few=$((repeat > 2 ? 2 : repeat))
 
@@ -111,7 +112,9 @@ for part in "${parts[@]}"; do
     full) throttled full --buckets "$most" --repeat "$few" --frames 1514 --start staggered \
       --path buckets,whole,librte_sched --only load ;;
     loops) drip_bench loops throttled --memory 2500 --buckets "$most,$million" --only loops \
-      --offered 4 --seconds "$long_loops" ;;
+      --path whole --offered 4 --seconds "$long_loops" ;;
+    tree_loops) drip_bench tree_loops throttled --memory 300 --buckets "$children" --only loops \
+      --path tree --offered 4,16 --seconds "$long_loops" ;;
     cost) drip_bench cost cost --memory 2500 --buckets "$buckets" --seconds "$seconds" \
       --repeat "$repeat" ;;
     trees) drip_bench trees trees --memory 2500 --buckets "$leaves" --seconds "$seconds" \

@@ -258,9 +258,14 @@ PAGES = (
     (
         "trees",
         "Trees and queues",
-        (("trees", trees), ("spread", spread), ("queues", queues)),
-        "cycles a packet through trees beside librte_sched, one root on two cores, and fair queues "
-        "beside FIFO",
+        (
+            ("trees", trees),
+            ("tree_loops", throttled_report.tree_loops),
+            ("spread", spread),
+            ("queues", queues),
+        ),
+        "cycles a packet through trees beside librte_sched, the longest loop, one root on two cores, "
+        "and fair queues beside FIFO",
     ),
     (
         "precision",

@@ -4,7 +4,7 @@ import statistics
 
 from figures import count_text, middle
 from scale_targets import CPU_THREADS, scale
-from throttled_targets import STALLS, loops, throttled
+from throttled_targets import STALLS, loops, throttled, tree_loops
 
 MISSES = "cache misses: a departure touches three lines of its bucket, its ring slot and the wheel's slot"
 SENDER = (
@@ -339,6 +339,7 @@ def lines(results):
         ("throttled", throttled),
         ("million", throttled),
         ("loops", loops),
+        ("tree_loops", tree_loops),
         ("cost", cost),
         ("trees", trees),
         ("spread", spread),

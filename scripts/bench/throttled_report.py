@@ -152,9 +152,32 @@ one each 2 us, and each counts with the shortest of its three times. *Stalls*: e
 time passes at once, so that what has become due meanwhile is made up for. *Withheld*: loops of one
 run that took 10 us more than in another one.
 
-{table(["departures", "buckets", "offered Mpps", "stalls", "loops", *(title for _, title in LOOPS),
-        "withheld"],
-       [[row["start"], count_text(row["buckets"]), text(row["offered_mpps"]),
-         f"{row['stall_us']:g} us" if row["stall_us"] else "none", f"{row['loops']:,.0f}",
-         *(text(row[key]) for key, _ in LOOPS), f"{row['withheld']:,.0f}"]
-        for row in rows_of(rows, "loops")])}"""
+{loop_table(rows, ["departures", "buckets"], lambda row: [row["start"], count_text(row["buckets"])])}"""
+
+
+def tree_loops(rows):
+    return f"""### The longest loop of a tree
+
+All leaves are children of one root, which lets through half of what comes, and are full; the loop
+admits and sends, without parsing and rules. Otherwise it is that of
+[the longest loop](throttled.md#the-longest-loop).
+
+{loop_table(rows, ["children"], lambda row: [f"{row['buckets']:,}"])}"""
+
+
+def loop_table(rows, titles, what):
+    """With what a row is of first."""
+    return table(
+        [*titles, "offered Mpps", "stalls", "loops", *(title for _, title in LOOPS), "withheld"],
+        [
+            [
+                *what(row),
+                text(row["offered_mpps"]),
+                f"{row['stall_us']:g} us" if row["stall_us"] else "none",
+                f"{row['loops']:,.0f}",
+                *(text(row[key]) for key, _ in LOOPS),
+                f"{row['withheld']:,.0f}",
+            ]
+            for row in rows_of(rows, "loops")
+        ],
+    )

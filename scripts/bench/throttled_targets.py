@@ -78,6 +78,20 @@ def throttled(rows, targets):
     most(rows, targets)
 
 
+def tree_loops(rows, targets):
+    for row in rows:
+        stalls = f"{row['stall_us']:g} us made up for" if row["stall_us"] else "no stalls"
+        targets.at_most(
+            f"longest loop of a tree, root congested with {row['buckets']:,} backlogged children, "
+            f"{row['offered_mpps']:g} Mpps offered, {stalls}",
+            20,
+            row["longest_us"],
+            " us",
+            LOOP,
+            1,
+        )
+
+
 def loops(rows, targets):
     for row in rows:
         if row["case"] == "loops" and row["buckets"] in (65536, 1 << 20):

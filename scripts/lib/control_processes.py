@@ -11,6 +11,6 @@ def control_processes(pid):
         with contextlib.suppress(OSError):
             for child in map(int, tasks.read_text().split()):
                 found |= control_processes(child)
-                name = pathlib.Path(f"/proc/{child}/comm").read_text().strip()
-                found |= {child} if name == "dripd-control" else set()
+                name = pathlib.Path(f"/proc/{child}/comm").read_bytes().strip()
+                found |= {child} if name == b"dripd-control" else set()
     return found

@@ -19,7 +19,8 @@ def ptrace(request, thread):
 def threads_named(process, begin):
     """Ids of the threads whose names begin so."""
     tasks = pathlib.Path(f"/proc/{process}/task").iterdir()
-    return [int(t.name) for t in tasks if (t / "comm").read_text().startswith(begin)]
+    # Names are bytes: gRPC may name a thread by memory that it has freed.
+    return [int(t.name) for t in tasks if (t / "comm").read_bytes().startswith(begin.encode())]
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ HEADINGS = {
     "queues": "## Queues of a leaf",
     "million": "## A million buckets",
     "loops": "## The longest loop",
+    "tree_loops": "## The longest loop of a tree",
     "moves": "## What a move takes of a polling thread",
     "centres": "# Where the time goes",
 }

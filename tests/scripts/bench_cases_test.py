@@ -102,7 +102,7 @@ CASES = (
     ((*THROTTLED, "--order", "zipf"), check_throttled, 2 * 2 * (3 + 3)),
     ((*THROTTLED, "--frames", "imix", "--only", "load"), check_throttled, 2 * (4 + 4 + 1)),
     ((*THROTTLED, "--frames", "1514", "--only", "load"), check_throttled, 2 * (4 + 4 + 1)),
-    ((*THROTTLED, "--only", "loops"), check_throttled, 2 * 2 * 2),
+    ((*THROTTLED, "--only", "loops"), check_throttled, 2 * 2 * 2 + 2 * 2),
     (("cost", "--order", "zipf"), check_cycles, 2 * 7),
     (("trees",), check_cycles, 2 * 3),
     (("queues",), check_cycles, 3 * 7),

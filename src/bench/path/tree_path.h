@@ -58,8 +58,8 @@ class TreePath {
     }
   }
   /// Lets go what is due; returns how many packets left.
-  std::uint32_t depart() {
-    const std::uint32_t departed = transmitter_.transmit(now_);
+  std::uint32_t depart(std::uint32_t most = datapath::Transmitter<BenchPort>::kDeparturesACall) {
+    const std::uint32_t departed = transmitter_.transmit(now_, most);
     transmitter_.flush();
     return departed;
   }

@@ -5,13 +5,17 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "base/quantile.h"
 #include "bench/path/bench_port.h"
 #include "bench/path/bucket_path.h"
 #include "bench/path/fused_path.h"
+#include "bench/path/tree_path.h"
 
 namespace drip::bench {
 namespace {
@@ -29,16 +33,12 @@ struct VirtualClock {
   [[nodiscard]] TimePoint now() const { return TimePoint{*ns}; }
 };
 
+// A path whose queues are full, in virtual time.
 class Replay {
  public:
-  explicit Replay(const Load& load)
-      : load_(load),
-        arrivals_(load.traffic.arrivals()),
-        port_(load.pool, arrivals_),
-        path_(port_, VirtualClock{&ns_}, load.traffic.buckets(),
-              SettingsOf([&](std::uint32_t bucket) { return load.settings(bucket); })) {
-    fill();
-  }
+  virtual ~Replay() = default;
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
 
   /// Times each loop; keeps the shorter one of it and `shortest`.
   void run(Duration stall, std::vector<std::uint32_t>& shortest, std::vector<std::uint32_t>& last) {
@@ -64,11 +64,39 @@ class Replay {
   [[nodiscard]] std::uint64_t left() const { return left_; }
   [[nodiscard]] std::uint64_t missed() const { return missed_; }
 
- private:
+ protected:
+  explicit Replay(const Load& load)
+      : load_(load), arrivals_(load.traffic.arrivals()), port_(load.pool, arrivals_) {}
+  virtual void poll() = 0;
   void loop() {
-    path_.poll();
+    poll();
     ns_ += kLoopNs;
   }
+  [[nodiscard]] std::uint64_t packets_to_fill() const {
+    return std::uint64_t{load_.traffic.least_capacity()} * load_.traffic.buckets();
+  }
+
+  const Load& load_;
+  std::uint64_t ns_ = 1'000'000'000;
+  BucketOrder arrivals_;
+  BenchPort port_;
+
+ private:
+  std::uint64_t left_ = 0;
+  std::uint64_t missed_ = 0;
+};
+
+class WholeReplay final : public Replay {
+ public:
+  explicit WholeReplay(const Load& load)
+      : Replay(load),
+        path_(port_, VirtualClock{&ns_}, load.traffic.buckets(),
+              SettingsOf([&](std::uint32_t bucket) { return load.settings(bucket); })) {
+    fill();
+  }
+
+ private:
+  void poll() override { path_.poll(); }
   // As measure.h has it, a burst each loop.
   void fill() {
     BucketOrder order = load_.traffic.fill_order();
@@ -83,36 +111,71 @@ class Replay {
       }
       loop();
     }
-    const std::uint64_t packets =
-        std::uint64_t{load_.traffic.least_capacity()} * load_.traffic.buckets();
-    for (std::uint64_t i = 0; i < packets; i += BucketPath::kBurst) loop();
+    for (std::uint64_t i = 0; i < packets_to_fill(); i += BucketPath::kBurst) loop();
     port_.set_order(arrivals_);
   }
 
-  const Load& load_;
-  std::uint64_t ns_ = 1'000'000'000;
-  BucketOrder arrivals_;
-  BenchPort port_;
   BasicFusedPath<VirtualClock> path_;
-  std::uint64_t left_ = 0;
-  std::uint64_t missed_ = 0;
 };
+
+// All leaves are children of one root, at which half of what comes is too much: without ports'
+// rules.
+class TreeReplay final : public Replay {
+ public:
+  explicit TreeReplay(const Load& load) : Replay(load), path_(port_, tree_load(load)), last_(ns_) {
+    for (std::uint64_t i = 0; i < packets_to_fill(); i += packets_.size()) take_in();
+  }
+
+ private:
+  static TreeLoad tree_load(const Load& load) {
+    TreeLoad tree{{load.traffic.buckets()}, load.traffic.buckets()};
+    tree.root_units_per_second = load.allowed_pps;
+    tree.capacity = load.traffic.least_capacity();
+    return tree;
+  }
+  void poll() override {
+    path_.pass(Duration{static_cast<std::int64_t>(ns_ - last_)});
+    last_ = ns_;
+    using Transmitter = datapath::Transmitter<BenchPort>;
+    // As PollLoop has it.
+    path_.depart(took_full_burst_ ? Transmitter::kDeparturesBesideFullBurst
+                                  : Transmitter::kDeparturesACall);
+    take_in();
+  }
+  void take_in() {
+    const std::uint32_t count = port_.receive(packets_, leaves_);
+    took_full_burst_ = count == packets_.size();
+    if (count > 0) path_.offer(std::span(packets_).first(count), std::span(leaves_).first(count));
+  }
+
+  std::array<rte_mbuf*, BucketPath::kBurst> packets_{};
+  std::array<std::uint32_t, BucketPath::kBurst> leaves_{};
+  TreePath path_;
+  std::uint64_t last_;
+  bool took_full_burst_ = false;
+};
+
+std::unique_ptr<Replay> make_replay(Path path, const Load& load) {
+  if (path == Path::kTree) return std::make_unique<TreeReplay>(load);
+  return std::make_unique<WholeReplay>(load);
+}
 
 }  // namespace
 
-absl::StatusOr<LoopTimes> replay_loops(const Load& load, double seconds, Duration stall) {
+absl::StatusOr<LoopTimes> replay_loops(Path path, const Load& load, double seconds,
+                                       Duration stall) {
   const auto loops = static_cast<std::size_t>(std::max(1.0, seconds * 1e9 / kLoopNs));
   std::vector<std::uint32_t> shortest(loops, std::numeric_limits<std::uint32_t>::max());
   std::vector<std::uint32_t> last(loops);
   LoopTimes times;
   for (int i = 0; i < kReplays; ++i) {
-    Replay replay(load);
-    replay.run(stall, shortest, last);
-    if (i > 0 && (replay.left() != times.left || replay.missed() != times.missed)) {
+    const std::unique_ptr<Replay> replay = make_replay(path, load);
+    replay->run(stall, shortest, last);
+    if (i > 0 && (replay->left() != times.left || replay->missed() != times.missed)) {
       return absl::InternalError("throttled: a replay did something else than the one before it");
     }
-    times.left = replay.left();
-    times.missed = replay.missed();
+    times.left = replay->left();
+    times.missed = replay->missed();
   }
   const double withheld = kWithheldSeconds * load.bench.tsc_hz();
   for (std::size_t i = 0; i < loops; ++i) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "bench/path/throttled/load.h"
+#include "bench/path/throttled/subject.h"
 
 namespace drip::bench {
 
@@ -20,12 +21,14 @@ struct LoopTimes {
   std::uint64_t missed = 0;
 };
 
-/// dripd's whole loop in virtual time, one loop each 2 us, full queues, for `seconds` of that time.
+/// dripd's whole loop (Path::kWhole), or the loop of a tree of which all leaves are children of one
+/// congested root (Path::kTree), in virtual time, one each 2 us, full queues, for `seconds` of that
+/// time.
 /// Every replay does the same in each of its loops; the machine withholds the CPU now here and now
 /// there. So the least time of a loop is its own, as long as it was let run once. `stall`: every 10
 /// ms so much time passes at once, as when the machine stalls: what has become due meanwhile is
 /// caught up.
-[[nodiscard]] absl::StatusOr<LoopTimes> replay_loops(const Load& load, double seconds,
+[[nodiscard]] absl::StatusOr<LoopTimes> replay_loops(Path path, const Load& load, double seconds,
                                                      Duration stall);
 
 }  // namespace drip::bench

@@ -119,15 +119,15 @@ absl::Status run_most(const Load& load, const std::vector<Path>& paths) {
   return absl::OkStatus();
 }
 
-absl::Status run_replays(const Load& load) {
+absl::Status run_replays(Path path, const Load& load) {
   const double us = 1e6 / load.bench.tsc_hz();
   for (const double offered : load.bench.options.offered_mpps) {
     Load one = load;
     one.allowed_pps = offered * 1e6 / 2;
     for (const Duration stall : {Duration{0}, kStall}) {
-      const auto times = replay_loops(one, load.bench.options.seconds, stall);
+      const auto times = replay_loops(path, one, load.bench.options.seconds, stall);
       if (!times.ok()) return times.status();
-      begin_row(one, "loops", Path::kWhole)
+      begin_row(one, "loops", path)
           .figure("offered_mpps", offered)
           .figure("stall_us", static_cast<double>(stall.ns) / 1000)
           .figure("loops", static_cast<double>(times->loops))
@@ -163,8 +163,9 @@ absl::Status run_start(const Load& load, bool with_trees) {
   if (does("most")) {
     if (absl::Status status = run_most(load, paths); !status.ok()) return status;
   }
-  if (does("loops") && std::ranges::find(paths, Path::kWhole) != paths.end()) {
-    return run_replays(load);
+  for (const Path path : {Path::kWhole, Path::kTree}) {
+    if (!does("loops") || std::ranges::find(paths, path) == paths.end()) continue;
+    if (absl::Status status = run_replays(path, load); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
