@@ -117,6 +117,10 @@ class GuardedService : public Api::Service {
     // A client that makes too many calls does not fill the records with them.
     if (admitted.ok() || absl::IsResourceExhausted(admitted.status())) return admitted;
     access::AuditRecord record;
+    // Who is known but may not do it.
+    const absl::StatusOr<access::CallerRef> caller =
+        context_.access.identify(presented_by(*origin, call));
+    if (caller.ok()) record.caller = (*caller)->name;
     record.peer = origin->peer;
     record.method = joined(method.service, "/", method.method);
     record.result = absl::StatusCodeToString(admitted.status().code());

@@ -139,6 +139,7 @@ TEST_F(AuditRpc, WhatFailedOrWasRefusedIsThereWithItsReason) {
   const auto log = lines(4);
   EXPECT_EQ(log[0]["result"], "NOT_FOUND");
   EXPECT_THAT(log[0]["error"].get<std::string>(), HasSubstr("no bucket is named \"none\""));
+  EXPECT_EQ(log[1]["caller"], "token \"reader\"");
   EXPECT_EQ(log[1]["result"], "PERMISSION_DENIED");
   EXPECT_EQ(log[1]["method"], "ShaperService/SetRules");
   EXPECT_THAT(log[1]["error"].get<std::string>(), HasSubstr("seen as token \"reader\""));
