@@ -299,7 +299,31 @@ PAGES = (
         "frame sizes, IMIX and flows over vhost-user, RFC 2544 and RFC 7640",
     ),
 )
+# Pages that other scripts make, where they are.
+OTHERS = (
+    (
+        "queues",
+        "Queues beside HTB + fq_codel and CAKE",
+        "delay, goodput and fairness of FIFO, fair, and fair + codel, in a guest beside the peers and at "
+        "100 Mbit/s on the host",
+    ),
+    ("observed", "Looked at under full load", "what metrics, page, captures and samples cost"),
+    ("traffic", "Samples of traffic", "what `--traffic-samples` costs the worker"),
+)
 WHOLE_PAGES = {"kernel": kernel_report.markdown, "testpmd": testpmd_report.markdown}
+
+
+def others(folder):
+    there = [
+        [f"[{title}]({folder.name}/{name}.md)", shows]
+        for name, title, shows in OTHERS
+        if (folder / f"{name}.md").exists()
+    ]
+    return (
+        f"\n\nBy other scripts, each of which says how:\n\n{table(['page', 'shows'], there)}"
+        if there
+        else ""
+    )
 
 
 def section(name, write, result):
@@ -385,7 +409,7 @@ Of {len(all_targets)} targets {len(missed)} were missed ([all of them]({folder.n
 {analysis}
 ## All figures
 
-{table(["page", "shows", "commit and day"], pages)}"""
+{table(["page", "shows", "commit and day"], pages)}{others(folder)}"""
     )
     return 0
 

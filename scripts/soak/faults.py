@@ -194,11 +194,15 @@ class Faults:
         """More packets wait in one bucket than there are packet buffers."""
         ctl, link = self.node.daemon.ctl, self.node.link
         buffers = int(ctl("node", "show")["memory"]["mbufs"])
-        bucket = ["--rate", "8kbit", "--capacity", str(2 * buffers)]
+        bucket = ["--rate", "8kbit", "--capacity", str(buffers)]
         match = ["--proto", "udp", "--dport", str(FLOOD_PORT), "--dst", link.right.address]
         with self.changer.paused():
             ctl("bucket", "set", FLOOD, *bucket)
-            ctl("rule", "add", FLOOD, "--priority", "99", *match, "--bucket", FLOOD)
+            rule = ("rule", "add", FLOOD, "--priority", "99", *match, "--bucket", FLOOD)
+            if not self.node.daemon.try_ctl(*rule):  # Too many are promised to other buckets.
+                ctl("bucket", "delete", FLOOD)
+                self.journal.skip("packet buffers run out", "all of them are promised to others")
+                return
         with flood(link):
             # But for those in the caches of threads, which others cannot have.
             self.soak.wait_until(
