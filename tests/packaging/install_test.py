@@ -106,7 +106,7 @@ def follow_readme(debian):
         config = config.replace(f'"eth{number}"', f'"{name}"')
     commands = commands.replace("sudo ", "")
     # Installed already; and hugepages are those of this machine, which are not ours to change.
-    commands = commands.replace("apt install ./drip_*.deb ./dripctl_*.deb\n", "")
+    commands = commands.replace("apt install ./drip_*.deb ./dripctl_*.deb openssl\n", "")
     commands = commands.replace("drip-hugepages set", "drip-hugepages show")
     before, start, after = commands.partition("systemctl restart dripd\n")
     check(start and "dripctl token create" in before and "rule default all" in after, commands)
