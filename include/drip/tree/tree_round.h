@@ -71,7 +71,10 @@ class TreeRound {
         ++visits;
       }
     }
-    for (; !roots.empty() && visits < limits.buckets; ++visits) {
+    // No more units than those before, or than flat buckets send in a round of one unit each: a
+    // visit to a root may send several.
+    const std::uint32_t most = round.departed + std::max(round.departed, limits.buckets);
+    for (; !roots.empty() && round.departed < most && visits < limits.buckets; ++visits) {
       round.departed += serve_root(now, units, limits.units, emptied);
     }
     round.visited = std::max(round.visited, visits);

@@ -123,7 +123,9 @@ class WholeReplay final : public Replay {
 class TreeReplay final : public Replay {
  public:
   explicit TreeReplay(const Load& load) : Replay(load), path_(port_, tree_load(load)), last_(ns_) {
-    for (std::uint64_t i = 0; i < packets_to_fill(); i += packets_.size()) take_in();
+    for (std::uint64_t i = 0; i < packets_to_fill(); i += packets_.size()) {
+      offer(port_.receive(packets_, leaves_));
+    }
   }
 
  private:
@@ -133,18 +135,17 @@ class TreeReplay final : public Replay {
     tree.capacity = load.traffic.least_capacity();
     return tree;
   }
+  // As PollLoop has it: what has come is taken first, and says how many may leave.
   void poll() override {
+    using Transmitter = datapath::Transmitter<BenchPort>;
     path_.pass(Duration{static_cast<std::int64_t>(ns_ - last_)});
     last_ = ns_;
-    using Transmitter = datapath::Transmitter<BenchPort>;
-    // As PollLoop has it.
-    path_.depart(took_full_burst_ ? Transmitter::kDeparturesBesideFullBurst
-                                  : Transmitter::kDeparturesACall);
-    take_in();
-  }
-  void take_in() {
     const std::uint32_t count = port_.receive(packets_, leaves_);
-    took_full_burst_ = count == packets_.size();
+    path_.depart(count == packets_.size() ? Transmitter::kDeparturesBesideFullBurst
+                                          : Transmitter::kDeparturesACall);
+    offer(count);
+  }
+  void offer(std::uint32_t count) {
     if (count > 0) path_.offer(std::span(packets_).first(count), std::span(leaves_).first(count));
   }
 
@@ -152,7 +153,6 @@ class TreeReplay final : public Replay {
   std::array<std::uint32_t, BucketPath::kBurst> leaves_{};
   TreePath path_;
   std::uint64_t last_;
-  bool took_full_burst_ = false;
 };
 
 std::unique_ptr<Replay> make_replay(Path path, const Load& load) {
