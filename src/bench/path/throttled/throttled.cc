@@ -10,6 +10,7 @@
 #include "bench/path/cases.h"
 #include "bench/path/throttled/replay.h"
 #include "bench/path/throttled/search.h"
+#include "fmt/format.h"
 
 namespace drip::bench {
 namespace {
@@ -147,12 +148,18 @@ absl::Status run_replays(Path path, const Load& load) {
 absl::Status run_start(const Load& load, bool with_trees) {
   const BenchOptions& options = load.bench.options;
   std::vector<Path> paths;
+  std::string refused;
   for (const Path path : kPaths) {
     if (is_tree(path) && !with_trees) continue;
-    if (is_wanted(options.paths, name_of(path)) && why_not(path, load.traffic).empty()) {
-      paths.push_back(path);
+    if (!is_wanted(options.paths, name_of(path))) continue;
+    if (const std::string_view why = why_not(path, load.traffic); !why.empty()) {
+      refused = fmt::format("--path {} with --buckets {}: {}", name_of(path),
+                            load.traffic.buckets(), why);
+      continue;
     }
+    paths.push_back(path);
   }
+  if (paths.empty() && !refused.empty()) return absl::InvalidArgumentError(refused);
   // The loops take a build of all buckets for each replay: only where they are asked for.
   const auto does = [&](std::string_view part) {
     return options.only.empty() ? part != "loops" : options.only == part;
