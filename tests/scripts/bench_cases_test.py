@@ -132,7 +132,17 @@ def main():
         judge(rows)
         print(f"{' '.join(case)}: {len(rows)} rows add up")
     # What cannot be measured is an error, where nothing else is asked for.
-    few = ("--no-huge", "--memory", "300", "--buckets", "1000", "--seconds", "0.02", "--path", "tree")
+    few = (
+        "--no-huge",
+        "--memory",
+        "300",
+        "--buckets",
+        "1000",
+        "--seconds",
+        "0.02",
+        "--path",
+        "tree",
+    )
     done = subprocess.run([program, *THROTTLED, *few], capture_output=True, text=True)
     wanted = "--path tree with --buckets 1000: no power of two of leaves"
     if done.returncode == 0 or wanted not in done.stderr:
